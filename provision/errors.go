@@ -1,0 +1,85 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code says what kind of failure an error is, and so what follows from it.
+type Code string
+
+// Final codes: trying again without a change would end the same way. The store's verdict is a failure.
+const (
+	CodeInvalid       Code = "invalid"       // the request or the chart cannot be carried out as written
+	CodeConflict      Code = "conflict"      // something that is not ours is in the way
+	CodeTimeout       Code = "timeout"       // a budget ran out
+	CodeImage         Code = "image"         // an image cannot be pulled
+	CodeCrash         Code = "crash"         // a container keeps ending
+	CodeQuota         Code = "quota"         // a quota or an admission rule refuses objects
+	CodeUnschedulable Code = "unschedulable" // no node takes a pod
+	CodeVolume        Code = "volume"        // a volume cannot be bound
+)
+
+// Codes that are retried. Busy, Superseded and Unavailable are not counted as attempts; Internal is.
+const (
+	CodeBusy        Code = "busy"        // another run holds the store, or a delete has to end first
+	CodeSuperseded  Code = "superseded"  // a newer request took this one's place: done, nobody is told
+	CodeUnavailable Code = "unavailable" // the API server, Redis or the network does not answer
+	CodeInternal    Code = "internal"    // everything else
+)
+
+// Final reports whether an error of this code ends the generation.
+func (c Code) Final() bool {
+	switch c {
+	case CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume:
+		return true
+	}
+	return false
+}
+
+// Error is a failure with a code. Message is told to the caller: it says what happened to which object and what to do,
+// without internals and without secrets. Cause is for the log and may be nil.
+type Error struct {
+	Code    Code
+	Message string
+	Cause   error
+}
+
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Errorf makes an Error without a cause.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap makes an Error around a cause whose text stays in the log.
+func Wrap(code Code, cause error, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// ErrNoCredentials says that the store's Secret, or the entry asked for, does not exist.
+var ErrNoCredentials = errors.New("the store has no such credential")
+
+// CodeOf returns the code of the outermost Error in err's chain, and [CodeInternal] where there is none.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// Public is the text of err for the caller: the message of its Error, and a fixed sentence for everything else, since
+// an unforeseen error may carry internals.
+func Public(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != CodeInternal {
+		return e.Message
+	}
+	return "an internal error occurred; the operators can see its cause under this store's id"
+}

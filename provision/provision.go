@@ -1,0 +1,89 @@
+package provision
+
+import (
+	"context"
+	"time"
+)
+
+// provision makes the store exist: namespace → credentials → release → ready → verify.
+func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
+	engine, ok := r.Engines[s.Engine]
+	if !ok {
+		return Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	}
+	release, err := engine.Release(s)
+	if err != nil {
+		return err
+	}
+	var applied time.Time
+	step := func(name string, run func(context.Context) error) {
+		if err == nil {
+			err = j.step(ctx, OpProvision, s, name, run)
+		}
+	}
+	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
+	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
+	step(StepRelease, func(ctx context.Context) (err error) { applied, err = r.Releases.Apply(ctx, s, release); return err })
+	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.Budget)) })
+	if r.Shops != nil {
+		step(StepVerify, func(ctx context.Context) error { return r.verify(ctx, s, engine, applied.Add(r.Budget)) })
+	}
+	return err
+}
+
+// ensureNamespace finishes a delete that left the namespace behind before it makes a new one: a store that was to be
+// deleted starts from nothing.
+func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error {
+	unfinished, err := r.Namespaces.Ensure(ctx, s)
+	if err != nil || !unfinished {
+		return err
+	}
+	if err := r.delete(ctx, s, j); err != nil {
+		return err
+	}
+	unfinished, err = r.Namespaces.Ensure(ctx, s)
+	if err == nil && unfinished {
+		return Errorf(CodeUnavailable, "namespace %s is still being deleted", s.Namespace)
+	}
+	return err
+}
+
+// verify asks the shop until it answers as a shop or the deadline has come.
+func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline time.Time) error {
+	every := r.VerifyEvery
+	if every == 0 {
+		every = 2 * time.Second
+	}
+	for {
+		err := r.verifyOnce(ctx, s, engine, deadline)
+		if err == nil || CodeOf(err).Final() || ctx.Err() != nil {
+			return err
+		}
+		if time.Until(deadline) < every {
+			return Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, lastWord(err))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		}
+	}
+}
+
+func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	shop, closeShop, err := r.Shops.Open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer closeShop()
+	return engine.Verify(ctx, s, shop)
+}
+
+// lastWord is the message of the last refusal; an error without one says nothing that the caller may read.
+func lastWord(err error) string {
+	if CodeOf(err) == CodeInternal {
+		return "it could not be asked"
+	}
+	return Public(err)
+}

@@ -1,0 +1,71 @@
+package provision
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// Op is what a request asks for.
+type Op string
+
+// The two operations on a store.
+const (
+	OpProvision Op = "provision"
+	OpDelete    Op = "delete"
+)
+
+// Request is the whole wanted state of one store, as the backend posted it. Absent settings mean defaults, so two
+// requests that say the same are equal ([Request.Digest]).
+//
+// A request of [OpDelete] needs only the StoreID; the other fields are then empty.
+type Request struct {
+	StoreID   string   `json:"store_id"`
+	Name      string   `json:"name,omitempty"`
+	Engine    string   `json:"engine,omitempty"`
+	Namespace string   `json:"namespace,omitempty"`
+	Host      string   `json:"host,omitempty"`
+	StoreURL  string   `json:"store_url,omitempty"`
+	BaseURL   string   `json:"base_url,omitempty"`
+	CreatorID string   `json:"creator_id,omitempty"`
+	Action    Op       `json:"action"`
+	Settings  Settings `json:"settings,omitzero"`
+}
+
+// Settings are the owner's wishes for the shop. The zero value of a field means the engine's default.
+type Settings struct {
+	Title         string `json:"title,omitempty"`
+	AdminEmail    string `json:"admin_email,omitempty"`
+	Currency      string `json:"currency,omitempty"` // ISO 4217, upper case
+	Country       string `json:"country,omitempty"`  // ISO 3166-1 alpha-2, upper case
+	Locale        string `json:"locale,omitempty"`   // as WordPress writes it: de_DE
+	SampleProduct bool   `json:"sample_product,omitempty"`
+}
+
+// Digest is equal for two requests exactly if they ask for the same state. For a delete it depends on nothing but the
+// operation, since everything else about the store is known from its record.
+func (r Request) Digest() string {
+	if r.Action == OpDelete {
+		return string(OpDelete)
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic("provision: a request of plain strings did not marshal: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Store is one generation of a store: what a run acts on. A newer request of the same store has a higher generation.
+type Store struct {
+	Request
+	Generation int64 `json:"generation"`
+}
+
+// Accepted is the answer to a request that was recorded.
+type Accepted struct {
+	Generation int64
+	TaskID     string
+	// Joined says that an equal request was under way already, and that this one shares its generation and its truth.
+	Joined bool
+}

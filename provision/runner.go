@@ -1,0 +1,80 @@
+package provision
+
+import (
+	"context"
+	"time"
+)
+
+// Namespaces owns the store's namespace. Its methods refuse one that does not carry our label for this store with
+// CodeConflict.
+type Namespaces interface {
+	// Ensure makes the namespace exist and records the generation in it. It reports unfinished when the namespace is left
+	// over from a delete that did not end: the caller removes what is there, and asks again. CodeSuperseded means the
+	// cluster has seen a newer generation.
+	Ensure(context.Context, Store) (unfinished bool, err error)
+	// Remove deletes the namespace and returns when it is gone. Not found is success.
+	Remove(context.Context, Store) error
+	// Claim marks every namespace labelled for the store as being deleted by this generation, and returns the store as it
+	// lives in each. None is success. CodeSuperseded means that the cluster has seen a newer generation.
+	Claim(context.Context, Store) ([]Store, error)
+}
+
+// Credentials makes the store's Secret hold an entry for each credential. What is there is never changed.
+type Credentials interface {
+	Ensure(context.Context, Store, []Credential) error
+}
+
+// Releases installs, upgrades and removes the store's Helm release.
+type Releases interface {
+	// Apply brings the release to the wanted chart and values and returns when this generation's release was first
+	// applied; it does not wait for pods. It changes nothing where nothing differs.
+	Apply(context.Context, Store, Release) (time.Time, error)
+	// Remove uninstalls the release. Not found is success.
+	Remove(context.Context, Store) error
+}
+
+// Readiness waits until the rollout of the applied release is complete.
+type Readiness interface {
+	// Wait returns nil once it is, a final code as soon as it is known that it cannot be, and CodeTimeout, naming what was
+	// not ready, at the deadline.
+	Wait(ctx context.Context, s Store, deadline time.Time) error
+}
+
+// Volumes removes the store's persistent volume claims and returns when they are gone. Not found is success.
+type Volumes interface {
+	Remove(context.Context, Store) error
+}
+
+// Shops opens the way to a store's pods. The returned function closes it.
+type Shops interface {
+	Open(context.Context, Store) (Shop, func(), error)
+}
+
+// Runner carries out one operation on one store. It is safe for concurrent use; that a store is run by one caller at
+// a time is the caller's business.
+type Runner struct {
+	Namespaces  Namespaces
+	Credentials Credentials
+	Releases    Releases
+	Readiness   Readiness
+	Volumes     Volumes
+	Shops       Shops // nil: the shop is not asked
+	Engines     map[string]Engine
+
+	Budget        time.Duration // from the release's application to a verified shop
+	DeleteTimeout time.Duration // from the start of a delete's run to its end
+	VerifyEvery   time.Duration // between two questions to a shop that is not there yet; 0 means 2 s
+}
+
+// Run carries out op and tells onStep what happens. It returns nil when the store is in the wanted state. The context's
+// cause is returned when it ends first.
+func (r *Runner) Run(ctx context.Context, op Op, s Store, onStep func(Step)) error {
+	journal := journal{onStep}
+	var err error
+	if op == OpDelete {
+		err = r.delete(ctx, s, journal)
+	} else {
+		err = r.provision(ctx, s, journal)
+	}
+	return endedBy(ctx, err)
+}

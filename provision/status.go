@@ -1,0 +1,83 @@
+package provision
+
+import "time"
+
+// Status is the truth about a store as the backend is told it.
+type Status string
+
+// The statuses of the contract. Provisioning and Deleting are progress; the others are verdicts.
+const (
+	StatusProvisioning Status = "PROVISIONING"
+	StatusReady        Status = "READY"
+	StatusFailed       Status = "FAILED"
+	StatusDeleting     Status = "DELETING"
+	StatusDeleted      Status = "DELETED"
+	StatusDeleteFailed Status = "DELETE_FAILED"
+)
+
+// Succeeded reports whether the status is a verdict that nothing later may change.
+func (s Status) Succeeded() bool { return s == StatusReady || s == StatusDeleted }
+
+// Final reports whether the status is a verdict.
+func (s Status) Final() bool {
+	return s.Succeeded() || s == StatusFailed || s == StatusDeleteFailed
+}
+
+// Progress is the status of an operation that has begun and has no verdict.
+func (op Op) Progress() Status {
+	if op == OpDelete {
+		return StatusDeleting
+	}
+	return StatusProvisioning
+}
+
+// Success is the verdict of an operation that returned no error.
+func (op Op) Success() Status {
+	if op == OpDelete {
+		return StatusDeleted
+	}
+	return StatusReady
+}
+
+// Failure is the verdict of an operation that ended with an error.
+func (op Op) Failure() Status {
+	if op == OpDelete {
+		return StatusDeleteFailed
+	}
+	return StatusFailed
+}
+
+// State is what is known about one store: what the API shows. It is for people and programs to look at; no decision
+// is made from it.
+type State struct {
+	StoreID    string    `json:"store_id"`
+	Name       string    `json:"name,omitempty"`
+	Engine     string    `json:"engine,omitempty"`
+	Namespace  string    `json:"namespace,omitempty"`
+	Host       string    `json:"host,omitempty"`
+	StoreURL   string    `json:"store_url,omitempty"`
+	CreatorID  string    `json:"creator_id,omitempty"`
+	Action     Op        `json:"action"`
+	Generation int64     `json:"generation"`
+	TaskID     string    `json:"task_id"`
+	Status     Status    `json:"status"`
+	Code       Code      `json:"code,omitempty"`
+	Error      string    `json:"error,omitempty"`
+	Attempts   int       `json:"attempts"` // runs that ended in a counted error
+	Crashes    int       `json:"crashes"`  // runs that never ended
+	Running    bool      `json:"running"`  // a worker holds the store's gate now
+	AcceptedAt time.Time `json:"accepted_at"`
+	Deadline   time.Time `json:"deadline"`
+	DecidedAt  time.Time `json:"decided_at,omitzero"`
+	// Untold is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
+	Untold int `json:"untold"`
+	// DeleteGeneration is set while an older delete has to end before this generation begins.
+	DeleteGeneration int64  `json:"delete_generation,omitempty"`
+	Steps            []Step `json:"steps,omitempty"`
+}
+
+// Page is a part of the list of stores, newest accepted first.
+type Page struct {
+	Stores []State `json:"stores"`
+	Next   string  `json:"next,omitempty"` // cursor of the next page; "" on the last one
+}

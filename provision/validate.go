@@ -1,0 +1,202 @@
+package provision
+
+import (
+	"fmt"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// FieldError says what is wrong with one field of a request, in words for the caller.
+type FieldError struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// Policy is what an installation allows beyond the general rules.
+type Policy struct {
+	Engines            []string // the registered engines
+	ReservedNamespaces []string // refused besides kube-* and default
+}
+
+const (
+	maxName    = 53 // Helm's limit for a release name: helm.sh/helm/v3/pkg/chartutil.ValidateReleaseName
+	maxURL     = 2048
+	maxCreator = 128
+	maxTitle   = 200
+	maxEmail   = 254
+)
+
+var (
+	storeIDRule  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
+	labelRule    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // RFC 1123
+	currencyRule = regexp.MustCompile(`^[A-Z]{3}$`)
+	countryRule  = regexp.MustCompile(`^[A-Z]{2}$`)
+	localeRule   = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
+)
+
+// Validate returns one entry for each field that breaks a rule, in the order of the contract; nil means valid. A delete
+// is valid with a store_id alone.
+func (r Request) Validate(p Policy) []FieldError {
+	var errs []FieldError
+	check := func(field, problem string) {
+		if problem != "" {
+			errs = append(errs, FieldError{field, problem})
+		}
+	}
+	check("store_id", CheckStoreID(r.StoreID))
+	check("action", checkAction(r.Action))
+	if r.Action == OpDelete {
+		return errs
+	}
+	check("name", checkName(r.Name))
+	check("engine", checkEngine(r.Engine, p.Engines))
+	check("namespace", checkNamespace(r.Namespace, p.ReservedNamespaces))
+	check("host", checkHost(r.Host))
+	check("store_url", checkStoreURL(r.StoreURL, r.Host))
+	check("base_url", checkBaseURL(r.BaseURL))
+	check("creator_id", checkText(r.CreatorID, maxCreator))
+	check("settings.title", checkText(r.Settings.Title, maxTitle))
+	check("settings.admin_email", checkEmail(r.Settings.AdminEmail))
+	check("settings.currency", checkPattern(r.Settings.Currency, currencyRule, "three upper-case letters (ISO 4217), such as EUR"))
+	check("settings.country", checkPattern(r.Settings.Country, countryRule, "two upper-case letters (ISO 3166-1), such as DE"))
+	check("settings.locale", checkPattern(r.Settings.Locale, localeRule, "a language, or language_COUNTRY, such as de_DE"))
+	return errs
+}
+
+// CheckStoreID returns what is wrong with a store id, or "".
+func CheckStoreID(id string) string {
+	switch {
+	case id == "":
+		return "is required"
+	case !storeIDRule.MatchString(id) || strings.Contains(id, ".."):
+		return "must be 1 to 63 letters, digits, '-', '_' or '.', must begin and end with a letter or digit, and may not contain '..'"
+	}
+	return ""
+}
+
+func checkAction(op Op) string {
+	if op != OpProvision && op != OpDelete {
+		return `must be "provision" or "delete"`
+	}
+	return ""
+}
+
+func checkName(name string) string {
+	switch {
+	case name == "":
+		return "is required"
+	case len(name) > maxName || !labelRule.MatchString(name):
+		return fmt.Sprintf("must be an RFC 1123 label (lower-case letters, digits, '-') of at most %d characters", maxName)
+	}
+	return ""
+}
+
+func checkEngine(engine string, engines []string) string {
+	switch {
+	case engine == "":
+		return "is required"
+	case !slices.Contains(engines, engine):
+		return "must be one of " + strings.Join(engines, ", ")
+	}
+	return ""
+}
+
+func checkNamespace(ns string, reserved []string) string {
+	switch {
+	case ns == "":
+		return "is required"
+	case !labelRule.MatchString(ns):
+		return "must be an RFC 1123 label (lower-case letters, digits, '-') of at most 63 characters"
+	case ns == "default" || strings.HasPrefix(ns, "kube-") || slices.Contains(reserved, ns):
+		return fmt.Sprintf("%q is reserved", ns)
+	}
+	return ""
+}
+
+func checkHost(host string) string {
+	if host == "" {
+		return "is required"
+	}
+	const rule = "must be a DNS name in lower case, without scheme, port, wildcard or path"
+	if _, err := netip.ParseAddr(host); err == nil || len(host) > 253 {
+		return rule
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if !labelRule.MatchString(label) {
+			return rule
+		}
+	}
+	return ""
+}
+
+func checkStoreURL(raw, host string) string {
+	if raw == "" {
+		return "is required"
+	}
+	if problem := checkURL(raw); problem != "" {
+		return problem
+	}
+	if u, _ := url.Parse(raw); u.Hostname() != host {
+		return "must be on the host given in the field host"
+	}
+	return ""
+}
+
+func checkBaseURL(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	return checkURL(raw)
+}
+
+func checkURL(raw string) string {
+	if len(raw) > maxURL {
+		return fmt.Sprintf("must have at most %d characters", maxURL)
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return "must be an absolute http or https URL"
+	case u.User != nil:
+		return "may not contain credentials"
+	case u.Fragment != "" || u.RawQuery != "":
+		return "may not have a query or a fragment"
+	}
+	return ""
+}
+
+func checkText(text string, most int) string {
+	if utf8.RuneCountInString(text) > most {
+		return fmt.Sprintf("must have at most %d characters", most)
+	}
+	for _, c := range text {
+		if !unicode.IsPrint(c) {
+			return "may contain printable characters only"
+		}
+	}
+	return ""
+}
+
+func checkEmail(email string) string {
+	if email == "" {
+		return ""
+	}
+	addr, err := mail.ParseAddress(email)
+	if err != nil || addr.Address != email || len(email) > maxEmail {
+		return "must be a plain e-mail address"
+	}
+	return ""
+}
+
+func checkPattern(text string, rule *regexp.Regexp, want string) string {
+	if text != "" && !rule.MatchString(text) {
+		return "must be " + want
+	}
+	return ""
+}
