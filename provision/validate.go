@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,6 +39,9 @@ var (
 	currencyRule = regexp.MustCompile(`^[A-Z]{3}$`)
 	countryRule  = regexp.MustCompile(`^[A-Z]{2}$`)
 	localeRule   = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
+	numberRule   = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)                      // browsers read such a last label as an IPv4 address
+	urlRule      = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=@A-Z\[\]_a-z~-]*$`)       // RFC 3986 without '?' and '#'
+	emailRule    = regexp.MustCompile(`^[!-?A-~]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+$`) // ASCII, one '@', a dot in the domain: what the shops accept
 )
 
 // Validate returns one entry for each field that breaks a rule, in the order of the contract; nil means valid. A delete
@@ -127,10 +131,15 @@ func checkHost(host string) string {
 	if _, err := netip.ParseAddr(host); err == nil || len(host) > 253 {
 		return rule
 	}
+	last := ""
 	for label := range strings.SplitSeq(host, ".") {
 		if !labelRule.MatchString(label) {
 			return rule
 		}
+		last = label
+	}
+	if numberRule.MatchString(last) {
+		return rule
 	}
 	return ""
 }
@@ -161,14 +170,26 @@ func checkURL(raw string) string {
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+	case err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
 		return "must be an absolute http or https URL"
 	case u.User != nil:
 		return "may not contain credentials"
-	case u.Fragment != "" || u.RawQuery != "":
+	case strings.ContainsAny(raw, "?#"):
 		return "may not have a query or a fragment"
+	case !urlRule.MatchString(raw):
+		return "may contain ASCII characters only that are allowed in a URL; write others percent-encoded"
+	case !validPort(u):
+		return "must have a port from 1 to 65535, or none"
 	}
 	return ""
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 func checkText(text string, most int) string {
@@ -188,8 +209,8 @@ func checkEmail(email string) string {
 		return ""
 	}
 	addr, err := mail.ParseAddress(email)
-	if err != nil || addr.Address != email || len(email) > maxEmail {
-		return "must be a plain e-mail address"
+	if err != nil || addr.Address != email || len(email) > maxEmail || !emailRule.MatchString(email) {
+		return "must be a plain ASCII e-mail address at a domain with a dot"
 	}
 	return ""
 }
