@@ -1,0 +1,20 @@
+package queue
+
+// All keys of records and indexes carry one hash tag, so that a script may touch any of them on Redis Cluster too.
+const prefix = "{orch}:"
+
+const (
+	keyStores     = prefix + "stores"     // zset: store id by time of acceptance
+	keyOpen       = prefix + "open"       // zset: store id with something undecided or untold, by time of the next look
+	keyHosts      = prefix + "hosts"      // hash: host to the id of the live store that owns it
+	keyNamespaces = prefix + "namespaces" // hash: namespace to the id of the live store that owns it
+	keyDead       = prefix + "dead"       // hash: callback id to the callback that the backend refused
+	keySweeper    = prefix + "sweeper"    // string: lease of the one sweeper
+	channelNewest = prefix + "newest"     // pub/sub: store ids that have a newer generation
+)
+
+func keyStore(id string) string   { return prefix + "store:" + id }   // hash: the record
+func keyGate(id string) string    { return prefix + "gate:" + id }    // string: lease of the run
+func keyTurn(id string) string    { return prefix + "turn:" + id }    // string: lease of the delivery of callbacks
+func keyCalls(id string) string   { return prefix + "calls:" + id }   // hash: sequence to callback not told yet
+func keyJournal(id string) string { return prefix + "journal:" + id } // stream: steps

@@ -1,0 +1,27 @@
+-- KEYS: store, gate, calls   ARGV: op, generation, token, lease ms, progress (1 or 0)
+-- Answers {entered, request, attempts, crashes, patience left ms}, or why not: {gone|superseded|done|waiting|held}.
+local op, gen, token = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local r, at = load(KEYS[1]), now()
+
+if r.gen == 0 then return { 'gone' } end
+if op == 'delete' and gen <= r.deleted then return { 'done' } end
+if not wanted(r, op, gen) then return { 'superseded' } end
+if op == 'provision' and r.status == 'READY' then return { 'done' } end
+if op == 'provision' and r.del > 0 then return { 'waiting' } end
+if not redis.call('SET', KEYS[2], token, 'NX', 'PX', ARGV[4]) and redis.call('GET', KEYS[2]) ~= token then return { 'held' } end
+
+local attempts, crashes = tonumber(r.attempts or 0), tonumber(r.crashes or 0)
+if r.run_gen ~= gen then
+  -- The first run of this generation, or one that is asked for after its failure was told: it starts with all its chances.
+  if decided(r) and r.gen == gen then r.deadline = at + (r.deadline - r.accepted) end
+  attempts, crashes = 0, 0
+elseif (r.run or '') ~= '' and r.run ~= token then
+  crashes = crashes + 1 -- that run never left
+end
+redis.call('HSET', KEYS[1], 'run', token, 'run_gen', text(gen), 'attempts', attempts, 'crashes', crashes, 'deadline', text(r.deadline))
+if op == 'delete' then redis.call('HSET', KEYS[1], 'del', text(gen)) end
+if ARGV[5] == '1' and r.pgen ~= gen and r.vgen ~= gen then
+  redis.call('HSET', KEYS[1], 'pgen', text(gen))
+  call(r, KEYS[1], KEYS[3], at, gen, op == 'delete' and 'DELETING' or 'PROVISIONING')
+end
+return { 'entered', r.request, tostring(attempts), tostring(crashes), text(r.deadline - at) }

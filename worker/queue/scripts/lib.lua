@@ -1,0 +1,36 @@
+-- Shared by every script; each is sent as this text followed by its own.
+-- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.
+local function text(n) return string.format('%.0f', n) end
+
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function load(key)
+  local flat, r = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1] end
+  for _, field in ipairs({ 'gen', 'del', 'deleted', 'vgen', 'seq', 'accepted', 'deadline', 'run_gen', 'pgen' }) do
+    r[field] = tonumber(r[field] or 0)
+  end
+  return r
+end
+
+local function decided(r) return r.vgen == r.gen end
+
+local function gone(r) return r.gen == 0 or (r.op == 'delete' and decided(r) and r.status == 'DELETED') end
+
+-- Is the run of this generation still what the store needs? A delete is wanted until it has ended, whatever came after
+-- it; a provision only while it is the newest.
+local function wanted(r, op, gen)
+  if op == 'delete' then return r.del == gen or (r.gen == gen and r.op == 'delete') end
+  return r.gen == gen and r.op == 'provision'
+end
+
+-- Takes the next sequence number and leaves a callback to be told.
+local function call(r, store, calls, at, gen, status, code, err)
+  r.seq = r.seq + 1
+  redis.call('HSET', store, 'seq', text(r.seq))
+  redis.call('HSET', calls, text(r.seq), cjson.encode({
+    generation = text(gen), sequence = text(r.seq), status = status, code = code, error = err, at = text(at) }))
+end

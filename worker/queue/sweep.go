@@ -1,0 +1,84 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/provision"
+)
+
+// Lead takes or keeps the sweeper's lease. One process at a time sweeps; the others get false.
+func (r *Records) Lead(ctx context.Context, token string, lease time.Duration) (bool, error) {
+	ok, err := r.redis.SetNX(ctx, keySweeper, token, lease).Result()
+	if err != nil || ok {
+		return ok, redisError(err)
+	}
+	holder, err := r.redis.Get(ctx, keySweeper).Result()
+	if err != nil || holder != token {
+		return false, redisError(ignoreNil(err))
+	}
+	return true, redisError(r.redis.PExpire(ctx, keySweeper, lease).Err())
+}
+
+// Resign gives the sweeper's lease back.
+func (r *Records) Resign(ctx context.Context, token string) error {
+	return redisError(releaseScript.Run(ctx, r.redis, []string{keySweeper}, token).Err())
+}
+
+func ignoreNil(err error) error {
+	if err == redis.Nil {
+		return nil
+	}
+	return err
+}
+
+// Due returns up to n stores that have something undecided or untold and were not looked at for a while; the next look
+// at them is due after again.
+func (r *Records) Due(ctx context.Context, n int, again time.Duration) ([]string, error) {
+	ids, err := dueScript.Run(ctx, r.redis, []string{keyOpen}, n, again.Milliseconds()).StringSlice()
+	return ids, redisError(err)
+}
+
+// Open is what a store still waits for.
+type Open struct {
+	Runs  []Task     // generations without a verdict
+	Calls []CallTask // verdicts not told, in order
+}
+
+// Look returns what the store still waits for.
+func (r *Records) Look(ctx context.Context, storeID string) (Open, error) {
+	f, err := r.redis.HGetAll(ctx, keyStore(storeID)).Result()
+	if err != nil {
+		return Open{}, redisError(err)
+	}
+	var open Open
+	gen, del := whole(f["gen"]), whole(f["del"])
+	if del > 0 {
+		open.Runs = append(open.Runs, Task{Op: provision.OpDelete, StoreID: storeID, Generation: del})
+	}
+	if gen > 0 && gen != del && whole(f["vgen"]) != gen {
+		open.Runs = append(open.Runs, Task{Op: provision.Op(f["op"]), StoreID: storeID, Generation: gen})
+	}
+	open.Calls, err = r.Untold(ctx, storeID)
+	return open, err
+}
+
+// Newest calls changed with the id of each store that gets a newer generation, until ctx ends. It only makes things
+// faster: messages can be lost, and nothing depends on them.
+func (r *Records) Newest(ctx context.Context, changed func(storeID string)) {
+	sub := r.redis.Subscribe(ctx, channelNewest)
+	defer sub.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-sub.Channel():
+			if !ok {
+				return
+			}
+			changed(m.Payload)
+		}
+	}
+}

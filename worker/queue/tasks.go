@@ -1,0 +1,164 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/provision"
+)
+
+// The queues, each with a server of its own: a priority within one server does not isolate.
+const (
+	QueueProvision = "provision"
+	QueueDelete    = "delete"
+	QueueCallback  = "callback"
+)
+
+// The types of tasks.
+const (
+	TypeProvision = "store:provision"
+	TypeDelete    = "store:delete"
+	TypeCallback  = "store:callback"
+)
+
+const (
+	// TaskTimeout is asynq's limit for one execution. A run and a delivery end long before by limits of their own; asynq's
+	// would hand the task to the next worker while this one still works on it.
+	TaskTimeout = 4 * time.Hour
+	// maxRetry is out of reach: attempts are counted in the record, where a crash cannot lose them.
+	maxRetry  = 1000
+	retention = 24 * time.Hour
+)
+
+// Task is what a task of a run carries: which generation of which store, and nothing to show a stranger.
+type Task struct {
+	Op         provision.Op `json:"-"` // by the task's type
+	StoreID    string       `json:"store_id"`
+	Generation int64        `json:"generation"`
+}
+
+// CallTask is what a task of a delivery carries.
+type CallTask struct {
+	StoreID    string `json:"store_id"`
+	Generation int64  `json:"generation"`
+	Sequence   int64  `json:"sequence"`
+}
+
+// taskID is unique per generation. asynq's web UI cuts ids at the first '-', so the number comes first.
+func taskID(gen int64, storeID string) string { return strconv.FormatInt(gen, 10) + "." + storeID }
+
+// ID is the id of the task in its queue.
+func (t Task) ID() string { return taskID(t.Generation, t.StoreID) }
+
+// Queue is the queue of the task.
+func (t Task) Queue() string { return string(t.Op) }
+
+// ParseTask reads the payload of a run's task. An error means that the task is not ours: retrying it is pointless.
+func ParseTask(t *asynq.Task) (Task, error) {
+	task := Task{Op: provision.OpProvision}
+	if t.Type() == TypeDelete {
+		task.Op = provision.OpDelete
+	}
+	return task, parse(t, &task, func() bool { return task.StoreID != "" && task.Generation > 0 })
+}
+
+// ParseCallTask reads the payload of a delivery's task.
+func ParseCallTask(t *asynq.Task) (CallTask, error) {
+	var task CallTask
+	return task, parse(t, &task, func() bool { return task.StoreID != "" })
+}
+
+func parse(t *asynq.Task, into any, complete func() bool) error {
+	if err := json.Unmarshal(t.Payload(), into); err != nil {
+		return fmt.Errorf("payload of a %s task: %w", t.Type(), err)
+	}
+	if !complete() {
+		return fmt.Errorf("payload of a %s task lacks store_id or generation", t.Type())
+	}
+	return nil
+}
+
+// Tasks puts tasks into asynq's queues and looks after those that are there.
+type Tasks struct {
+	redis     redis.UniversalClient
+	client    *asynq.Client
+	inspector *asynq.Inspector
+}
+
+// NewTasks returns the queues kept in a Redis.
+func NewTasks(client redis.UniversalClient) *Tasks {
+	return &Tasks{client, asynq.NewClientFromRedisClient(client), asynq.NewInspectorFromRedisClient(client)}
+}
+
+// Enqueue makes the run's task exist. One that exists already, in whatever state, is success.
+func (t *Tasks) Enqueue(ctx context.Context, task Task) error {
+	return t.enqueue(ctx, "store:"+string(task.Op), task.Queue(), task.ID(), task)
+}
+
+// EnqueueCall makes the delivery's task exist. One that exists already is success.
+func (t *Tasks) EnqueueCall(ctx context.Context, task CallTask) error {
+	return t.enqueue(ctx, TypeCallback, QueueCallback, task.id(), task)
+}
+
+func (t *Tasks) enqueue(ctx context.Context, kind, queue, id string, payload any) error {
+	text, err := json.Marshal(payload)
+	if err != nil {
+		return err
+	}
+	_, err = t.client.EnqueueContext(ctx, asynq.NewTask(kind, text), asynq.Queue(queue), asynq.TaskID(id),
+		asynq.MaxRetry(maxRetry), asynq.Timeout(TaskTimeout), asynq.Retention(retention))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil
+	}
+	return redisError(err)
+}
+
+// Revive makes sure that a run's task will be executed: it is enqueued when missing, or when it was completed or
+// archived without an end of its own. With soon a task that waits for its next try is tried now.
+func (t *Tasks) Revive(ctx context.Context, task Task, soon bool) error {
+	return t.revive(task.Queue(), task.ID(), soon, func() error { return t.Enqueue(ctx, task) })
+}
+
+// ReviveCall is [Tasks.Revive] for a delivery.
+func (t *Tasks) ReviveCall(ctx context.Context, task CallTask) error {
+	return t.revive(QueueCallback, task.id(), false, func() error { return t.EnqueueCall(ctx, task) })
+}
+
+func (t *Tasks) revive(queue, id string, soon bool, enqueue func() error) error {
+	info, err := t.inspector.GetTaskInfo(queue, id)
+	switch {
+	case absent(err):
+		return enqueue()
+	case err != nil:
+		return redisError(err)
+	case info.State == asynq.TaskStateArchived, soon && info.State == asynq.TaskStateRetry:
+		err = t.inspector.RunTask(queue, id)
+	case info.State == asynq.TaskStateCompleted:
+		if err = t.inspector.DeleteTask(queue, id); err == nil || absent(err) {
+			return enqueue()
+		}
+	}
+	if absent(err) {
+		return nil // it moved meanwhile; the next look sees where to
+	}
+	return redisError(err)
+}
+
+func absent(err error) bool {
+	return errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound)
+}
+
+// Rescue hands tasks back whose worker has died: asynq itself waits for up to a minute more. It returns their ids.
+func (t *Tasks) Rescue(ctx context.Context, queue string) ([]string, error) {
+	base := "asynq:{" + queue + "}:"
+	ids, err := orphansScript.Run(ctx, t.redis, []string{base + "active", base + "pending", base + "lease"},
+		time.Now().Unix(), base+"t:").StringSlice()
+	return ids, redisError(err)
+}
