@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -21,13 +22,6 @@ const (
 	QueueCallback  = "callback"
 )
 
-// The types of tasks.
-const (
-	TypeProvision = "store:provision"
-	TypeDelete    = "store:delete"
-	TypeCallback  = "store:callback"
-)
-
 const (
 	// TaskTimeout is asynq's limit for one execution. A run and a delivery end long before by limits of their own; asynq's
 	// would hand the task to the next worker while this one still works on it.
@@ -36,6 +30,9 @@ const (
 	maxRetry  = 1000
 	retention = 24 * time.Hour
 )
+
+// TypeOf is the type of the tasks in a queue; each queue holds one.
+func TypeOf(queue string) string { return "store:" + queue }
 
 // Task is what a task of a run carries: which generation of which store, and nothing to show a stranger.
 type Task struct {
@@ -62,10 +59,7 @@ func (t Task) Queue() string { return string(t.Op) }
 
 // ParseTask reads the payload of a run's task. An error means that the task is not ours: retrying it is pointless.
 func ParseTask(t *asynq.Task) (Task, error) {
-	task := Task{Op: provision.OpProvision}
-	if t.Type() == TypeDelete {
-		task.Op = provision.OpDelete
-	}
+	task := Task{Op: provision.Op(strings.TrimPrefix(t.Type(), TypeOf("")))}
 	return task, parse(t, &task, func() bool { return task.StoreID != "" && task.Generation > 0 })
 }
 
@@ -99,20 +93,20 @@ func NewTasks(client redis.UniversalClient) *Tasks {
 
 // Enqueue makes the run's task exist. One that exists already, in whatever state, is success.
 func (t *Tasks) Enqueue(ctx context.Context, task Task) error {
-	return t.enqueue(ctx, "store:"+string(task.Op), task.Queue(), task.ID(), task)
+	return t.enqueue(ctx, task.Queue(), task.ID(), task)
 }
 
 // EnqueueCall makes the delivery's task exist. One that exists already is success.
 func (t *Tasks) EnqueueCall(ctx context.Context, task CallTask) error {
-	return t.enqueue(ctx, TypeCallback, QueueCallback, task.id(), task)
+	return t.enqueue(ctx, QueueCallback, task.id(), task)
 }
 
-func (t *Tasks) enqueue(ctx context.Context, kind, queue, id string, payload any) error {
+func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any) error {
 	text, err := json.Marshal(payload)
 	if err != nil {
 		return err
 	}
-	_, err = t.client.EnqueueContext(ctx, asynq.NewTask(kind, text), asynq.Queue(queue), asynq.TaskID(id),
+	_, err = t.client.EnqueueContext(ctx, asynq.NewTask(TypeOf(queue), text), asynq.Queue(queue), asynq.TaskID(id),
 		asynq.MaxRetry(maxRetry), asynq.Timeout(TaskTimeout), asynq.Retention(retention))
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil

@@ -1,0 +1,81 @@
+// Package mock is a cluster that is not there: every step succeeds after a short while and leaves nothing. It serves
+// ORCH_MOCK=1, in which a backend can be developed against the whole service without Kubernetes.
+package mock
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// Cluster simulates each step. It has no state: any number of workers may share a queue.
+type Cluster struct {
+	StepTime time.Duration // about how long each step takes
+}
+
+func (c Cluster) step(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(c.StepTime/2 + rand.N(c.StepTime+1)):
+		return provision.FenceOf(ctx).Check()
+	}
+}
+
+// Runner runs stores of these engines on the simulated cluster. There is no shop to ask, so nothing is verified.
+func (c Cluster) Runner(engines map[string]provision.Engine, budget, deleteTimeout time.Duration) *provision.Runner {
+	return &provision.Runner{
+		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c},
+		Engines: engines, Budget: budget, DeleteTimeout: deleteTimeout,
+	}
+}
+
+type namespaces struct{ c Cluster }
+
+func (n namespaces) Ensure(ctx context.Context, _ provision.Store) (bool, error) {
+	return false, n.c.step(ctx)
+}
+func (n namespaces) Remove(ctx context.Context, _ provision.Store) error { return n.c.step(ctx) }
+func (n namespaces) Claim(_ context.Context, s provision.Store) ([]provision.Store, error) {
+	return []provision.Store{s}, nil
+}
+
+type credentials struct{ c Cluster }
+
+func (x credentials) Ensure(ctx context.Context, _ provision.Store, _ []provision.Credential) error {
+	return x.c.step(ctx)
+}
+
+type releases struct{ c Cluster }
+
+func (r releases) Apply(ctx context.Context, _ provision.Store, _ provision.Release) (time.Time, error) {
+	return time.Now(), r.c.step(ctx)
+}
+func (r releases) Remove(ctx context.Context, _ provision.Store) error { return r.c.step(ctx) }
+
+type readiness struct{ c Cluster }
+
+func (r readiness) Wait(ctx context.Context, _ provision.Store, _ time.Time) error {
+	return r.c.step(ctx)
+}
+
+type volumes struct{ c Cluster }
+
+func (v volumes) Remove(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
+
+// Passwords derives each store's password from its id and the installation's token: always the same, guessed by nobody
+// who does not know the token.
+type Passwords struct{ Token string }
+
+// Password never fails.
+func (p Passwords) Password(_ context.Context, s provision.Store) (string, error) {
+	mac := hmac.New(sha256.New, []byte(p.Token))
+	mac.Write([]byte("orchestrator mock password of store " + s.StoreID))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil))[:24]), nil
+}

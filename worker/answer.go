@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// errStopping is why runs end when the process does.
+var errStopping = provision.Errorf(provision.CodeUnavailable, "this worker is stopping; another one goes on")
+
+// answer is what follows from how a run ended: what the API is told and what asynq is.
+type answer struct {
+	tell    bool // the verdict: success without an error, failure with one
+	counted bool
+	again   bool
+	delay   time.Duration
+}
+
+// answerTo is the table of docs/reliability.md: how a run ended, how many counted attempts are left, what follows.
+func answerTo(err error, run queue.Run, l Limits) answer {
+	code := provision.CodeOf(err)
+	switch {
+	case err == nil, code.Final():
+		return answer{tell: true}
+	case errors.Is(err, errStopping):
+		return answer{again: true}
+	case code == provision.CodeSuperseded:
+		return answer{}
+	case code == provision.CodeBusy, code == provision.CodeUnavailable:
+		return answer{again: true, delay: soon(code)}
+	case run.Attempts+1 >= l.MaxAttempts:
+		return answer{tell: true, counted: true}
+	}
+	return answer{again: true, counted: true, delay: backoff(run.Attempts, 5*time.Second, 5*time.Minute)}
+}
+
+// soon is the pause before a try that is not counted. It is spread, so that what an outage stopped does not come back
+// as one wave.
+func soon(code provision.Code) time.Duration {
+	if code == provision.CodeBusy {
+		return 2*time.Second + rand.N(2*time.Second)
+	}
+	return 5*time.Second + rand.N(10*time.Second)
+}
+
+// backoff doubles from base to most; the upper half is random.
+func backoff(n int, base, most time.Duration) time.Duration {
+	d := most
+	if n < 30 {
+		d = min(base<<n, most)
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// retry is the error that gives a task back to asynq. Its text is shown in the web UI, so it is the public one.
+type retry struct {
+	cause   error
+	delay   time.Duration
+	counted bool
+}
+
+func (r *retry) Error() string { return shown(r.cause) }
+
+// shown is an error's code and public text: fit for the web UI, which masks nothing.
+func shown(err error) string {
+	return fmt.Sprintf("%s: %s", provision.CodeOf(err), provision.Public(err))
+}
+
+// reply is what asynq is told.
+func (a answer) reply(err error) error {
+	switch {
+	case a.again:
+		return &retry{cause: err, delay: a.delay, counted: a.counted}
+	case a.tell && err != nil:
+		return fmt.Errorf("%s: %w", shown(err), asynq.SkipRetry)
+	}
+	return nil
+}
+
+// isFailure keeps asynq from counting what is nobody's fault.
+func isFailure(err error) bool {
+	if r, ok := errors.AsType[*retry](err); ok {
+		return r.counted
+	}
+	return !errors.Is(err, asynq.ErrLeaseExpired)
+}
+
+func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
+	if r, ok := errors.AsType[*retry](err); ok {
+		return r.delay
+	}
+	return soon(provision.CodeUnavailable)
+}

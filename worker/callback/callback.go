@@ -1,0 +1,184 @@
+// Package callback tells the backend one truth: it builds the request, signs it, posts it and says what the answer
+// means. It keeps nothing and tries once.
+package callback
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// Timeout is the limit of one POST, answer included.
+const Timeout = 15 * time.Second
+
+// keptOfAnswer is how much of a refusal is kept for people to read.
+const keptOfAnswer = 1024
+
+// Message is one callback.
+type Message struct {
+	ID         string // webhook-id: the same over all deliveries
+	StoreID    string
+	Generation int64
+	Sequence   int64
+	Status     provision.Status
+	URL        string // of READY
+	Error      string // of FAILED and DELETE_FAILED
+	Password   string // of READY
+}
+
+// body is exactly what the contract says.
+type body struct {
+	Status   provision.Status `json:"status"`
+	URL      string           `json:"url,omitempty"`
+	Error    string           `json:"error,omitempty"`
+	Password string           `json:"password,omitempty"`
+}
+
+// Outcome is what the backend's answer means.
+type Outcome int
+
+const (
+	// Told: 2xx.
+	Told Outcome = iota
+	// Again: no answer, 408, 425, 429, 5xx, or a redirect; worth another try.
+	Again
+	// Unauthorized: 401 or 403; worth another try once somebody has mended the token.
+	Unauthorized
+	// Refused: any other answer; trying again would end the same way.
+	Refused
+)
+
+// Result is the outcome of one POST. Reason is for people: a status and the beginning of the answer, or why there was
+// none. After is what the backend asked for by Retry-After, or 0.
+type Result struct {
+	Outcome Outcome
+	Reason  string
+	After   time.Duration
+}
+
+// Sender posts to one backend. It is safe for concurrent use.
+type Sender struct {
+	base   string
+	token  string
+	signer *signer
+	client *http.Client
+	now    func() time.Time
+}
+
+// NewSender returns a sender to a base URL, with or without /api at its end. secret is a Standard Webhooks secret
+// (whsec_ and base64), or "" for no signature.
+func NewSender(base, token, secret string) (*Sender, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("BACKEND_API_BASE must be an http or https URL without query")
+	}
+	s, err := newSigner(secret)
+	if err != nil {
+		return nil, err
+	}
+	base = strings.TrimSuffix(strings.TrimRight(base, "/"), "/api")
+	return &Sender{base: base, token: token, signer: s, client: newClient(), now: time.Now}, nil
+}
+
+// newClient follows no redirect: a truth goes to the backend that was named or to nobody.
+func newClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Send posts the message once.
+func (s *Sender) Send(ctx context.Context, m Message) Result {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	req, err := s.request(ctx, m)
+	if err != nil {
+		return Result{Outcome: Refused, Reason: "the request could not be built: " + err.Error()}
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return Result{Outcome: Again, Reason: "no answer: " + withoutURL(err)}
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, keptOfAnswer)) // the status alone decides
+	return s.classify(resp, text, m.Password)
+}
+
+func (s *Sender) request(ctx context.Context, m Message) (*http.Request, error) {
+	text, err := json.Marshal(body{m.Status, m.URL, m.Error, m.Password})
+	if err != nil {
+		return nil, err
+	}
+	target := s.base + "/api/stores/" + url.PathEscape(m.StoreID) + "/status"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	stamp := strconv.FormatInt(s.now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Orchestrator-Token", s.token)
+	req.Header.Set("X-Orchestrator-Generation", strconv.FormatInt(m.Generation, 10))
+	req.Header.Set("X-Orchestrator-Sequence", strconv.FormatInt(m.Sequence, 10))
+	req.Header.Set("webhook-id", m.ID)
+	req.Header.Set("webhook-timestamp", stamp)
+	if signature := s.signer.sign(m.ID, stamp, text); signature != "" {
+		req.Header.Set("webhook-signature", signature)
+	}
+	return req, nil
+}
+
+func (s *Sender) classify(resp *http.Response, text []byte, password string) Result {
+	r := Result{Outcome: Refused, Reason: reason(resp.StatusCode, text, s.token, password)}
+	switch code := resp.StatusCode; {
+	case code >= 200 && code < 300:
+		return Result{Outcome: Told}
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		r.Outcome = Unauthorized
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500, code < 400:
+		r.Outcome = Again
+	}
+	r.After = retryAfter(resp.Header.Get("Retry-After"), s.now())
+	return r
+}
+
+// reason keeps the answer's beginning, without what a backend might echo and nobody may read.
+func reason(status int, text []byte, secrets ...string) string {
+	said := strings.ToValidUTF8(strings.TrimSpace(string(text)), "")
+	for _, secret := range secrets {
+		if secret != "" {
+			said = strings.ReplaceAll(said, secret, "[hidden]")
+		}
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s %s", status, http.StatusText(status), said))
+}
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3), at most a day.
+func retryAfter(value string, now time.Time) time.Duration {
+	var d time.Duration
+	if n, err := strconv.Atoi(value); err == nil {
+		d = time.Duration(min(n, 24*60*60)) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		d = at.Sub(now)
+	}
+	return max(0, min(d, 24*time.Hour))
+}
+
+// withoutURL is the reason of a transport error. The URL in front of it is known and may be long.
+func withoutURL(err error) string {
+	if e, ok := err.(*url.Error); ok {
+		return e.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,169 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/provision"
+	"orchestrator/worker/callback"
+	"orchestrator/worker/queue"
+)
+
+// turnTTL is longer than anything that one callback may take: reading the password, the POST, closing it.
+const turnTTL = callback.Timeout + 2*redisWait + 10*time.Second
+
+// Turns is the delivery's side of the records.
+type Turns interface {
+	Turn(ctx context.Context, storeID, token string, lease time.Duration) (queue.Turn, queue.Call, error)
+	Told(ctx context.Context, c queue.Call) error
+	Bury(ctx context.Context, letter queue.Letter) error
+	Pass(ctx context.Context, storeID, token string) error
+}
+
+// Passwords is the only way to a store's password, and deliveries of READY its only users. provision.ErrNoCredentials
+// means that the store has none any more.
+type Passwords interface {
+	Password(ctx context.Context, s provision.Store) (string, error)
+}
+
+// Sender posts a callback once: [callback.Sender].
+type Sender interface {
+	Send(ctx context.Context, m callback.Message) callback.Result
+}
+
+// Acceptor takes a request as if the backend had posted it: [queue.Intake].
+type Acceptor interface {
+	Accept(ctx context.Context, req provision.Request) (provision.Accepted, error)
+}
+
+// deliveries handles the tasks of the queue callback. A task tells whatever the store still has to tell, in order, so
+// that a later truth never overtakes an earlier one.
+type deliveries struct {
+	turns     Turns
+	passwords Passwords
+	sender    Sender
+	acceptor  Acceptor
+	limits    Limits
+	metrics   *metrics
+	log       *slog.Logger
+	stop      context.Context
+	now       func() time.Time
+}
+
+var _ asynq.Handler = (*deliveries)(nil)
+
+// ProcessTask tells the store's callbacks until none is left or one has to be tried again.
+func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	task, err := queue.ParseCallTask(t)
+	if err != nil {
+		return fmt.Errorf("%v: %w", err, asynq.SkipRetry)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(d.stop, func() { cancel(errStopping) })()
+	token := rand.Text()
+	defer d.pass(ctx, task.StoreID, token)
+	tries, _ := asynq.GetRetryCount(ctx)
+	for {
+		turn, call, err := d.turns.Turn(ctx, task.StoreID, token, turnTTL)
+		switch {
+		case ctx.Err() != nil:
+			return &retry{cause: context.Cause(ctx)}
+		case err != nil:
+			return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
+		case turn == queue.TurnNone:
+			return nil
+		case turn == queue.TurnHeld:
+			return &retry{cause: provision.Errorf(provision.CodeBusy, "another delivery has the turn of store %s", task.StoreID), delay: soon(provision.CodeBusy)}
+		}
+		if err := d.tell(ctx, call, tries); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *deliveries) pass(ctx context.Context, storeID, token string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisWait)
+	defer cancel()
+	if err := d.turns.Pass(ctx, storeID, token); err != nil {
+		d.log.Debug("the turn was not given back; it ends by itself", "store_id", storeID, "error", err)
+	}
+}
+
+// tell brings one callback to its end: told, buried or made needless. An error means that it stays and is tried again.
+func (d *deliveries) tell(ctx context.Context, call queue.Call, tries int) error {
+	log := d.log.With("store_id", call.StoreID, "generation", call.Generation, "webhook_id", call.ID(), "status", call.Status)
+	message, err := d.message(ctx, call)
+	if errors.Is(err, provision.ErrNoCredentials) {
+		log.Warn("the password of a store that was ready is gone; the store is run again")
+		return d.runAgain(ctx, call)
+	}
+	if err != nil {
+		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
+	}
+	start := d.now()
+	result := d.sender.Send(ctx, message)
+	if result.Outcome != callback.Told && ctx.Err() != nil {
+		return &retry{cause: context.Cause(ctx)}
+	}
+	d.metrics.told(call.Status, result.Outcome, d.now().Sub(start))
+	return d.settle(ctx, call, result, tries, log)
+}
+
+// settle records what the backend's answer means. A told callback that cannot be recorded is told again, under the
+// same id.
+func (d *deliveries) settle(ctx context.Context, call queue.Call, result callback.Result, tries int, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisWait)
+	defer cancel()
+	var err error
+	switch expired := d.now().Sub(time.UnixMilli(call.At)) > d.limits.GiveUp; {
+	case result.Outcome == callback.Told:
+		log.Info("told")
+		err = d.turns.Told(ctx, call)
+	case result.Outcome == callback.Refused, expired:
+		log.Error("refused; kept as a dead letter", "reason", result.Reason)
+		err = d.turns.Bury(ctx, queue.Letter{Call: call, Reason: result.Reason, Died: d.now().UTC()})
+	default:
+		delay := max(result.After, backoff(tries, 2*time.Second, time.Hour))
+		log.Log(ctx, levelOfRefusal(result.Outcome), "not told; tried again", "reason", result.Reason, "again_in", delay)
+		return &retry{cause: provision.Errorf(provision.CodeUnavailable, "the backend did not take %s: %s", call.Status, result.Reason), delay: delay, counted: true}
+	}
+	if err != nil {
+		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
+	}
+	return nil
+}
+
+// levelOfRefusal raises what needs a person.
+func levelOfRefusal(o callback.Outcome) slog.Level {
+	if o == callback.Unauthorized {
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+func (d *deliveries) message(ctx context.Context, call queue.Call) (callback.Message, error) {
+	m := callback.Message{ID: call.ID(), StoreID: call.StoreID, Generation: call.Generation, Sequence: call.Sequence,
+		Status: call.Status, Error: call.Error}
+	if call.Status != provision.StatusReady {
+		return m, nil
+	}
+	m.URL = call.Store.StoreURL
+	var err error
+	m.Password, err = d.passwords.Password(ctx, call.Store)
+	return m, err
+}
+
+// runAgain makes a newer generation of the store, which takes the place of the truth that is none any more.
+func (d *deliveries) runAgain(ctx context.Context, call queue.Call) error {
+	if _, err := d.acceptor.Accept(ctx, call.Store.Request); err != nil {
+		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
+	}
+	return nil
+}

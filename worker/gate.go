@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"orchestrator/worker/queue"
+)
+
+// Leases is the gate's side of the records.
+type Leases interface {
+	Enter(ctx context.Context, t queue.Task, token string, lease time.Duration, progress bool) (queue.Entry, queue.Run, error)
+	Renew(ctx context.Context, run queue.Run, lease time.Duration) (queue.Renewal, error)
+	Leave(ctx context.Context, run queue.Run, exit queue.Exit) (attempts int, err error)
+}
+
+// gate lets one run per store in, in all workers together, and tells a run when it has to go.
+type gate struct {
+	leases   Leases
+	progress bool
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	inside map[string]*pass // by store id: the runs of this process
+}
+
+func newGate(leases Leases, progress bool, log *slog.Logger) *gate {
+	return &gate{leases: leases, progress: progress, log: log, inside: map[string]*pass{}}
+}
+
+// enter waits a while for the run inside to leave. Without a pass the entry says why.
+func (g *gate) enter(ctx context.Context, t queue.Task) (queue.Entry, *pass, error) {
+	ctx, cancel := context.WithTimeout(ctx, enterWait)
+	defer cancel()
+	token := rand.Text()
+	for {
+		start := time.Now()
+		entry, run, err := g.try(ctx, t, token)
+		if err == nil && entry == queue.Entered {
+			return entry, g.admit(ctx, run, start), nil
+		}
+		if err != nil || (entry != queue.Held && entry != queue.Waiting) {
+			return entry, nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return entry, nil, nil
+		case <-time.After(enterEvery):
+		}
+	}
+}
+
+func (g *gate) try(ctx context.Context, t queue.Task, token string) (queue.Entry, queue.Run, error) {
+	// An answer that comes after the slot was given up would leave a lease that nobody renews.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisWait)
+	defer cancel()
+	return g.leases.Enter(ctx, t, token, leaseTTL, g.progress)
+}
+
+func (g *gate) admit(ctx context.Context, run queue.Run, start time.Time) *pass {
+	p := newPass(ctx, g, run, start)
+	g.mu.Lock()
+	g.inside[run.Store.StoreID] = p
+	g.mu.Unlock()
+	go p.keep()
+	return p
+}
+
+// leave ends the pass. It is called exactly once, after the last write of the run.
+func (g *gate) leave(p *pass, exit queue.Exit) {
+	p.close()
+	g.mu.Lock()
+	if g.inside[p.run.Store.StoreID] == p {
+		delete(g.inside, p.run.Store.StoreID)
+	}
+	g.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), redisWait)
+	defer cancel()
+	if _, err := g.leases.Leave(ctx, p.run, exit); err != nil {
+		g.log.Warn("the gate was not given back; it opens by itself when the lease runs out", "store_id", p.run.Store.StoreID, "error", err)
+	}
+}
+
+// changed makes the run of a store, if it is here, ask at once whether it is still wanted.
+func (g *gate) changed(storeID string) {
+	g.mu.Lock()
+	p := g.inside[storeID]
+	g.mu.Unlock()
+	if p != nil {
+		p.hurry()
+	}
+}

@@ -1,0 +1,57 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/worker/queue"
+)
+
+// Slots are how many tasks of each queue one worker handles at a time. They are cheap: a run holds its slot while it
+// waits for pods.
+type Slots struct{ Provision, Delete, Callback int }
+
+// DefaultSlots are the slots of an installation that sets none.
+func DefaultSlots() Slots { return Slots{Provision: 500, Delete: 100, Callback: 50} }
+
+// newServer serves one queue. Each has a server of its own, since a full queue must not hold up another.
+func newServer(client redis.UniversalClient, queueName string, slots int, poll time.Duration, log *slog.Logger) *asynq.Server {
+	return asynq.NewServerFromRedisClient(client, asynq.Config{
+		Concurrency:              slots,
+		Queues:                   map[string]int{queueName: 1},
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                isFailure,
+		ShutdownTimeout:          ShutdownTimeout,
+		TaskCheckInterval:        poll,
+		DelayedTaskCheckInterval: time.Second,
+		Logger:                   asynqLog{log.With("queue", queueName)},
+		LogLevel:                 asynq.InfoLevel,
+		BaseContext:              func() context.Context { return context.Background() },
+	})
+}
+
+// handlerFor is the mux of one queue: a task of another type is a stranger.
+func handlerFor(queueName string, h asynq.Handler) asynq.Handler {
+	mux := asynq.NewServeMux()
+	mux.Handle(queue.TypeOf(queueName), h)
+	return mux
+}
+
+// asynqLog sends asynq's log lines through slog. Its start and stop are of no interest to anybody.
+type asynqLog struct{ log *slog.Logger }
+
+func (l asynqLog) Debug(args ...any) { l.log.Debug(line(args)) }
+func (l asynqLog) Info(args ...any)  { l.log.Debug(line(args)) }
+func (l asynqLog) Warn(args ...any)  { l.log.Warn(line(args)) }
+func (l asynqLog) Error(args ...any) { l.log.Error(line(args)) }
+
+// Fatal is called by asynq where it would end the process; it does not here.
+func (l asynqLog) Fatal(args ...any) { l.log.Error(line(args)) }
+
+func line(args []any) string { return "asynq: " + strings.TrimSpace(fmt.Sprint(args...)) }

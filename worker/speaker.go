@@ -1,0 +1,64 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// Verdicts is the truth's side of the records.
+type Verdicts interface {
+	Verdict(ctx context.Context, run queue.Run, status provision.Status, code provision.Code, text string) (ruling queue.Ruling, next int64, err error)
+	Untold(ctx context.Context, storeID string) ([]queue.CallTask, error)
+}
+
+// Queue makes tasks exist and be tried.
+type Queue interface {
+	EnqueueCall(ctx context.Context, task queue.CallTask) error
+	Revive(ctx context.Context, task queue.Task, soon bool) error
+	ReviveCall(ctx context.Context, task queue.CallTask) error
+}
+
+// speaker sees to it that a truth is written once and will be told.
+type speaker struct {
+	verdicts Verdicts
+	queue    Queue
+	log      *slog.Logger
+}
+
+// rule writes the verdict of a run and puts its callback into the queue. The context of the run may have ended; this
+// takes its own time. After a nil the generation has a verdict, this one or an earlier one.
+func (s *speaker) rule(run queue.Run, status provision.Status, code provision.Code, text string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), settleWait)
+	defer cancel()
+	ruling, next, err := s.verdicts.Verdict(ctx, run, status, code, text)
+	switch {
+	case err != nil:
+		return err
+	case ruling == queue.Moot:
+		return errOvertaken
+	case ruling == queue.Expired:
+		return errLeaseLost
+	}
+	s.speak(ctx, run.Store.StoreID, next)
+	return nil
+}
+
+// speak makes the tasks exist that tell what the store has not been heard of yet, and starts the provision that waited
+// for a delete. What fails here is done by the sweeper a few seconds later.
+func (s *speaker) speak(ctx context.Context, storeID string, next int64) {
+	calls, err := s.verdicts.Untold(ctx, storeID)
+	for _, call := range calls {
+		if err == nil {
+			err = s.queue.EnqueueCall(ctx, call)
+		}
+	}
+	if err == nil && next > 0 {
+		err = s.queue.Revive(ctx, queue.Task{Op: provision.OpProvision, StoreID: storeID, Generation: next}, true)
+	}
+	if err != nil {
+		s.log.Warn("left to the sweeper", "store_id", storeID, "error", err)
+	}
+}
