@@ -1,0 +1,75 @@
+package ingest
+
+import (
+	"orchestrator/provision"
+)
+
+const (
+	retainData    = "retain_data"
+	retainRefused = "is not supported yet: deleting a store deletes its data"
+)
+
+// decode reads a request from a body over defaults. The error is the problem of a body that cannot be read; a field of
+// the wrong type is an entry like any other broken rule. Of a delete only the store_id counts.
+func decode(body []byte, defaults provision.Request) (provision.Request, []provision.FieldError, error) {
+	top, err := parse(body)
+	if err != nil {
+		return provision.Request{}, nil, malformed.problem(err.Error())
+	}
+	r, retain := defaults, false
+	action := string(defaults.Action)
+	f := fields{from: top}
+	take(&f, "store_id", "a string", &r.StoreID)
+	take(&f, "action", "a string", &action)
+	take(&f, retainData, "true or false", &retain)
+	r.Action = provision.Op(action)
+	if retain {
+		f.refuse(retainData, retainRefused)
+	}
+	if r.Action == provision.OpDelete {
+		return provision.Request{StoreID: r.StoreID, Action: r.Action}, f.bad, nil
+	}
+	takeStore(&f, &r)
+	return r, f.bad, nil
+}
+
+func takeStore(f *fields, r *provision.Request) {
+	take(f, "name", "a string", &r.Name)
+	take(f, "engine", "a string", &r.Engine)
+	take(f, "namespace", "a string", &r.Namespace)
+	take(f, "host", "a string", &r.Host)
+	take(f, "store_url", "a string", &r.StoreURL)
+	take(f, "base_url", "a string", &r.BaseURL)
+	take(f, "creator_id", "a string", &r.CreatorID)
+	var settings object
+	take(f, "settings", "an object", &settings)
+	f.from, f.prefix = settings, "settings."
+	take(f, "title", "a string", &r.Settings.Title)
+	take(f, "admin_email", "a string", &r.Settings.AdminEmail)
+	take(f, "currency", "a string", &r.Settings.Currency)
+	take(f, "country", "a string", &r.Settings.Country)
+	take(f, "locale", "a string", &r.Settings.Locale)
+	take(f, "sample_product", "true or false", &r.Settings.SampleProduct)
+}
+
+// fields takes values out of an object and collects what is wrong with them.
+type fields struct {
+	from   object
+	prefix string
+	bad    []provision.FieldError
+}
+
+func (f *fields) refuse(name, detail string) {
+	f.bad = append(f.bad, provision.FieldError{Field: f.prefix + name, Detail: detail})
+}
+
+// take puts the value of a key into a variable of its type. Absent and null leave the variable as it is.
+func take[T any](f *fields, name, want string, into *T) {
+	switch value := f.from[name].(type) {
+	case nil:
+	case T:
+		*into = value
+	default:
+		f.refuse(name, "must be "+want)
+	}
+}

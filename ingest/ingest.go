@@ -1,0 +1,113 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrator/provision"
+)
+
+// Acceptor records a valid request and hands it to the workers.
+//
+// Its errors are [provision.Error]s, whose messages the caller reads: CodeConflict names the field and what holds it
+// (409), CodeInvalid says what cannot be carried out (422), CodeBusy and CodeQuota mean later (429), CodeUnavailable
+// means perhaps (503). Everything else is a 500 without a word about its cause. Accept returns soon after ctx has ended.
+type Acceptor interface {
+	Accept(context.Context, provision.Request) (provision.Accepted, error)
+}
+
+// Reader shows what is known about stores. Its errors are as those of [Acceptor]; a cursor that it did not give is
+// CodeInvalid.
+type Reader interface {
+	Store(ctx context.Context, id string) (provision.State, bool, error)
+	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
+}
+
+// Pinger reports whether requests can be accepted now.
+type Pinger interface {
+	Ping(context.Context) error
+}
+
+// Config is what a handler needs. Tokens, an engine in Policy, Acceptor, Reader and Pinger are required.
+type Config struct {
+	Tokens   []string // each of them is accepted, so that one can be replaced without an interruption
+	Policy   provision.Policy
+	Acceptor Acceptor
+	Reader   Reader
+	Pinger   Pinger
+
+	Timeout time.Duration         // for the record to answer one request; 0 means 3 s
+	MaxBody int64                 // bytes; 0 means 64 KiB
+	Log     *slog.Logger          // nil means slog.Default
+	Metrics prometheus.Registerer // nil means that nothing is measured
+}
+
+type server struct {
+	Config
+	tokens  tokens
+	seconds *prometheus.HistogramVec
+}
+
+// New returns the handler of the public listener. It serves no metrics: mount those of Config.Metrics where only
+// operators come.
+func New(config Config) (*echo.Echo, error) {
+	accepted, err := newTokens(config.Tokens)
+	s := &server{Config: config.withDefaults(), tokens: accepted, seconds: newSeconds()}
+	err = errors.Join(err, config.missing())
+	if err == nil && config.Metrics != nil {
+		err = config.Metrics.Register(s.seconds)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.routes(), nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Timeout == 0 {
+		c.Timeout = 3 * time.Second
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 64 << 10
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
+
+func (c Config) missing() error {
+	switch {
+	case c.Acceptor == nil || c.Reader == nil || c.Pinger == nil:
+		return errors.New("ingest: Acceptor, Reader and Pinger are required")
+	case len(c.Policy.Engines) == 0:
+		return errors.New("ingest: no engine is registered, so that no store could be accepted")
+	}
+	return nil
+}
+
+func (s *server) routes() *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.answerError
+	// The address in the log is the peer's own. Echo's default believes whatever X-Forwarded-For says.
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.Use(s.observe, secure)
+
+	read := []string{http.MethodGet, http.MethodHead}
+	e.Match(read, "/healthz", s.healthz)
+	e.Match(read, "/readyz", s.readyz)
+	e.Match(read, "/openapi.yaml", openAPI)
+
+	e.POST("/", s.post, s.authorize)
+	e.POST("/orchestrate", s.post, s.authorize)
+	e.DELETE("/stores/:store_id", s.remove, s.authorize)
+	e.Match(read, "/stores/:store_id", s.show, s.authorize)
+	e.Match(read, "/stores", s.list, s.authorize)
+	return e
+}

@@ -1,0 +1,164 @@
+package ingest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrator/provision"
+)
+
+// entry is what a handler adds to the log line of its request.
+type entry struct {
+	storeID    string
+	generation int64
+	taskID     string
+	joined     bool
+}
+
+const entryKey = "entry"
+
+// observe surrounds every request: it gives it an id, turns a panic into an answer, and writes one line to the log and
+// one sample to the metrics when the answer is out.
+func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		c.Response().Header().Set(echo.HeaderXRequestID, requestID(c.Request()))
+		err := guard(next, c)
+		if err != nil {
+			c.Error(err)
+		}
+		took := time.Since(start)
+		s.measure(c, took)
+		s.log(c, took, err)
+		return nil
+	}
+}
+
+var saneID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// requestID is the caller's own where it is fit for a log line and a URI reference.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get(echo.HeaderXRequestID); saneID.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+// panicked is a recovered panic.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+func guard(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler: // the server's own way to drop a connection
+			panic(v)
+		default:
+			err = &panicked{v, debug.Stack()}
+		}
+	}()
+	return next(c)
+}
+
+func (s *server) log(c echo.Context, took time.Duration, err error) {
+	attrs := []slog.Attr{
+		slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
+		slog.String("method", c.Request().Method),
+		slog.String("route", route(c)),
+		slog.Int("status", c.Response().Status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("ip", c.RealIP()),
+	}
+	if e, ok := c.Get(entryKey).(entry); ok {
+		attrs = append(attrs, e.attrs()...)
+	}
+	s.Log.LogAttrs(c.Request().Context(), level(c), "request", append(attrs, errorAttrs(err)...)...)
+}
+
+func (e entry) attrs() []slog.Attr {
+	var attrs []slog.Attr
+	if provision.CheckStoreID(e.storeID) == "" { // else it is anything of any length
+		attrs = append(attrs, slog.String("store_id", e.storeID))
+	}
+	if e.generation != 0 {
+		attrs = append(attrs, slog.Int64("generation", e.generation), slog.String("task_id", e.taskID), slog.Bool("joined", e.joined))
+	}
+	return attrs
+}
+
+// errorAttrs names the kind of a problem and the fields it is about. The detail may quote the body, so it is left out;
+// a cause is logged, because it is ours.
+func errorAttrs(err error) []slog.Attr {
+	if err == nil {
+		return nil
+	}
+	p := asProblem(err)
+	attrs := []slog.Attr{slog.String("problem", p.kind.name)}
+	if len(p.Errors) > 0 {
+		var fields []string
+		for _, e := range p.Errors {
+			fields = append(fields, e.Field)
+		}
+		attrs = append(attrs, slog.String("fields", strings.Join(fields, " ")))
+	}
+	if p.cause != nil {
+		attrs = append(attrs, slog.String("error", p.cause.Error()))
+	}
+	if p, ok := p.cause.(*panicked); ok {
+		attrs = append(attrs, slog.String("stack", string(p.stack)))
+	}
+	return attrs
+}
+
+// level keeps probes out of a log that shows what happened.
+func level(c echo.Context) slog.Level {
+	switch status := c.Response().Status; {
+	case status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case strings.HasSuffix(c.Path(), "z"):
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+func newSeconds() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "orchestrator_ingest_request_seconds",
+		Help: "Time from a request's first byte to its answer.",
+	}, []string{"method", "route", "status"})
+}
+
+func (s *server) measure(c echo.Context, took time.Duration) {
+	method := c.Request().Method
+	if route(c) == unmatched {
+		method = "" // anything that a stranger wrote, each a new series
+	}
+	s.seconds.WithLabelValues(method, route(c), strconv.Itoa(c.Response().Status)).Observe(took.Seconds())
+}
+
+const unmatched = "unmatched"
+
+// route is the pattern that the request matched, never its path: a path is a stranger's text.
+func route(c echo.Context) string {
+	if status := c.Response().Status; c.Path() == "" || status == http.StatusMethodNotAllowed {
+		return unmatched
+	}
+	return c.Path()
+}

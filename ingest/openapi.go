@@ -1,0 +1,15 @@
+package ingest
+
+import (
+	_ "embed" // for the description of the contract
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+//go:embed openapi.yaml
+var openAPIYAML []byte
+
+func openAPI(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/yaml", openAPIYAML)
+}

@@ -1,0 +1,280 @@
+package ingest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"orchestrator/provision"
+)
+
+// description is openapi.yaml as a tree.
+func description(t *testing.T) map[string]any {
+	t.Helper()
+	var d map[string]any
+	if err := yaml.UnmarshalStrict(openAPIYAML, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// at follows keys, and references, through the description.
+func at(d map[string]any, keys ...string) map[string]any {
+	here := d
+	for _, key := range keys {
+		here, _ = here[key].(map[string]any)
+		if ref, ok := here["$ref"].(string); ok {
+			here = at(d, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+		}
+	}
+	return here
+}
+
+func TestEveryReferenceOfTheDescriptionLeadsSomewhere(t *testing.T) {
+	d := description(t)
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case []any:
+			for _, child := range node {
+				walk(child)
+			}
+		case map[string]any:
+			if ref, ok := node["$ref"].(string); ok && at(d, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...) == nil {
+				t.Errorf("%s leads nowhere", ref)
+			}
+			for _, child := range node {
+				walk(child)
+			}
+		}
+	}
+	walk(d)
+}
+
+func TestTheDescriptionHasTheRoutesOfTheHandler(t *testing.T) {
+	var described, served []string
+	for path := range at(description(t), "paths") {
+		for method := range at(description(t), "paths", path) {
+			if method != "parameters" {
+				described = append(described, strings.ToUpper(method)+" "+path)
+			}
+		}
+	}
+	for _, route := range newRig(t, &fake{}).handler.Routes() {
+		if route.Method != "HEAD" { // every GET has it
+			served = append(served, route.Method+" "+strings.Replace(route.Path, ":store_id", "{store_id}", 1))
+		}
+	}
+	slices.Sort(described)
+	slices.Sort(served)
+	if diff := cmp.Diff(described, served); diff != "" {
+		t.Errorf("described and served differ: %s", diff)
+	}
+}
+
+// TestEveryDescribedAnswerHappens sends a request for each answer of each route, and compares the answer with its schema.
+func TestEveryDescribedAnswerHappens(t *testing.T) {
+	d := description(t)
+	for route, answers := range examples() {
+		method, path, _ := strings.Cut(route, " ")
+		described := at(d, "paths", path, strings.ToLower(method), "responses")
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(described)), slices.Sorted(maps.Keys(answers))); diff != "" {
+			t.Errorf("%s: described and tried differ: %s", route, diff)
+		}
+		for status, e := range answers {
+			r := newRig(t, &e.fake)
+			if e.path == "" {
+				e.path = strings.Replace(path, "{store_id}", "s-1", 1)
+			}
+			a := r.send(method, e.path, e.body, tokenHeader, e.token())
+			if fmt.Sprint(a.status) != status {
+				t.Errorf("%s: %d %s, want %s", route, a.status, a.raw, status)
+			}
+			checkAnswer(t, d, a, at(d, "paths", path, strings.ToLower(method), "responses", status))
+		}
+	}
+	if len(examples()) != len(newRigRoutes(t)) {
+		t.Errorf("%d routes are tried, %d exist", len(examples()), len(newRigRoutes(t)))
+	}
+}
+
+func newRigRoutes(t *testing.T) (routes []string) {
+	for _, route := range newRig(t, &fake{}).handler.Routes() {
+		if route.Method != "HEAD" {
+			routes = append(routes, route.Method+route.Path)
+		}
+	}
+	return routes
+}
+
+type example struct {
+	path, body string
+	stranger   bool
+	fake       fake
+}
+
+func (e example) token() string {
+	if e.stranger {
+		return "wrong"
+	}
+	return testToken
+}
+
+func examples() map[string]map[string]example {
+	failing := func(code provision.Code) fake { return fake{err: provision.Errorf(code, "because of host")} }
+	large := `{"x":"` + strings.Repeat("x", 70000) + `"}`
+	submit := map[string]example{
+		"202": {body: store(nil)},
+		"400": {body: "{"},
+		"401": {body: store(nil), stranger: true},
+		"409": {body: store(nil), fake: failing(provision.CodeConflict)},
+		"413": {body: large},
+		"422": {body: "{}"},
+		"429": {body: store(nil), fake: failing(provision.CodeBusy)},
+		"500": {body: store(nil), fake: fake{err: errors.New("x")}},
+		"503": {body: store(nil), fake: failing(provision.CodeUnavailable)},
+	}
+	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}}
+	ok := map[string]example{"200": {stranger: true}}
+	return map[string]map[string]example{
+		"POST /":            submit,
+		"POST /orchestrate": submit,
+		"DELETE /stores/{store_id}": {
+			"202": {},
+			"400": {body: "{"},
+			"401": {stranger: true},
+			"413": {body: large},
+			"422": {path: "/stores/a..b"},
+			"429": {fake: failing(provision.CodeBusy)},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"GET /stores/{store_id}": {
+			"200": {fake: known},
+			"401": {fake: known, stranger: true},
+			"404": {},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"GET /stores": {
+			"200": {fake: known},
+			"400": {path: "/stores?a;b"},
+			"401": {fake: known, stranger: true},
+			"422": {path: "/stores?limit=x"},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"GET /healthz":      ok,
+		"GET /readyz":       {"200": {stranger: true}, "503": {stranger: true, fake: fake{err: errors.New("x")}}},
+		"GET /openapi.yaml": ok,
+	}
+}
+
+// checkAnswer compares media type, headers and keys with what is described.
+func checkAnswer(t *testing.T, d map[string]any, a reply, described map[string]any) {
+	t.Helper()
+	headers, _ := described["headers"].(map[string]any)
+	for name := range headers {
+		if a.header.Get(name) == "" {
+			t.Errorf("%d: the described header %s is not sent", a.status, name)
+		}
+	}
+	content, _ := described["content"].(map[string]any)
+	media, ok := content[a.header.Get("Content-Type")].(map[string]any)
+	if !ok {
+		t.Errorf("%d: the media type %s is not described", a.status, a.header.Get("Content-Type"))
+		return
+	}
+	if a.body != nil {
+		checkSchema(t, d, at(map[string]any{"media": media, "components": d["components"]}, "media", "schema"), a.body)
+	}
+}
+
+// checkSchema compares an object with the small part of JSON Schema that the description uses: every required property
+// is there, every property is described, and so on downwards.
+func checkSchema(t *testing.T, d, schema, body map[string]any) {
+	t.Helper()
+	required, _ := schema["required"].([]any)
+	for _, name := range required {
+		if _, ok := body[name.(string)]; !ok {
+			t.Errorf("the required property %s is missing in %v", name, body)
+		}
+	}
+	for name, value := range body {
+		property := at(map[string]any{"schema": schema, "components": d["components"]}, "schema", "properties", name)
+		if property == nil {
+			t.Errorf("the property %s of %v is not described", name, body)
+			continue
+		}
+		if list, ok := value.([]any); ok {
+			items := at(map[string]any{"p": property, "components": d["components"]}, "p", "items")
+			for _, item := range list {
+				checkSchema(t, d, items, item.(map[string]any))
+			}
+		}
+	}
+}
+
+// Every property of a described request is taken over, and every field of a request is described.
+func TestTheDescribedExamplesAreAccepted(t *testing.T) {
+	d := description(t)
+	for name, e := range at(d, "components", "requestBodies", "Store", "content", "application/json", "examples") {
+		body, err := json.Marshal(e.(map[string]any)["value"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, &fake{})
+		if a := r.send("POST", "/", string(body)); a.status != 202 {
+			t.Errorf("%s: %d %s", name, a.status, a.raw)
+			continue
+		}
+		back, err := json.Marshal(r.got[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(back, &got); err != nil {
+			t.Fatal(err)
+		}
+		if name == "delete" {
+			continue
+		}
+		for _, schema := range []struct {
+			name string
+			got  map[string]any
+		}{{"Provision", got}, {"Settings", got["settings"].(map[string]any)}} {
+			described := at(d, "components", "schemas", schema.name, "properties")
+			delete(described, retainData) // described to say that it is refused
+			if diff := cmp.Diff(slices.Sorted(maps.Keys(described)), slices.Sorted(maps.Keys(schema.got))); diff != "" {
+				t.Errorf("%s: described and taken over differ: %s", schema.name, diff)
+			}
+		}
+	}
+}
+
+func TestTheStatusesAreDescribed(t *testing.T) {
+	statuses := []any{}
+	for _, s := range []provision.Status{
+		provision.StatusProvisioning, provision.StatusReady, provision.StatusFailed,
+		provision.StatusDeleting, provision.StatusDeleted, provision.StatusDeleteFailed,
+	} {
+		statuses = append(statuses, string(s))
+	}
+	if diff := cmp.Diff(statuses, at(description(t), "components", "schemas", "Status")["enum"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	m.Run()
+}

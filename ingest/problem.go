@@ -1,0 +1,128 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"orchestrator/provision"
+)
+
+// kind is a class of problems. The name is part of the type that callers may compare, so it does not change.
+type kind struct {
+	status     int
+	name       string
+	title      string
+	retryAfter int // seconds; 0 means that repeating the request does not help
+}
+
+var (
+	malformed    = kind{http.StatusBadRequest, "malformed", "The request cannot be read", 0}
+	unauthorized = kind{http.StatusUnauthorized, "unauthorized", "The token is missing or wrong", 0}
+	noRoute      = kind{http.StatusNotFound, "no-route", "There is nothing at this address", 0}
+	noStore      = kind{http.StatusNotFound, "no-store", "The store is not known", 0}
+	noMethod     = kind{http.StatusMethodNotAllowed, "no-method", "The address does not have this method", 0}
+	conflict     = kind{http.StatusConflict, "conflict", "The request contradicts a living store", 0}
+	tooLarge     = kind{http.StatusRequestEntityTooLarge, "too-large", "The body is too large", 0}
+	invalid      = kind{http.StatusUnprocessableEntity, "invalid", "The request breaks a rule", 0}
+	tooMany      = kind{http.StatusTooManyRequests, "too-many", "A limit is reached", 30}
+	internal     = kind{http.StatusInternalServerError, "internal", "An internal error occurred", 0}
+	unavailable  = kind{http.StatusServiceUnavailable, "unavailable", "The request cannot be recorded now", 5}
+)
+
+// problem is an error as the caller is told it: an RFC 9457 document.
+type problem struct {
+	Type     string                 `json:"type"`
+	Title    string                 `json:"title"`
+	Status   int                    `json:"status"`
+	Detail   string                 `json:"detail"`
+	Instance string                 `json:"instance,omitempty"` // the request's id, as in the log
+	Errors   []provision.FieldError `json:"errors,omitempty"`
+
+	kind  kind
+	cause error // for the log
+}
+
+func (k kind) problem(detail string) *problem {
+	return &problem{Type: "urn:orchestrator:problem:" + k.name, Title: k.title, Status: k.status, Detail: detail, kind: k}
+}
+
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+func (p *problem) Unwrap() error { return p.cause }
+
+// because keeps what only the log may know.
+func (p *problem) because(cause error) *problem {
+	p.cause = cause
+	return p
+}
+
+// invalidFields has one entry per field, and all of them in the detail too, which is all that some callers read.
+func invalidFields(bad []provision.FieldError) *problem {
+	var all []string
+	for _, e := range bad {
+		all = append(all, e.Field+" "+e.Detail)
+	}
+	p := invalid.problem(strings.Join(all, "; "))
+	p.Errors = bad
+	return p
+}
+
+// asProblem says what the caller is told about err.
+func asProblem(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return ofEcho(e)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return unavailable.problem("there was no answer in time").because(err)
+	}
+	public := provision.Public(err)
+	switch provision.CodeOf(err) {
+	case provision.CodeConflict:
+		return conflict.problem(public)
+	case provision.CodeInvalid:
+		return invalid.problem(public)
+	case provision.CodeBusy, provision.CodeQuota:
+		return tooMany.problem(public)
+	case provision.CodeUnavailable:
+		return unavailable.problem(public).because(err)
+	}
+	return internal.problem("the operators can see the cause under the request id that is this problem's instance").because(err)
+}
+
+// ofEcho covers what the router itself answers.
+func ofEcho(e *echo.HTTPError) *problem {
+	switch e.Code {
+	case http.StatusNotFound:
+		return noRoute.problem("the addresses are described at /openapi.yaml")
+	case http.StatusMethodNotAllowed:
+		return noMethod.problem("the header Allow names the methods of this address")
+	}
+	return internal.problem("the request was not understood by the router").because(e)
+}
+
+// answerError is Echo's error handler.
+func (s *server) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := asProblem(err)
+	p.Instance = c.Response().Header().Get(echo.HeaderXRequestID)
+	if p.kind.retryAfter > 0 {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(p.kind.retryAfter))
+	}
+	body, err := json.Marshal(p)
+	if err == nil {
+		err = c.Blob(p.Status, "application/problem+json", body)
+	}
+	if err != nil {
+		s.Log.Warn("an answer could not be sent", "request_id", p.Instance, "error", err)
+	}
+}

@@ -1,0 +1,69 @@
+package ingest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"orchestrator/provision"
+)
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// show is GET /stores/{store_id}.
+func (s *server) show(c echo.Context) error {
+	id := pathID(c)
+	c.Set(entryKey, entry{storeID: id})
+	if provision.CheckStoreID(id) != "" {
+		return noStore.problem("no store can have such an id")
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
+	defer cancel()
+	state, found, err := s.Reader.Store(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return noStore.problem("nothing is recorded about the store " + id)
+	}
+	return c.JSON(http.StatusOK, state)
+}
+
+// list is GET /stores.
+func (s *server) list(c echo.Context) error {
+	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return malformed.problem("the query cannot be read")
+	}
+	limit, err := limitOf(query)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
+	defer cancel()
+	page, err := s.Reader.Stores(ctx, query.Get("cursor"), limit)
+	if err != nil {
+		return err
+	}
+	if page.Stores == nil {
+		page.Stores = []provision.State{} // an empty list, not null
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+func limitOf(query url.Values) (int, error) {
+	if !query.Has("limit") {
+		return defaultLimit, nil
+	}
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, invalidFields([]provision.FieldError{{Field: "limit", Detail: "must be a number from 1 to " + strconv.Itoa(maxLimit)}})
+	}
+	return limit, nil
+}

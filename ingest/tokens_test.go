@@ -1,0 +1,83 @@
+package ingest
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"orchestrator/provision"
+)
+
+func TestEveryRouteOfStoresNeedsAToken(t *testing.T) {
+	for _, target := range []string{"POST /", "POST /orchestrate", "DELETE /stores/s-1", "GET /stores/s-1", "HEAD /stores/s-1", "GET /stores"} {
+		method, path, _ := strings.Cut(target, " ")
+		for _, token := range []string{"-", "", " ", "wrong", testToken + "x", testToken[1:], strings.ToUpper(testToken), "Bearer " + testToken, testToken + ",the-next-one"} {
+			r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}})
+			a := r.send(method, path, store(nil), tokenHeader, token)
+			if a.status != 401 || a.header.Get("WWW-Authenticate") == "" || a.body["type"] != "urn:orchestrator:problem:unauthorized" {
+				t.Errorf("%s with token %q: %d %s", target, token, a.status, a.raw)
+			}
+			if r.asked != 0 {
+				t.Errorf("%s with token %q: the record was asked", target, token)
+			}
+		}
+	}
+}
+
+// A caller learns nothing from the answer about how close it came.
+func TestEveryWrongTokenGetsTheSameAnswer(t *testing.T) {
+	r := newRig(t, &fake{})
+	want := r.send("POST", "/", "", tokenHeader, "-", "X-Request-Id", "same").raw
+	for _, token := range []string{"", "x", testToken[:5]} {
+		if got := r.send("POST", "/", "{", tokenHeader, token, "X-Request-Id", "same").raw; got != want {
+			t.Errorf("token %q: %s, want %s", token, got, want)
+		}
+	}
+}
+
+func TestEveryConfiguredTokenIsAccepted(t *testing.T) {
+	for _, token := range []string{testToken, "the-next-one"} {
+		if a := newRig(t, &fake{}).send("POST", "/", store(nil), tokenHeader, token); a.status != 202 {
+			t.Errorf("token %q: %d", token, a.status)
+		}
+	}
+}
+
+func TestATokenSentTwiceIsRefused(t *testing.T) {
+	r := newRig(t, &fake{})
+	req := httptest.NewRequest("POST", "/", strings.NewReader(store(nil)))
+	req.Header.Add(tokenHeader, testToken)
+	req.Header.Add(tokenHeader, "wrong")
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	if w.Code != 401 {
+		t.Errorf("%d, want 401", w.Code)
+	}
+}
+
+func TestNewRefusesAConfigurationThatCannotWork(t *testing.T) {
+	f := &fake{}
+	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Reader: f, Pinger: f}
+	if _, err := New(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Config){
+		"no token":               func(c *Config) { c.Tokens = nil },
+		"an empty token":         func(c *Config) { c.Tokens = []string{"t", ""} },
+		"a token with a space":   func(c *Config) { c.Tokens = []string{" t"} },
+		"a token with a newline": func(c *Config) { c.Tokens = []string{"t\n"} },
+		"a token beyond ASCII":   func(c *Config) { c.Tokens = []string{"tökén"} },
+		"no engine":              func(c *Config) { c.Policy.Engines = nil },
+		"no acceptor":            func(c *Config) { c.Acceptor = nil },
+		"no reader":              func(c *Config) { c.Reader = nil },
+		"no pinger":              func(c *Config) { c.Pinger = nil },
+	} {
+		bad := good
+		spoil(&bad)
+		if _, err := New(bad); err == nil {
+			t.Errorf("%s: accepted", name)
+		} else if strings.Contains(err.Error(), "tökén") {
+			t.Errorf("%s: the error shows the token: %v", name, err)
+		}
+	}
+}
