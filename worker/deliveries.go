@@ -62,7 +62,7 @@ var _ asynq.Handler = (*deliveries)(nil)
 func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	task, err := queue.ParseCallTask(t)
 	if err != nil {
-		return fmt.Errorf("%v: %w", err, asynq.SkipRetry)
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -41,7 +41,7 @@ func (h *runs) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	task, err := queue.ParseTask(t)
 	if err != nil {
 		h.log.Error("a task that is not ours was archived", "type", t.Type(), "error", err)
-		return fmt.Errorf("%v: %w", err, asynq.SkipRetry)
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
 	if h.stop.Err() != nil {
@@ -82,7 +82,7 @@ func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	err := h.attempt(p, log)
 	a := answerTo(err, p.run, h.limits)
 	if a.tell {
-		err, a = h.tell(p, err, a)
+		a, err = h.tell(p, a, err)
 	}
 	h.gate.leave(p, queue.Exit{Counted: a.counted, Ended: !a.again})
 	h.metrics.ran(p.run.Op, err, a, time.Since(start))
@@ -109,15 +109,15 @@ func (h *runs) attempt(p *pass, log *slog.Logger) error {
 var errPatience = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time from its acceptance that is allowed")
 
 // tell writes the verdict. A verdict that could not be written is no end: the task is tried again.
-func (h *runs) tell(p *pass, err error, a answer) (error, answer) {
+func (h *runs) tell(p *pass, a answer, err error) (answer, error) {
 	status, code, text := p.run.Op.Success(), provision.Code(""), ""
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
 	}
 	if failed := h.speaker.rule(p.run, status, code, text); failed != nil {
-		return failed, answerTo(failed, p.run, h.limits)
+		return answerTo(failed, p.run, h.limits), failed
 	}
-	return err, a
+	return a, err
 }
 
 // onStep journals and logs each step.

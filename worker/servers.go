@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -32,7 +31,6 @@ func newServer(client redis.UniversalClient, queueName string, slots int, poll t
 		DelayedTaskCheckInterval: time.Second,
 		Logger:                   asynqLog{log.With("queue", queueName)},
 		LogLevel:                 asynq.InfoLevel,
-		BaseContext:              func() context.Context { return context.Background() },
 	})
 }
 

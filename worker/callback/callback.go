@@ -46,15 +46,12 @@ type body struct {
 // Outcome is what the backend's answer means.
 type Outcome int
 
+// The outcomes, by the answer's status.
 const (
-	// Told: 2xx.
-	Told Outcome = iota
-	// Again: no answer, 408, 425, 429, 5xx, or a redirect; worth another try.
-	Again
-	// Unauthorized: 401 or 403; worth another try once somebody has mended the token.
-	Unauthorized
-	// Refused: any other answer; trying again would end the same way.
-	Refused
+	Told         Outcome = iota // 2xx
+	Again                       // no answer, 408, 425, 429, 5xx, or a redirect: worth another try
+	Unauthorized                // 401 or 403: worth another try once somebody has mended the token
+	Refused                     // any other: trying again would end the same way
 )
 
 // Result is the outcome of one POST. Reason is for people: a status and the beginning of the answer, or why there was

@@ -26,17 +26,18 @@ type Configuration interface {
 // mistakes at once, and calls run with a context that the first SIGINT or SIGTERM ends; a second one ends the process
 // at once. It returns the exit code: 0, 1 when run failed, 2 for a mistake in the configuration.
 func Main[C Configuration](name, about string, run func(context.Context, C, *slog.Logger) error) int {
-	for _, arg := range os.Args[1:] {
-		switch arg {
+	if len(os.Args) > 1 {
+		switch arg := os.Args[1]; arg {
 		case "-h", "-help", "--help", "help":
 			help[C](os.Stdout, name, about)
 			return 0
 		case "-version", "--version", "version":
 			fmt.Println(name, Version())
 			return 0
+		default:
+			fmt.Fprintf(os.Stderr, "%s: unknown argument %q; it is configured by its environment, see --help\n", name, arg)
+			return 2
 		}
-		fmt.Fprintf(os.Stderr, "%s: unknown argument %q; it is configured by its environment, see --help\n", name, arg)
-		return 2
 	}
 	config, err := parse[C]()
 	if err != nil {

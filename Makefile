@@ -1,0 +1,64 @@
+# `make help` lists what can be done. Everything is built into bin/ and run from .state/; both can be removed.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+GOLANGCI_LINT := v2.15.0
+RACE := -race
+
+##@ Run
+.PHONY: up
+up: build devcluster ## run everything on this machine and provision a demo store (ORCH_MOCK=1: without a cluster)
+	bin/orchestrator up
+
+.PHONY: demo
+demo: build devcluster ## a scripted run: provision, repeat, delete; a table; exit 0 if all of it held (ORCH_MOCK=1 too)
+	bin/orchestrator demo
+
+##@ Build
+.PHONY: build
+build: ## the service's binaries, into bin/
+	go build -o bin/ ./cmd/...
+
+.PHONY: devcluster
+devcluster: ## the development cluster, into bin/ (6 to 9 minutes the first time, seconds afterwards)
+ifneq ($(ORCH_MOCK),1)
+	@.ci/devcluster
+endif
+
+##@ Test
+.PHONY: test
+test: tools lint unit build devcluster integration ## everything: linter, unit tests, the same on a real Redis and a real API server
+
+.PHONY: unit
+unit: tools ## unit tests and tests on a real Redis, with the race detector
+	go test $(RACE) ./...
+	cd deploy/devcluster && go test ./...
+
+.PHONY: integration
+integration: build devcluster ## the tests that need the development cluster
+	.ci/integration $(RACE)
+
+.PHONY: lint
+lint: bin/golangci-lint-$(GOLANGCI_LINT) ## formatting, mistakes, and the direction of imports
+	bin/golangci-lint-$(GOLANGCI_LINT) run ./...
+
+.PHONY: import-rules
+import-rules: bin/golangci-lint-$(GOLANGCI_LINT) ## plant each forbidden import once, in a copy, and see the linter refuse it
+	.ci/import-rules bin/golangci-lint-$(GOLANGCI_LINT)
+
+.PHONY: tools
+tools: ## install what the tests need and the machine lacks (Debian: by apt-get)
+	@.ci/need redis-server redis-server
+
+bin/golangci-lint-$(GOLANGCI_LINT):
+	@echo "building golangci-lint $(GOLANGCI_LINT) (about two minutes, once)"
+	@mkdir -p bin/.lint && GOBIN=$(CURDIR)/bin/.lint go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@mv bin/.lint/golangci-lint $@ && rmdir bin/.lint
+
+##@ Other
+.PHONY: clean
+clean: ## remove what was built and what ran
+	rm -rf bin .state
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
