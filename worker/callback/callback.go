@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,15 +76,22 @@ type Sender struct {
 // (whsec_ and base64), or "" for no signature.
 func NewSender(base, token, secret string) (*Sender, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("BACKEND_API_BASE must be an http or https URL without query")
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return nil, errors.New("BACKEND_API_BASE must be an http or https URL without query")
 	}
 	s, err := newSigner(secret)
 	if err != nil {
 		return nil, err
 	}
-	base = strings.TrimSuffix(strings.TrimRight(base, "/"), "/api")
-	return &Sender{base: base, token: token, signer: s, client: newClient(), now: time.Now}, nil
+	return &Sender{base: withoutAPI(u), token: token, signer: s, client: newClient(), now: time.Now}, nil
+}
+
+// withoutAPI is the URL up to the /api that every path of the contract begins with. Only the path counts: a host may be
+// called "api" too.
+func withoutAPI(u *url.URL) string {
+	path := strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/api")
+	origin := url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host}
+	return origin.String() + strings.TrimRight(path, "/")
 }
 
 // newClient follows no redirect: a truth goes to the backend that was named or to nobody.
@@ -152,20 +160,32 @@ func (s *Sender) classify(resp *http.Response, text []byte, password string) Res
 
 // reason keeps the answer's beginning, without what a backend might echo and nobody may read.
 func reason(status int, text []byte, secrets ...string) string {
-	said := strings.ToValidUTF8(strings.TrimSpace(string(text)), "")
+	said := string(text)
 	for _, secret := range secrets {
 		if secret != "" {
-			said = strings.ReplaceAll(said, secret, "[hidden]")
+			said = withoutBeginning(strings.ReplaceAll(said, secret, "[hidden]"), secret)
 		}
 	}
+	said = strings.TrimSpace(strings.ToValidUTF8(said, ""))
 	return strings.TrimSpace(fmt.Sprintf("%d %s %s", status, http.StatusText(status), said))
+}
+
+// withoutBeginning cuts a secret off the end that text holds only the beginning of: what is kept of an answer may end in
+// the middle of it.
+func withoutBeginning(text, secret string) string {
+	for n := len(secret) - 1; n > 0; n-- {
+		if rest, found := strings.CutSuffix(text, secret[:n]); found {
+			return rest
+		}
+	}
+	return text
 }
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3), at most a day.
 func retryAfter(value string, now time.Time) time.Duration {
 	var d time.Duration
 	if n, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(min(n, 24*60*60)) * time.Second
+		d = time.Duration(max(0, min(n, 24*60*60))) * time.Second
 	} else if at, err := http.ParseTime(value); err == nil {
 		d = at.Sub(now)
 	}
