@@ -1,0 +1,175 @@
+//go:build devcluster
+
+package endtoend
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue/redistest"
+)
+
+const token = "endtoend-token"
+
+// rig is one installation of the service: a Redis, an ingest, a backend, and the workers that a test starts.
+type rig struct {
+	t       *testing.T
+	redis   string
+	api     string
+	backend *backend
+	env     []string
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, redis: redistest.Real(t), backend: newBackend(t)}
+	addr := freeAddr(t)
+	r.api = "http://" + addr
+	r.env = append(os.Environ(), "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
+		"KUBECONFIG="+must(t, "ORCH_TEST_KUBECONFIG"), "ORCH_ADDR="+addr, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0",
+		"ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_POLL_ATTEMPTS=12", "ORCH_QUEUE_POLL=50ms")
+	r.start("ingest")
+	r.eventually("ingest answers", 20*time.Second, func() bool {
+		resp, err := http.Get(r.api + "/readyz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return r
+}
+
+// process is a binary of ours under test.
+type process struct {
+	t    *testing.T
+	name string
+	cmd  *exec.Cmd
+	log  bytes.Buffer
+	done chan struct{}
+}
+
+func (r *rig) start(name string) *process {
+	r.t.Helper()
+	p := &process{t: r.t, name: name, cmd: exec.Command(filepath.Join(must(r.t, "ORCH_TEST_BIN"), name)), done: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = r.env, &p.log, &p.log
+	if err := p.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.done) }()
+	r.t.Cleanup(func() {
+		p.end(syscall.SIGKILL)
+		if r.t.Failed() {
+			r.t.Logf("log of %s:\n%s", name, p.log.String())
+		}
+	})
+	return p
+}
+
+// end sends a signal and waits until the process is gone.
+func (p *process) end(signal syscall.Signal) {
+	_ = p.cmd.Process.Signal(signal)
+	select {
+	case <-p.done:
+	case <-time.After(2 * time.Minute):
+		p.t.Errorf("%s did not end after %s", p.name, signal)
+	}
+}
+
+func (r *rig) call(method, path string, body any) (int, []byte) {
+	r.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req, err := http.NewRequest(method, r.api+path, bytes.NewReader(text))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("X-Orchestrator-Token", token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	_, _ = answer.ReadFrom(resp.Body)
+	return resp.StatusCode, answer.Bytes()
+}
+
+// submit posts a request and returns its generation.
+func (r *rig) submit(req provision.Request) int64 {
+	r.t.Helper()
+	status, body := r.call(http.MethodPost, "/", req)
+	var answer struct{ Generation int64 }
+	if err := json.Unmarshal(body, &answer); status != http.StatusAccepted || err != nil {
+		r.t.Fatalf("POST answered %d %s", status, body)
+	}
+	return answer.Generation
+}
+
+func (r *rig) state(id string) (s provision.State) {
+	r.t.Helper()
+	status, body := r.call(http.MethodGet, "/stores/"+id, nil)
+	if err := json.Unmarshal(body, &s); status != http.StatusOK || err != nil {
+		r.t.Fatalf("GET answered %d %s", status, body)
+	}
+	return s
+}
+
+// began reports whether a step of the store has begun.
+func (r *rig) began(id, step string) bool {
+	for _, s := range r.state(id).Steps {
+		if s.Name == step {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rig) eventually(what string, within time.Duration, holds func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(within); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("not within %s: %s", within, what)
+		}
+	}
+}
+
+// store is a request for a store of its own.
+func store(t *testing.T, engine string) provision.Request {
+	id := strings.ToLower(fmt.Sprintf("e2e-%s-%d", engine[:3], time.Now().UnixNano()%1e12))
+	return provision.Request{StoreID: id, Name: id, Engine: engine, Namespace: "store-" + id, Host: id + ".localhost",
+		StoreURL: "https://" + id + ".localhost", CreatorID: t.Name(), Action: provision.OpProvision}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func must(t *testing.T, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		t.Fatalf("%s is not set; run `make integration`", variable)
+	}
+	return value
+}
