@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/worker/queue"
+	"orchestrator/worker/queue/redistest"
+)
+
+// site is a monitor over a Redis with one task in it, whose payload and type are like those of a provision.
+type site struct {
+	handler http.Handler
+	log     *bytes.Buffer
+}
+
+const (
+	testID      = "1700000000123.s-1"
+	testPayload = `{"store_id":"s-1","generation":1700000000123,"password":"S3CRET"}`
+)
+
+func newSite(t *testing.T, readOnly bool) site {
+	t.Helper()
+	client, err := queue.Connect(redistest.Mini(t), queue.ForAnswers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	task := asynq.NewTask(queue.TypeOf(queue.QueueProvision), []byte(testPayload))
+	if _, err := asynq.NewClientFromRedisClient(client).Enqueue(task, asynq.Queue(queue.QueueProvision), asynq.TaskID(testID)); err != nil {
+		t.Fatal(err)
+	}
+	log := &bytes.Buffer{}
+	c := config{User: "op", Password: "correct horse", ReadOnly: readOnly}
+	return site{newHandler(c, client, slog.New(slog.NewJSONHandler(log, nil))), log}
+}
+
+// ask sends a request with the login, unless the headers, pairs of name and value, say otherwise; "-" leaves one out.
+func (s site) ask(method, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://monitor.example"+path, nil)
+	r.SetBasicAuth("op", "correct horse")
+	for i := 0; i < len(headers); i += 2 {
+		if r.Header.Set(headers[i], headers[i+1]); headers[i+1] == "-" {
+			r.Header.Del(headers[i])
+		}
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestNothingIsShownWithoutTheLogin(t *testing.T) {
+	s := newSite(t, true)
+	basic := func(user, password string) string {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.SetBasicAuth(user, password)
+		return r.Header.Get("Authorization")
+	}
+	for _, path := range []string{"/", "/index.html", "/api/queues", "/queues/provision", "/static/js/main.5adda2da.chunk.js", "/healthz/", "/api/../healthz/x"} {
+		for _, login := range []string{"-", "Basic", "Basic !", "Bearer x", basic("", ""), basic("op", ""), basic("", "correct horse"), basic("op", "correct horse "), basic("Op", "correct horse"), basic("correct horse", "op")} {
+			w := s.ask("GET", path, "Authorization", login)
+			if moved := w.Code == http.StatusMovedPermanently || w.Code == http.StatusTemporaryRedirect; moved {
+				continue // to the clean form of the path, which asks for the login
+			}
+			if w.Code != 401 || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
+				t.Errorf("GET %s with %q: %d", path, login, w.Code)
+			}
+		}
+	}
+	if w := s.ask("GET", "/api/queues"); w.Code != 200 || !strings.Contains(w.Body.String(), `"provision"`) {
+		t.Errorf("with the login: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestHealthzNeedsNoLogin(t *testing.T) {
+	if w := newSite(t, true).ask("GET", "/healthz", "Authorization", "-"); w.Code != 200 {
+		t.Errorf("%d", w.Code)
+	}
+}
+
+func TestChangesFromOtherSitesAreRefused(t *testing.T) {
+	s := newSite(t, false)
+	pause := "/api/queues/provision:pause"
+	for name, headers := range map[string][]string{
+		"a foreign origin":      {"Origin", "http://evil.example"},
+		"an opaque origin":      {"Origin", "null"},
+		"the browser's word":    {"Sec-Fetch-Site", "cross-site"},
+		"a neighbouring origin": {"Sec-Fetch-Site", "same-site", "Origin", "http://other.monitor.example"},
+	} {
+		if w := s.ask("POST", pause, headers...); w.Code != 403 {
+			t.Errorf("%s: %d, want 403", name, w.Code)
+		}
+	}
+	if s.log.Len() != 0 {
+		t.Errorf("a refused change is logged as asked for: %s", s.log)
+	}
+	if w := s.ask("POST", pause, "Sec-Fetch-Site", "same-origin", "Origin", "http://monitor.example"); w.Code >= 300 {
+		t.Errorf("its own page: %d %s", w.Code, w.Body)
+	}
+	if w := s.ask("POST", pause, "Authorization", "-", "Origin", "http://monitor.example"); w.Code != 401 {
+		t.Errorf("without the login: %d, want 401", w.Code)
+	}
+}
+
+func TestReadOnlyRefusesEveryChange(t *testing.T) {
+	changes := []string{
+		"POST /api/queues/provision:pause",
+		"DELETE /api/queues/provision",
+		"POST /api/queues/provision/pending_tasks/" + testID + ":archive",
+		"DELETE /api/queues/provision/pending_tasks/" + testID,
+		"DELETE /api/queues/provision/pending_tasks:delete_all",
+	}
+	s := newSite(t, true)
+	for _, change := range changes {
+		method, path, _ := strings.Cut(change, " ")
+		if w := s.ask(method, path); w.Code != 405 {
+			t.Errorf("%s: %d, want 405", change, w.Code)
+		}
+	}
+	if w := s.ask("GET", "/api/queues/provision/tasks/"+testID); w.Code != 200 || !strings.Contains(w.Body.String(), `"state":"pending"`) {
+		t.Errorf("the task afterwards: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAnOperatorMayChangeAndIsLogged(t *testing.T) {
+	s := newSite(t, false)
+	path := "/api/queues/provision/pending_tasks/" + testID + ":archive"
+	if w := s.ask("POST", path); w.Code >= 300 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if w := s.ask("GET", "/api/queues/provision/tasks/"+testID); !strings.Contains(w.Body.String(), `"state":"archived"`) {
+		t.Errorf("the task afterwards: %s", w.Body)
+	}
+	text := s.log.String()
+	if !strings.Contains(text, `"user":"op"`) || !strings.Contains(text, path) || strings.Contains(text, "correct horse") {
+		t.Errorf("the log is %s", text)
+	}
+}
+
+func TestNoSecretOfATaskIsShown(t *testing.T) {
+	url := redistest.Mini(t)
+	client, err := queue.Connect(url, queue.ForAnswers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	enqueue := func(id string, opts ...asynq.Option) {
+		task := asynq.NewTask("store:provision", []byte(testPayload))
+		opts = append(opts, asynq.Queue("provision"), asynq.TaskID(id), asynq.Retention(time.Hour))
+		if _, err := asynq.NewClientFromRedisClient(client).Enqueue(task, opts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enqueue("1.done")
+	enqueue("2.later", asynq.ProcessIn(time.Hour))
+	finished := make(chan struct{})
+	server := asynq.NewServerFromRedisClient(client, asynq.Config{Queues: map[string]int{"provision": 1}, TaskCheckInterval: 10 * time.Millisecond, LogLevel: asynq.FatalLevel})
+	if err := server.Start(asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
+		defer close(finished)
+		_, err := task.ResultWriter().Write([]byte("S3CRET"))
+		return err
+	})); err != nil {
+		t.Fatal(err)
+	}
+	<-finished
+	server.Shutdown()
+	enqueue("3.waits")
+
+	handler := newHandler(config{User: "op", Password: "correct horse"}, client, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s := site{handler: handler}
+	for path, wanted := range map[string]string{
+		"/api/queues/provision/tasks/1.done":    `"state":"completed"`,
+		"/api/queues/provision/tasks/2.later":   `"state":"scheduled"`,
+		"/api/queues/provision/completed_tasks": "1.done",
+		"/api/queues/provision/scheduled_tasks": "2.later",
+		"/api/queues/provision/pending_tasks":   "3.waits",
+	} {
+		w := s.ask("GET", path)
+		body := w.Body.String()
+		if w.Code != 200 || !strings.Contains(body, wanted) || !strings.Contains(body, `\"store_id\":\"s-1\"`) {
+			t.Errorf("GET %s: %d %s", path, w.Code, body)
+		}
+		if strings.Contains(body, "S3CRET") || strings.Contains(body, "password") {
+			t.Errorf("GET %s shows a secret: %s", path, body)
+		}
+	}
+}
+
+func TestPayloadsShowOnlyWhatIsOnTheList(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"store_id":"s-1","generation":7,"sequence":2}`: `{"generation":7,"sequence":2,"store_id":"s-1"}`,
+		testPayload:             `{"generation":1700000000123,"store_id":"s-1"}`,
+		`{"password":"S3CRET"}`: "",
+		`{"store_id":{"password":"S3CRET"},"generation":1}`:              `{"generation":1}`,
+		`{"store_id":"S3CRET with spaces","generation":"S3CRET words!"}`: "",
+		`{"STORE_ID":"S3CRET"}`:                                          "",
+		`["S3CRET"]`:                                                     "",
+		`"S3CRET"`:                                                       "",
+		"S3CRET":                                                         "",
+		"":                                                               "",
+		"null":                                                           "",
+	} {
+		if got := showPayload("any", []byte(payload)); got != want {
+			t.Errorf("%s is shown as %s, want %s", payload, got, want)
+		}
+	}
+	if got := showResult("", []byte("S3CRET")); got != "" {
+		t.Errorf("a result is shown as %q", got)
+	}
+}
+
+var outsideURL = regexp.MustCompile(`(?:src|href)="(?:https?:)?//`)
+
+func TestNoPageAsksAnybodyElse(t *testing.T) {
+	s := newSite(t, true)
+	for _, path := range []string{"/", "/index.html", "/queues/provision", "/queues/provision/tasks/" + testID, "/nothing/here.html", "/settings"} {
+		w := s.ask("GET", path)
+		body, policy := w.Body.String(), w.Header().Get("Content-Security-Policy")
+		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+			t.Errorf("GET %s is not a page: %d %v", path, w.Code, w.Header())
+		}
+		if strings.Contains(body, "googleapis") || outsideURL.MatchString(body) {
+			t.Errorf("GET %s names another site", path)
+		}
+		if !strings.Contains(body, `id="root"`) {
+			t.Errorf("GET %s: the page is gone: %s", path, body)
+		}
+		if strings.Count(policy, "'sha256-") != strings.Count(body, "<script>") || strings.Contains(policy, "script-src 'self' 'unsafe-inline'") {
+			t.Errorf("GET %s: the policy is %s", path, policy)
+		}
+	}
+}
+
+func TestFilesOfTheUIHaveTheirTypes(t *testing.T) {
+	s := newSite(t, true)
+	page := s.ask("GET", "/").Body.String()
+	scripts := regexp.MustCompile(`src="(/static/[^"]+\.js)"`).FindAllStringSubmatch(page, -1)
+	if len(scripts) == 0 {
+		t.Fatal("the page has no scripts")
+	}
+	for _, script := range scripts {
+		w := s.ask("GET", script[1])
+		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "application/javascript") || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("GET %s: %d %v", script[1], w.Code, w.Header())
+		}
+	}
+	if w := s.ask("GET", "/static/media/logo-color.c2b0c1f3.svg"); w.Header().Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("the logo has the type %s", w.Header().Get("Content-Type"))
+	}
+	if w := s.ask("GET", "/static/none.svg"); !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
+		t.Errorf("a page in place of a missing file has the type %s", w.Header().Get("Content-Type"))
+	}
+}
+
+func TestAnswersAreKeptFromCachesFramesAndReferrers(t *testing.T) {
+	s := newSite(t, true)
+	for _, path := range []string{"/", "/api/queues"} {
+		h := s.ask("GET", path).Header()
+		if h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
+			!strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+			t.Errorf("GET %s: %v", path, h)
+		}
+	}
+}
+
+func TestConfigRefusesANameThatCannotLogIn(t *testing.T) {
+	c := config{User: "a:b"}
+	c.Format = "json"
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "ORCH_MONITOR_USER") {
+		t.Errorf("got %v", err)
+	}
+	c.User = "op"
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}
