@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"orchestrator/provision"
+)
+
+// Credentials implements [provision.Credentials].
+type Credentials struct{ c *Cluster }
+
+// Credentials is the cluster's [provision.Credentials].
+func (c *Cluster) Credentials() *Credentials { return &Credentials{c} }
+
+// Ensure implements [provision.Credentials]. It adds what is missing and changes nothing that is there.
+//
+// Volume claims without a Secret are a conflict, whether the release was ever applied here or not: data directories keep
+// the password they were made with, so a new one would lock the store out of its own data for good. Claims are only ever
+// made after the Secret, so this is a Secret that somebody lost, or data that somebody brought; either way a person has
+// to bring the Secret as well, or remove the claims. A claim that is being deleted does not count.
+func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []provision.Credential) error {
+	if _, err := c.c.ownNamespace(ctx, s); err != nil {
+		return err
+	}
+	secrets := c.c.client.CoreV1().Secrets(s.Namespace)
+	for range maxConflicts {
+		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			err = c.create(ctx, s, want)
+		case err != nil:
+			return failure(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		default:
+			err = c.complete(ctx, s, secret, want)
+		}
+		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
+			return failure(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		}
+	}
+	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s is being changed all the time",
+		provision.CredentialsSecret, s.Namespace)
+}
+
+func (c *Credentials) create(ctx context.Context, s provision.Store, want []provision.Credential) error {
+	if err := c.noOldData(ctx, s); err != nil {
+		return err
+	}
+	secret := &corev1.Secret{Type: corev1.SecretTypeOpaque, ObjectMeta: metav1.ObjectMeta{Name: provision.CredentialsSecret}}
+	if _, err := fill(secret, s, want); err != nil {
+		return err
+	}
+	return c.c.write(ctx, func() error {
+		_, err := c.c.client.CoreV1().Secrets(s.Namespace).Create(ctx, secret, metav1.CreateOptions{})
+		return err
+	})
+}
+
+// complete adds missing entries with the resourceVersion that was read, so that two writers cannot replace each other's.
+func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *corev1.Secret, want []provision.Credential) error {
+	changed, err := fill(secret, s, want)
+	if err != nil || !changed {
+		return err
+	}
+	return c.c.write(ctx, func() error {
+		_, err := c.c.client.CoreV1().Secrets(s.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
+		return err
+	})
+}
+
+// noOldData refuses to make up credentials beside data that was made with others.
+func (c *Credentials) noOldData(ctx context.Context, s provision.Store) error {
+	list, err := c.c.client.CoreV1().PersistentVolumeClaims(s.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return failure(err, "list the volume claims in namespace %s", s.Namespace)
+	}
+	var names []string
+	for _, claim := range list.Items {
+		if claim.DeletionTimestamp == nil {
+			names = append(names, claim.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return provision.Errorf(provision.CodeConflict,
+		"namespace %s has the volume claims %s but no secret %s: the data in them needs the credentials it was made with; restore the secret or delete the store",
+		s.Namespace, strings.Join(names, ", "), provision.CredentialsSecret)
+}
+
+// fill adds labels and entries that are missing and reports whether any were.
+func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential) (changed bool, err error) {
+	if secret.Labels == nil {
+		secret.Labels = map[string]string{}
+	}
+	for key, value := range labelsOf(s) {
+		changed = changed || secret.Labels[key] != value
+		secret.Labels[key] = value
+	}
+	if secret.Data == nil {
+		secret.Data = map[string][]byte{}
+	}
+	for _, credential := range want {
+		if _, there := secret.Data[credential.Key]; there {
+			continue
+		}
+		if secret.Data[credential.Key], err = generate(credential); err != nil {
+			return false, err
+		}
+		changed = true
+	}
+	return changed, nil
+}
+
+// generate draws every character independently and with equal chances.
+func generate(credential provision.Credential) ([]byte, error) {
+	if credential.Length < 1 || len(credential.Chars) < 2 {
+		return nil, provision.Errorf(provision.CodeInvalid, "credential %s has no length or nothing to be drawn from", credential.Key)
+	}
+	drawn := make([]byte, credential.Length)
+	for i := range drawn {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(credential.Chars))))
+		if err != nil {
+			return nil, fmt.Errorf("the system gives no random numbers: %w", err)
+		}
+		drawn[i] = credential.Chars[n.Int64()]
+	}
+	return slices.Concat([]byte(credential.Prefix), drawn), nil
+}

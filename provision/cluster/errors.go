@@ -1,0 +1,87 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"orchestrator/provision"
+)
+
+// failure gives the error of an API request or of a Helm operation its code. doing says what was tried, in words for
+// the caller ("create namespace shop-1"). Text that the API server wrote for people, such as a quota's, is passed on.
+func failure(err error, doing string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	doing = fmt.Sprintf(doing, args...)
+	if own, ok := errors.AsType[*provision.Error](err); ok {
+		return own
+	}
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		return refusal(err, status, doing)
+	}
+	if unanswered(err) {
+		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API did not answer the attempt to %s", doing)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// refusal is failure for what the API server answered.
+func refusal(err error, api apierrors.APIStatus, doing string) error {
+	text := api.Status().Message
+	switch code := int(api.Status().Code); {
+	case code == http.StatusTooManyRequests || code >= 500:
+		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API cannot %s at the moment", doing)
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return provision.Wrap(provision.CodeUnavailable, err, "cannot %s: its namespace is being deleted", doing)
+	case lackingPermission(code, text):
+		return fmt.Errorf("the orchestrator's service account may not %s; grant it the role of its chart: %w", doing, err)
+	case code == http.StatusForbidden || admissionDenied(text):
+		return provision.Wrap(provision.CodeQuota, err, "the cluster refused to %s: %s", doing, text)
+	case apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
+		return provision.Wrap(provision.CodeInvalid, err, "the cluster refused to %s as invalid: %s", doing, text)
+	case apierrors.IsAlreadyExists(err):
+		return provision.Wrap(provision.CodeConflict, err, "cannot %s: %s, and it does not belong to this store", doing, text)
+	case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
+		// Something changed between a look and an act; the next run looks again.
+		return provision.Wrap(provision.CodeUnavailable, err, "cannot %s: the object changed meanwhile", doing)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// lackingPermission tells a missing role, which operators mend, from an admission rule, which the store's owner has to
+// know: both are 403.
+func lackingPermission(code int, text string) bool {
+	rbac := strings.Contains(text, `User "`) && strings.Contains(text, " cannot ")
+	return code == http.StatusUnauthorized || code == http.StatusForbidden && rbac
+}
+
+func admissionDenied(text string) bool {
+	return strings.Contains(text, "denied the request") || strings.Contains(text, "ValidatingAdmissionPolicy")
+}
+
+// unanswered reports whether err is the network's or a clock's: nothing is known about the request.
+func unanswered(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
+}
+
+func superseded(name string, newest int64) error {
+	return provision.Errorf(provision.CodeSuperseded, "namespace %s has seen generation %d already", name, newest)
+}

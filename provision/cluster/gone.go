@@ -1,0 +1,121 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"orchestrator/provision"
+)
+
+// waitGone returns when lw lists nothing any more, or when ctx ends. It watches, and survives a watch that breaks.
+func waitGone(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object) error {
+	var store cache.Store
+	empty := func() (bool, error) { return len(store.List()) == 0, nil }
+	_, err := watchtools.UntilWithSync(ctx, lw, kind,
+		func(s cache.Store) (bool, error) { store = s; return empty() },
+		func(watch.Event) (bool, error) { return empty() })
+	return err
+}
+
+// maxHolders is how many objects an error names.
+const maxHolders = 5
+
+// explainTimeout bounds the questions about what held a delete up, which are asked when its own time is over.
+const explainTimeout = 5 * time.Second
+
+// overdue is the error of a wait that ctx ended. Where a budget ran out, it is told what holds the object; where the run
+// was superseded or stopped, that is the cause.
+func overdue(ctx context.Context, object string, holders func(context.Context) []string) error {
+	cause := context.Cause(ctx)
+	if ctx.Err() == nil || provision.CodeOf(cause) != provision.CodeTimeout && cause != context.DeadlineExceeded {
+		return cause
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainTimeout)
+	defer cancel()
+	held := holders(ctx)
+	if len(held) == 0 {
+		held = []string{"the cluster does not say why"}
+	}
+	return provision.Wrap(provision.CodeTimeout, cause, "%s was not gone in time: %s", object, strings.Join(held, "; "))
+}
+
+// namespaceHolders says why a namespace does not go away: its own finalizers, and what the namespace controller found
+// left in it ("Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances").
+func (c *Cluster) namespaceHolders(ctx context.Context, name string) []string {
+	ns, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil
+	}
+	var held []string
+	if len(ns.Finalizers) > 0 {
+		held = append(held, fmt.Sprintf("it has the finalizers %s", strings.Join(ns.Finalizers, ", ")))
+	}
+	for _, condition := range ns.Status.Conditions {
+		if condition.Status == corev1.ConditionTrue && condition.Type != corev1.NamespaceDeletionDiscoveryFailure {
+			held = append(held, condition.Message)
+		}
+	}
+	return append(held, c.objectHolders(ctx, name)...)
+}
+
+// claimHolders says why volume claims do not go away.
+func (c *Cluster) claimHolders(ctx context.Context, namespace string) []string {
+	list, err := c.client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil
+	}
+	var held []string
+	for _, claim := range list.Items {
+		held = append(held, holder("persistentvolumeclaim", claim.ObjectMeta))
+	}
+	return held
+}
+
+// objectHolders names the objects of a namespace, of whatever kind, that wait for a finalizer. A kind that the
+// orchestrator may not list is passed over.
+func (c *Cluster) objectHolders(ctx context.Context, namespace string) []string {
+	client, err := metadata.NewForConfig(c.conn.config(nil))
+	if err != nil {
+		return nil
+	}
+	kinds, _ := discovery.ServerPreferredNamespacedResources(c.disco.client) // what could be read is enough
+	var held []string
+	for _, group := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, kinds) {
+		version, err := schema.ParseGroupVersion(group.GroupVersion)
+		if err != nil {
+			continue
+		}
+		for _, kind := range group.APIResources {
+			list, err := client.Resource(version.WithResource(kind.Name)).Namespace(namespace).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				continue
+			}
+			for _, object := range list.Items {
+				if len(object.Finalizers) > 0 && len(held) < maxHolders {
+					held = append(held, holder(strings.ToLower(kind.Kind), object.ObjectMeta))
+				}
+			}
+		}
+	}
+	return held
+}
+
+// holder names an object and the finalizers that somebody has to do the work of.
+func holder(kind string, object metav1.ObjectMeta) string {
+	if len(object.Finalizers) == 0 {
+		return fmt.Sprintf("%s %s is still there", kind, object.Name)
+	}
+	return fmt.Sprintf("%s %s has the finalizers %s", kind, object.Name, strings.Join(object.Finalizers, ", "))
+}

@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"orchestrator/provision"
+)
+
+// Remove implements [provision.Namespaces]. When ctx ends by its deadline, CodeTimeout names what holds the namespace:
+// its own finalizers, or the objects in it that wait for theirs.
+func (n *Namespaces) Remove(ctx context.Context, s provision.Store) error {
+	for range maxConflicts {
+		ns, err := n.c.ownNamespace(ctx, s)
+		if err != nil {
+			return unlessGone(err)
+		}
+		err = n.delete(ctx, ns)
+		if apierrors.IsConflict(err) {
+			continue // it changed since it was read, perhaps its owner
+		}
+		if err != nil {
+			return failure(unlessGone(err), "delete namespace %s", s.Namespace)
+		}
+		return n.waitGone(ctx, ns)
+	}
+	return provision.Errorf(provision.CodeUnavailable, "namespace %s is being changed all the time", s.Namespace)
+}
+
+// delete asks for exactly the namespace that was looked at to be deleted.
+func (n *Namespaces) delete(ctx context.Context, ns *corev1.Namespace) error {
+	if ns.DeletionTimestamp != nil {
+		return nil
+	}
+	return n.c.write(ctx, func() error {
+		return n.c.client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{
+			Preconditions: &metav1.Preconditions{UID: &ns.UID, ResourceVersion: &ns.ResourceVersion},
+		})
+	})
+}
+
+func (n *Namespaces) waitGone(ctx context.Context, ns *corev1.Namespace) error {
+	namespaces := n.c.client.CoreV1().Namespaces()
+	one := fields.OneTermEqualSelector(metav1.ObjectNameField, ns.Name).String()
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = one
+			return namespaces.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = one
+			return namespaces.Watch(ctx, o)
+		},
+	}
+	if waitGone(ctx, lw, &corev1.Namespace{}) == nil {
+		return nil
+	}
+	return overdue(ctx, "namespace "+ns.Name, func(ctx context.Context) []string { return n.c.namespaceHolders(ctx, ns.Name) })
+}

@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"orchestrator/provision"
+)
+
+// Shops implements [provision.Shops] over a port-forward through the API server: no DNS, no ingress and no network of
+// pods is needed, only the permission for pods/portforward.
+type Shops struct{ c *Cluster }
+
+// Shops is the cluster's [provision.Shops].
+func (c *Cluster) Shops() *Shops { return &Shops{c} }
+
+const (
+	shopPort    = "http"           // the name of the port of the store's Service
+	shopTimeout = 20 * time.Second // for one answer of the shop; a cold one takes a few seconds
+)
+
+// Open implements [provision.Shops]. The way leads to one Ready pod behind the Service that is named like the release.
+// CodeUnavailable means that there is none, or that it cannot be reached, now.
+func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, func(), error) {
+	pod, port, err := o.target(ctx, s)
+	if err != nil {
+		return provision.Shop{}, nil, err
+	}
+	if err := fenced(ctx); err != nil {
+		return provision.Shop{}, nil, err
+	}
+	tunnel, err := o.c.openTunnel(ctx, s.Namespace, pod, port)
+	if err != nil {
+		return provision.Shop{}, nil, err
+	}
+	transport := &http.Transport{
+		DialContext:           func(context.Context, string, string) (net.Conn, error) { return tunnel.dial() },
+		ResponseHeaderTimeout: shopTimeout,
+	}
+	shop := provision.Shop{
+		HTTP: &http.Client{
+			Transport:     plainly{transport},
+			Timeout:       shopTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		Credential: func(ctx context.Context, key string) (string, error) { return o.c.credential(ctx, s, key) },
+	}
+	return shop, func() { transport.CloseIdleConnections(); tunnel.close() }, nil
+}
+
+// plainly speaks HTTP without TLS to the pod, as the ingress does, and says what the shopper would have used.
+type plainly struct{ next http.RoundTripper }
+
+func (p plainly) RoundTrip(req *http.Request) (*http.Response, error) {
+	inside := req.Clone(req.Context())
+	inside.Host = cmp.Or(req.Host, req.URL.Host)
+	inside.Header.Set("X-Forwarded-Proto", req.URL.Scheme)
+	inside.URL.Scheme = "http"
+	return p.next.RoundTrip(inside)
+}
+
+// target resolves the store's Service to a pod and a port of it.
+func (o *Shops) target(ctx context.Context, s provision.Store) (pod string, port int32, err error) {
+	core := o.c.client.CoreV1()
+	service, err := core.Services(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s does not exist", s.Name)
+	}
+	if err != nil {
+		return "", 0, failure(err, "read service %s", s.Name)
+	}
+	if !ours(service.Labels, s) {
+		return "", 0, provision.Errorf(provision.CodeConflict, "service %s does not belong to this store", s.Name)
+	}
+	pods, err := core.Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(service.Spec.Selector).String()})
+	if err != nil {
+		return "", 0, failure(err, "list the pods of service %s", s.Name)
+	}
+	ready := newestReady(pods.Items)
+	if ready == nil {
+		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s has no ready pod", s.Name)
+	}
+	if port = targetPort(service, ready); port == 0 {
+		return "", 0, provision.Errorf(provision.CodeInvalid, "service %s has no port named %s that leads to pod %s", s.Name, shopPort, ready.Name)
+	}
+	return ready.Name, port, nil
+}
+
+// newestReady is the youngest pod that is ready and not being deleted: of two revisions it is the new one.
+func newestReady(pods []corev1.Pod) *corev1.Pod {
+	slices.SortFunc(pods, func(a, b corev1.Pod) int {
+		return b.CreationTimestamp.Compare(a.CreationTimestamp.Time)
+	})
+	for i := range pods {
+		if pods[i].DeletionTimestamp == nil && isReady(&pods[i]) {
+			return &pods[i]
+		}
+	}
+	return nil
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// targetPort is the number of the pod's port that the Service's http port leads to; 0 when there is none.
+func targetPort(service *corev1.Service, pod *corev1.Pod) int32 {
+	for _, p := range service.Spec.Ports {
+		switch {
+		case p.Name != shopPort:
+		case p.TargetPort.Type == intstr.Int && p.TargetPort.IntVal > 0:
+			return p.TargetPort.IntVal
+		case p.TargetPort.Type == intstr.String:
+			return containerPort(pod, p.TargetPort.StrVal)
+		default:
+			return p.Port
+		}
+	}
+	return 0
+}
+
+func containerPort(pod *corev1.Pod, name string) int32 {
+	for _, container := range pod.Spec.Containers {
+		for _, p := range container.Ports {
+			if p.Name == name {
+				return p.ContainerPort
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,3 @@
+{{- define "shared.store" -}}
+orchestrator/store: {{ .Values.storeLabel | quote }}
+{{- end }}
