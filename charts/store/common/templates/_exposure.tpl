@@ -1,0 +1,72 @@
+{{/* The shop's Service is named as the release, and its port http: the orchestrator asks the shop through both. */}}
+{{- define "common.exposure" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ .Release.Name | quote }}
+  labels:
+    {{- include "common.labels" (list . "shop") | nindent 4 }}
+spec:
+  type: ClusterIP
+  selector:
+    {{- include "common.selector" (list . "shop") | nindent 4 }}
+  ports:
+    - name: http
+      port: 80
+      targetPort: http
+{{- if .Values.common.ingress.enabled }}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {{ .Release.Name | quote }}
+  labels:
+    {{- include "common.labels" (list . "shop") | nindent 4 }}
+  {{- with .Values.common.ingress.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- with .Values.common.ingress.className }}
+  ingressClassName: {{ . | quote }}
+  {{- end }}
+  {{- if and .Values.common.ingress.tls.enabled (eq (include "common.scheme" .) "https") }}
+  tls:
+    - hosts: [{{ .Values.common.store.host | quote }}]
+      {{- with .Values.common.ingress.tls.secretName }}
+      secretName: {{ . | quote }}
+      {{- end }}
+  {{- end }}
+  rules:
+    - host: {{ .Values.common.store.host | quote }}
+      http:
+        paths:
+          - path: /
+            pathType: Prefix
+            backend:
+              service:
+                name: {{ .Release.Name | quote }}
+                port:
+                  name: http
+{{- end }}
+{{- end -}}
+
+{{/* The Service of a backend; headless, since a StatefulSet of one has one address. Takes (list $ "component" port). */}}
+{{- define "common.backendService" -}}
+{{- $root := index . 0 -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "common.name" (list $root (index . 1)) }}
+  labels:
+    {{- include "common.labels" (list $root (index . 1)) | nindent 4 }}
+spec:
+  type: ClusterIP
+  clusterIP: None
+  selector:
+    {{- include "common.selector" (list $root (index . 1)) | nindent 4 }}
+  ports:
+    - name: {{ index . 1 }}
+      port: {{ index . 2 }}
+      targetPort: {{ index . 2 }}
+{{- end -}}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes an installed and configured shop of whatever it finds: an empty database, a half-finished installation, or a shop
+# that only needs looking at. It runs in WordPress's folder, before the shop is reachable, and again at every start of the
+# pod. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
+set -eu
+
+here=$(dirname "$0")
+
+install_wordpress() {
+	wp core is-installed && return
+	echo "bootstrap: installing WordPress"
+	# --quiet, because the prompt would echo the command with the password into the log. The title is set later, by
+	# bootstrap.php, which passes it through no command line.
+	printf '%s\n' "$STORE_ADMIN_PASSWORD" | wp core install --quiet --skip-email --prompt=admin_password \
+		--url="$STORE_URL" --title=Store --admin_user="$STORE_ADMIN_USER" --admin_email="$STORE_ADMIN_EMAIL"
+}
+
+# In the static image the plugin is part of the code; on a volume it is fetched once.
+install_woocommerce() {
+	wp plugin is-installed woocommerce || wp plugin install woocommerce --version="$WOOCOMMERCE_VERSION"
+	wp plugin is-active woocommerce || wp plugin activate woocommerce --quiet
+}
+
+# A newer image brings newer code to an older database.
+upgrade_database() {
+	wp core update-db --quiet
+	wp wc update --quiet
+}
+
+php "$here/wait-for-database.php"
+install_wordpress
+install_woocommerce
+upgrade_database
+wp eval-file "$here/bootstrap.php"
+echo "bootstrap: done"

@@ -1,0 +1,54 @@
+{{/* Whether WordPress's code is in the image (static) or on the store's volume (stock). */}}
+{{- define "woocommerce.static" -}}
+{{- if eq .Values.wordpress.layout "static" }}true{{ end -}}
+{{- end -}}
+
+{{/* Where WordPress's code is. */}}
+{{- define "woocommerce.root" -}}
+{{- ternary "/usr/src/wordpress" "/var/www/html" (eq .Values.wordpress.layout "static") -}}
+{{- end -}}
+
+{{/* The key of images that the shop runs. */}}
+{{- define "woocommerce.image" -}}
+{{- ternary "static" "wordpress" (eq .Values.wordpress.layout "static") -}}
+{{- end -}}
+
+{{/*
+What the official wp-config.php reads, at every request. WORDPRESS_CONFIG_EXTRA is evaluated as PHP: it is constant
+text, and what belongs to the store comes in through getenv.
+*/}}
+{{- define "woocommerce.env" -}}
+- name: WORDPRESS_DB_HOST
+  value: {{ include "common.name" (list . "mariadb") }}
+- name: WORDPRESS_DB_NAME
+  value: wordpress
+- name: WORDPRESS_DB_USER
+  value: wordpress
+{{ include "common.secretEnv" (list . "WORDPRESS_DB_PASSWORD" "db-password") }}
+{{- range list "auth-key" "secure-auth-key" "logged-in-key" "nonce-key" "auth-salt" "secure-auth-salt" "logged-in-salt" "nonce-salt" }}
+{{ include "common.secretEnv" (list $ (printf "WORDPRESS_%s" (. | upper | replace "-" "_")) (printf "wordpress-%s" .)) }}
+{{- end }}
+- name: WORDPRESS_CONFIG_EXTRA
+  value: |
+    define('WP_HOME', getenv('STORE_URL'));
+    define('WP_SITEURL', getenv('STORE_URL'));
+    define('DISABLE_WP_CRON', true);
+    define('WP_AUTO_UPDATE_CORE', false);
+    define('DISALLOW_FILE_EDIT', true);
+    {{- if include "woocommerce.static" . }}
+    define('DISALLOW_FILE_MODS', true);
+    {{- end }}
+{{- end -}}
+
+{{/* The volumes' places in a container that runs WordPress's code. */}}
+{{- define "woocommerce.mounts" -}}
+- name: data
+{{- if include "woocommerce.static" . }}
+  mountPath: {{ include "woocommerce.root" . }}/wp-content/uploads
+  subPath: wp-content/uploads
+{{- else }}
+  mountPath: {{ include "woocommerce.root" . }}
+{{- end }}
+- name: tmp
+  mountPath: /tmp
+{{- end -}}

@@ -1,0 +1,68 @@
+// Package engine holds what is special about each e-commerce platform, one file each: which chart with which values makes
+// a store, which credentials its pods read, and how to see that a shopper can use it.
+//
+// An engine's chart is the folder of the same name below charts/store. The exam in exam_test.go runs over everything that
+// [All] returns; a new engine is a file here, a folder there and one line in All.
+package engine
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"orchestrator/provision"
+)
+
+// All returns the registered engines by the name that requests use. The map is the caller's own.
+func All() map[string]provision.Engine {
+	return map[string]provision.Engine{
+		"medusa":      Medusa{},
+		"woocommerce": WooCommerce{},
+	}
+}
+
+// Names returns the names of the registered engines, sorted: what a request's engine may be.
+func Names() []string { return slices.Sorted(maps.Keys(All())) }
+
+// commonValues are the values that every store's chart takes: those of the library chart, under its name.
+func commonValues(s provision.Store, origin *url.URL, w wishes, adminUser string) map[string]any {
+	return map[string]any{
+		"common": map[string]any{
+			"storeLabel":        provision.StoreLabel(s.StoreID),
+			"credentialsSecret": provision.CredentialsSecret,
+			"store": map[string]any{
+				"host":          s.Host,
+				"url":           origin.String(),
+				"title":         w.title,
+				"adminUser":     adminUser,
+				"adminEmail":    w.email,
+				"currency":      w.currency,
+				"country":       w.country,
+				"locale":        w.locale,
+				"sampleProduct": w.sample,
+			},
+		},
+	}
+}
+
+// originOf returns scheme, host and port of the store's URL. A path is dropped: a shop answers at the root of its host,
+// whichever of its pages the URL names. So is a port that the scheme implies, since browsers do not send it and a shop
+// that expected it would redirect forever.
+func originOf(s provision.Store) (*url.URL, error) {
+	u, err := url.Parse(s.StoreURL)
+	if err != nil || u.Hostname() != s.Host || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, provision.Errorf(provision.CodeInvalid, "store_url must be an http or https URL on the host %s", s.Host)
+	}
+	host := u.Host
+	if implied := map[string]string{"http": "80", "https": "443"}[u.Scheme]; u.Port() == implied || u.Port() == "" {
+		host = u.Hostname()
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(host)}, nil
+}
+
+// secret is a credential of letters and digits. At these lengths (24 of them are 142 bits) none can be guessed, and none
+// has to be quoted in a URL, an option file or a shell word.
+func secret(key string, length int) provision.Credential {
+	return provision.Credential{Key: key, Length: length, Chars: provision.Alphanumeric}
+}

@@ -1,0 +1,180 @@
+package engine_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"orchestrator/provision"
+)
+
+// TestPodsAreRestricted asks for what the Pod Security Standard "restricted" asks for, and for more.
+func TestPodsAreRestricted(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
+		for name, pod := range r.pods {
+			spec, sec := pod.Spec, pod.Spec.SecurityContext
+			if sec == nil || !isTrue(sec.RunAsNonRoot) || sec.RunAsUser == nil || *sec.RunAsUser == 0 {
+				t.Errorf("%s may run as root", name)
+			}
+			if sec == nil || sec.SeccompProfile == nil || sec.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+				t.Errorf("%s has no seccomp profile", name)
+			}
+			if !isFalse(spec.AutomountServiceAccountToken) || !isFalse(spec.EnableServiceLinks) || spec.ServiceAccountName == "" {
+				t.Errorf("%s gets a token, service links or the default account", name)
+			}
+			for _, volume := range spec.Volumes {
+				if volume.HostPath != nil || (volume.EmptyDir != nil && volume.EmptyDir.SizeLimit == nil) {
+					t.Errorf("%s: the volume %s is the node's own or has no limit", name, volume.Name)
+				}
+			}
+		}
+		r.containers(func(where, _ string, c corev1.Container) {
+			sec := c.SecurityContext
+			if sec == nil || !isFalse(sec.AllowPrivilegeEscalation) || !isTrue(sec.ReadOnlyRootFilesystem) ||
+				sec.Capabilities == nil || !slices.Equal(sec.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(sec.Capabilities.Add) > 0 {
+				t.Errorf("%s has more privileges than none", where)
+			}
+		})
+	})
+}
+
+func TestContainersHaveResources(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
+		if len(r.limits) != 1 {
+			t.Fatalf("there are %d LimitRanges, want one", len(r.limits))
+		}
+		most := r.limits[0].Spec.Limits[0].Max
+		r.containers(func(where, _ string, c corev1.Container) {
+			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+				request, limit := c.Resources.Requests[name], c.Resources.Limits[name]
+				if request.IsZero() || limit.IsZero() || request.Cmp(limit) > 0 {
+					t.Errorf("%s asks for %s and at most %s of %s", where, &request, &limit, name)
+				}
+				if allowed := most[name]; limit.Cmp(allowed) > 0 {
+					t.Errorf("%s may have %s of %s, the LimitRange allows %s", where, &limit, name, &allowed)
+				}
+			}
+		})
+	})
+}
+
+func TestVolumesFitTheQuota(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
+		claims := slices.Clone(r.claims)
+		for _, object := range r.objects {
+			if claim, ok := object.(*corev1.PersistentVolumeClaim); ok {
+				claims = append(claims, *claim)
+			}
+		}
+		var sum resource.Quantity
+		for _, claim := range claims {
+			sum.Add(claim.Spec.Resources.Requests[corev1.ResourceStorage])
+		}
+		storage, count := r.quota.Spec.Hard["requests.storage"], r.quota.Spec.Hard["persistentvolumeclaims"]
+		if storage.Cmp(sum) < 0 || count.Value() < int64(len(claims)) {
+			t.Errorf("%d claims of %s in all do not fit the quota of %s claims and %s", len(claims), &sum, &count, &storage)
+		}
+	})
+}
+
+// TestProbes: whatever listens is asked whether it has started, whether it is ready and whether it is alive.
+func TestProbes(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, v variant, r rendered) {
+		r.containers(func(where, kind string, c corev1.Container) {
+			if kind == "main" && len(c.Ports) > 0 && (c.StartupProbe == nil || c.ReadinessProbe == nil || c.LivenessProbe == nil) {
+				t.Errorf("%s lacks a probe", where)
+			}
+			if c.ReadinessProbe == nil || c.ReadinessProbe.HTTPGet == nil {
+				return
+			}
+			headers := map[string]string{}
+			for _, h := range c.ReadinessProbe.HTTPGet.HTTPHeaders {
+				headers[h.Name] = h.Value
+			}
+			if headers["Host"] != v.store.Host || headers["X-Forwarded-Proto"] != "https" {
+				t.Errorf("%s is asked with the headers %v: a shop on https would redirect", where, headers)
+			}
+		})
+	})
+}
+
+var secretName = regexp.MustCompile(`(?i)PASSWORD|SECRET|SALT|_KEY$`)
+
+// TestSecretsComeFromTheStoresSecret: no object is a Secret (the types that render accepts have none), and a variable
+// that sounds like a secret is taken from the one that exists.
+func TestSecretsComeFromTheStoresSecret(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, v variant, r rendered) {
+		var keys, used []string
+		for _, c := range releaseOf(t, v.store).Credentials {
+			keys = append(keys, c.Key)
+		}
+		r.containers(func(where, _ string, c corev1.Container) {
+			for _, env := range c.Env {
+				if secretName.MatchString(env.Name) && env.Value != "" {
+					t.Errorf("%s has %s in plain sight", where, env.Name)
+				}
+				if env.ValueFrom == nil {
+					continue
+				}
+				ref := env.ValueFrom.SecretKeyRef
+				if ref.Name != provision.CredentialsSecret || !slices.Contains(keys, ref.Key) {
+					t.Errorf("%s takes %s from %s/%s, which nobody makes", where, env.Name, ref.Name, ref.Key)
+				}
+				used = append(used, ref.Key)
+			}
+		})
+		for _, key := range keys {
+			if !slices.Contains(used, key) {
+				t.Errorf("the credential %s is made and used by no pod", key)
+			}
+		}
+		if !slices.Contains(keys, provision.AdminPassword) {
+			t.Errorf("there is no credential %s", provision.AdminPassword)
+		}
+	})
+}
+
+func TestCredentialsCannotBeGuessed(t *testing.T) {
+	for _, v := range variants() {
+		seen := map[string]bool{}
+		for _, c := range releaseOf(t, v.store).Credentials {
+			if seen[c.Key] || c.Length < 24 || (c.Chars != provision.Alphanumeric && c.Chars != provision.Hex) {
+				t.Errorf("%s: the credential %+v is double, short or of odd characters", v.name, c)
+			}
+			seen[c.Key] = true
+		}
+	}
+}
+
+// TestNetworkIsClosed: one policy takes everything in the namespace, and only the shop may call out.
+func TestNetworkIsClosed(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, v variant, r rendered) {
+		denied := false
+		for _, p := range r.policies {
+			if len(p.Spec.PolicyTypes) != 2 {
+				t.Errorf("the policy %s does not cover both directions", p.Name)
+			}
+			if len(p.Spec.PodSelector.MatchLabels) == 0 && len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 {
+				denied = true
+			}
+			if shop := strings.HasSuffix(p.Name, "-shop"); !shop && len(p.Spec.Egress) > 0 {
+				t.Errorf("the policy %s lets more than the shop call out", p.Name)
+			}
+			for _, rule := range p.Spec.Ingress {
+				if len(rule.Ports) == 0 || (len(rule.From) == 0 && v.extra != nil) {
+					t.Errorf("the policy %s lets everybody in", p.Name)
+				}
+			}
+		}
+		if !denied {
+			t.Error("no policy denies everything by default")
+		}
+	})
+}
+
+func isTrue(b *bool) bool  { return b != nil && *b }
+func isFalse(b *bool) bool { return b != nil && !*b }

@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"orchestrator/provision"
+)
+
+// Medusa is Medusa v2 with PostgreSQL and Valkey.
+type Medusa struct{}
+
+// medusaCurrencies are those of Medusa 2.21 (@medusajs/utils, defaults/currencies).
+const medusaCurrencies = `USD CAD EUR AED AFN ALL AMD AOA ARS AUD AZN BAM BDT BGN BHD BIF BND BOB BRL BWP BYN BZD CDF CHF CLP
+	CNY COP CRC CVE CZK DJF DKK DOP DZD EEK EGP ERN ETB GBP GEL GHS GMD GNF GTQ HKD HNL HRK HUF IDR ILS INR IQD IRR IRT ISK
+	JMD JOD JPY KES KHR KMF KRW KWD KZT LBP LKR LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MUR MWK MXN MYR MZN NAD NGN NIO NOK
+	NPR NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SDG SEK SGD SOS SYP THB TND TOP TJS TRY TTD TWD TZS UAH UGX
+	UYU UZS VEF VND XAF XOF XPF YER ZAR ZMK ZWL`
+
+// Release implements [provision.Engine]. The administrator logs in with an address; there is no name besides it.
+func (Medusa) Release(s provision.Store) (provision.Release, error) {
+	origin, err := originOf(s)
+	if err != nil {
+		return provision.Release{}, err
+	}
+	w, err := wishesOf(s, medusaCurrencies)
+	if err != nil {
+		return provision.Release{}, err
+	}
+	return provision.Release{
+		Chart:  "medusa",
+		Values: commonValues(s, origin, w, w.email),
+		Credentials: []provision.Credential{
+			secret(provision.AdminPassword, 24),
+			secret("db-password", 32),
+			secret("redis-password", 32),
+			secret("jwt-secret", 64),
+			secret("cookie-secret", 64),
+		},
+	}, nil
+}
+
+// Verify implements [provision.Engine]. Medusa's /health answers without a database, so it is only where to begin: the
+// owner's login, the publishable key and the products behind it need everything.
+func (Medusa) Verify(ctx context.Context, s provision.Store, shop provision.Shop) error {
+	origin, err := originOf(s)
+	if err != nil {
+		return err
+	}
+	w, err := wishesOf(s, medusaCurrencies)
+	if err != nil {
+		return err
+	}
+	a := asker{client: shop.HTTP, origin: origin}
+	if err := checkHealth(ctx, a); err != nil {
+		return err
+	}
+	token, err := logIn(ctx, a, shop, w.email)
+	if err != nil {
+		return err
+	}
+	key, err := publishableKey(ctx, a, token)
+	if err != nil {
+		return err
+	}
+	return checkProducts(ctx, a, key)
+}
+
+func checkHealth(ctx context.Context, a asker) error {
+	answer, err := a.ask(ctx, http.MethodGet, "/health", nil, nil)
+	if err == nil && answer.status != http.StatusOK {
+		return answer.refused("Medusa is not up")
+	}
+	return err
+}
+
+// logIn exchanges the owner's password for a token.
+func logIn(ctx context.Context, a asker, shop provision.Shop, email string) (string, error) {
+	password, err := shop.Credential(ctx, provision.AdminPassword)
+	if err != nil {
+		return "", err
+	}
+	login := map[string]string{"email": email, "password": password}
+	answer, err := a.ask(ctx, http.MethodPost, "/auth/user/emailpass", login, nil)
+	var body struct{ Token string }
+	switch {
+	case err != nil:
+		return "", err
+	case answer.status == http.StatusUnauthorized:
+		return "", answer.refused("the store's password does not open its dashboard; it may have been changed there")
+	case answer.status != http.StatusOK:
+		return "", answer.refused("nobody can log in")
+	case json.Unmarshal(answer.body, &body) != nil || body.Token == "":
+		return "", answer.refused("the answer has no token")
+	}
+	return body.Token, nil
+}
+
+// publishableKey returns a key that a storefront may use: Medusa makes one at its first start.
+func publishableKey(ctx context.Context, a asker, token string) (string, error) {
+	answer, err := a.ask(ctx, http.MethodGet, "/admin/api-keys?type=publishable", nil, bearer(token))
+	var body struct {
+		Keys []struct {
+			Token   string  `json:"token"`
+			Revoked *string `json:"revoked_at"`
+		} `json:"api_keys"`
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case answer.status != http.StatusOK:
+		return "", answer.refused("the API keys were expected")
+	case json.Unmarshal(answer.body, &body) != nil:
+		return "", answer.refused("the answer is no list of API keys")
+	}
+	for _, key := range body.Keys {
+		if key.Token != "" && key.Revoked == nil {
+			return key.Token, nil
+		}
+	}
+	return "", answer.refused("the shop has no publishable key")
+}
+
+func bearer(token string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+}
+
+func checkProducts(ctx context.Context, a asker, key string) error {
+	answer, err := a.ask(ctx, http.MethodGet, "/store/products?limit=1", nil, func(r *http.Request) {
+		r.Header.Set("x-publishable-api-key", key)
+	})
+	var body struct {
+		Products *[]json.RawMessage `json:"products"`
+	}
+	switch {
+	case err != nil:
+		return err
+	case answer.status != http.StatusOK:
+		return answer.refused("a storefront cannot list products")
+	case json.Unmarshal(answer.body, &body) != nil || body.Products == nil:
+		return answer.refused("the answer is no list of products")
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package engine_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/release"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"orchestrator/charts"
+	"orchestrator/provision"
+	"orchestrator/provision/engine"
+)
+
+// variant is one way that a store may come to be installed.
+type variant struct {
+	name   string
+	engine string
+	env    string
+	store  provision.Store
+	extra  map[string]any // the installation's values, over the environment's
+}
+
+// variants are all registered engines in all environments, with settings and without, and what only one engine has.
+func variants() []variant {
+	var all []variant
+	for _, name := range engine.Names() {
+		for _, env := range []string{"development", "production"} {
+			all = append(all,
+				variant{name: name + "-" + env, engine: name, env: env, store: store(name, provision.Settings{})},
+				variant{name: name + "-" + env + "-settings", engine: name, env: env, store: store(name, wanted), extra: installation})
+		}
+	}
+	return all
+}
+
+var (
+	wanted = provision.Settings{
+		Title: "Käthes Laden", AdminEmail: "kaethe@example.org", Currency: "CHF", Country: "AT", Locale: "de_AT", SampleProduct: true,
+	}
+	installation = map[string]any{"common": map[string]any{
+		"image":         map[string]any{"registry": "registry.example.com/mirror", "pullSecrets": []any{"pull"}},
+		"storageClass":  "fast",
+		"scheduling":    map[string]any{"nodeSelector": map[string]any{"pool": "stores"}, "tolerations": []any{map[string]any{"key": "stores", "operator": "Exists"}}},
+		"ingress":       map[string]any{"className": "public", "annotations": map[string]any{"cert-manager.io/cluster-issuer": "letsencrypt"}},
+		"networkPolicy": map[string]any{"ingressNamespaces": []any{"ingress"}},
+	}}
+)
+
+func store(engineName string, settings provision.Settings) provision.Store {
+	return provision.Store{Generation: 7, Request: provision.Request{
+		StoreID: "store-1", Name: "shop-1", Engine: engineName, Namespace: "store-1", Host: "shop-1.example.com",
+		StoreURL: "https://shop-1.example.com/", Action: provision.OpProvision, Settings: settings,
+	}}
+}
+
+// chartOf loads an engine's chart as the cluster side does, with the values of env as its defaults.
+func chartOf(t testing.TB, name, env string) *chart.Chart {
+	t.Helper()
+	files, err := charts.Load(charts.FS, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buffered []*loader.BufferedFile
+	for _, f := range files {
+		buffered = append(buffered, &loader.BufferedFile{Name: f.Name, Data: f.Data})
+	}
+	loaded, err := loader.LoadFiles(buffered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range loaded.Files {
+		if f.Name == "values-"+env+".yaml" {
+			values, err := chartutil.ReadValues(f.Data)
+			if err != nil {
+				t.Fatalf("%s: %v", f.Name, err)
+			}
+			loaded.Values = chartutil.MergeTables(values, loaded.Values)
+			return loaded
+		}
+	}
+	t.Fatalf("chart %s has no values-%s.yaml", name, env)
+	return nil
+}
+
+func releaseOf(t testing.TB, s provision.Store) provision.Release {
+	t.Helper()
+	r, err := engine.All()[s.Engine].Release(s)
+	if err != nil {
+		t.Fatalf("Release: %v", err)
+	}
+	return r
+}
+
+// rendered is what Helm would send to a cluster, each object as its own type; unknown fields are errors.
+type rendered struct {
+	release  *release.Release
+	values   map[string]any
+	objects  []metav1.Object
+	pods     map[string]corev1.PodTemplateSpec // by <kind>/<name>
+	services map[string]*corev1.Service
+	configs  map[string]*corev1.ConfigMap
+	claims   []corev1.PersistentVolumeClaim // of StatefulSets
+	quota    *corev1.ResourceQuota
+	limits   []*corev1.LimitRange
+	policies []*networkingv1.NetworkPolicy
+	ingress  *networkingv1.Ingress
+}
+
+func render(t testing.TB, v variant) rendered {
+	t.Helper()
+	r, err := tryRender(t, v)
+	if err != nil {
+		t.Fatalf("the chart does not render: %v", err)
+	}
+	return r
+}
+
+func tryRender(t testing.TB, v variant) (rendered, error) {
+	t.Helper()
+	values := chartutil.MergeTables(releaseOf(t, v.store).Values, v.extra)
+	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	install.DryRun, install.ClientOnly, install.Replace = true, true, true
+	install.ReleaseName, install.Namespace = v.store.Name, v.store.Namespace
+	out, err := install.Run(chartOf(t, v.engine, v.env), values)
+	if err != nil {
+		return rendered{}, err
+	}
+	r := rendered{
+		release: out, values: values, pods: map[string]corev1.PodTemplateSpec{},
+		services: map[string]*corev1.Service{}, configs: map[string]*corev1.ConfigMap{},
+	}
+	for _, document := range strings.Split("\n"+out.Manifest, "\n---\n") {
+		if err := r.add([]byte(document)); err != nil {
+			return r, fmt.Errorf("%w in\n%s", err, document)
+		}
+	}
+	return r, nil
+}
+
+// add decodes one document into its type.
+func (r *rendered) add(document []byte) error {
+	var kind metav1.TypeMeta
+	if err := yaml.Unmarshal(document, &kind); err != nil || kind.Kind == "" {
+		return err
+	}
+	object, ok := map[string]metav1.Object{
+		"ServiceAccount": &corev1.ServiceAccount{}, "ResourceQuota": &corev1.ResourceQuota{}, "LimitRange": &corev1.LimitRange{},
+		"NetworkPolicy": &networkingv1.NetworkPolicy{}, "ConfigMap": &corev1.ConfigMap{}, "Service": &corev1.Service{},
+		"Ingress": &networkingv1.Ingress{}, "Deployment": &appsv1.Deployment{}, "StatefulSet": &appsv1.StatefulSet{},
+		"PersistentVolumeClaim": &corev1.PersistentVolumeClaim{},
+	}[kind.Kind]
+	if !ok {
+		return fmt.Errorf("unexpected kind %s", kind.Kind)
+	}
+	if err := yaml.UnmarshalStrict(document, object); err != nil {
+		return err
+	}
+	r.objects = append(r.objects, object)
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		r.pods["Deployment/"+o.Name] = o.Spec.Template
+	case *appsv1.StatefulSet:
+		r.pods["StatefulSet/"+o.Name] = o.Spec.Template
+		r.claims = append(r.claims, o.Spec.VolumeClaimTemplates...)
+	case *corev1.Service:
+		r.services[o.Name] = o
+	case *corev1.ConfigMap:
+		r.configs[o.Name] = o
+	case *corev1.ResourceQuota:
+		r.quota = o
+	case *corev1.LimitRange:
+		r.limits = append(r.limits, o)
+	case *networkingv1.NetworkPolicy:
+		r.policies = append(r.policies, o)
+	case *networkingv1.Ingress:
+		r.ingress = o
+	}
+	return nil
+}
+
+// containers calls f with each container of each pod; kind is "init" or "main".
+func (r rendered) containers(f func(where, kind string, c corev1.Container)) {
+	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
+		spec := r.pods[name].Spec
+		for _, c := range spec.InitContainers {
+			f(name+"/"+c.Name, "init", c)
+		}
+		for _, c := range spec.Containers {
+			f(name+"/"+c.Name, "main", c)
+		}
+	}
+}
+
+// manifest is the rendered text without what only makes it long: blank lines, and the contents of scripts, whose names
+// remain.
+func (r rendered) manifest() []byte {
+	var out bytes.Buffer
+	inScript := false
+	for line := range strings.Lines(r.release.Manifest) {
+		line = strings.TrimRight(line, " \n")
+		inScript = inScript && (line == "" || strings.HasPrefix(line, "    "))
+		if line != "" && !inScript {
+			out.WriteString(line + "\n")
+		}
+		inScript = inScript || isScript.MatchString(line)
+	}
+	return out.Bytes()
+}
+
+// isScript finds the first line of a ConfigMap's entry that came from a file.
+var isScript = regexp.MustCompile(`^  [a-z0-9_-]+\.(sh|php|js|conf): \|$`)
