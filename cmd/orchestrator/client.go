@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"orchestrator/cmd/orchestrator/internal/api"
+	"orchestrator/cmd/orchestrator/internal/state"
+)
+
+// client finds ingest: the environment first, then what `orchestrator up` has left.
+func client(c *cobra.Command) (*api.Client, error) {
+	url, token := os.Getenv("ORCHESTRATOR_URL"), os.Getenv("ORCHESTRATOR_TOKEN")
+	if url == "" {
+		left, err := stateDir(c).ReadClient()
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("no service was found: start it with `orchestrator up`, or set ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN")
+		}
+		if err != nil {
+			return nil, err
+		}
+		url = left.URL
+		if token == "" {
+			token = left.Token
+		}
+	}
+	if token == "" {
+		return nil, fmt.Errorf("ORCHESTRATOR_URL is set, ORCHESTRATOR_TOKEN is not: set it to the token that ingest was started with")
+	}
+	return api.New(url, token)
+}
+
+func stateDir(c *cobra.Command) state.Dir {
+	dir, _ := c.Flags().GetString("state")
+	return state.Dir(dir)
+}
+
+// outputFlag adds -o to a command.
+func outputFlag(c *cobra.Command) {
+	c.Flags().StringP("output", "o", "text", "text for people, or json for programs")
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if o, _ := c.Flags().GetString("output"); o != "text" && o != "json" {
+			return usageError{fmt.Errorf("-o is %q; it must be text or json", o)}
+		}
+		return nil
+	}
+}
+
+func wantsJSON(c *cobra.Command) bool {
+	o, _ := c.Flags().GetString("output")
+	return o == "json"
+}
+
+// printJSON writes one document per line.
+func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+func printLines(w io.Writer, lines []string) {
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
+	}
+}

@@ -1,0 +1,128 @@
+// Package api speaks to ingest over HTTP, as any backend would.
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// most is the longest answer that is read: a page of 200 stores takes far less.
+const most = 16 << 20
+
+// Client speaks to one ingest. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New returns a client for ingest's URL, with or without /orchestrate at its end. token may be a comma-separated list,
+// of which the first is sent.
+func New(rawURL, token string) (*Client, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("%q is not an http or https URL of ingest", rawURL)
+	}
+	token, _, _ = strings.Cut(token, ",")
+	base := strings.TrimSuffix(strings.TrimRight(rawURL, "/"), "/orchestrate")
+	return &Client{base: base, token: token, http: &http.Client{
+		Timeout: 30 * time.Second,
+		// A redirect would carry the token to whoever it names.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// URL is ingest's address.
+func (c *Client) URL() string { return c.base }
+
+// Accepted is the answer to a request that was recorded.
+type Accepted struct {
+	StoreID    string       `json:"store_id"`
+	Action     provision.Op `json:"action"`
+	Generation int64        `json:"generation"`
+	TaskID     string       `json:"task_id"`
+}
+
+// Submit posts a request as it is: ingest alone judges it.
+func (c *Client) Submit(ctx context.Context, request json.RawMessage) (Accepted, error) {
+	var a Accepted
+	return a, c.do(ctx, http.MethodPost, "/", request, &a)
+}
+
+// Delete asks for the store to be gone.
+func (c *Client) Delete(ctx context.Context, id string) (Accepted, error) {
+	var a Accepted
+	return a, c.do(ctx, http.MethodDelete, "/stores/"+url.PathEscape(id), nil, &a)
+}
+
+// Store returns what is known about a store, with its latest steps.
+func (c *Client) Store(ctx context.Context, id string) (provision.State, error) {
+	var s provision.State
+	return s, c.do(ctx, http.MethodGet, "/stores/"+url.PathEscape(id), nil, &s)
+}
+
+// Stores returns a page of the list, newest accepted first, without steps.
+func (c *Client) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	var p provision.Page
+	return p, c.do(ctx, http.MethodGet, "/stores?"+query.Encode(), nil, &p)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("X-Orchestrator-Token", c.token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.unreachable(ctx, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	if err != nil {
+		return fmt.Errorf("the answer of %s broke off: %w", c.base, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return problemOf(resp, text)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s does not answer as ingest does: %w", c.base, err)
+	}
+	return nil
+}
+
+// ErrUnreachable is in the chain of errors that say that nobody answered.
+var ErrUnreachable = errors.New("nobody answers")
+
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	reason := err
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		reason = e.Err
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("%w at %s (%v): start it with `orchestrator up`, or set ORCHESTRATOR_URL to where ingest is", ErrUnreachable, c.base, reason)
+	}
+	return fmt.Errorf("%w at %s: %v", ErrUnreachable, c.base, reason)
+}

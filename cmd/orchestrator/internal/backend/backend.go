@@ -1,0 +1,188 @@
+// Package backend is a stand-in for the e-commerce backend: it takes the status callbacks of workers, checks them as a
+// careful backend would, and shows them. It keeps them in memory.
+package backend
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"orchestrator/provision"
+)
+
+const (
+	mostKept = 10_000
+	mostBody = 64 << 10
+)
+
+// Callback is one delivery that was recorded.
+type Callback struct {
+	At         time.Time        `json:"at"`
+	StoreID    string           `json:"store_id"`
+	Status     provision.Status `json:"status"`
+	URL        string           `json:"url,omitempty"`
+	Error      string           `json:"error,omitempty"`
+	Password   string           `json:"password,omitempty"`
+	WebhookID  string           `json:"webhook_id"`
+	Generation int64            `json:"generation"`
+	Sequence   int64            `json:"sequence"`
+	Signed     bool             `json:"signed"`          // the signature was there and right
+	Again      bool             `json:"again,omitempty"` // this webhook id was delivered before
+}
+
+// Config says what the backend expects. Tokens must not be empty.
+type Config struct {
+	Tokens []string       // all are accepted
+	Secret string         // of Standard Webhooks; "" means that signatures are not looked at
+	Fail   int            // how many deliveries are answered 500 before the first is taken
+	Told   func(Callback) // called for every delivery that was recorded, one at a time; may be nil
+	Now    func() time.Time
+}
+
+// Backend records callbacks. It is an http.Handler.
+type Backend struct {
+	Config
+	mux     *http.ServeMux
+	webhook *standardwebhooks.Webhook
+
+	mu   sync.Mutex
+	kept []Callback
+	fail int
+}
+
+// New returns a backend without callbacks.
+func New(c Config) (*Backend, error) {
+	if len(c.Tokens) == 0 || slices.Contains(c.Tokens, "") {
+		return nil, fmt.Errorf("the stand-in backend needs a token: set ORCHESTRATOR_TOKEN")
+	}
+	b := &Backend{Config: c, mux: http.NewServeMux(), fail: c.Fail}
+	if c.Secret != "" {
+		var err error
+		if b.webhook, err = standardwebhooks.NewWebhook(c.Secret); err != nil {
+			return nil, fmt.Errorf("ORCH_WEBHOOK_SECRET must be whsec_ and base64: %w", err)
+		}
+	}
+	if b.Now == nil {
+		b.Now = time.Now
+	}
+	b.mux.HandleFunc("POST /stores/{id}/status", b.status)
+	b.mux.HandleFunc("POST /api/stores/{id}/status", b.status)
+	b.mux.HandleFunc("GET /callbacks", b.list)
+	b.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	return b, nil
+}
+
+func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
+
+// Callbacks returns what was recorded, oldest first, with passwords.
+func (b *Backend) Callbacks() []Callback {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.kept)
+}
+
+// status is POST [/api]/stores/{id}/status.
+func (b *Backend) status(w http.ResponseWriter, r *http.Request) {
+	if !b.knows(r) {
+		http.Error(w, "the token is missing or wrong", http.StatusUnauthorized)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
+	if err != nil {
+		http.Error(w, "the body cannot be read", http.StatusBadRequest)
+		return
+	}
+	c, err := b.read(r, body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !b.record(c) {
+		http.Error(w, "failing on purpose", http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (b *Backend) knows(r *http.Request) bool {
+	got := []byte(r.Header.Get("X-Orchestrator-Token"))
+	return slices.ContainsFunc(b.Tokens, func(token string) bool { return subtle.ConstantTimeCompare(got, []byte(token)) == 1 })
+}
+
+// record keeps the callback and shows it. It reports false while the backend is to fail.
+func (b *Backend) record(c Callback) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fail > 0 {
+		b.fail--
+		return false
+	}
+	c.Again = slices.ContainsFunc(b.kept, func(k Callback) bool { return k.WebhookID == c.WebhookID })
+	if len(b.kept) == mostKept {
+		b.kept = slices.Delete(b.kept, 0, mostKept/10)
+	}
+	b.kept = append(b.kept, c)
+	if b.Told != nil {
+		b.Told(c)
+	}
+	return true
+}
+
+// list is GET /callbacks[?store_id=…]: passwords are shown only to who has the token.
+func (b *Backend) list(w http.ResponseWriter, r *http.Request) {
+	found := []Callback{}
+	for _, c := range b.Callbacks() {
+		if id := r.URL.Query().Get("store_id"); id != "" && id != c.StoreID {
+			continue
+		}
+		if c.Password != "" && !b.knows(r) {
+			c.Password = "[hidden]"
+		}
+		found = append(found, c)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(map[string]any{"callbacks": found}) // the caller has gone
+}
+
+// Line is the callback for people, without its password.
+func (c Callback) Line() string {
+	parts := []string{string(c.Status)}
+	switch {
+	case c.URL != "":
+		parts = append(parts, c.URL)
+	case c.Error != "":
+		parts = append(parts, c.Error)
+	}
+	var notes []string
+	if c.Password != "" {
+		notes = append(notes, "password received")
+	}
+	if c.Signed {
+		notes = append(notes, "signature right")
+	}
+	if c.Again {
+		notes = append(notes, "delivered again")
+	}
+	if len(notes) > 0 {
+		parts = append(parts, "("+strings.Join(notes, ", ")+")")
+	}
+	return strings.Join(parts, " ")
+}
+
+func number(r *http.Request, header string) (int64, error) {
+	n, err := strconv.ParseInt(r.Header.Get(header), 10, 64)
+	if err != nil || n <= 0 {
+		return 0, fmt.Errorf("the header %s must be a positive number", header)
+	}
+	return n, nil
+}

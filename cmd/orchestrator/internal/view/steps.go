@@ -1,0 +1,78 @@
+package view
+
+import (
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// Latest returns the last entry of each step of the newest generation, in the order in which they began. A retry goes
+// through the steps again; only its entries count then.
+func Latest(s provision.State) []provision.Step {
+	var latest []provision.Step
+	place := map[string]int{}
+	for _, step := range s.Steps {
+		if step.Generation != s.Generation {
+			continue
+		}
+		key := string(step.Op) + step.Name
+		i, seen := place[key]
+		if seen && step.State == provision.StepStarted && latest[i].State != provision.StepStarted {
+			latest = forget(latest, place, i)
+			seen = false
+		}
+		if !seen {
+			place[key] = len(latest)
+			latest = append(latest, step)
+			continue
+		}
+		latest[i] = step
+	}
+	return latest
+}
+
+// forget drops the entries from i on: a new run has come to this step again.
+func forget(steps []provision.Step, place map[string]int, i int) []provision.Step {
+	for _, step := range steps[i:] {
+		delete(place, string(step.Op)+step.Name)
+	}
+	return steps[:i]
+}
+
+// Took is how long a step took, or has been under way at the time now.
+func Took(step provision.Step, now time.Time) time.Duration {
+	if step.State == provision.StepStarted {
+		return max(0, now.Sub(step.At))
+	}
+	return time.Duration(step.Millis) * time.Millisecond
+}
+
+// Progress is a store's way so far in one line: "namespace 0.1 s · release 1.2 s · ready 3.4 s…".
+func Progress(s provision.State, now time.Time) string {
+	var parts []string
+	for _, step := range Latest(s) {
+		text := step.Name + " " + Duration(Took(step, now))
+		switch {
+		case step.State == provision.StepFailed:
+			text = step.Name + " failed: " + step.Error
+		case step.State == provision.StepStarted && s.Status.Final():
+			text = step.Name + " left"
+		case step.State == provision.StepStarted:
+			text += "…"
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 && !s.Status.Final() {
+		return "waits for a worker"
+	}
+	return strings.Join(parts, " · ")
+}
+
+// Elapsed is the time from acceptance to the verdict, or to now.
+func Elapsed(s provision.State, now time.Time) time.Duration {
+	if s.Status.Final() && !s.DecidedAt.IsZero() {
+		now = s.DecidedAt
+	}
+	return max(0, now.Sub(s.AcceptedAt))
+}

@@ -1,0 +1,156 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// List is a page of stores as a table with a head.
+func List(stores []provision.State, now time.Time, width int, style Style) []string {
+	rows := [][]Cell{head("STORE", "ENGINE", "STATUS", "AGE", "HOST", "NOTE")}
+	for _, s := range stores {
+		row := Text(s.StoreID, s.Engine, string(s.Status), age(now.Sub(s.AcceptedAt)), s.Host, note(s))
+		row[2].Color = ColorOf(s.Status)
+		rows = append(rows, row)
+	}
+	return Table(rows, width, style)
+}
+
+// Live is a table of stores with their steps, for redrawing in place. At most rows stores are shown, the first ones.
+func Live(stores []provision.State, now time.Time, width, rows int, style Style) []string {
+	hidden := max(0, len(stores)-rows)
+	cells := [][]Cell{head("STORE", "ENGINE", "STATUS", "TIME", "STEPS")}
+	for _, s := range stores[:len(stores)-hidden] {
+		row := Text(s.StoreID, s.Engine, string(s.Status), Duration(Elapsed(s, now)), liveNote(s, now))
+		row[2].Color, row[4].Tail = ColorOf(s.Status), !s.Status.Final()
+		cells = append(cells, row)
+	}
+	lines := Table(cells, width, style)
+	if hidden > 0 {
+		lines = append(lines, style.Paint(Faint, fmt.Sprintf("and %d more: orchestrator list", hidden)))
+	}
+	return lines
+}
+
+func liveNote(s provision.State, now time.Time) string {
+	switch {
+	case s.Status.Final() && !s.Status.Succeeded():
+		return s.Error
+	case !s.Status.Final() && s.DeleteGeneration > 0:
+		return "after the delete before it"
+	case !s.Status.Final() && s.Attempts > 0:
+		return fmt.Sprintf("%s failed · %s", runs(s.Attempts), Progress(s, now))
+	}
+	return Progress(s, now)
+}
+
+// note is what is worth knowing about a store at a glance.
+func note(s provision.State) string {
+	switch {
+	case s.Status.Final() && s.Untold > 0:
+		return "the backend is not told yet"
+	case s.Error != "":
+		return s.Error
+	case !s.Status.Final() && s.DeleteGeneration > 0:
+		return "waits for a delete"
+	case !s.Status.Final() && s.Attempts > 0:
+		return runs(s.Attempts) + " failed, is tried again"
+	case !s.Status.Final() && !s.Running:
+		return "waits for a worker"
+	}
+	return ""
+}
+
+// Show is all that is known about one store.
+func Show(s provision.State, now time.Time, width int, style Style) []string {
+	rows := [][]Cell{}
+	add := func(name, value string, color Color) {
+		if value != "" {
+			rows = append(rows, []Cell{{Text: name, Color: Faint}, {Text: value, Color: color}})
+		}
+	}
+	add("store", s.StoreID, Bold)
+	add("status", string(s.Status), ColorOf(s.Status))
+	add("cause", cause(s), Bad)
+	add("engine", s.Engine, "")
+	add("release", s.Name, "")
+	add("namespace", s.Namespace, "")
+	add("host", s.Host, "")
+	add("url", s.StoreURL, "")
+	add("creator", s.CreatorID, "")
+	add("accepted", fmt.Sprintf("%s, %s ago", Clock(s.AcceptedAt), age(now.Sub(s.AcceptedAt))), "")
+	if s.Status.Final() && !s.DecidedAt.IsZero() {
+		add("took", Duration(Elapsed(s, now)), "")
+	}
+	add("task", s.TaskID, "")
+	add("runs", trouble(s), Busy)
+	lines := Table(rows, width, style)
+	lines = append(lines, "")
+	lines = append(lines, stepTable(s, now, width, style)...)
+	return append(lines, Next(s, now))
+}
+
+func cause(s provision.State) string {
+	if s.Error == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s)", s.Error, s.Code)
+}
+
+func trouble(s provision.State) string {
+	var parts []string
+	if s.Attempts > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", s.Attempts))
+	}
+	if s.Crashes > 0 {
+		parts = append(parts, fmt.Sprintf("%d never ended", s.Crashes))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// stepTable has the steps of the newest generation, and an empty line after them.
+func stepTable(s provision.State, now time.Time, width int, style Style) []string {
+	steps := Latest(s)
+	if len(steps) == 0 {
+		return nil
+	}
+	rows := [][]Cell{head("STEP", "STATE", "TIME", "")}
+	for _, step := range steps {
+		row := Text(stepName(step, s.Action), string(step.State), Duration(Took(step, now)), step.Error)
+		row[1].Color = colorOfStep(step.State)
+		rows = append(rows, row)
+	}
+	return append(Table(rows, width, style), "")
+}
+
+// stepName tells apart the steps of a delete that has to end before a provision begins.
+func stepName(step provision.Step, action provision.Op) string {
+	if step.Op != action {
+		return string(step.Op) + " " + step.Name
+	}
+	return step.Name
+}
+
+func colorOfStep(s provision.StepState) Color {
+	switch s {
+	case provision.StepDone:
+		return Good
+	case provision.StepFailed:
+		return Bad
+	}
+	return Busy
+}
+
+func head(names ...string) []Cell {
+	cells := Text(names...)
+	for i := range cells {
+		cells[i].Color = Faint
+	}
+	return cells
+}
+
+// Clock is a time of today as people say it, in local time.
+func Clock(t time.Time) string { return t.Local().Format("15:04:05") }

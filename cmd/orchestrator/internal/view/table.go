@@ -1,0 +1,120 @@
+// Package view turns what is known about stores into text for people: aligned, short, safe to print.
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const gap = "  "
+
+// Cell is text with the color it has where there are colors.
+type Cell struct {
+	Text  string
+	Color Color
+	Tail  bool // where there is no room for all, the end is what counts
+}
+
+// Text makes cells without color.
+func Text(texts ...string) []Cell {
+	cells := make([]Cell, len(texts))
+	for i, text := range texts {
+		cells[i].Text = text
+	}
+	return cells
+}
+
+// Table aligns rows of cells in columns, one line per row. A line is cut at width, where width is not 0.
+func Table(rows [][]Cell, width int, style Style) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(Clean(cell.Text)))
+		}
+	}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = line(row, widths, width, style)
+	}
+	return lines
+}
+
+func line(row []Cell, widths []int, width int, style Style) string {
+	var b strings.Builder
+	used := 0
+	for i, cell := range row {
+		text := Clean(cell.Text)
+		if i > 0 && text != "" {
+			// Empty cells before this one are filled up here, so that no line ends in blanks.
+			pad := sum(widths[:i]) + i*len(gap) - used
+			b.WriteString(strings.Repeat(" ", pad))
+			used += pad
+		}
+		if width > 0 {
+			text = cut(text, width-used, cell.Tail)
+		}
+		used += utf8.RuneCountInString(text)
+		b.WriteString(style.Paint(cell.Color, text))
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+func sum(numbers []int) (total int) {
+	for _, n := range numbers {
+		total += n
+	}
+	return total
+}
+
+// cut shortens text to so many characters, with an ellipsis in place of what is missing.
+func cut(text string, most int, tail bool) string {
+	runes := []rune(text)
+	switch {
+	case len(runes) <= most:
+		return text
+	case most < 1:
+		return ""
+	case tail:
+		return "…" + string(runes[len(runes)-most+1:])
+	}
+	return string(runes[:most-1]) + "…"
+}
+
+// Clean makes text fit for a line of a terminal: what others wrote may not move the cursor or break the line.
+func Clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// age is a time span in whole units: nobody reads tenths of it.
+func age(d time.Duration) string {
+	if d >= 0 && d < time.Minute {
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return Duration(d)
+}
+
+// Duration is a time span as short as it can be read: "0.3 s", "2m05s", "3h04m".
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0.0 s"
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd", int(d.Hours())/24)
+}

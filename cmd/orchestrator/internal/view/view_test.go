@@ -1,0 +1,182 @@
+package view
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orchestrator/provision"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The golden files show times of day.
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
+var now = time.Date(2026, 1, 2, 12, 0, 30, 0, time.UTC)
+
+// golden compares text with a file, as a stranger would read it.
+func golden(t *testing.T, name string, lines []string) {
+	t.Helper()
+	path, got := filepath.Join("testdata", name), strings.Join(lines, "\n")+"\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; write it anew with -update):\n%s", name, diff)
+	}
+}
+
+func step(name string, state provision.StepState, millis int64) provision.Step {
+	return provision.Step{Generation: 7, Op: provision.OpProvision, Name: name, State: state, Millis: millis, At: now.Add(-2 * time.Second)}
+}
+
+func ready() provision.State {
+	return provision.State{
+		StoreID: "demo", Name: "demo", Engine: "woocommerce", Namespace: "store-demo", Host: "demo.localhost", StoreURL: "http://demo.localhost",
+		Action: provision.OpProvision, Generation: 7, TaskID: "7.demo", Status: provision.StatusReady,
+		AcceptedAt: now.Add(-25 * time.Second), DecidedAt: now.Add(-20500 * time.Millisecond), Deadline: now.Add(24 * time.Hour),
+		Steps: []provision.Step{
+			step("namespace", "started", 0), step("namespace", "done", 120), step("credentials", "started", 0), step("credentials", "done", 4),
+			step("release", "started", 0), step("release", "done", 1230), step("ready", "started", 0), step("ready", "done", 2900),
+		},
+	}
+}
+
+func underway() provision.State {
+	s := ready()
+	s.StoreID, s.Engine, s.Status, s.DecidedAt, s.Running = "käse-und-brot", "medusa", provision.StatusProvisioning, time.Time{}, true
+	s.Steps = s.Steps[:7]
+	return s
+}
+
+func failed() provision.State {
+	s := ready()
+	s.StoreID, s.Status, s.Code, s.Error = "broken", provision.StatusFailed, provision.CodeImage, "image shop:1 cannot be pulled\x1b[2J\nfor 60 s"
+	s.Steps = append(s.Steps[:7:7], provision.Step{Generation: 7, Op: provision.OpProvision, Name: "ready", State: "failed", Millis: 60000, Code: "image", Error: s.Error})
+	return s
+}
+
+func queued() provision.State {
+	s := ready()
+	s.StoreID, s.Status, s.DecidedAt, s.Steps = "queued", provision.StatusProvisioning, time.Time{}, nil
+	return s
+}
+
+func TestList(t *testing.T) {
+	untold := ready()
+	untold.StoreID, untold.Untold = "untold", 1
+	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), untold}, now, 0, Style{}))
+}
+
+func TestLive(t *testing.T) {
+	stores := []provision.State{underway(), failed(), queued(), ready()}
+	golden(t, "live.txt", Live(stores, now, 100, 10, Style{}))
+	golden(t, "live_narrow.txt", Live(stores, now, 60, 2, Style{}))
+	golden(t, "live_color.txt", Live(stores, now, 60, 2, Style{Colors: true}))
+}
+
+func TestShow(t *testing.T) {
+	golden(t, "show_ready.txt", Show(ready(), now, 0, Style{}))
+	golden(t, "show_failed.txt", Show(failed(), now, 0, Style{}))
+	golden(t, "show_underway.txt", Show(underway(), now, 0, Style{}))
+}
+
+func TestNextKnowsEveryCase(t *testing.T) {
+	set := func(s provision.State, change func(*provision.State)) provision.State {
+		change(&s)
+		return s
+	}
+	tests := map[string]provision.State{
+		"Nothing: the store is up":                      ready(),
+		"Mend the cause, then submit":                   failed(),
+		"in step ready for 2.0 s":                       underway(),
+		"waits for a worker; it is given up in 24h00m":  queued(),
+		"Mend the cause, then delete":                   set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
+		"the store is gone":                             set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
+		"not taken one callback yet; it is repeated":    set(ready(), func(s *provision.State) { s.Untold = 1 }),
+		"not taken 2 callbacks yet; they are repeated":  set(failed(), func(s *provision.State) { s.Untold = 2 }),
+		"waits for the end of the delete":               set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
+		"accepted before it is being carried out; then": set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),
+		"one run failed so far":                         set(queued(), func(s *provision.State) { s.Attempts = 1 }),
+		"2 runs ended without a word":                   set(queued(), func(s *provision.State) { s.Crashes = 2 }),
+		"waits for its next try":                        set(underway(), func(s *provision.State) { s.Running = false }),
+		"between two steps":                             set(underway(), func(s *provision.State) { s.Steps = s.Steps[:6] }),
+		"A worker is at it.":                            set(queued(), func(s *provision.State) { s.Running = true }),
+	}
+	for want, s := range tests {
+		if got := Next(s, now); !strings.Contains(got, want) {
+			t.Errorf("%q is said, want %q", got, want)
+		}
+	}
+}
+
+func TestLatestForgetsTheRunBefore(t *testing.T) {
+	s := ready()
+	s.Steps = append(s.Steps[:6:6], step("ready", "started", 0), step("ready", "failed", 9), step("namespace", "started", 0))
+	old := step("verify", "done", 1)
+	old.Generation = 6
+	s.Steps = append([]provision.Step{old}, s.Steps...)
+	got := Latest(s)
+	if len(got) != 1 || got[0].Name != "namespace" || got[0].State != provision.StepStarted {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0.0 s", 0: "0.0 s", 1230 * time.Millisecond: "1.2 s", 59 * time.Second: "59.0 s", 65 * time.Second: "1m05s",
+		3*time.Hour + 4*time.Minute: "3h04m", 72 * time.Hour: "3d",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestScreenRedrawsInPlace(t *testing.T) {
+	var out strings.Builder
+	s := NewScreen(&out, true)
+	s.Draw([]string{"a", "b"})
+	s.Draw([]string{"a", "b"}) // nothing new
+	s.Print("line %d", 1)
+	s.Draw([]string{"c"})
+	want := "a\nb\n" + "\x1b[2A\r\x1b[Jline 1\na\nb\n" + "\x1b[2A\r\x1b[Jc\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestScreenWithoutATerminalHasLinesOnly(t *testing.T) {
+	var out strings.Builder
+	s := NewScreen(&out, false)
+	s.Draw([]string{"a"})
+	s.Print("line")
+	if out.String() != "line\n" {
+		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestNoColor(t *testing.T) {
+	t.Setenv("NO_COLOR", "1")
+	if StyleOf(os.Stdout).Colors {
+		t.Error("colors in spite of NO_COLOR")
+	}
+	if got := (Style{}).Paint(Bad, "x"); got != "x" {
+		t.Errorf("got %q", got)
+	}
+}
