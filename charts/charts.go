@@ -3,6 +3,7 @@ package charts
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -36,11 +37,8 @@ func Load(fsys fs.FS, name string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot load the chart %q: %w", name, err)
 	}
-	if _, err := fs.Stat(fsys, path.Join("store", Common)); err != nil {
-		return files, nil
-	}
 	shared, err := read(fsys, path.Join("store", Common), "charts/"+Common+"/")
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot load the library chart for %q: %w", name, err)
 	}
 	return append(files, shared...), nil
