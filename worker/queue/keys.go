@@ -4,8 +4,8 @@ package queue
 const prefix = "{orch}:"
 
 const (
-	keyStores     = prefix + "stores"     // zset: store id by time of acceptance
-	keyOpen       = prefix + "open"       // zset: store id with something undecided or untold, by time of the next look
+	keyStores     = prefix + "stores"     // zset: store id by time of acceptance in microseconds
+	keyOpen       = prefix + "open"       // zset: store id with something undecided or untold, by time of the next look in ms
 	keyHosts      = prefix + "hosts"      // hash: host to the id of the live store that owns it
 	keyNamespaces = prefix + "namespaces" // hash: namespace to the id of the live store that owns it
 	keyDead       = prefix + "dead"       // hash: callback id to the callback that the backend refused

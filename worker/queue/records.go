@@ -34,7 +34,7 @@ func (r *Records) Accept(ctx context.Context, req provision.Request, patience ti
 		return provision.Accepted{}, err
 	}
 	answer, err := r.words(ctx, acceptScript,
-		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen},
+		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen, keyJournal(req.StoreID)},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
 		patience.Milliseconds(), channelNewest)
 	if err != nil {

@@ -19,6 +19,8 @@ var (
 	turnScript    = script("turn")
 	toldScript    = script("told")
 	releaseScript = script("release")
+	leadScript    = script("lead")
+	forgetScript  = script("forget")
 	dueScript     = script("due")
 	orphansScript = script("orphans")
 )

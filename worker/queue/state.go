@@ -29,8 +29,9 @@ func (r *Records) Stores(ctx context.Context, cursor string, limit int) (provisi
 	if err != nil {
 		return provision.Page{}, err
 	}
+	limit = max(limit, 1)
 	rows, err := r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: keyStores, ByScore: true, Rev: true, Start: "-inf", Stop: before, Count: int64(limit + 1),
+		Key: keyStores, ByScore: true, Rev: true, Start: before, Stop: "-inf", Count: int64(limit + 1),
 	}).Result()
 	if err != nil {
 		return provision.Page{}, redisError(err)
@@ -47,12 +48,22 @@ func (r *Records) Stores(ctx context.Context, cursor string, limit int) (provisi
 	if page.Stores, err = r.states(ctx, ids, 0); err != nil {
 		return provision.Page{}, err
 	}
+	if len(page.Stores) < len(ids) {
+		return page, r.forget(ctx, ids)
+	}
 	return page, nil
 }
 
-// parseCursor returns the score below which a page begins. Stores of one millisecond share a score, so that a page
-// boundary among them could skip some; acceptance being one script on one thread, that takes more than a thousand a
-// second.
+// forget drops from the list the stores whose record has expired. Records expire by themselves; nobody else does it.
+func (r *Records) forget(ctx context.Context, ids []string) error {
+	keys, args := []string{keyStores}, make([]any, len(ids))
+	for i, id := range ids {
+		keys, args[i] = append(keys, keyStore(id)), id
+	}
+	return redisError(forgetScript.Run(ctx, r.redis, keys, args...).Err())
+}
+
+// parseCursor returns the score below which a page begins.
 func parseCursor(cursor string) (string, error) {
 	if cursor == "" {
 		return "+inf", nil

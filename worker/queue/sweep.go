@@ -4,34 +4,18 @@ import (
 	"context"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"orchestrator/provision"
 )
 
 // Lead takes or keeps the sweeper's lease. One process at a time sweeps; the others get false.
 func (r *Records) Lead(ctx context.Context, token string, lease time.Duration) (bool, error) {
-	ok, err := r.redis.SetNX(ctx, keySweeper, token, lease).Result()
-	if err != nil || ok {
-		return ok, redisError(err)
-	}
-	holder, err := r.redis.Get(ctx, keySweeper).Result()
-	if err != nil || holder != token {
-		return false, redisError(ignoreNil(err))
-	}
-	return true, redisError(r.redis.PExpire(ctx, keySweeper, lease).Err())
+	held, err := leadScript.Run(ctx, r.redis, []string{keySweeper}, token, lease.Milliseconds()).Bool()
+	return held, redisError(err)
 }
 
 // Resign gives the sweeper's lease back.
 func (r *Records) Resign(ctx context.Context, token string) error {
 	return redisError(releaseScript.Run(ctx, r.redis, []string{keySweeper}, token).Err())
-}
-
-func ignoreNil(err error) error {
-	if err == redis.Nil {
-		return nil
-	}
-	return err
 }
 
 // Due returns up to n stores that have something undecided or untold and were not looked at for a while; the next look
@@ -47,7 +31,7 @@ type Open struct {
 	Calls []CallTask // verdicts not told, in order
 }
 
-// Look returns what the store still waits for.
+// Look returns what the store still waits for. One that waits for nothing is not due again.
 func (r *Records) Look(ctx context.Context, storeID string) (Open, error) {
 	f, err := r.redis.HGetAll(ctx, keyStore(storeID)).Result()
 	if err != nil {
@@ -62,6 +46,9 @@ func (r *Records) Look(ctx context.Context, storeID string) (Open, error) {
 		open.Runs = append(open.Runs, Task{Op: provision.Op(f["op"]), StoreID: storeID, Generation: gen})
 	}
 	open.Calls, err = r.Untold(ctx, storeID)
+	if err == nil && len(open.Runs)+len(open.Calls) == 0 {
+		err = r.closeCall(ctx, Call{StoreID: storeID}, "") // the script looks again before it closes the store
+	}
 	return open, err
 }
 

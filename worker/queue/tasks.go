@@ -152,7 +152,6 @@ func absent(err error) bool {
 // Rescue hands tasks back whose worker has died: asynq itself waits for up to a minute more. It returns their ids.
 func (t *Tasks) Rescue(ctx context.Context, queue string) ([]string, error) {
 	base := "asynq:{" + queue + "}:"
-	ids, err := orphansScript.Run(ctx, t.redis, []string{base + "active", base + "pending", base + "lease"},
-		time.Now().Unix(), base+"t:").StringSlice()
+	ids, err := orphansScript.Run(ctx, t.redis, []string{base + "active", base + "pending", base + "lease"}, base+"t:").StringSlice()
 	return ids, redisError(err)
 }

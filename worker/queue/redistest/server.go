@@ -1,16 +1,15 @@
 package redistest
 
 import (
+	"bufio"
 	"bytes"
-	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Server is a real redis-server that a test can take away and bring back, with all that was written. Its methods belong
@@ -40,7 +39,8 @@ func start(t testing.TB, keep string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &Server{t: t, dir: dir, keep: keep, URL: "unix://" + filepath.Join(dir, "s")}
+	s := &Server{t: t, dir: dir, keep: keep}
+	s.URL = "unix://" + s.socket()
 	s.Start()
 	t.Cleanup(s.Kill)
 	return s
@@ -53,7 +53,7 @@ func (s *Server) Start() {
 	if err != nil {
 		s.t.Fatal("redis-server is not on PATH: run `apt-get install redis-server`, or the tests by `make test`, which brings one")
 	}
-	s.cmd = exec.Command(path, "--port", "0", "--unixsocket", filepath.Join(s.dir, "s"), "--dir", s.dir,
+	s.cmd = exec.Command(path, "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir,
 		"--save", "", "--appendonly", s.keep, "--appendfsync", "always")
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.SysProcAttr = &s.output, &s.output, dieWithParent()
 	if err := s.spawn(); err != nil {
@@ -81,25 +81,33 @@ func (s *Server) spawn() error {
 
 func (s *Server) awaitPing() {
 	s.t.Helper()
-	opts, err := redis.ParseURL(s.URL)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	client := redis.NewClient(opts)
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for client.Ping(ctx).Err() != nil {
+	deadline := time.After(20 * time.Second)
+	for !s.pong() {
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-s.ended:
 			s.t.Fatalf("redis-server ended at its start:\n%s", s.output.String())
-		case <-ctx.Done():
+		case <-deadline:
 			s.Kill()
 			s.t.Fatalf("redis-server does not answer:\n%s", s.output.String())
 		}
 	}
 }
+
+// pong asks without a client library: that would log each vain attempt.
+func (s *Server) pong() bool {
+	conn, err := net.DialTimeout("unix", s.socket(), time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_, _ = conn.Write([]byte("PING\r\n"))
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return line == "+PONG\r\n"
+}
+
+func (s *Server) socket() string { return filepath.Join(s.dir, "s") }
 
 // Kill ends the server as a crash does and returns when it is gone. A second call does nothing.
 func (s *Server) Kill() {

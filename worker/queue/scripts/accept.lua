@@ -1,8 +1,8 @@
--- KEYS: store, hosts, namespaces, stores, open   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel
+-- KEYS: store, hosts, namespaces, stores, open, journal   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel
 -- Answers {accepted|joined, generation} or {changed, field} or {owned, field}.
 local id, op, digest, request = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
-local r, at = load(KEYS[1]), now()
+local r, at, micros = load(KEYS[1]), now()
 
 if r.gen > 0 and not decided(r) and r.op == op and r.digest == digest then
   return { 'joined', text(r.gen) }
@@ -13,16 +13,17 @@ if op == 'provision' then
       if (r[field] or '') ~= '' and r[field] ~= want[field] then return { 'changed', field } end
     end
   end
-  for field, index in pairs({ host = KEYS[2], namespace = KEYS[3] }) do
-    local owner = redis.call('HGET', index, want[field])
+  for i, field in ipairs({ 'host', 'namespace' }) do
+    local owner = redis.call('HGET', KEYS[1 + i], want[field])
     if owner and owner ~= id then return { 'owned', field } end
   end
 end
 
 local gen = math.max(r.gen + 1, at)
 redis.call('PERSIST', KEYS[1])
+redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'gen', text(gen), 'op', op, 'digest', digest, 'accepted', text(at),
-  'deadline', text(at + ARGV[9]), 'run', '')
+  'patience', ARGV[9], 'deadline', text(at + ARGV[9]))
 redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided')
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'del', text(gen))
@@ -36,7 +37,7 @@ else
   redis.call('HSET', KEYS[2], want.host, id)
   redis.call('HSET', KEYS[3], want.namespace, id)
 end
-redis.call('ZADD', KEYS[4], at, id)
+redis.call('ZADD', KEYS[4], text(micros), id) -- no two stores share a score: pages end between scores
 redis.call('ZADD', KEYS[5], at + 5000, id)
 redis.call('PUBLISH', ARGV[10], id)
 return { 'accepted', text(gen) }

@@ -8,12 +8,12 @@ if op == 'delete' and gen <= r.deleted then return { 'done' } end
 if not wanted(r, op, gen) then return { 'superseded' } end
 if op == 'provision' and r.status == 'READY' then return { 'done' } end
 if op == 'provision' and r.del > 0 then return { 'waiting' } end
-if not redis.call('SET', KEYS[2], token, 'NX', 'PX', ARGV[4]) and redis.call('GET', KEYS[2]) ~= token then return { 'held' } end
+if not take(KEYS[2], token, ARGV[4]) then return { 'held' } end
 
 local attempts, crashes = tonumber(r.attempts or 0), tonumber(r.crashes or 0)
-if r.run_gen ~= gen then
+if r.run_gen ~= gen or r.run == 'ended' then
   -- The first run of this generation, or one that is asked for after its failure was told: it starts with all its chances.
-  if decided(r) and r.gen == gen then r.deadline = at + (r.deadline - r.accepted) end
+  if decided(r) and r.gen == gen then r.deadline = at + r.patience end
   attempts, crashes = 0, 0
 elseif (r.run or '') ~= '' and r.run ~= token then
   crashes = crashes + 1 -- that run never left
@@ -24,4 +24,4 @@ if ARGV[5] == '1' and r.pgen ~= gen and r.vgen ~= gen then
   redis.call('HSET', KEYS[1], 'pgen', text(gen))
   call(r, KEYS[1], KEYS[3], at, gen, op == 'delete' and 'DELETING' or 'PROVISIONING')
 end
-return { 'entered', r.request, tostring(attempts), tostring(crashes), text(r.deadline - at) }
+return { 'entered', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at) }

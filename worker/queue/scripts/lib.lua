@@ -2,15 +2,16 @@
 -- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.
 local function text(n) return string.format('%.0f', n) end
 
+-- Answers ms, and the same in microseconds.
 local function now()
   local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
+  return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000000 + t[2]
 end
 
 local function load(key)
   local flat, r = redis.call('HGETALL', key), {}
   for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1] end
-  for _, field in ipairs({ 'gen', 'del', 'deleted', 'vgen', 'seq', 'accepted', 'deadline', 'run_gen', 'pgen' }) do
+  for _, field in ipairs({ 'gen', 'del', 'deleted', 'vgen', 'undone', 'seq', 'accepted', 'patience', 'deadline', 'run_gen', 'pgen' }) do
     r[field] = tonumber(r[field] or 0)
   end
   return r
@@ -25,6 +26,14 @@ local function gone(r) return r.gen == 0 or (r.op == 'delete' and decided(r) and
 local function wanted(r, op, gen)
   if op == 'delete' then return r.del == gen or (r.gen == gen and r.op == 'delete') end
   return r.gen == gen and r.op == 'provision'
+end
+
+-- Takes a lease, or extends the one that the token has. The holder counts from its last call.
+local function take(key, token, ms)
+  if redis.call('SET', key, token, 'NX', 'PX', ms) then return true end
+  if redis.call('GET', key) ~= token then return false end
+  redis.call('PEXPIRE', key, ms)
+  return true
 end
 
 -- Takes the next sequence number and leaves a callback to be told.

@@ -1,15 +1,16 @@
--- KEYS: asynq's active list, pending list, lease zset of one queue   ARGV: now in s, prefix of its task keys
+-- KEYS: asynq's active list, pending list, lease zset of one queue   ARGV: prefix of its task keys
 -- Moves tasks from active to pending whose worker has let its asynq lease run out, as asynq's own requeue does
 -- (internal/rdb: requeueCmd), and drops ids that have lost their task.
-local moved = {}
+-- By Redis' clock: with a sweeper's own, one machine whose clock is ahead would take every worker's tasks away.
+local moved, at = {}, now()
 for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   local lease = redis.call('ZSCORE', KEYS[3], id)
-  if not lease or tonumber(lease) < tonumber(ARGV[1]) then
+  if not lease or tonumber(lease) * 1000 < at then
     redis.call('LREM', KEYS[1], 0, id)
     redis.call('ZREM', KEYS[3], id)
-    if redis.call('EXISTS', ARGV[2] .. id) == 1 then
+    if redis.call('EXISTS', ARGV[1] .. id) == 1 then
       redis.call('RPUSH', KEYS[2], id)
-      redis.call('HSET', ARGV[2] .. id, 'state', 'pending', 'pending_since', ARGV[1] .. '000000000')
+      redis.call('HSET', ARGV[1] .. id, 'state', 'pending', 'pending_since', text(at) .. '000000')
       moved[#moved + 1] = id
     end
   end

@@ -1,10 +1,7 @@
 -- KEYS: store, turn, calls   ARGV: token, lease ms
 -- Drops what nobody wants to hear any more and answers {call, callback, request}, {none} or {held}.
 local r = load(KEYS[1])
-if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
-  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return { 'held' } end
-  redis.call('PEXPIRE', KEYS[2], ARGV[2])
-end
+if not take(KEYS[2], ARGV[1], ARGV[2]) then return { 'held' } end
 
 local function stale(c)
   local gen, seq = tonumber(c.generation), tonumber(c.sequence)

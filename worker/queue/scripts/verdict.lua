@@ -11,25 +11,35 @@ local function release_hosts(except)
   redis.call('HSET', KEYS[1], 'hosts', except)
 end
 
-if op == 'delete' and gen <= r.deleted then return { 'stands', '0' } end
+-- The provision that waited for this delete.
+local function behind()
+  if op == 'delete' and r.op == 'provision' and r.gen > gen and not decided(r) then return text(r.gen) end
+  return '0'
+end
+
+local failed_again = op == 'delete' and status == 'DELETE_FAILED' and gen == r.undone
+
+-- The answer may have been lost and the verdict be sent again.
+if op == 'delete' and (gen <= r.deleted or (failed_again and r.del ~= gen)) then return { 'stands', behind() } end
 if not wanted(r, op, gen) then return { 'superseded', '0' } end
 if redis.call('GET', KEYS[2]) ~= token then return { 'lost', '0' } end
-if r.gen == gen and decided(r) and (r.status == 'READY' or r.status == 'DELETED' or not success) then return { 'stands', '0' } end
+if failed_again then
+  -- A failed delete was run again. There is no news to tell, but it has ended and blocks nobody any more.
+  redis.call('HSET', KEYS[1], 'del', '0')
+  return { 'stands', behind() }
+end
+if op == 'provision' and decided(r) and (r.status == 'READY' or not success) then return { 'stands', '0' } end
 
 call(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
 if r.gen == gen then
   redis.call('HSET', KEYS[1], 'vgen', text(gen), 'status', status, 'code', ARGV[6], 'error', ARGV[7], 'decided', text(at))
 end
 if status == 'READY' then release_hosts(r.host) end
-local next = 0
-if op == 'delete' then
-  redis.call('HSET', KEYS[1], 'del', '0')
-  if r.gen ~= gen then next = r.gen end
-end
+local next = behind()
+if op == 'delete' then redis.call('HSET', KEYS[1], 'del', '0', status == 'DELETED' and 'deleted' or 'undone', text(gen)) end
 if status == 'DELETED' then
-  redis.call('HSET', KEYS[1], 'deleted', text(gen))
-  release_hosts(next > 0 and r.host or '')
-  if next == 0 and redis.call('HGET', KEYS[5], r.namespace or '') == id then redis.call('HDEL', KEYS[5], r.namespace) end
+  release_hosts(next ~= '0' and r.host or '')
+  if next == '0' and redis.call('HGET', KEYS[5], r.namespace or '') == id then redis.call('HDEL', KEYS[5], r.namespace) end
 end
 redis.call('ZADD', KEYS[6], at + 5000, id)
-return { 'written', text(next) }
+return { 'written', next }
