@@ -48,19 +48,25 @@ func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error 
 	return err
 }
 
+// verifyAtLeast is what one question may take whatever the deadline is. A run that comes after the budget, since Redis
+// or its worker was away, still asks once before it says that a shop is not there.
+const verifyAtLeast = 10 * time.Second
+
 // verify asks the shop until it answers as a shop or the deadline has come.
 func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline time.Time) error {
 	every := r.VerifyEvery
 	if every == 0 {
 		every = 2 * time.Second
 	}
+	said := "it could not be asked"
 	for {
 		err := r.verifyOnce(ctx, s, engine, deadline)
 		if err == nil || CodeOf(err).Final() || ctx.Err() != nil {
 			return err
 		}
+		said = lastWord(err, said)
 		if time.Until(deadline) < every {
-			return Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, lastWord(err))
+			return Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, said)
 		}
 		select {
 		case <-ctx.Done():
@@ -70,6 +76,9 @@ func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline ti
 }
 
 func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadline time.Time) error {
+	if least := time.Now().Add(verifyAtLeast); deadline.Before(least) {
+		deadline = least
+	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	shop, closeShop, err := r.Shops.Open(ctx, s)
@@ -80,10 +89,11 @@ func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadlin
 	return engine.Verify(ctx, s, shop)
 }
 
-// lastWord is the message of the last refusal; an error without one says nothing that the caller may read.
-func lastWord(err error) string {
+// lastWord is the message of the last refusal that had one: a question that was cut off says nothing, and what went
+// before it does.
+func lastWord(err error, before string) string {
 	if CodeOf(err) == CodeInternal {
-		return "it could not be asked"
+		return before
 	}
 	return Public(err)
 }

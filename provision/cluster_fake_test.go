@@ -1,0 +1,239 @@
+package provision_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// cluster is a cluster in memory that holds one store. It keeps the order of calls, counts writes, fails on request,
+// and can crash the run before or after any write.
+type cluster struct {
+	state
+
+	calls   []string
+	writes  int
+	secrets int // passwords made
+
+	fail    map[string]error                       // by call
+	hold    map[string]func(context.Context) error // by call: what happens instead
+	crashAt int                                    // the point at which the run ends without a trace; 0: never
+	points  int
+}
+
+// state is what a crash leaves.
+type state struct {
+	Namespace *namespace
+	Release   string // the values that were applied
+	Volumes   int
+}
+
+type namespace struct {
+	Generation int64
+	Claimed    bool // a delete began
+	Applied    map[int64]time.Time
+	Secret     map[string]string
+}
+
+// crash is what a run that was killed ends with.
+type crash struct{ point int }
+
+func (c *cluster) call(ctx context.Context, name string) error {
+	c.calls = append(c.calls, name)
+	if hold := c.hold[name]; hold != nil {
+		return hold(ctx)
+	}
+	return c.fail[name]
+}
+
+func (c *cluster) write(change func()) {
+	c.point()
+	change()
+	c.writes++
+	c.point()
+}
+
+func (c *cluster) point() {
+	if c.points++; c.points == c.crashAt {
+		panic(crash{c.points})
+	}
+}
+
+// restart is the worker's next life on the same cluster.
+func (c *cluster) restart() { c.calls, c.points, c.crashAt, c.writes = nil, 0, 0, 0 }
+
+type namespaces struct{ *cluster }
+
+func (c namespaces) Ensure(ctx context.Context, s provision.Store) (bool, error) {
+	if err := c.call(ctx, "namespace.Ensure"); err != nil {
+		return false, err
+	}
+	switch ns := c.Namespace; {
+	case ns == nil:
+		c.write(func() {
+			c.Namespace = &namespace{Generation: s.Generation, Secret: map[string]string{}, Applied: map[int64]time.Time{}}
+		})
+	case ns.Generation > s.Generation:
+		return false, provision.Errorf(provision.CodeSuperseded, "newer")
+	case ns.Claimed:
+		return true, nil
+	case ns.Generation < s.Generation:
+		c.write(func() { ns.Generation = s.Generation })
+	}
+	return false, nil
+}
+
+func (c namespaces) Claim(ctx context.Context, s provision.Store) ([]provision.Store, error) {
+	if err := c.call(ctx, "namespace.Claim"); err != nil || c.Namespace == nil {
+		return nil, err
+	}
+	if !c.Namespace.Claimed || c.Namespace.Generation != s.Generation {
+		c.write(func() { c.Namespace.Claimed, c.Namespace.Generation = true, s.Generation })
+	}
+	return []provision.Store{s}, nil
+}
+
+func (c namespaces) Remove(ctx context.Context, _ provision.Store) error {
+	if err := c.call(ctx, "namespace.Remove"); err != nil || c.Namespace == nil {
+		return err
+	}
+	c.write(func() { c.Namespace = nil })
+	return nil
+}
+
+type credentials struct{ *cluster }
+
+func (c credentials) Ensure(ctx context.Context, _ provision.Store, wanted []provision.Credential) error {
+	if err := c.call(ctx, "credentials.Ensure"); err != nil {
+		return err
+	}
+	for _, w := range wanted {
+		if c.Namespace.Secret[w.Key] == "" {
+			c.write(func() { c.secrets++; c.Namespace.Secret[w.Key] = fmt.Sprintf("made-%d", c.secrets) })
+		}
+	}
+	return nil
+}
+
+type releases struct{ *cluster }
+
+func (c releases) Apply(ctx context.Context, s provision.Store, r provision.Release) (time.Time, error) {
+	if err := c.call(ctx, "release.Apply"); err != nil {
+		return time.Time{}, err
+	}
+	if values := fmt.Sprint(r.Chart, r.Values); c.Release != values {
+		c.write(func() { c.Release, c.Volumes = values, 2 })
+	}
+	if _, known := c.Namespace.Applied[s.Generation]; !known {
+		c.write(func() { c.Namespace.Applied[s.Generation] = time.Now() })
+	}
+	return c.Namespace.Applied[s.Generation], nil
+}
+
+func (c releases) Remove(ctx context.Context, _ provision.Store) error {
+	if err := c.call(ctx, "release.Remove"); err != nil || c.Release == "" {
+		return err
+	}
+	c.write(func() { c.Release = "" })
+	return nil
+}
+
+type readiness struct{ *cluster }
+
+func (c readiness) Wait(ctx context.Context, _ provision.Store, deadline time.Time) error {
+	if !deadline.Equal(c.Namespace.Applied[c.Namespace.Generation].Add(budget)) {
+		return fmt.Errorf("the deadline is %s", deadline)
+	}
+	return c.call(ctx, "ready.Wait")
+}
+
+type volumes struct{ *cluster }
+
+func (c volumes) Remove(ctx context.Context, _ provision.Store) error {
+	if err := c.call(ctx, "volumes.Remove"); err != nil {
+		return err
+	}
+	for c.Volumes > 0 {
+		c.write(func() { c.Volumes-- })
+	}
+	return nil
+}
+
+// shops opens the way to a shop; verify of the engine below goes through it.
+type shops struct{ *cluster }
+
+func (c shops) Open(ctx context.Context, _ provision.Store) (provision.Shop, func(), error) {
+	err := c.call(ctx, "shop.Open")
+	return provision.Shop{}, func() { c.calls = append(c.calls, "shop.close") }, err
+}
+
+// engine installs the store's title.
+type engine struct {
+	*cluster
+	refuses error
+}
+
+func (e engine) Release(s provision.Store) (provision.Release, error) {
+	return provision.Release{Chart: "toy", Values: map[string]any{"title": s.Settings.Title},
+		Credentials: []provision.Credential{{Key: provision.AdminPassword}, {Key: "database-password"}}}, e.refuses
+}
+
+func (e engine) Verify(ctx context.Context, _ provision.Store, _ provision.Shop) error {
+	return e.call(ctx, "shop.Verify")
+}
+
+const (
+	budget        = 5 * time.Minute
+	deleteTimeout = 10 * time.Minute
+)
+
+func (c *cluster) runner() *provision.Runner {
+	return &provision.Runner{
+		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Shops: shops{c},
+		Engines: map[string]provision.Engine{"toy": engine{cluster: c}}, Budget: budget, DeleteTimeout: deleteTimeout,
+	}
+}
+
+// run carries op out and returns the journal. It may crash.
+func (c *cluster) run(ctx context.Context, op provision.Op, generation int64) (journal, error) {
+	var j journal
+	err := c.runner().Run(ctx, op, store(generation), func(s provision.Step) { j = append(j, s) })
+	return j, err
+}
+
+func store(generation int64) provision.Store {
+	return provision.Store{Generation: generation, Request: provision.Request{StoreID: "s", Name: "shop", Engine: "toy", Namespace: "ns",
+		Action: provision.OpProvision, Settings: provision.Settings{Title: "A shop"}}}
+}
+
+type journal []provision.Step
+
+// entries are the journal in words: "release done".
+func (j journal) entries() []string {
+	var out []string
+	for _, s := range j {
+		out = append(out, s.Name+" "+string(s.State))
+	}
+	return out
+}
+
+func (j journal) last() provision.Step { return j[len(j)-1] }
+
+// called reports how often a call was made.
+func (c *cluster) called(name string) int {
+	n := 0
+	for _, call := range c.calls {
+		if call == name {
+			n++
+		}
+	}
+	return n
+}
+
+// reached is whether any of the calls was made.
+func (c *cluster) reached(names ...string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return c.called(n) > 0 })
+}

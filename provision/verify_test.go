@@ -1,0 +1,136 @@
+package provision_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// answers are what a shop says one after the other; the last one stays.
+func answers(said ...error) func(context.Context) error {
+	return func(context.Context) error {
+		err := said[0]
+		if len(said) > 1 {
+			said = said[1:]
+		}
+		return err
+	}
+}
+
+func says(text string) error { return provision.Errorf(provision.CodeUnavailable, "%s", text) }
+
+// verified provisions with a shop that behaves so, in a bubble of its own time.
+func verified(t *testing.T, shop func(context.Context) error, check func(t *testing.T, c *cluster, took time.Duration, err error)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{hold: map[string]func(context.Context) error{"shop.Verify": shop}}
+		start := time.Now()
+		_, err := c.run(t.Context(), provision.OpProvision, 1)
+		check(t, c, time.Since(start), err)
+		if opened, closed := c.called("shop.Open"), c.called("shop.close"); opened != closed {
+			t.Errorf("opened %d times, closed %d times", opened, closed)
+		}
+	})
+}
+
+func TestVerifyAsksUntilTheShopAnswers(t *testing.T) {
+	verified(t, answers(says("502"), errors.New("connection reset"), says("503"), nil), func(t *testing.T, c *cluster, took time.Duration, err error) {
+		if err != nil || c.called("shop.Verify") != 4 || took != 3*2*time.Second {
+			t.Errorf("%v after %d questions in %s", err, c.called("shop.Verify"), took)
+		}
+	})
+}
+
+func TestVerifyEndsAtTheDeadlineWithTheLastWord(t *testing.T) {
+	verified(t, answers(says("first 404"), says("the shop answers 502")), func(t *testing.T, c *cluster, took time.Duration, err error) {
+		if provision.CodeOf(err) != provision.CodeTimeout || !strings.HasSuffix(provision.Public(err), "in time: the shop answers 502") {
+			t.Errorf("%v", err)
+		}
+		if took > budget || took < budget-2*time.Second {
+			t.Errorf("given up after %s of %s", took, budget)
+		}
+	})
+}
+
+func TestTheLastWordIsNotLostInACutOffQuestion(t *testing.T) {
+	asked := 0
+	verified(t, func(ctx context.Context) error {
+		if asked++; asked == 1 {
+			return says("the shop answers 502")
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}, func(t *testing.T, c *cluster, took time.Duration, err error) {
+		if !strings.HasSuffix(provision.Public(err), "in time: the shop answers 502") {
+			t.Errorf("%v", err)
+		}
+		if took > budget+10*time.Second {
+			t.Errorf("given up after %s of %s", took, budget)
+		}
+	})
+}
+
+func TestInternalsAreNoLastWord(t *testing.T) {
+	verified(t, answers(errors.New("dial tcp 10.1.2.3:8080")), func(t *testing.T, c *cluster, took time.Duration, err error) {
+		if provision.CodeOf(err) != provision.CodeTimeout || !strings.HasSuffix(provision.Public(err), "in time: it could not be asked") {
+			t.Errorf("%v", provision.Public(err))
+		}
+	})
+}
+
+func TestAFinalAnswerIsNotAskedForAgain(t *testing.T) {
+	verified(t, answers(provision.Errorf(provision.CodeCrash, "it keeps ending")), func(t *testing.T, c *cluster, took time.Duration, err error) {
+		if provision.CodeOf(err) != provision.CodeCrash || c.called("shop.Verify") != 1 {
+			t.Errorf("%v after %d questions", err, c.called("shop.Verify"))
+		}
+	})
+}
+
+func TestAShopThatCannotBeOpenedIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{hold: map[string]func(context.Context) error{"shop.Open": answers(says("no pod"), says("no pod"), nil)}}
+		if _, err := c.run(t.Context(), provision.OpProvision, 1); err != nil || c.called("shop.Open") != 3 {
+			t.Errorf("%v after %d", err, c.called("shop.Open"))
+		}
+		if c.called("shop.close") != 1 {
+			t.Errorf("closed %d times", c.called("shop.close"))
+		}
+	})
+}
+
+// The worker was away for longer than the budget; the shop has been fine all the time.
+func TestAShopIsAskedOnceEvenAfterItsBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{fail: map[string]error{"ready.Wait": says("the worker ends here")}}
+		if _, err := c.run(t.Context(), provision.OpProvision, 1); err == nil {
+			t.Fatal("it did not end")
+		}
+		c.fail = nil
+		c.hold = map[string]func(context.Context) error{"shop.Verify": func(ctx context.Context) error {
+			time.Sleep(time.Second)
+			return ctx.Err()
+		}}
+		time.Sleep(2 * budget)
+		if _, err := c.run(t.Context(), provision.OpProvision, 1); err != nil {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestAVerificationThatIsStoppedEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		newer := provision.Errorf(provision.CodeSuperseded, "newer")
+		time.AfterFunc(7*time.Second, func() { cancel(newer) })
+		c := &cluster{hold: map[string]func(context.Context) error{"shop.Verify": answers(says("502"))}}
+		start := time.Now()
+		if _, err := c.run(ctx, provision.OpProvision, 1); err != newer || time.Since(start) != 7*time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
