@@ -69,12 +69,8 @@ type Runner struct {
 // Run carries out op and tells onStep what happens. It returns nil when the store is in the wanted state. The context's
 // cause is returned when it ends first.
 func (r *Runner) Run(ctx context.Context, op Op, s Store, onStep func(Step)) error {
-	journal := journal{onStep}
-	var err error
 	if op == OpDelete {
-		err = r.delete(ctx, s, journal)
-	} else {
-		err = r.provision(ctx, s, journal)
+		return r.delete(ctx, s, journal{onStep})
 	}
-	return endedBy(ctx, err)
+	return r.provision(ctx, s, journal{onStep})
 }
