@@ -33,6 +33,13 @@ const (
 	maxEmail   = 254
 )
 
+// Two characters that Unicode does not call printable and people write all the same: the one in the middle of 👩‍🍳,
+// the other before a French question mark.
+const (
+	zeroWidthJoiner = '\u200d'
+	noBreakSpace    = '\u00a0'
+)
+
 var (
 	storeIDRule  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
 	labelRule    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // RFC 1123
@@ -197,7 +204,7 @@ func checkText(text string, most int) string {
 		return fmt.Sprintf("must have at most %d characters", most)
 	}
 	for _, c := range text {
-		if !unicode.IsPrint(c) {
+		if !unicode.IsPrint(c) && c != zeroWidthJoiner && c != noBreakSpace {
 			return "may contain printable characters only"
 		}
 	}

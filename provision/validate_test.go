@@ -50,7 +50,7 @@ func TestValidateEachRule(t *testing.T) {
 			[]string{"", "42", "Jürgen Müller", "名前", strings.Repeat("ü", 128)},
 			[]string{"a\n", "a\tb", "a\x00", "\u202eabc", "\u200b", strings.Repeat("ü", 129)}},
 		{"settings.title", func(r *Request, v string) { r.Settings.Title = v },
-			[]string{"", "Käse & Brot – 100 % \"bio\" 🧀", strings.Repeat("名", 200)},
+			[]string{"", "Käse & Brot – 100 % \"bio\" 🧀", "👩\u200d🍳 Qui\u00a0?", strings.Repeat("名", 200)},
 			[]string{"a\r\nb", "\x1b[0m", strings.Repeat("a", 201)}},
 		{"settings.admin_email", func(r *Request, v string) { r.Settings.AdminEmail = v },
 			[]string{"", "a@example.com", "o'neil+shop@mail.example.co.uk", strings.Repeat("a", 64) + "@" + label63 + ".example.com"},
