@@ -45,7 +45,7 @@ func connect(cfg Config, loaded *rest.Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kubernetes.NewForConfigAndClient(conn.typedConfig(nil), &http.Client{Transport: conn.guard})
+	client, err := kubernetes.NewForConfigAndClient(conn.typedConfig(), &http.Client{Transport: conn.guard})
 	if err != nil {
 		return nil, err
 	}

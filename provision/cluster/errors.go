@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
 )
@@ -37,7 +38,7 @@ func failure(err error, doing string, args ...any) error {
 
 // refusal is failure for what the API server answered.
 func refusal(err error, api apierrors.APIStatus, doing string) error {
-	text := api.Status().Message
+	text := clean(api.Status().Message)
 	switch code := int(api.Status().Code); {
 	case code == http.StatusTooManyRequests || code >= 500:
 		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API cannot %s at the moment", doing)
@@ -48,7 +49,7 @@ func refusal(err error, api apierrors.APIStatus, doing string) error {
 	case code == http.StatusForbidden || admissionDenied(text):
 		return provision.Wrap(provision.CodeQuota, err, "the cluster refused to %s: %s", doing, text)
 	case apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
-		return provision.Wrap(provision.CodeInvalid, err, "the cluster refused to %s as invalid: %s", doing, text)
+		return provision.Wrap(provision.CodeInvalid, err, "the cluster refused to %s as invalid: %s", doing, invalidText(api.Status()))
 	case apierrors.IsAlreadyExists(err):
 		return provision.Wrap(provision.CodeConflict, err, "cannot %s: %s, and it does not belong to this store", doing, text)
 	case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
@@ -63,6 +64,22 @@ func refusal(err error, api apierrors.APIStatus, doing string) error {
 func lackingPermission(code int, text string) bool {
 	rbac := strings.Contains(text, `User "`) && strings.Contains(text, " cannot ")
 	return code == http.StatusUnauthorized || code == http.StatusForbidden && rbac
+}
+
+// invalidText says which fields are invalid and why, without the dump of a large value that stands between the two.
+func invalidText(status metav1.Status) string {
+	if status.Details == nil || len(status.Details.Causes) == 0 {
+		return clean(status.Message)
+	}
+	var texts []string
+	for _, cause := range status.Details.Causes {
+		why := cause.Message
+		if i := strings.LastIndex(why, ": "); len(why) > longestText && i >= 0 {
+			why = why[i+2:]
+		}
+		texts = append(texts, strings.TrimPrefix(cause.Field+": ", ": ")+why)
+	}
+	return clean(fmt.Sprintf("%s %s: %s", status.Details.Kind, status.Details.Name, strings.Join(texts, "; ")))
 }
 
 func admissionDenied(text string) bool {

@@ -49,7 +49,7 @@ func (c *Cluster) operation(ctx context.Context, namespace string) (*operation, 
 		cancel()
 		return nil, err
 	}
-	log := helmLog(c.log.With(slog.String("namespace", namespace)))
+	log := op.seen.listen(helmLog(c.log.With(slog.String("namespace", namespace))))
 	client := kube.New(getter)
 	client.Namespace, client.Log = namespace, log
 	secrets := driver.NewSecrets(records.Secrets(namespace))

@@ -29,6 +29,8 @@ const (
 	annotationRequest    = "orchestrator/request" // JSON of the newest provision's request
 	annotationRelease    = "orchestrator/release"
 	annotationApplied    = "orchestrator/applied" // "<generation> <RFC 3339 time>"
+	annotationVerdict    = "orchestrator/verdict" // JSON of the generation's provision.Verdict
+	annotationTold       = "orchestrator/told"    // the generation whose verdict the backend has confirmed
 )
 
 // labelsOf are the labels of an object that belongs to the store.

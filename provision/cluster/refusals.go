@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -20,8 +21,9 @@ import (
 // that into plain text, and hides some of it in its log, so that its errors alone do not tell a quota from a broken
 // network.
 type refusals struct {
-	mu   sync.Mutex
-	errs []error
+	mu    sync.Mutex
+	errs  []error
+	heard string // the last line of Helm's log that tells of a failure
 }
 
 // maxStatus is how much of a refusal is read; a Status is a few hundred bytes.
@@ -69,10 +71,26 @@ func (r *refusals) behind(err error) error {
 			return refusal
 		}
 	}
-	if len(r.errs) > 0 {
+	switch {
+	case len(r.errs) > 0:
 		return r.errs[len(r.errs)-1]
+	case r.heard != "":
+		return fmt.Errorf("%w (%s)", err, r.heard)
 	}
 	return err
+}
+
+// listen passes Helm's log on and remembers what it says about failures: an uninstall says why it failed nowhere else.
+func (r *refusals) listen(log func(string, ...any)) func(string, ...any) {
+	return func(format string, args ...any) {
+		log(format, args...)
+		if !strings.Contains(format, "ailed") {
+			return
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.heard = fmt.Sprintf(format, args...)
+	}
 }
 
 // tells reports whether err's chain says by type where it comes from.

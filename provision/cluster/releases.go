@@ -242,6 +242,8 @@ func (o *operation) applyFailure(err error, s provision.Store, want plan) error 
 	case strings.Contains(err.Error(), "cannot be imported into the current release"):
 		return provision.Wrap(provision.CodeConflict, err,
 			"an object of release %s exists already and does not belong to it: %s", s.Name, foreignObject(err))
+	case errors.Is(err, driver.ErrReleaseExists): // made since the look
+		return provision.Wrap(provision.CodeUnavailable, err, "release %s is being changed by somebody else", s.Name)
 	case meta.IsNoMatchError(err):
 		return provision.Wrap(provision.CodeInvalid, err, "chart %s uses a kind of object that the cluster does not know: %v", want.chart, err)
 	}

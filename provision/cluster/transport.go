@@ -36,8 +36,10 @@ func newConnection(cfg *rest.Config) (*connection, error) {
 
 // config is a fresh rest.Config over the pool. Each client needs its own, since client-go writes into it. There is no
 // limit of queries per second: the API server's priority and fairness is the judge of that, and Writes is our limit.
+// It asks for JSON, in which refusals can be read on their way to Helm.
 func (c *connection) config(wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	cfg := &rest.Config{Host: c.host, Transport: c.guard, UserAgent: Manager, QPS: -1, WarningHandler: rest.NoWarnings{}}
+	cfg.ContentType, cfg.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	if wrap != nil {
 		cfg.Wrap(wrap)
 	}
@@ -45,10 +47,9 @@ func (c *connection) config(wrap func(http.RoundTripper) http.RoundTripper) *res
 }
 
 // typedConfig asks for the compact encoding in answers; requests stay JSON, which people can read in an audit log.
-func (c *connection) typedConfig(wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
-	cfg := c.config(wrap)
+func (c *connection) typedConfig() *rest.Config {
+	cfg := c.config(nil)
 	cfg.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	cfg.ContentType = runtime.ContentTypeJSON
 	return cfg
 }
 

@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"orchestrator/provision"
+)
+
+var configMaps = schema.GroupResource{Resource: "configmaps"}
+
+func TestEveryFailureHasItsCode(t *testing.T) {
+	terminating := apierrors.NewForbidden(configMaps, "x", errors.New("because it is being terminated"))
+	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	status := func(code int32, message string) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Code: code, Message: message}}
+	}
+	cases := []struct {
+		name string
+		err  error
+		code provision.Code
+		says string
+	}{
+		{"too many requests", apierrors.NewTooManyRequests("slow down", 1), provision.CodeUnavailable, ""},
+		{"internal error", apierrors.NewInternalError(errors.New("etcd")), provision.CodeUnavailable, ""},
+		{"a bad gateway", status(502, "nginx"), provision.CodeUnavailable, ""},
+		{"unavailable", apierrors.NewServiceUnavailable("starting"), provision.CodeUnavailable, ""},
+		{"gateway timeout", apierrors.NewTimeoutError("slow", 1), provision.CodeUnavailable, ""},
+		{"conflict", apierrors.NewConflict(configMaps, "x", errors.New("changed")), provision.CodeUnavailable, ""},
+		{"not found", apierrors.NewNotFound(configMaps, "x"), provision.CodeUnavailable, ""},
+		{"namespace going", terminating, provision.CodeUnavailable, "is being deleted"},
+		{"no permission", status(403, `configmaps is forbidden: User "system:serviceaccount:a:b" cannot create resource "configmaps"`), provision.CodeInternal, ""},
+		{"not logged in", apierrors.NewUnauthorized("who are you"), provision.CodeInternal, ""},
+		{"quota", status(403, `pods "x" is forbidden: exceeded quota: q`), provision.CodeQuota, "exceeded quota: q"},
+		{"admission webhook", status(400, `admission webhook "w" denied the request: no`), provision.CodeQuota, "denied the request: no"},
+		{"admission policy", status(422, `ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`), provision.CodeQuota, "denied request: no"},
+		{"exists", apierrors.NewAlreadyExists(configMaps, "x"), provision.CodeConflict, `configmaps "x" already exists`},
+		{"bad request", apierrors.NewBadRequest("unknown field"), provision.CodeInvalid, "unknown field"},
+		{"refused connection", &url.Error{Op: "Get", URL: "https://10.0.0.1", Err: &net.OpError{Op: "dial", Err: errors.New("refused")}}, provision.CodeUnavailable, ""},
+		{"broken off", fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), provision.CodeUnavailable, ""},
+		{"too slow", context.DeadlineExceeded, provision.CodeUnavailable, ""},
+		{"the fence", &url.Error{Op: "Post", URL: "x", Err: provision.Errorf(provision.CodeUnavailable, "lease")}, provision.CodeUnavailable, "lease"},
+		{"unforeseen", errors.New("what"), provision.CodeInternal, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := failure(c.err, "create config map %s", "x")
+			wantCode(t, err, c.code)
+			if !strings.Contains(provision.Public(err), c.says) {
+				t.Errorf("%q does not say %q", provision.Public(err), c.says)
+			}
+			if strings.Contains(provision.Public(err), "10.0.0.1") || strings.Contains(provision.Public(err), "system:serviceaccount") {
+				t.Errorf("%q tells internals", provision.Public(err))
+			}
+			if apierrors.IsNotFound(c.err) != apierrors.IsNotFound(err) {
+				t.Error("the API server's answer is lost")
+			}
+		})
+	}
+	if failure(nil, "x") != nil {
+		t.Error("no error has become one")
+	}
+}
+
+func TestInvalidFieldsAreNamedWithoutTheirDump(t *testing.T) {
+	big := strings.Repeat("x", 5000)
+	err := apierrors.NewInvalid(schema.GroupKind{Kind: "StatefulSet"}, "db", field.ErrorList{
+		field.Invalid(field.NewPath("spec", "template"), big, "field is immutable"),
+		field.Required(field.NewPath("spec", "name"), "needs one")})
+	got := provision.Public(failure(err, "apply release shop"))
+	want := "the cluster refused to apply release shop as invalid: StatefulSet db: spec.template: field is immutable; spec.name: Required value: needs one"
+	if got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestMessagesFromTheClusterAreCleaned(t *testing.T) {
+	cases := map[string]string{
+		"two\n  lines":                             "two lines",
+		"cannot reach postgres://u:pw@db:5432/x":   "cannot reach postgres://***@db:5432/x",
+		`config {"password": "hunter2", "a": "b"}`: `config {"password": *** "a": "b"}`,
+		"DB_PASSWORD=hunter2 failed":               "DB_PASSWORD=*** failed",
+		strings.Repeat("ä", 400):                   strings.Repeat("ä", 300) + "…",
+	}
+	for message, want := range cases {
+		if got := clean(message); got != want {
+			t.Errorf("clean(%q) = %q, want %q", message, got, want)
+		}
+	}
+}
+
+func TestTheRefusalBehindHelmsTextIsFound(t *testing.T) {
+	req := &http.Request{Method: http.MethodPatch, URL: &url.URL{Path: "/x"}}
+	answer := func(code int, message string) *http.Response {
+		body := fmt.Sprintf(`{"kind":"Status","status":"Failure","message":%q,"code":%d}`, message, code)
+		return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(body))}
+	}
+	var seen refusals
+	quota := answer(403, "exceeded quota: q")
+	seen.note(req, quota, nil)
+	seen.note(req, answer(409, "changed"), nil)
+	seen.note(req, answer(200, ""), nil)
+	seen.note(&http.Request{Method: http.MethodGet, URL: req.URL}, answer(404, "not there"), nil)
+
+	if text, _ := io.ReadAll(quota.Body); !strings.Contains(string(text), "exceeded quota") {
+		t.Error("the answer's body was eaten")
+	}
+	quoting := errors.New(`cannot patch "x" with kind ConfigMap: exceeded quota: q && more`)
+	wantCode(t, failure(seen.behind(quoting), "apply"), provision.CodeQuota)
+	wantCode(t, failure(seen.behind(errors.New("failed to delete release: shop")), "uninstall"), provision.CodeUnavailable)
+	typed := apierrors.NewInternalError(errors.New("etcd"))
+	if got := seen.behind(typed); got != error(typed) {
+		t.Errorf("an error that says itself where it comes from became %v", got)
+	}
+	if got := seen.behind(nil); got != nil {
+		t.Errorf("no error became %v", got)
+	}
+	var none refusals
+	none.listen(func(string, ...any) {})("uninstall: Failed to delete release: %s", "unknown kind")
+	if said := none.behind(errors.New("failed to delete release")).Error(); !strings.Contains(said, "unknown kind") {
+		t.Errorf("%q does not say what Helm only logged", said)
+	}
+	wantCode(t, failure(none.behind(errors.New("what")), "apply"), provision.CodeInternal)
+}

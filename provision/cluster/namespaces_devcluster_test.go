@@ -1,0 +1,243 @@
+//go:build devcluster
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"orchestrator/provision"
+)
+
+func TestNamespaceSaysWhoseItIsAndInWhichGeneration(t *testing.T) {
+	c := devCluster(t)
+	s := devStore(t, c)
+	for _, generation := range []int64{1, 1, 2} {
+		s.Generation = generation
+		if unfinished, err := c.Namespaces().Ensure(t.Context(), s); err != nil || unfinished {
+			t.Fatalf("unfinished %t, error %v", unfinished, err)
+		}
+	}
+	ns := getNamespace(t, c, s)
+	if !ours(ns.Labels, s) || ns.Labels[labelPodSecurity] != "baseline" || ns.Labels[labelManagedBy] != "orchestrator" {
+		t.Errorf("labels are %v", ns.Labels)
+	}
+	if generationOf(ns) != 2 || ns.Annotations[annotationStoreID] != s.StoreID || ns.Annotations[annotationOp] != "provision" {
+		t.Errorf("annotations are %v", ns.Annotations)
+	}
+	if found := storeIn(ns, s); found != s {
+		t.Errorf("the namespace describes %+v, want %+v", found, s)
+	}
+}
+
+func TestEqualGenerationWritesNothing(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	apply(t, c, s, nil)
+	before := getNamespace(t, c, s).ResourceVersion
+	secret := getSecret(t, c, s).ResourceVersion
+	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Credentials().Ensure(t.Context(), s, tinyRelease(s, nil).Credentials); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, c, s, nil)
+	if after := getNamespace(t, c, s).ResourceVersion; after != before {
+		t.Error("the namespace was written")
+	}
+	if after := getSecret(t, c, s).ResourceVersion; after != secret {
+		t.Error("the secret was written")
+	}
+}
+
+func TestForeignNamespaceIsAConflictForEveryStep(t *testing.T) {
+	c := devCluster(t)
+	s := devStore(t, c)
+	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
+	if _, err := c.client.CoreV1().Namespaces().Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range eachStep(t.Context(), c, s) {
+		if provision.CodeOf(err) != provision.CodeConflict {
+			t.Errorf("%s: error %v, want a conflict", name, err)
+		}
+	}
+	if places, err := c.Namespaces().Claim(t.Context(), s); err != nil || len(places) != 0 {
+		t.Errorf("claimed %v, error %v", places, err)
+	}
+	if ns := getNamespace(t, c, s); ns.DeletionTimestamp != nil || len(ns.Annotations) > 0 {
+		t.Errorf("the foreign namespace was touched: %v", ns.ObjectMeta)
+	}
+}
+
+func TestNewerGenerationSupersedesEveryStep(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	newer := s
+	newer.Generation = 5
+	if _, err := c.Namespaces().Ensure(t.Context(), newer); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range eachStep(t.Context(), c, s) {
+		if provision.CodeOf(err) != provision.CodeSuperseded {
+			t.Errorf("%s: error %v, want superseded", name, err)
+		}
+	}
+	if _, err := c.Namespaces().Claim(t.Context(), s); provision.CodeOf(err) != provision.CodeSuperseded {
+		t.Errorf("claim: error %v, want superseded", err)
+	}
+}
+
+func eachStep(ctx context.Context, c *Cluster, s provision.Store) map[string]error {
+	_, ensured := c.Namespaces().Ensure(ctx, s)
+	_, applied := c.Releases().Apply(ctx, s, tinyRelease(s, nil))
+	return map[string]error{
+		"namespace":         ensured,
+		"credentials":       c.Credentials().Ensure(ctx, s, tinyRelease(s, nil).Credentials),
+		"release":           applied,
+		"release removal":   c.Releases().Remove(ctx, s),
+		"volumes removal":   c.Volumes().Remove(ctx, s),
+		"namespace removal": c.Namespaces().Remove(ctx, s),
+	}
+}
+
+func TestDeleteOfAStoreKnownByItsIDAloneLeavesNothing(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	apply(t, c, s, nil)
+	waitForClaim(t, c, s)
+	onlyID := provision.Store{Generation: 7, Request: provision.Request{StoreID: s.StoreID, Action: provision.OpDelete}}
+	places, err := c.Namespaces().Claim(t.Context(), onlyID)
+	if err != nil || len(places) != 1 {
+		t.Fatalf("claimed %v, error %v", places, err)
+	}
+	place := places[0]
+	if place.Name != s.Name || place.Namespace != s.Namespace || place.Engine != s.Engine || place.Generation != 7 {
+		t.Errorf("claimed %+v", place)
+	}
+	later := s
+	later.Generation = 8
+	if unfinished, err := c.Namespaces().Ensure(t.Context(), later); err != nil || !unfinished {
+		t.Errorf("a provision after the claim: unfinished %t, error %v; want true", unfinished, err)
+	}
+	for range 2 { // the second time there is nothing, which is success
+		for name, remove := range map[string]func(context.Context, provision.Store) error{
+			"release": c.Releases().Remove, "volumes": c.Volumes().Remove} {
+			if err := remove(t.Context(), place); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if err := c.Namespaces().Remove(t.Context(), place); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.client.CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the namespace is there or cannot be looked for: %v", err)
+	}
+	if places, err := c.Namespaces().Claim(t.Context(), onlyID); err != nil || len(places) != 0 {
+		t.Errorf("claimed %v, error %v", places, err)
+	}
+}
+
+func TestNamespaceThatIsHeldNamesItsHolder(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	apply(t, c, s, map[string]any{"extraName": "stuck", "finalizer": "example.com/hold"})
+	t.Cleanup(func() { letGo(t, c, s, "stuck") })
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 8*time.Second, provision.Errorf(provision.CodeTimeout, "over"))
+	defer cancel()
+	err := c.Namespaces().Remove(ctx, s)
+	wantCode(t, err, provision.CodeTimeout)
+	for _, word := range []string{s.Namespace, "example.com/hold", "configmap stuck"} {
+		if !strings.Contains(provision.Public(err), word) {
+			t.Errorf("%q does not name %s", provision.Public(err), word)
+		}
+	}
+}
+
+func TestSupersededWaitSaysSo(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	apply(t, c, s, map[string]any{"extraName": "stuck", "finalizer": "example.com/hold"})
+	t.Cleanup(func() { letGo(t, c, s, "stuck") })
+	cause := provision.Errorf(provision.CodeSuperseded, "a newer request")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(time.Second, func() { cancel(cause) })
+	if err := c.Namespaces().Remove(ctx, s); !errors.Is(err, cause) {
+		t.Errorf("error %v, want the context's cause", err)
+	}
+}
+
+func TestVolumeThatIsHeldNamesItsHolder(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	claims := c.client.CoreV1().PersistentVolumeClaims(s.Namespace)
+	claim := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: "data", Finalizers: []string{"example.com/hold"}},
+		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}}},
+	}
+	if _, err := claims.Create(t.Context(), claim, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	free := func() {
+		_, err := claims.Patch(context.Background(), "data", types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := c.Volumes().Remove(ctx, s)
+	wantCode(t, err, provision.CodeTimeout)
+	if !strings.Contains(provision.Public(err), "persistentvolumeclaim data has the finalizers") {
+		t.Errorf("%q does not name the claim and its finalizer", provision.Public(err))
+	}
+	time.AfterFunc(500*time.Millisecond, free)
+	if err := c.Volumes().Remove(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func letGo(t *testing.T, c *Cluster, s provision.Store, name string) {
+	t.Helper()
+	_, err := c.client.CoreV1().ConfigMaps(s.Namespace).Patch(context.Background(), name, types.MergePatchType,
+		[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func getNamespace(t *testing.T, c *Cluster, s provision.Store) *corev1.Namespace {
+	t.Helper()
+	ns, err := c.client.CoreV1().Namespaces().Get(context.Background(), s.Namespace, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
+}
+
+// waitForClaim returns when the StatefulSet has made its volume claim.
+func waitForClaim(t *testing.T, c *Cluster, s provision.Store) {
+	t.Helper()
+	w, err := c.client.CoreV1().PersistentVolumeClaims(s.Namespace).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	select {
+	case <-w.ResultChan():
+	case <-time.After(20 * time.Second):
+		t.Fatal("no volume claim was made")
+	}
+}

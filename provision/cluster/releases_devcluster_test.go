@@ -1,0 +1,244 @@
+//go:build devcluster
+
+package cluster
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/release"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"orchestrator/provision"
+)
+
+func TestApplyFollowsTheStateOfTheLastRelease(t *testing.T) {
+	c := devCluster(t)
+	changed := map[string]any{"message": "changed"}
+	cases := []struct {
+		name     string
+		before   func(*testing.T, provision.Store)
+		values   map[string]any
+		revision int
+	}{
+		{"none: install", func(*testing.T, provision.Store) {}, nil, 1},
+		{"deployed and equal: nothing", func(t *testing.T, s provision.Store) { apply(t, c, s, nil) }, nil, 1},
+		{"deployed and different: upgrade", func(t *testing.T, s provision.Store) { apply(t, c, s, nil) }, changed, 2},
+		{"failed: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leave(t, c, s, release.StatusFailed)
+		}, nil, 2},
+		{"pending-install with objects: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leave(t, c, s, release.StatusPendingInstall)
+		}, nil, 2},
+		{"pending-install without objects: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leave(t, c, s, release.StatusPendingInstall)
+			deleteObjects(t, c, s)
+		}, nil, 2},
+		{"pending-upgrade: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			apply(t, c, s, changed)
+			leave(t, c, s, release.StatusPendingUpgrade)
+		}, nil, 3},
+		{"unknown: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leave(t, c, s, release.StatusUnknown)
+		}, nil, 2},
+		{"superseded without a deployed one: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leave(t, c, s, release.StatusSuperseded)
+		}, nil, 2},
+		{"uninstalling: uninstall and install", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			apply(t, c, s, changed)
+			leave(t, c, s, release.StatusUninstalling)
+		}, nil, 1},
+		{"uninstalled: install", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leave(t, c, s, release.StatusUninstalled)
+			deleteObjects(t, c, s)
+		}, nil, 1},
+		{"deployed, an object was deleted by hand: upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			deleteObjects(t, c, s)
+		}, nil, 2},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			s := prepared(t, c)
+			tc.before(t, s)
+			apply(t, c, s, tc.values)
+			last := record(t, c, s)
+			if last == nil || last.Info.Status != release.StatusDeployed || last.Version != tc.revision {
+				t.Fatalf("the last release is %s, want revision %d deployed", sketch(last), tc.revision)
+			}
+			want := "from the chart"
+			if tc.values != nil {
+				want = "changed"
+			}
+			if found, there := getConfigMap(t, c, s, s.Name); !there || found.Data["message"] != want {
+				t.Errorf("config map is there: %t, message %q, want %q", there, found.Data["message"], want)
+			}
+		})
+	}
+}
+
+func TestRemoveFollowsTheStateOfTheLastRelease(t *testing.T) {
+	c := devCluster(t)
+	for _, status := range []release.Status{"", release.StatusDeployed, release.StatusFailed, release.StatusPendingInstall,
+		release.StatusPendingUpgrade, release.StatusUninstalling, release.StatusUnknown, release.StatusSuperseded} {
+		t.Run("from "+string(status), func(t *testing.T) {
+			s := prepared(t, c)
+			if status != "" {
+				apply(t, c, s, nil)
+				leave(t, c, s, status)
+			}
+			for range 2 { // the second time there is nothing, which is success
+				if err := c.Releases().Remove(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if last := record(t, c, s); last != nil {
+				t.Errorf("a release is left: %s", sketch(last))
+			}
+			if _, there := getConfigMap(t, c, s, s.Name); there {
+				t.Error("the config map is left")
+			}
+		})
+	}
+}
+
+func TestAppliedTimeIsOfTheGenerationAndNotRenewed(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	first := apply(t, c, s, nil)
+	if again := apply(t, c, s, nil); !again.Equal(first) {
+		t.Errorf("the generation's release was applied at %s and then at %s", first, again)
+	}
+	s.Generation = 2
+	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if next := apply(t, c, s, nil); !next.After(first) {
+		t.Errorf("the next generation's release was applied at %s, the first's at %s", next, first)
+	}
+}
+
+func TestOnlyThreeRevisionsAreKept(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	for _, message := range []string{"1", "2", "3", "4", "5"} {
+		apply(t, c, s, map[string]any{"message": message})
+	}
+	list, err := c.client.CoreV1().Secrets(s.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != 3 {
+		t.Errorf("%d records, want 3", len(list.Items))
+	}
+}
+
+func TestWhatIsInTheWayOfARelease(t *testing.T) {
+	c := devCluster(t)
+	cases := []struct {
+		name   string
+		before func(*testing.T, provision.Store)
+		values map[string]any
+		code   provision.Code
+		says   string
+	}{
+		{"a foreign object", func(t *testing.T, s provision.Store) {
+			foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: s.Name}}
+			if _, err := c.client.CoreV1().ConfigMaps(s.Namespace).Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, provision.CodeConflict, `ConfigMap "shop"`},
+		{"a quota", func(t *testing.T, s provision.Store) {
+			quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
+				Hard: corev1.ResourceList{"count/services": resource.MustParse("0")}}}
+			if _, err := c.client.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, provision.CodeQuota, "exceeded quota: none"},
+		{"a quota, on upgrade", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
+				Hard: corev1.ResourceList{"count/configmaps": resource.MustParse("0")}}}
+			if _, err := c.client.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}, map[string]any{"extraName": "more"}, provision.CodeQuota, "exceeded quota: none"},
+		{"an object that the API server finds invalid", func(*testing.T, provision.Store) {},
+			map[string]any{"size": "-1Gi"}, provision.CodeInvalid, "storage"},
+		{"one that it finds invalid on upgrade", func(t *testing.T, s provision.Store) { apply(t, c, s, nil) },
+			map[string]any{"size": "128Mi"}, provision.CodeInvalid, "spec.volumeClaimTemplates: field is immutable"},
+		{"a newer generation", func(t *testing.T, s provision.Store) {
+			s.Generation = 9
+			if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, provision.CodeSuperseded, "generation 9"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			s := prepared(t, c)
+			tc.before(t, s)
+			_, err := c.Releases().Apply(t.Context(), s, tinyRelease(s, tc.values))
+			wantCode(t, err, tc.code)
+			if !strings.Contains(provision.Public(err), tc.says) {
+				t.Errorf("%q does not say %q", provision.Public(err), tc.says)
+			}
+			if strings.Contains(provision.Public(err), "127.0.0.1") {
+				t.Errorf("%q holds an address", provision.Public(err))
+			}
+		})
+	}
+}
+
+func TestAFailedInstallIsRepairedOnceItsCauseIsGone(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	quotas := c.client.CoreV1().ResourceQuotas(s.Namespace)
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
+		Hard: corev1.ResourceList{"count/services": resource.MustParse("0")}}}
+	if _, err := quotas.Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Releases().Apply(t.Context(), s, tinyRelease(s, nil))
+	wantCode(t, err, provision.CodeQuota)
+	if err := quotas.Delete(t.Context(), quota.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, c, s, nil)
+	if last := record(t, c, s); last.Version != 2 || last.Info.Status != release.StatusDeployed {
+		t.Errorf("the last release is %s, want revision 2 deployed", sketch(last))
+	}
+}
+
+func deleteObjects(t *testing.T, c *Cluster, s provision.Store) {
+	t.Helper()
+	ctx, none := context.Background(), metav1.DeleteOptions{}
+	for name, err := range map[string]error{
+		"config map":  c.client.CoreV1().ConfigMaps(s.Namespace).Delete(ctx, s.Name, none),
+		"service":     c.client.CoreV1().Services(s.Namespace).Delete(ctx, s.Name, none),
+		"deployment":  c.client.AppsV1().Deployments(s.Namespace).Delete(ctx, s.Name, none),
+		"statefulset": c.client.AppsV1().StatefulSets(s.Namespace).Delete(ctx, s.Name+"-db", none),
+	} {
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+func sketch(r *release.Release) string {
+	if r == nil {
+		return "none"
+	}
+	return r.Name + " revision " + string(rune('0'+r.Version)) + " " + r.Info.Status.String()
+}
