@@ -41,6 +41,15 @@ func answerTo(err error, run queue.Run, l Limits) answer {
 	return answer{again: true, counted: true, delay: backoff(run.Attempts, 5*time.Second, 5*time.Minute)}
 }
 
+// unwritten is what follows from a verdict that could not be written. The run has its end, so that no attempt is counted
+// and the last one is none: the truth has to be on record before the task is let go.
+func unwritten(err error) answer {
+	if provision.CodeOf(err) == provision.CodeSuperseded {
+		return answer{}
+	}
+	return answer{again: true, delay: soon(provision.CodeUnavailable)}
+}
+
 // soon is the pause before a try that is not counted. It is spread, so that what an outage stopped does not come back
 // as one wave.
 func soon(code provision.Code) time.Duration {

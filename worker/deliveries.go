@@ -15,8 +15,11 @@ import (
 	"orchestrator/worker/queue"
 )
 
+// passwordWait is the limit of reading a password.
+const passwordWait = 10 * time.Second
+
 // turnTTL is longer than anything that one callback may take: reading the password, the POST, closing it.
-const turnTTL = callback.Timeout + 2*redisWait + 10*time.Second
+const turnTTL = redisWait + passwordWait + callback.Timeout + redisWait + 5*time.Second
 
 // Turns is the delivery's side of the records.
 type Turns interface {
@@ -82,7 +85,10 @@ func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		case turn == queue.TurnHeld:
 			return &retry{cause: provision.Errorf(provision.CodeBusy, "another delivery has the turn of store %s", task.StoreID), delay: soon(provision.CodeBusy)}
 		}
-		if err := d.tell(ctx, call, tries); err != nil {
+		switch err := d.tell(ctx, call, token, tries); {
+		case err != nil && ctx.Err() != nil:
+			return &retry{cause: context.Cause(ctx)}
+		case err != nil:
 			return err
 		}
 	}
@@ -97,12 +103,11 @@ func (d *deliveries) pass(ctx context.Context, storeID, token string) {
 }
 
 // tell brings one callback to its end: told, buried or made needless. An error means that it stays and is tried again.
-func (d *deliveries) tell(ctx context.Context, call queue.Call, tries int) error {
+func (d *deliveries) tell(ctx context.Context, call queue.Call, token string, tries int) error {
 	log := d.log.With("store_id", call.StoreID, "generation", call.Generation, "webhook_id", call.ID(), "status", call.Status)
 	message, err := d.message(ctx, call)
 	if errors.Is(err, provision.ErrNoCredentials) {
-		log.Warn("the password of a store that was ready is gone; the store is run again")
-		return d.runAgain(ctx, call)
+		return d.runAgain(ctx, call, token, log)
 	}
 	if err != nil {
 		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
@@ -155,14 +160,26 @@ func (d *deliveries) message(ctx context.Context, call queue.Call) (callback.Mes
 		return m, nil
 	}
 	m.URL = call.Store.StoreURL
+	ctx, cancel := context.WithTimeout(ctx, passwordWait)
+	defer cancel()
 	var err error
 	m.Password, err = d.passwords.Password(ctx, call.Store)
 	return m, err
 }
 
-// runAgain makes a newer generation of the store, which takes the place of the truth that is none any more.
-func (d *deliveries) runAgain(ctx context.Context, call queue.Call) error {
-	if _, err := d.acceptor.Accept(ctx, call.Store.Request); err != nil {
+// runAgain makes a newer generation of the store, which takes the place of the truth that is none any more. It asks for
+// the turn once more before: if the password is gone because the store is being deleted, the callback is gone too, and
+// a store that its owner has just deleted must not come back.
+func (d *deliveries) runAgain(ctx context.Context, call queue.Call, token string, log *slog.Logger) error {
+	turn, now, err := d.turns.Turn(ctx, call.StoreID, token, turnTTL)
+	if err == nil && (turn != queue.TurnCall || now.ID() != call.ID()) {
+		return nil
+	}
+	if err == nil {
+		log.Warn("the password of a store that was ready is gone; the store is run again")
+		_, err = d.acceptor.Accept(ctx, call.Store.Request)
+	}
+	if err != nil {
 		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
 	}
 	return nil

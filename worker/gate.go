@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"orchestrator/provision"
 	"orchestrator/worker/queue"
 )
 
@@ -42,8 +43,12 @@ func (g *gate) enter(ctx context.Context, t queue.Task) (queue.Entry, *pass, err
 		if err == nil && entry == queue.Entered {
 			return entry, g.admit(ctx, run, start), nil
 		}
-		if err != nil || (entry != queue.Held && entry != queue.Waiting) {
-			return entry, nil, err
+		if err != nil {
+			g.abandon(t, token)
+			return "", nil, err
+		}
+		if entry != queue.Held && entry != queue.Waiting {
+			return entry, nil, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -77,11 +82,26 @@ func (g *gate) leave(p *pass, exit queue.Exit) {
 		delete(g.inside, p.run.Store.StoreID)
 	}
 	g.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), redisWait)
-	defer cancel()
-	if _, err := g.leases.Leave(ctx, p.run, exit); err != nil {
+	if err := g.giveBack(p.run, exit); err != nil {
 		g.log.Warn("the gate was not given back; it opens by itself when the lease runs out", "store_id", p.run.Store.StoreID, "error", err)
 	}
+}
+
+// abandon gives back what an entry may have taken whose answer was lost: nobody renews it, and the next run would take
+// it for one that crashed.
+func (g *gate) abandon(t queue.Task, token string) {
+	run := queue.Run{Op: t.Op, Token: token, Store: provision.Store{Generation: t.Generation}}
+	run.Store.StoreID = t.StoreID
+	if err := g.giveBack(run, queue.Exit{}); err != nil {
+		g.log.Debug("an entry without an answer was not given back", "store_id", t.StoreID, "error", err)
+	}
+}
+
+func (g *gate) giveBack(run queue.Run, exit queue.Exit) error {
+	ctx, cancel := context.WithTimeout(context.Background(), redisWait)
+	defer cancel()
+	_, err := g.leases.Leave(ctx, run, exit)
+	return err
 }
 
 // changed makes the run of a store, if it is here, ask at once whether it is still wanted.

@@ -56,5 +56,8 @@ func (l Limits) Validate() error {
 	if l.MaxAttempts < 1 || l.MaxCrashes < 1 {
 		errs = append(errs, errors.New("attempts and crashes must be at least 1"))
 	}
+	if l.GiveUp <= 0 || l.Patience <= 0 {
+		errs = append(errs, errors.New("the times after which callbacks and generations are given up must be positive"))
+	}
 	return errors.Join(errs...)
 }

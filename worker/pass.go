@@ -19,10 +19,12 @@ type pass struct {
 	gate *gate
 	run  queue.Run
 
-	ctx    context.Context // ends when the run has to go; its cause says why
-	cancel context.CancelCauseFunc
-	wake   chan struct{}
-	kept   chan struct{} // closed when keep has ended
+	ctx     context.Context // ends when the run has to go; its cause says why
+	cancel  context.CancelCauseFunc
+	held    context.Context // ends when the run is over: what it still waits for is done under the lease
+	release context.CancelFunc
+	wake    chan struct{}
+	kept    chan struct{} // closed when keep has ended
 
 	mu    sync.Mutex
 	until time.Time // no write after this, by the local monotonic clock
@@ -31,7 +33,8 @@ type pass struct {
 func newPass(ctx context.Context, g *gate, run queue.Run, start time.Time) *pass {
 	p := &pass{gate: g, run: run, wake: make(chan struct{}, 1), kept: make(chan struct{}), until: start.Add(fenceAfter)}
 	// The values of the task's context stay; its end does not end the run: the worker does that itself, with a cause.
-	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	p.held, p.release = context.WithCancel(context.WithoutCancel(ctx))
+	p.ctx, p.cancel = context.WithCancelCause(p.held)
 	return p
 }
 
@@ -58,43 +61,63 @@ func (p *pass) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if answer == queue.Lost {
+		p.until = time.Time{} // somebody else may be inside already
 		return errLeaseLost
 	}
-	p.mu.Lock()
 	p.until = start.Add(fenceAfter)
-	p.mu.Unlock()
 	if answer == queue.Overtaken {
 		return errOvertaken
 	}
 	return nil
 }
 
-// keep renews the lease until the run ends or has to go. A renewal that fails on the way is tried again every second
-// while the fence stands.
+// keep renews the lease until the run is over, has lost it, or takes too long to go: a call to Helm that is in hand when
+// the run has to go must not lose its fence half-way, and one that never ends must not keep the store for ever.
 func (p *pass) keep() {
 	defer close(p.kept)
 	next := time.NewTimer(renewEvery)
 	defer next.Stop()
+	told := p.ctx.Done()
+	var enough <-chan time.Time
 	for {
 		select {
-		case <-p.ctx.Done():
+		case <-p.held.Done():
+			return
+		case <-told:
+			told, enough = nil, time.After(helmCall)
+			continue
+		case <-enough:
 			return
 		case <-next.C:
 		case <-p.wake:
 		}
-		err := p.Confirm(p.ctx)
-		switch {
-		case err == nil:
-			next.Reset(renewEvery)
-			continue
-		case err == errOvertaken, err == errLeaseLost:
-			p.cancel(err)
-		case p.Check() != nil:
-			p.cancel(errLeaseLost)
+		pause, lost := p.ask()
+		if lost {
+			return
 		}
-		next.Reset(time.Second)
+		next.Reset(pause)
 	}
+}
+
+// ask renews the lease once and tells the run to go if it has to. A renewal that fails on the way is tried again every
+// second while the fence stands.
+func (p *pass) ask() (pause time.Duration, lost bool) {
+	err := p.Confirm(p.held)
+	if err == errOvertaken {
+		p.cancel(err)
+		err = nil
+	}
+	switch {
+	case err == nil:
+		return renewEvery, false
+	case err == errLeaseLost, p.Check() != nil:
+		p.cancel(errLeaseLost)
+		return 0, true
+	}
+	return time.Second, false
 }
 
 // hurry makes keep ask now.
@@ -108,5 +131,6 @@ func (p *pass) hurry() {
 // close ends the run's context and waits until nothing renews any more.
 func (p *pass) close() {
 	p.cancel(nil)
+	p.release()
 	<-p.kept
 }

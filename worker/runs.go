@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -44,10 +45,7 @@ func (h *runs) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
-	if h.stop.Err() != nil {
-		return h.again(errStopping, log)
-	}
-	entry, pass, err := h.gate.enter(ctx, task)
+	entry, pass, err := h.enter(ctx, task)
 	if err != nil {
 		return h.again(err, log)
 	}
@@ -65,6 +63,21 @@ func (h *runs) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	return nil
 }
 
+// enter waits at the gate for as long as the worker is not stopping.
+func (h *runs) enter(ctx context.Context, task queue.Task) (queue.Entry, *pass, error) {
+	if h.stop.Err() != nil {
+		return "", nil, errStopping
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.stop, cancel)()
+	entry, pass, err := h.gate.enter(ctx, task)
+	if (entry == queue.Held || entry == queue.Waiting) && h.stop.Err() != nil {
+		return "", nil, errStopping
+	}
+	return entry, pass, err
+}
+
 // again gives a task back that was not run.
 func (h *runs) again(err error, log *slog.Logger) error {
 	a := answerTo(err, queue.Run{}, h.limits)
@@ -79,6 +92,7 @@ func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	defer context.AfterFunc(ctx, func() { p.cancel(errLeaseLost) })()
 	start := time.Now()
 	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
+	h.speakOfProgress(p)
 	err := h.attempt(p, log)
 	a := answerTo(err, p.run, h.limits)
 	if a.tell {
@@ -91,8 +105,25 @@ func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	return a.reply(err)
 }
 
-// attempt is the run itself, within the limits of time that are left to it.
-func (h *runs) attempt(p *pass, log *slog.Logger) error {
+// speakOfProgress lets the callback be told that the entry may have left.
+func (h *runs) speakOfProgress(p *pass) {
+	if !h.gate.progress {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, redisWait)
+	defer cancel()
+	h.speaker.speak(ctx, p.run.Store.StoreID, 0)
+}
+
+// attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq
+// would recover it too, but nobody would leave the gate.
+func (h *runs) attempt(p *pass, log *slog.Logger) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			log.Error("a run panicked", "panic", x, "stack", string(debug.Stack()))
+			err = provision.Errorf(provision.CodeInternal, "the run panicked: %v", x)
+		}
+	}()
 	if p.run.Crashes >= h.limits.MaxCrashes {
 		return provision.Errorf(provision.CodeCrash, "the work on this store ended the worker %d times; it is not tried again by itself", p.run.Crashes)
 	}
@@ -115,7 +146,7 @@ func (h *runs) tell(p *pass, a answer, err error) (answer, error) {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
 	}
 	if failed := h.speaker.rule(p.run, status, code, text); failed != nil {
-		return answerTo(failed, p.run, h.limits), failed
+		return unwritten(failed), failed
 	}
 	return a, err
 }

@@ -1,0 +1,206 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// records is a record of one store that says what a test tells it to, and keeps what was asked in order.
+type records struct {
+	enter   func(token string) (queue.Entry, queue.Run, error)
+	renew   func(context.Context) (queue.Renewal, error)
+	leave   error
+	verdict func() (queue.Ruling, int64, error)
+	untold  []queue.CallTask
+	queue   error // of every enqueueing
+
+	mu       sync.Mutex
+	events   []string
+	tokens   []string
+	renewals []time.Time
+	exits    []queue.Exit
+	verdicts []ruled
+	steps    []provision.Step
+}
+
+type ruled struct {
+	status provision.Status
+	code   provision.Code
+	text   string
+}
+
+func newRecords() *records {
+	r := &records{}
+	r.enter = func(token string) (queue.Entry, queue.Run, error) { return queue.Entered, aRun(token), nil }
+	r.renew = func(context.Context) (queue.Renewal, error) { return queue.Renewed, nil }
+	r.verdict = func() (queue.Ruling, int64, error) { return queue.Written, 0, nil }
+	return r
+}
+
+func aRun(token string) queue.Run {
+	return queue.Run{Store: aStore(), Op: provision.OpProvision, Token: token, Left: time.Hour}
+}
+
+func aStore() provision.Store {
+	return provision.Store{Generation: 7, Request: provision.Request{StoreID: "s", StoreURL: "https://s.example", Action: provision.OpProvision}}
+}
+
+func (r *records) note(event string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, event)
+}
+
+func (r *records) count(event string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, e := range r.events {
+		if e == event {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *records) Enter(_ context.Context, _ queue.Task, token string, _ time.Duration, _ bool) (queue.Entry, queue.Run, error) {
+	r.note("enter")
+	r.tokens = append(r.tokens, token)
+	return r.enter(token)
+}
+
+func (r *records) Renew(ctx context.Context, _ queue.Run, _ time.Duration) (queue.Renewal, error) {
+	r.note("renew")
+	r.mu.Lock()
+	r.renewals = append(r.renewals, time.Now())
+	renew := r.renew
+	r.mu.Unlock()
+	return renew(ctx)
+}
+
+// renews changes what every renewal from now on is answered.
+func (r *records) renews(renew func(context.Context) (queue.Renewal, error)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.renew = renew
+}
+
+func always(answer queue.Renewal) func(context.Context) (queue.Renewal, error) {
+	return func(context.Context) (queue.Renewal, error) { return answer, nil }
+}
+
+func (r *records) Leave(_ context.Context, run queue.Run, exit queue.Exit) (int, error) {
+	r.note("leave " + run.Store.StoreID)
+	r.exits = append(r.exits, exit)
+	r.tokens = append(r.tokens, run.Token)
+	return 0, r.leave
+}
+
+func (r *records) Verdict(_ context.Context, _ queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, int64, error) {
+	r.note("verdict")
+	r.verdicts = append(r.verdicts, ruled{status, code, text})
+	return r.verdict()
+}
+
+func (r *records) Untold(context.Context, string) ([]queue.CallTask, error) { return r.untold, nil }
+
+func (r *records) EnqueueCall(_ context.Context, t queue.CallTask) error {
+	r.note("enqueue call")
+	return r.queue
+}
+
+func (r *records) Revive(_ context.Context, t queue.Task, soon bool) error {
+	if soon {
+		r.note("revive soon " + t.ID())
+	} else {
+		r.note("revive " + t.ID())
+	}
+	return r.queue
+}
+
+func (r *records) ReviveCall(_ context.Context, t queue.CallTask) error {
+	r.note("revive call")
+	return r.queue
+}
+
+func (r *records) Journal(_ context.Context, _ string, step provision.Step) error {
+	r.steps = append(r.steps, step)
+	return errors.New("the journal is only shown")
+}
+
+// runnerFunc is a runner of one behaviour.
+type runnerFunc func(ctx context.Context, onStep func(provision.Step)) error
+
+func (f runnerFunc) Run(ctx context.Context, _ provision.Op, _ provision.Store, onStep func(provision.Step)) error {
+	return f(ctx, onStep)
+}
+
+// rig is a handler of runs over fakes.
+type rig struct {
+	*records
+	*runs
+	stopping context.CancelCauseFunc
+	text     *bytes.Buffer // the log
+}
+
+func newRig(t *testing.T, run runnerFunc) *rig {
+	t.Helper()
+	r, text := newRecords(), &bytes.Buffer{}
+	log := slog.New(slog.NewTextHandler(&lockedWriter{w: text}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	stop, stopping := context.WithCancelCause(context.Background())
+	t.Cleanup(func() { stopping(nil) })
+	return &rig{records: r, stopping: stopping, text: text, runs: &runs{gate: newGate(r, false, log), runner: run,
+		speaker: &speaker{r, r, log}, journal: r, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()), log: log, stop: stop}}
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  *bytes.Buffer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func runTask() *asynq.Task {
+	return asynq.NewTask(queue.TypeOf(queue.QueueProvision), []byte(`{"store_id":"s","generation":7}`))
+}
+
+// process handles the task and checks that a pass is left exactly once, whatever became of the run.
+func (r *rig) process(t *testing.T, ctx context.Context) *replied {
+	t.Helper()
+	err := r.ProcessTask(ctx, runTask())
+	if n := r.count("leave s"); n != 1 {
+		t.Errorf("the gate was left %d times", n)
+	}
+	if len(r.gate.inside) != 0 {
+		t.Error("the gate still has the run inside")
+	}
+	return &replied{err}
+}
+
+// replied is what asynq was told.
+type replied struct{ err error }
+
+func (r *replied) again() bool { _, ok := errors.AsType[*retry](r.err); return ok }
+
+func (r *replied) counted() bool { return isFailure(r.err) }
+
+func (r *replied) delay() time.Duration { return retryDelay(0, r.err, nil) }
+
+func (r *replied) archived() bool { return errors.Is(r.err, asynq.SkipRetry) }

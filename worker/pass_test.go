@@ -1,0 +1,230 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+var errAway = errors.New("Redis is away")
+
+// inside runs a test in a bubble, with a pass that was entered at its start.
+func inside(t *testing.T, test func(t *testing.T, r *records, g *gate, p *pass)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecords()
+		g, p := entered(t, r)
+		defer g.leave(p, queue.Exit{})
+		test(t, r, g, p)
+	})
+}
+
+func renewals(r *records, since time.Time) []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var at []time.Duration
+	for _, renewed := range r.renewals {
+		at = append(at, renewed.Sub(since))
+	}
+	return at
+}
+
+func wantCause(t *testing.T, p *pass, want error) {
+	t.Helper()
+	synctest.Wait()
+	if got := context.Cause(p.ctx); got != want {
+		t.Errorf("the run's context says %v, want %v", got, want)
+	}
+}
+
+func TestALeaseIsRenewedEveryTenSeconds(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+		start := time.Now()
+		time.Sleep(35 * time.Second)
+		if diff := cmp.Diff([]time.Duration{10e9, 20e9, 30e9}, renewals(r, start)); diff != "" {
+			t.Error(diff)
+		}
+		if err := p.Check(); err != nil {
+			t.Error(err)
+		}
+		wantCause(t, p, nil)
+	})
+}
+
+func TestANewerRequestIsSeenAtOnceWhenItIsTold(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, g *gate, p *pass) {
+		time.Sleep(time.Second)
+		r.renews(always(queue.Overtaken))
+		g.changed("another")
+		wantCause(t, p, nil)
+		for range 5 {
+			g.changed("s")
+		}
+		wantCause(t, p, errOvertaken)
+	})
+}
+
+func TestBeingToldOfNothingNewChangesNothing(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, g *gate, p *pass) {
+		start := time.Now()
+		time.Sleep(5 * time.Second)
+		g.changed("s")
+		time.Sleep(12 * time.Second)
+		if diff := cmp.Diff([]time.Duration{5e9, 15e9}, renewals(r, start)); diff != "" {
+			t.Error(diff)
+		}
+		wantCause(t, p, nil)
+	})
+}
+
+func TestANewerRequestIsSeenAtTheNextRenewalAnyhow(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+		r.renews(always(queue.Overtaken))
+		time.Sleep(renewEvery)
+		wantCause(t, p, errOvertaken)
+	})
+}
+
+// Supersede and SIGTERM wait for the call to Helm that is in hand: it keeps its lease and its fence.
+func TestARunThatHasToGoKeepsItsLeaseUntilItLeaves(t *testing.T) {
+	for name, end := range map[string]func(*records, *pass){
+		"superseded": func(r *records, _ *pass) {
+			r.renews(always(queue.Overtaken))
+		},
+		"stopping": func(_ *records, p *pass) { p.cancel(errStopping) },
+	} {
+		inside(t, func(t *testing.T, r *records, g *gate, p *pass) {
+			end(r, p)
+			for range 5 {
+				time.Sleep(renewEvery)
+				synctest.Wait()
+				if err := p.Check(); err != nil {
+					t.Fatalf("%s: a call in hand is fenced: %v", name, err)
+				}
+			}
+			if p.ctx.Err() == nil {
+				t.Errorf("%s: the run goes on", name)
+			}
+			if n := len(renewals(r, time.Now())); n != 5 {
+				t.Errorf("%s: %d renewals", name, n)
+			}
+		})
+	}
+}
+
+func TestARunThatNeverGoesLosesItsLease(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, g *gate, p *pass) {
+		p.cancel(errStopping)
+		time.Sleep(helmCall + fenceAfter + time.Second)
+		if p.Check() != errLeaseLost {
+			t.Error("a run that never goes keeps its store for ever")
+		}
+	})
+}
+
+func TestALostLeaseIsTheEndAtOnce(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+		r.renews(always(queue.Lost))
+		time.Sleep(renewEvery)
+		wantCause(t, p, errLeaseLost)
+		if p.Check() != errLeaseLost {
+			t.Error("the fence is open although another run may be inside")
+		}
+	})
+}
+
+// However Redis is away, the fence closes before the lease can be taken by another, and the run has to go.
+func TestWithoutRedisTheFenceClosesInTime(t *testing.T) {
+	for name, away := range map[string]func(context.Context) (queue.Renewal, error){
+		"refuses": func(context.Context) (queue.Renewal, error) { return "", errAway },
+		"hangs":   func(ctx context.Context) (queue.Renewal, error) { <-ctx.Done(); return "", ctx.Err() },
+	} {
+		inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+			time.Sleep(renewEvery)
+			synctest.Wait()
+			r.renews(away)
+			time.Sleep(fenceAfter)
+			synctest.Wait()
+			if err := p.Check(); err != nil {
+				t.Errorf("%s: fenced too early: %v", name, err)
+			}
+			time.Sleep(time.Millisecond)
+			if p.Check() != errLeaseLost {
+				t.Errorf("%s: not fenced %s after the last good renewal", name, fenceAfter)
+			}
+			time.Sleep(leaseTTL - fenceAfter - 2*time.Millisecond)
+			wantCause(t, p, errLeaseLost)
+		})
+	}
+}
+
+func TestAShortOutageIsOutlasted(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+		start := time.Now()
+		r.renews(func(context.Context) (queue.Renewal, error) {
+			if time.Since(start) < 20*time.Second {
+				return "", errAway
+			}
+			return queue.Renewed, nil
+		})
+		time.Sleep(35 * time.Second)
+		if err := p.Check(); err != nil {
+			t.Error(err)
+		}
+		wantCause(t, p, nil)
+		if n := len(renewals(r, start)); n != 10+1+1 { // every second from 10 s to 19 s, at 20 s and at 30 s
+			t.Errorf("%d renewals", n)
+		}
+	})
+}
+
+// The lease counts from when Redis set it, which may be any time between question and answer.
+func TestTheFenceCountsFromTheQuestion(t *testing.T) {
+	inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+		r.renews(func(context.Context) (queue.Renewal, error) {
+			time.Sleep(4 * time.Second)
+			return queue.Renewed, nil
+		})
+		if err := p.Confirm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.renews(func(context.Context) (queue.Renewal, error) { return "", errAway })
+		time.Sleep(fenceAfter - 4*time.Second + time.Millisecond)
+		if p.Check() != errLeaseLost {
+			t.Error("the fence counts from the answer")
+		}
+	})
+}
+
+func TestConfirmAsksNow(t *testing.T) {
+	for answer, want := range map[queue.Renewal]error{queue.Renewed: nil, queue.Overtaken: errOvertaken, queue.Lost: errLeaseLost} {
+		inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+			r.renews(always(answer))
+			if err := p.Confirm(t.Context()); err != want {
+				t.Errorf("%s: %v", answer, err)
+			}
+		})
+	}
+	inside(t, func(t *testing.T, r *records, _ *gate, p *pass) {
+		r.renews(func(ctx context.Context) (queue.Renewal, error) { <-ctx.Done(); return "", ctx.Err() })
+		start := time.Now()
+		if err := p.Confirm(t.Context()); err == nil || time.Since(start) != redisWait {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+func TestAPassIsTheFenceOfItsRun(t *testing.T) {
+	inside(t, func(t *testing.T, _ *records, _ *gate, p *pass) {
+		if provision.FenceOf(provision.WithFence(p.ctx, p)) != provision.Fence(p) {
+			t.Error("it is not")
+		}
+	})
+}
