@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -59,7 +58,15 @@ func (t Task) Queue() string { return string(t.Op) }
 
 // ParseTask reads the payload of a run's task. An error means that the task is not ours: retrying it is pointless.
 func ParseTask(t *asynq.Task) (Task, error) {
-	task := Task{Op: provision.Op(strings.TrimPrefix(t.Type(), TypeOf("")))}
+	var task Task
+	switch t.Type() {
+	case TypeOf(QueueProvision):
+		task.Op = provision.OpProvision
+	case TypeOf(QueueDelete):
+		task.Op = provision.OpDelete
+	default:
+		return task, fmt.Errorf("%q is no type of ours", t.Type())
+	}
 	return task, parse(t, &task, func() bool { return task.StoreID != "" && task.Generation > 0 })
 }
 
@@ -117,16 +124,22 @@ func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any) erro
 // Revive makes sure that a run's task will be executed: it is enqueued when missing, or when it was completed or
 // archived without an end of its own. With soon a task that waits for its next try is tried now.
 func (t *Tasks) Revive(ctx context.Context, task Task, soon bool) error {
-	return t.revive(task.Queue(), task.ID(), soon, func() error { return t.Enqueue(ctx, task) })
+	return t.revive(ctx, task.Queue(), task.ID(), soon, func() error { return t.Enqueue(ctx, task) })
 }
 
 // ReviveCall is [Tasks.Revive] for a delivery.
 func (t *Tasks) ReviveCall(ctx context.Context, task CallTask) error {
-	return t.revive(QueueCallback, task.id(), false, func() error { return t.EnqueueCall(ctx, task) })
+	return t.revive(ctx, QueueCallback, task.id(), false, func() error { return t.EnqueueCall(ctx, task) })
 }
 
-func (t *Tasks) revive(queue, id string, soon bool, enqueue func() error) error {
+func (t *Tasks) revive(ctx context.Context, queue, id string, soon bool, enqueue func() error) error {
 	info, err := t.inspector.GetTaskInfo(queue, id)
+	if errors.Is(err, asynq.ErrQueueNotFound) {
+		// asynq's client announces a queue once in its life; after a loss of data nobody else does it again.
+		if err := t.redis.SAdd(ctx, "asynq:queues", queue).Err(); err != nil {
+			return redisError(err)
+		}
+	}
 	switch {
 	case absent(err):
 		return enqueue()

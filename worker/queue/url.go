@@ -2,7 +2,7 @@ package queue
 
 import (
 	"errors"
-	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,8 +14,8 @@ import (
 // redis-sentinel://[:password@]host:port[,host:port…]/master[?db=n] and redis-cluster://[:password@]host:port[,host:port…].
 func parseURL(raw string) (*redis.UniversalOptions, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		return nil, errors.New("want redis://, rediss://, unix://, redis-sentinel:// or redis-cluster://")
+	if !ok || strings.Contains(raw, "#") { // an unescaped '#' would end the URL, and what is before it be taken for hosts
+		return nil, errURL
 	}
 	switch scheme {
 	case "redis", "rediss", "unix":
@@ -25,16 +25,21 @@ func parseURL(raw string) (*redis.UniversalOptions, error) {
 	case "redis-cluster":
 		return parseCluster(rest)
 	}
-	return nil, fmt.Errorf("scheme %q is not one of redis, rediss, unix, redis-sentinel, redis-cluster", scheme)
+	return nil, errURL
 }
+
+// errURL says what is right, not what is wrong: where a password holds characters that should have been escaped, any
+// part of the URL may be a part of the password.
+var errURL = errors.New("want redis[s]://[user:password@]host[:port][/db], unix://[:password@]/path[?db=n], " +
+	"redis-sentinel://[user:password@]host:port[,host:port…]/master[?db=n] or redis-cluster://[user:password@]host:port[,host:port…], " +
+	"with special characters in user and password percent-encoded")
 
 func parseSingle(raw string) (*redis.UniversalOptions, error) {
 	o, err := redis.ParseURL(raw)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, errURL
 	}
-	addr := o.Addr
-	return &redis.UniversalOptions{Addrs: []string{addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+	return &redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
 		Dialer: o.Dialer, PoolSize: o.PoolSize}, nil
 }
 
@@ -44,22 +49,22 @@ func parseSentinel(rest string) (*redis.UniversalOptions, error) {
 		return nil, err
 	}
 	o.MasterName = strings.Trim(u.Path, "/")
-	if o.MasterName == "" {
-		return nil, errors.New("redis-sentinel:// needs the master's name as path")
+	if o.MasterName == "" || strings.ContainsAny(o.MasterName, "/@:") {
+		return nil, errURL
 	}
 	o.SentinelUsername, o.SentinelPassword = u.Query().Get("sentinel_username"), u.Query().Get("sentinel_password")
 	if db := u.Query().Get("db"); db != "" {
 		if o.DB, err = strconv.Atoi(db); err != nil {
-			return nil, errors.New("db is not a number")
+			return nil, errURL
 		}
 	}
 	return o, nil
 }
 
 func parseCluster(rest string) (*redis.UniversalOptions, error) {
-	o, _, err := parseMany(rest)
-	if err != nil {
-		return nil, err
+	o, u, err := parseMany(rest)
+	if err != nil || strings.Trim(u.Path, "/") != "" {
+		return nil, errURL
 	}
 	o.IsClusterMode = true
 	return o, nil
@@ -74,23 +79,24 @@ func parseMany(rest string) (*redis.UniversalOptions, *url.URL, error) {
 	}
 	u, err := url.Parse("redis://" + user + "host/" + tail)
 	if err != nil {
-		return nil, nil, withoutURL(err)
+		return nil, nil, errURL
 	}
 	o := &redis.UniversalOptions{Username: u.User.Username()}
 	o.Password, _ = u.User.Password()
 	for host := range strings.SplitSeq(hosts, ",") {
-		if host == "" {
-			return nil, nil, errors.New("a host is empty")
+		if !hasPort(host) {
+			return nil, nil, errURL
 		}
 		o.Addrs = append(o.Addrs, host)
 	}
 	return o, u, nil
 }
 
-// withoutURL keeps the reason of a parse error and drops the URL, which may hold a password.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+func hasPort(addr string) bool {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		return false
 	}
-	return err
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }

@@ -1,0 +1,324 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue/redistest"
+)
+
+var (
+	aTask = Task{Op: provision.OpProvision, StoreID: "a-1", Generation: 1_790_000_000_001}
+	aCall = CallTask{StoreID: "a-1", Generation: 1_790_000_000_001, Sequence: 7}
+)
+
+func (b *bench) enqueue(task Task) {
+	b.Helper()
+	if err := b.tasks.Enqueue(b.ctx, task); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) revive(task Task, soon bool) {
+	b.Helper()
+	if err := b.tasks.Revive(b.ctx, task, soon); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) info(queue, id string) *asynq.TaskInfo {
+	b.Helper()
+	info, err := b.tasks.inspector.GetTaskInfo(queue, id)
+	return must(b, info, err)
+}
+
+func (b *bench) wantState(task Task, want asynq.TaskState) {
+	b.Helper()
+	if got := b.info(task.Queue(), task.ID()).State; got != want {
+		b.Errorf("task %s is %s, want %s", task.ID(), got, want)
+	}
+}
+
+// serve handles one queue until n tasks were handled, and writes down their outcomes.
+func (b *bench) serve(queue string, n int, handle func(context.Context, *asynq.Task) error) {
+	b.Helper()
+	handled := make(chan struct{}, 100)
+	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{Queues: map[string]int{queue: 1}, Concurrency: 1,
+		TaskCheckInterval: 10 * time.Millisecond, LogLevel: asynq.FatalLevel,
+		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour }})
+	if err := server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
+		defer func() { handled <- struct{}{} }()
+		return handle(ctx, t)
+	})); err != nil {
+		b.Fatal(err)
+	}
+	defer server.Shutdown()
+	for range n {
+		select {
+		case <-handled:
+		case <-time.After(20 * time.Second):
+			b.Fatal("a task was not handled")
+		}
+	}
+}
+
+func fails(context.Context, *asynq.Task) error    { return errors.New("not now") }
+func succeeds(context.Context, *asynq.Task) error { return nil }
+
+func TestTasksAreWhatTheContractSays(t *testing.T) {
+	each(t, func(b *bench) {
+		del := Task{provision.OpDelete, "b", 5}
+		for range 2 { // a task that exists already is success
+			b.enqueue(aTask)
+			b.enqueue(del)
+			if err := b.tasks.EnqueueCall(b.ctx, aCall); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, want := range []struct{ queue, id, kind, payload string }{
+			{"provision", "1790000000001.a-1", "store:provision", `{"store_id":"a-1","generation":1790000000001}`},
+			{"delete", "5.b", "store:delete", `{"store_id":"b","generation":5}`},
+			{"callback", "1790000000001.7.a-1", "store:callback", `{"store_id":"a-1","generation":1790000000001,"sequence":7}`},
+		} {
+			info := b.info(want.queue, want.id)
+			if info.Type != want.kind || string(info.Payload) != want.payload || info.State != asynq.TaskStatePending ||
+				info.MaxRetry != maxRetry || info.Timeout != TaskTimeout || info.Retention != retention {
+				b.Errorf("task %s is %+v", want.id, info)
+			}
+			if q, err := b.tasks.inspector.GetQueueInfo(want.queue); err != nil || q.Size != 1 {
+				b.Errorf("queue %s has %+v, %v", want.queue, q, err)
+			}
+		}
+	})
+}
+
+func TestTasksAreParsed(t *testing.T) {
+	each(t, func(b *bench) {
+		del := Task{provision.OpDelete, "b", 5}
+		b.enqueue(aTask)
+		b.enqueue(del)
+		for _, want := range []Task{aTask, del} {
+			info := b.info(want.Queue(), want.ID())
+			if got, err := ParseTask(asynq.NewTask(info.Type, info.Payload)); err != nil || got != want {
+				b.Errorf("got %+v, %v; want %+v", got, err, want)
+			}
+		}
+		if err := b.tasks.EnqueueCall(b.ctx, aCall); err != nil {
+			b.Fatal(err)
+		}
+		info := b.info(QueueCallback, aCall.id())
+		if got, err := ParseCallTask(asynq.NewTask(info.Type, info.Payload)); err != nil || got != aCall {
+			b.Errorf("got %+v, %v; want %+v", got, err, aCall)
+		}
+	})
+}
+
+func TestForeignTasksAreNotParsed(t *testing.T) {
+	for _, payload := range []string{"", "null", "{}", "[]", `{"store_id":"a"}`, `{"generation":1}`, `{"store_id":"a","generation":0}`,
+		`{"store_id":"a","generation":-1}`, `{"store_id":"a","generation":"1"}`, `{"store_id":"a","generation":1e30}`, "\xff"} {
+		if task, err := ParseTask(asynq.NewTask(TypeOf(QueueProvision), []byte(payload))); err == nil {
+			t.Errorf("%q parses as %+v", payload, task)
+		}
+	}
+	for _, kind := range []string{"", "store:", "provision", "store:callback", "store:provision:delete"} {
+		if task, err := ParseTask(asynq.NewTask(kind, []byte(`{"store_id":"a","generation":1}`))); err == nil {
+			t.Errorf("a task of type %q parses as %+v", kind, task)
+		}
+	}
+	for _, payload := range []string{"", "null", "{}", `{"generation":1,"sequence":1}`} {
+		if task, err := ParseCallTask(asynq.NewTask(TypeOf(QueueCallback), []byte(payload))); err == nil {
+			t.Errorf("%q parses as %+v", payload, task)
+		}
+	}
+}
+
+func TestReviveMakesATaskRun(t *testing.T) {
+	each(t, func(b *bench) {
+		b.revive(aTask, false)
+		b.wantState(aTask, asynq.TaskStatePending) // it was missing
+		b.revive(aTask, true)
+		b.wantState(aTask, asynq.TaskStatePending) // it is there
+
+		b.serve(QueueProvision, 1, fails)
+		b.revive(aTask, false)
+		b.wantState(aTask, asynq.TaskStateRetry) // it waits for its time
+		b.revive(aTask, true)
+		b.wantState(aTask, asynq.TaskStatePending)
+
+		if err := b.tasks.inspector.ArchiveTask(QueueProvision, aTask.ID()); err != nil {
+			b.Fatal(err)
+		}
+		b.revive(aTask, false)
+		b.wantState(aTask, asynq.TaskStatePending)
+
+		b.serve(QueueProvision, 1, succeeds)
+		b.wantState(aTask, asynq.TaskStateCompleted)
+		b.revive(aTask, false)
+		b.wantState(aTask, asynq.TaskStatePending)
+		if got := b.redis.LRange(b.ctx, "asynq:{provision}:pending", 0, -1).Val(); !slices.Equal(got, []string{aTask.ID()}) {
+			b.Errorf("pending are %v", got)
+		}
+	})
+}
+
+func TestReviveCall(t *testing.T) {
+	each(t, func(b *bench) {
+		revive := func(want asynq.TaskState) {
+			b.Helper()
+			if err := b.tasks.ReviveCall(b.ctx, aCall); err != nil {
+				b.Fatal(err)
+			}
+			if got := b.info(QueueCallback, aCall.id()).State; got != want {
+				b.Errorf("the delivery is %s, want %s", got, want)
+			}
+		}
+		revive(asynq.TaskStatePending)
+		b.serve(QueueCallback, 1, fails)
+		revive(asynq.TaskStateRetry)
+		if err := b.tasks.inspector.ArchiveTask(QueueCallback, aCall.id()); err != nil {
+			b.Fatal(err)
+		}
+		revive(asynq.TaskStatePending)
+	})
+}
+
+func TestReviveLeavesARunningTaskAlone(t *testing.T) {
+	each(t, func(b *bench) {
+		b.enqueue(aTask)
+		b.serve(QueueProvision, 1, func(context.Context, *asynq.Task) error {
+			b.wantState(aTask, asynq.TaskStateActive)
+			return b.tasks.Revive(b.ctx, aTask, true)
+		})
+		b.wantState(aTask, asynq.TaskStateCompleted)
+	})
+}
+
+// The client remembers which queues it has announced: after a loss of data nobody does it again, and asynq's inspector
+// denies that the queue exists.
+func TestReviveAfterALossOfData(t *testing.T) {
+	each(t, func(b *bench) {
+		b.enqueue(aTask)
+		b.redis.FlushAll(b.ctx)
+		b.revive(aTask, false)
+		b.wantState(aTask, asynq.TaskStatePending)
+		if err := b.tasks.inspector.ArchiveTask(QueueProvision, aTask.ID()); err != nil {
+			b.Fatal(err)
+		}
+		b.revive(aTask, false)
+		b.wantState(aTask, asynq.TaskStatePending)
+	})
+}
+
+const activeKey, leaseKey = "asynq:{provision}:active", "asynq:{provision}:lease"
+
+// seize takes the oldest pending task as a worker does that then dies (asynq's internal/rdb: dequeueCmd). until is the
+// end of its asynq lease.
+func (b *bench) seize(until time.Time) string {
+	b.Helper()
+	id, err := b.redis.RPopLPush(b.ctx, "asynq:{provision}:pending", activeKey).Result()
+	must(b, id, err)
+	b.redis.HSet(b.ctx, "asynq:{provision}:t:"+id, "state", "active")
+	b.redis.HDel(b.ctx, "asynq:{provision}:t:"+id, "pending_since")
+	b.redis.ZAdd(b.ctx, leaseKey, redis.Z{Score: float64(until.Unix()), Member: id})
+	return id
+}
+
+func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
+	each(t, func(b *bench) {
+		task := func(gen int64) Task { return Task{provision.OpProvision, "a", gen} }
+		for gen := int64(1); gen <= 5; gen++ {
+			b.enqueue(task(gen))
+		}
+		b.seize(time.Now().Add(-2 * time.Second)) // its worker is dead
+		b.seize(time.Now().Add(20 * time.Second)) // its worker lives
+		lost := b.seize(time.Now())
+		b.redis.ZRem(b.ctx, leaseKey, lost) // its lease was lost
+		ghost := b.seize(time.Now().Add(-time.Hour))
+		b.redis.Del(b.ctx, "asynq:{provision}:t:"+ghost) // its task was lost
+
+		ids, err := b.tasks.Rescue(b.ctx, QueueProvision)
+		slices.Sort(must(b, ids, err))
+		if diff := cmp.Diff([]string{task(1).ID(), task(3).ID()}, ids); diff != "" {
+			b.Error(diff)
+		}
+		if diff := cmp.Diff([]string{task(2).ID()}, b.redis.LRange(b.ctx, activeKey, 0, -1).Val()); diff != "" {
+			b.Error("active: ", diff)
+		}
+		if diff := cmp.Diff([]string{task(2).ID()}, b.redis.ZRange(b.ctx, leaseKey, 0, -1).Val()); diff != "" {
+			b.Error("leased: ", diff)
+		}
+		var order []string
+		b.serve(QueueProvision, 3, func(ctx context.Context, _ *asynq.Task) error {
+			id, _ := asynq.GetTaskID(ctx)
+			order = append(order, id)
+			return nil
+		})
+		if len(order) != 3 || order[2] != task(5).ID() {
+			b.Errorf("served in the order %v: what was begun comes first", order)
+		}
+		if ids, err := b.tasks.Rescue(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
+			b.Errorf("rescued again: %v, %v", ids, err)
+		}
+		if ids, err := b.tasks.Rescue(b.ctx, QueueDelete); err != nil || len(ids) != 0 {
+			b.Errorf("rescued from an empty queue: %v, %v", ids, err)
+		}
+	})
+}
+
+// A sweeper whose clock is ahead must not take the tasks of living workers away: the lease is judged by Redis' clock.
+func TestRescueGoesByTheClockOfRedis(t *testing.T) {
+	m := redistest.MiniServer(t)
+	b := newBench(t, redistest.URL(m))
+	b.enqueue(aTask)
+	m.SetTime(time.Now().Add(-time.Hour))
+	b.seize(time.Now().Add(-time.Hour).Add(20 * time.Second))
+	if ids, err := b.tasks.Rescue(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
+		t.Errorf("rescued %v, %v", ids, err)
+	}
+	m.SetTime(time.Now())
+	if ids, err := b.tasks.Rescue(b.ctx, QueueProvision); err != nil || len(ids) != 1 {
+		t.Errorf("rescued %v, %v", ids, err)
+	}
+}
+
+func TestATaskThatEndsDuringAnOutageRunsOnce(t *testing.T) {
+	t.Parallel()
+	redisServer := redistest.Durable(t)
+	b := newBench(t, redisServer.URL)
+	client, count := serverClient(t, redisServer.URL)
+	b.enqueue(aTask)
+	began, release, runs := make(chan struct{}, 10), make(chan struct{}), 0
+	server := asynq.NewServerFromRedisClient(client, asynq.Config{Queues: map[string]int{QueueProvision: 1}, Concurrency: 1,
+		TaskCheckInterval: 10 * time.Millisecond, LogLevel: asynq.FatalLevel})
+	if err := server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error {
+		runs++
+		began <- struct{}{}
+		<-release
+		return nil
+	})); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Shutdown()
+	<-began
+	redisServer.Kill()
+	close(release)
+	count.await(t, 2) // asynq tried to write the outcome, and without the hook would have given up
+	redisServer.Start()
+	for deadline := time.Now().Add(20 * time.Second); b.info(QueueProvision, aTask.ID()).State != asynq.TaskStateCompleted; {
+		if time.Now().After(deadline) {
+			t.Fatal("the outcome was not written")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if runs != 1 {
+		t.Errorf("the task ran %d times", runs)
+	}
+}
