@@ -70,7 +70,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("state", ".state", "folder of the service that runs on this machine")
 	root.AddGroup(&cobra.Group{ID: "run", Title: "On this machine:"}, &cobra.Group{ID: "stores", Title: "Stores:"})
-	root.AddCommand(in("run", backendCommand())...)
+	root.AddCommand(in("run", upCommand(), demoCommand(), backendCommand())...)
 	root.AddCommand(in("stores", submitCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand())...)
 	return root
 }

@@ -18,6 +18,7 @@ import (
 
 const (
 	lookEvery      = 300 * time.Millisecond
+	idleEvery      = time.Second // while nothing is under way
 	longestAbsence = 20 * time.Second
 )
 

@@ -163,6 +163,14 @@ func (c Callback) Line() string {
 	case c.Error != "":
 		parts = append(parts, c.Error)
 	}
+	if note := c.Note(); note != "" {
+		parts = append(parts, "("+note+")")
+	}
+	return strings.Join(parts, " ")
+}
+
+// Note is what is worth knowing about the delivery itself.
+func (c Callback) Note() string {
 	var notes []string
 	if c.Password != "" {
 		notes = append(notes, "password received")
@@ -173,10 +181,7 @@ func (c Callback) Line() string {
 	if c.Again {
 		notes = append(notes, "delivered again")
 	}
-	if len(notes) > 0 {
-		parts = append(parts, "("+strings.Join(notes, ", ")+")")
-	}
-	return strings.Join(parts, " ")
+	return strings.Join(notes, ", ")
 }
 
 func number(r *http.Request, header string) (int64, error) {

@@ -47,6 +47,7 @@ type Follower struct {
 
 type memory struct {
 	state   provision.State
+	late    int64           // the generation whose last step was waited for
 	told    map[string]bool // steps
 	decided string          // verdict
 }
@@ -70,8 +71,9 @@ func (f *Follower) Look(ctx context.Context) ([]provision.State, []Event, error)
 		return nil, nil, err
 	}
 	var events []Event
-	for _, s := range states {
-		events = append(events, f.news(s)...)
+	for i := range states {
+		f.awaitLastStep(&states[i])
+		events = append(events, f.news(states[i])...)
 	}
 	f.looked = true
 	slices.SortStableFunc(events, func(a, b Event) int { return a.At.Compare(b.At) })
@@ -106,6 +108,17 @@ func settled(known, listed provision.State) bool {
 		known.Untold == listed.Untold && !known.Running
 }
 
+// awaitLastStep hides a verdict for one look when the last step has no end yet: the journal is written beside the verdict,
+// and a moment later.
+func (f *Follower) awaitLastStep(s *provision.State) {
+	m := f.stores[s.StoreID]
+	if m == nil || m.late == s.Generation || !s.Status.Final() || len(s.Steps) == 0 || s.Steps[len(s.Steps)-1].State != provision.StepStarted {
+		return
+	}
+	m.late = s.Generation
+	s.Status, s.Code, s.Error, s.DecidedAt, s.Running = s.Action.Progress(), "", "", time.Time{}, true
+}
+
 func (f *Follower) news(s provision.State) []Event {
 	m := f.stores[s.StoreID]
 	if m == nil {
@@ -128,7 +141,11 @@ func (f *Follower) news(s provision.State) []Event {
 	}
 	if verdict := verdictKey(s); verdict != "" && verdict != m.decided {
 		m.decided = verdict
-		events = append(events, Event{At: s.DecidedAt, StoreID: s.StoreID, Action: s.Action, Verdict: s.Status, Code: s.Code, Error: s.Error,
+		at := s.DecidedAt // in whole milliseconds, so that it may lie before the last step
+		if event.At.After(at) {
+			at = event.At
+		}
+		events = append(events, Event{At: at, StoreID: s.StoreID, Action: s.Action, Verdict: s.Status, Code: s.Code, Error: s.Error,
 			Millis: view.Elapsed(s, f.now()).Milliseconds()})
 	}
 	m.state = s
@@ -179,7 +196,7 @@ func (e Event) Line() string {
 	case e.Step == nil:
 		return string(e.Action) + " accepted"
 	case e.Step.State == provision.StepStarted:
-		return e.Step.Name + " takes its time"
+		return e.Step.Name + " is still under way"
 	case e.Step.State == provision.StepFailed:
 		return fmt.Sprintf("%s failed %s: %s", e.Step.Name, took(e.Step.Millis), e.Step.Error)
 	}

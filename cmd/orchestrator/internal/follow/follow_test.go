@@ -114,8 +114,34 @@ func TestALongStepIsToldBeforeItEnds(t *testing.T) {
 	f.now = func() time.Time { return start.Add(2 * time.Second) }
 	want(t, look(t, f), "a: namespace done 1.2 s")
 	f.now = func() time.Time { return start.Add(9 * time.Second) }
-	want(t, look(t, f), "a: ready takes its time")
+	want(t, look(t, f), "a: ready is still under way")
 	want(t, look(t, f))
+}
+
+func TestTheLastStepIsToldBeforeTheVerdict(t *testing.T) {
+	under, over := store("a", 2, "PROVISIONING", "namespace", "ready"), store("a", 2, "READY", "namespace", "ready")
+	over.DecidedAt = over.Steps[3].At.Add(-time.Microsecond)
+	source := &fake{states: []provision.State{under}}
+	source.states[0].Steps = under.Steps[:3]
+	f := One(source, "a")
+	f.now = func() time.Time { return start }
+	want(t, look(t, f), "a: namespace done 1.2 s")
+	source.states[0] = over
+	source.states[0].Steps = over.Steps[:3] // the verdict is there, the end of the step is not
+	states, _, _ := f.Look(context.Background())
+	if states[0].Status != provision.StatusProvisioning {
+		t.Error("the verdict is shown before the last step")
+	}
+	source.states[0].Steps = over.Steps
+	want(t, look(t, f), "a: ready done 1.2 s", "a: READY after 2.0 s")
+}
+
+func TestAVerdictWithoutTheLastStepIsToldAllTheSame(t *testing.T) {
+	s := store("a", 2, "READY", "namespace", "ready")
+	s.Steps = s.Steps[:3]
+	source := &fake{states: []provision.State{s}}
+	f := One(source, "a")
+	want(t, look(t, f), "a: namespace done 1.2 s", "a: READY after 1m00s")
 }
 
 func TestTheFollowerOfNothingSaysWhy(t *testing.T) {

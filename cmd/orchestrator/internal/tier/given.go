@@ -23,7 +23,7 @@ func given(ctx context.Context, rawURL string) (*Redis, error) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("REDIS_URL leads to %s, where no Redis answers: %w", place(rawURL), err)
 	}
-	r := &Redis{URL: rawURL, Name: "the one at " + place(rawURL) + ", as REDIS_URL says"}
+	r := &Redis{URL: rawURL, Given: true, Name: "the one at " + place(rawURL) + ", as REDIS_URL says"}
 	if info, err := client.InfoMap(ctx, "server").Result(); err == nil {
 		text := info["Server"]["redis_version"]
 		if v, ok := parseVersion(text); ok && v.below(oldest) {

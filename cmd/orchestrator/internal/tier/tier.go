@@ -24,6 +24,7 @@ type Redis struct {
 	Name       string // for people
 	Durability string // for people: what a crash costs
 	Warning    string // for people; "" is the normal case
+	Given      bool   // somebody else runs it, and may use it too
 
 	stop func()
 }

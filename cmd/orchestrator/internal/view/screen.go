@@ -38,6 +38,13 @@ func (s *Screen) Draw(table []string) {
 	s.write("", table)
 }
 
+// Keep leaves the table where it is, as lines like others: what comes next goes below it.
+func (s *Screen) Keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.table = nil
+}
+
 // write is one write to the terminal, so that nothing flickers: up to the table's first line, clear, text, table.
 func (s *Screen) write(text string, table []string) {
 	var b strings.Builder

@@ -48,11 +48,11 @@ func Took(step provision.Step, now time.Time) time.Duration {
 	return time.Duration(step.Millis) * time.Millisecond
 }
 
-// Progress is a store's way so far in one line: "namespace 0.1 s · release 1.2 s · ready 3.4 s…".
+// Progress is a store's way so far in one line: "namespace 0.1s · release 1.2s · ready 3.4s…".
 func Progress(s provision.State, now time.Time) string {
 	var parts []string
 	for _, step := range Latest(s) {
-		text := step.Name + " " + Duration(Took(step, now))
+		text := step.Name + " " + strings.ReplaceAll(Duration(Took(step, now)), " ", "")
 		switch {
 		case step.State == provision.StepFailed:
 			text = step.Name + " failed: " + step.Error

@@ -155,7 +155,9 @@ func TestScreenRedrawsInPlace(t *testing.T) {
 	s.Draw([]string{"a", "b"}) // nothing new
 	s.Print("line %d", 1)
 	s.Draw([]string{"c"})
-	want := "a\nb\n" + "\x1b[2A\r\x1b[Jline 1\na\nb\n" + "\x1b[2A\r\x1b[Jc\n"
+	s.Keep()
+	s.Print("end")
+	want := "a\nb\n" + "\x1b[2A\r\x1b[Jline 1\na\nb\n" + "\x1b[2A\r\x1b[Jc\nend\n"
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
