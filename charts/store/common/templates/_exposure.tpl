@@ -1,3 +1,8 @@
+{{/* Whether the shop has a certificate: only one on https can use it. */}}
+{{- define "common.tls" -}}
+{{- if and .Values.common.ingress.enabled .Values.common.ingress.tls.enabled (eq (include "common.scheme" .) "https") }}true{{ end -}}
+{{- end -}}
+
 {{/* The shop's Service is named as the release, and its port http: the orchestrator asks the shop through both. */}}
 {{- define "common.exposure" -}}
 apiVersion: v1
@@ -30,7 +35,7 @@ spec:
   {{- with .Values.common.ingress.className }}
   ingressClassName: {{ . | quote }}
   {{- end }}
-  {{- if and .Values.common.ingress.tls.enabled (eq (include "common.scheme" .) "https") }}
+  {{- if include "common.tls" . }}
   tls:
     - hosts: [{{ .Values.common.store.host | quote }}]
       {{- with .Values.common.ingress.tls.secretName }}

@@ -51,6 +51,24 @@ spec:
     {{- with $policy.internetPorts }}
     {{- include "common.network.internet" . | nindent 4 }}
     {{- end }}
+{{- if include "common.tls" $root }}
+---
+# cert-manager proves with a pod of its own, in the store's namespace, that the host is ours.
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ include "common.name" (list $root "acme") }}
+  labels:
+    {{- include "common.labels" (list $root "isolation") | nindent 4 }}
+spec:
+  podSelector:
+    matchLabels:
+      acme.cert-manager.io/http01-solver: "true"
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - ports:
+        - port: 8089
+{{- end }}
 {{- range $component, $port := index . 1 }}
 ---
 apiVersion: networking.k8s.io/v1
