@@ -67,7 +67,7 @@ func fake(t *testing.T, role string) Spec {
 	}
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pids")
-	return Spec{Name: role, Path: exe, Log: filepath.Join(dir, "log"), Env: []string{"FAKE=" + role, "PIDS=" + pids},
+	return Spec{Name: role, Path: exe, Log: filepath.Join(dir, "log"), Env: []string{"FAKE=" + role, "PIDS=" + pids, "GORACE=atexit_sleep_ms=0"},
 		Ready: func(context.Context) error { _, err := os.Stat(pids); return err }}
 }
 
