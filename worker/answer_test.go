@@ -112,7 +112,7 @@ func TestBackoffGrowsWithinItsBounds(t *testing.T) {
 		base := time.Duration(rapid.IntRange(1, 10).Draw(t, "base")) * time.Second
 		most := time.Duration(rapid.IntRange(10, 7200).Draw(t, "most")) * time.Second
 		whole := most
-		if n < 12 { // ten seconds doubled twelve times are more than any most
+		if n < 13 { // a second doubled thirteen times is more than any most
 			whole = min(base*time.Duration(1<<n), most)
 		}
 		if d := backoff(n, base, most); d < whole/2 || d > whole {

@@ -77,7 +77,12 @@ func (p *post) Bury(_ context.Context, l queue.Letter) error {
 	return p.shut(l.Call)
 }
 
-func (p *post) Pass(ctx context.Context, _, _ string) error { p.passed++; return ctx.Err() }
+func (p *post) Pass(ctx context.Context, _, _ string) error {
+	if ctx.Err() == nil {
+		p.passed++
+	}
+	return ctx.Err()
+}
 
 func (p *post) Password(ctx context.Context, _ provision.Store) (string, error) {
 	return p.password(ctx)

@@ -74,9 +74,12 @@ func (r *records) count(event string) int {
 	return n
 }
 
-func (r *records) Enter(_ context.Context, _ queue.Task, token string, _ time.Duration, _ bool) (queue.Entry, queue.Run, error) {
+func (r *records) Enter(ctx context.Context, _ queue.Task, token string, _ time.Duration, _ bool) (queue.Entry, queue.Run, error) {
 	r.note("enter")
 	r.tokens = append(r.tokens, token)
+	if ctx.Err() != nil {
+		return "", queue.Run{}, ctx.Err()
+	}
 	return r.enter(token)
 }
 
@@ -107,8 +110,11 @@ func (r *records) Leave(_ context.Context, run queue.Run, exit queue.Exit) (int,
 	return 0, r.leave
 }
 
-func (r *records) Verdict(_ context.Context, _ queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, int64, error) {
+func (r *records) Verdict(ctx context.Context, _ queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, int64, error) {
 	r.note("verdict")
+	if ctx.Err() != nil {
+		return "", 0, ctx.Err()
+	}
 	r.verdicts = append(r.verdicts, ruled{status, code, text})
 	return r.verdict()
 }

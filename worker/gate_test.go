@@ -96,6 +96,22 @@ func TestWaitingEndsWithTheTask(t *testing.T) {
 	})
 }
 
+// An answer on its way is waited for: it may be the gate.
+func TestAnEntryInHandIsNotCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := newRecords()
+		cancel()
+		g := newGate(r, false, quiet())
+		entry, p, err := g.enter(ctx, task)
+		if entry != queue.Entered || err != nil {
+			t.Fatalf("%s, %v", entry, err)
+		}
+		wantCause(t, p, nil)
+		g.leave(p, queue.Exit{})
+	})
+}
+
 // The script may have taken the gate although its answer was lost. Nobody would renew that lease, and the next run
 // would take its token for the one of a run that crashed.
 func TestAnEntryWhoseAnswerWasLostIsGivenBack(t *testing.T) {

@@ -228,3 +228,25 @@ func TestAPassIsTheFenceOfItsRun(t *testing.T) {
 		}
 	})
 }
+
+func TestTheFirstLeaseCountsFromTheEntry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecords()
+		r.renews(func(context.Context) (queue.Renewal, error) { return "", errAway })
+		r.enter = func(token string) (queue.Entry, queue.Run, error) {
+			time.Sleep(4 * time.Second)
+			return queue.Entered, aRun(token), nil
+		}
+		start := time.Now()
+		g, p := entered(t, r)
+		defer g.leave(p, queue.Exit{})
+		time.Sleep(time.Until(start.Add(fenceAfter)))
+		if err := p.Check(); err != nil {
+			t.Errorf("fenced too early: %v", err)
+		}
+		time.Sleep(time.Millisecond)
+		if p.Check() != errLeaseLost {
+			t.Error("the fence counts from the answer")
+		}
+	})
+}

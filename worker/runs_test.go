@@ -204,7 +204,7 @@ func TestARunThatNeverEndsIsEnded(t *testing.T) {
 }
 
 func TestStoppingGivesTheTaskBackAtOnce(t *testing.T) {
-	for name, when := range map[string]time.Duration{"during the run": time.Minute, "at its start": 0} {
+	for name, when := range map[string]time.Duration{"during the run": time.Minute, "at its start": 1} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, func(ctx context.Context, _ func(provision.Step)) error { <-ctx.Done(); return context.Cause(ctx) })
 			time.AfterFunc(when, func() { r.stopping(errStopping) })
