@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orchestrator/cmd/orchestrator/internal/backend"
 	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/local"
@@ -53,17 +54,16 @@ func demo(c *cobra.Command, _ []string) error {
 	screen := view.NewScreen(c.OutOrStdout(), false)
 	screen.Print("Starting; state and logs are in %s", shown(string(dir)))
 	err = runDemo(ctx, c, dir, screen)
-	if c.Context().Err() != nil {
-		err = c.Context().Err() // Ctrl-C
+	interrupted := c.Context().Err()
+	if temporary && (err == nil || interrupted != nil) {
+		_ = os.RemoveAll(string(dir)) // at worst it stays in the folder for temporary things
+	}
+	if interrupted != nil {
+		return interrupted
 	}
 	if err != nil {
-		if !errors.Is(err, context.Canceled) {
-			screen.Print("The demo has FAILED after %s; logs are in %s.", view.Duration(time.Since(begin)), dir.Path("logs"))
-		}
+		screen.Print("The demo has FAILED after %s; logs are in %s.", view.Duration(time.Since(begin)), dir.Path("logs"))
 		return err
-	}
-	if temporary {
-		_ = os.RemoveAll(string(dir)) // at worst it stays in the folder for temporary things
 	}
 	screen.Print("Everything held. The demo took %s.", view.Duration(time.Since(begin)))
 	return nil
@@ -124,6 +124,7 @@ func newTrial(s *local.Service, screen *view.Screen) (*trial.Trial, error) {
 	t := &trial.Trial{
 		API: s.API, Callbacks: s.Backend.Callbacks, Stores: demoStores(s), Every: 50 * time.Millisecond,
 		Heading: func(text string) { screen.Print("\n%s", text) },
+		Told:    func(call backend.Callback) { screen.Print("%s", callbackLine(call)) },
 		Event:   func(e follow.Event) { screen.Print("%s", eventLine(e)) },
 	}
 	if s.Mock() {

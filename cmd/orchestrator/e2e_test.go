@@ -138,7 +138,7 @@ func TestUpAndWhatItSaysToType(t *testing.T) {
 		if out := r.command("submit", "my-shop", "--engine", "medusa", "--watch"); !strings.Contains(out, "READY after") {
 			t.Error(out)
 		}
-		r.await("my-shop           callback READY http://my-shop.localhost (password received, signature right)")
+		r.await("my-shop           callback READY http://my-shop.localhost (password received, signed)")
 		if out := r.command("show", "my-shop"); !strings.Contains(out, "the store is up") {
 			t.Error(out)
 		}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -74,7 +75,6 @@ func serviceOptions(c *cobra.Command, dir state.Dir, screen *view.Screen) (local
 		Trouble: func(format string, args ...any) {
 			screen.Print("%s  %s", view.Clock(time.Now()), fmt.Sprintf(format, args...))
 		},
-		Told: func(call backend.Callback) { screen.Print("%s", callbackLine(call)) },
 	}, nil
 }
 
@@ -90,11 +90,11 @@ func up(c *cobra.Command, _ []string) error {
 		return err
 	}
 	screen.Print("Starting; state and logs are in %s", shown(string(dir)))
-	s, err := local.Start(c.Context(), options)
-	if err != nil {
+	u := &upView{screen: screen, live: live, hint: hintOf(c, dir), wake: make(chan struct{}, 1)}
+	options.Told = u.told
+	if u.service, err = local.Start(c.Context(), options); err != nil {
 		return err
 	}
-	u := &upView{service: s, screen: screen, live: live, hint: hintOf(c, dir)}
 	if demo, _ := c.Flags().GetBool("demo"); demo {
 		u.submitDemo(c.Context())
 	} else {
@@ -105,7 +105,7 @@ func up(c *cobra.Command, _ []string) error {
 	return err
 }
 
-// upView shows what happens while the service runs. It belongs to one goroutine.
+// upView shows what happens while the service runs. It belongs to one goroutine, except for told.
 type upView struct {
 	service *local.Service
 	screen  *view.Screen
@@ -113,18 +113,46 @@ type upView struct {
 	hint    hint
 	demo    api.Accepted // whose verdict is waited for, while the guide is due
 	guided  bool
+
+	mu    sync.Mutex
+	calls []backend.Callback // not shown yet
+	wake  chan struct{}      // there are some
+}
+
+// told keeps a callback until the steps that led to it are shown.
+func (u *upView) told(call backend.Callback) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.calls = append(u.calls, call)
+	select {
+	case u.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+func (u *upView) takeCalls() []backend.Callback {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	calls := u.calls
+	u.calls = nil
+	return calls
 }
 
 // run shows everything until it is interrupted or a part of the service is given up.
 func (u *upView) run(ctx context.Context) error {
 	f := follow.All(u.service.API)
 	for {
+		calls := u.takeCalls()
 		wait := u.look(ctx, f)
+		for _, call := range calls {
+			u.screen.Print("%s", callbackLine(call))
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case err := <-u.service.Failed():
 			return err
+		case <-u.wake:
 		case <-time.After(wait):
 		}
 	}

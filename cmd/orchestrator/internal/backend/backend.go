@@ -176,7 +176,7 @@ func (c Callback) Note() string {
 		notes = append(notes, "password received")
 	}
 	if c.Signed {
-		notes = append(notes, "signature right")
+		notes = append(notes, "signed")
 	}
 	if c.Again {
 		notes = append(notes, "delivered again")

@@ -66,7 +66,7 @@ func TestRecordsAtBothPaths(t *testing.T) {
 		if first.StoreID != "s" || first.Status != "READY" || first.Password != "hunter2xy" || first.Generation != 7 || first.Sequence != 1 || !first.Signed {
 			t.Errorf("%s: %+v", path, first)
 		}
-		if line := got[1].Line(); line != "READY http://s.localhost (password received, signature right, delivered again)" {
+		if line := got[1].Line(); line != "READY http://s.localhost (password received, signed, delivered again)" {
 			t.Errorf("Line is %q", line)
 		}
 	}

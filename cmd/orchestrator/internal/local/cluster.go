@@ -42,7 +42,7 @@ func (s *Service) startDevcluster(ctx context.Context) (err error) {
 		return err
 	}
 	s.Kubeconfig, s.OwnCluster = ready.kubeconfig(), true
-	s.choice("cluster", fmt.Sprintf("devcluster, up after %.0f s", time.Since(begin).Seconds()), "a real Kubernetes API with simulated pods; stores outlive restarts, in "+dir)
+	s.choice("cluster", fmt.Sprintf("devcluster, up after %.0f s", time.Since(begin).Seconds()), "a real Kubernetes API with simulated pods; stores outlive restarts")
 	return nil
 }
 

@@ -124,7 +124,7 @@ func (r *rig) start(t *testing.T) *Service {
 func TestEverythingIsStartedAndEndedInOrder(t *testing.T) {
 	r := newRig(t, nil, "ingest", "worker", "monitor", "devcluster")
 	s := r.start(t)
-	for _, part := range []string{"redis     embedded", "cluster   devcluster", "outlive", "backend   http://127.0.0.1:", "ingest    http", "worker    http", "monitor   http"} {
+	for _, part := range []string{"redis     embedded", "cluster   devcluster", "simulated pods", "backend   http://127.0.0.1:", "ingest    http", "worker    http", "monitor   http"} {
 		if !strings.Contains(r.all(), part) {
 			t.Errorf("%q is not said:\n%s", part, r.all())
 		}
@@ -250,7 +250,7 @@ func TestTakenPortsAreAllSaidWithTheirVariables(t *testing.T) {
 	taken := one.Addr().String()
 	environment := map[string]string{"ORCH_ADDR": taken, "ORCH_MONITOR_ADDR": taken}
 	_, err = choosePlaces(true, func(name string) string { return environment[name] })
-	for _, want := range []string{taken + " (ingest) cannot be listened on", "set ORCH_ADDR to", taken + " (monitor)", "set ORCH_MONITOR_ADDR to", "--ports auto"} {
+	for _, want := range []string{"cannot be listened on:\n  " + taken, "  ORCH_ADDR  ", "  ORCH_MONITOR_ADDR  ", "address already in use", "--ports auto"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not said: %v", want, err)
 		}

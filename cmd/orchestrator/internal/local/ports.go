@@ -35,7 +35,7 @@ func (p *places) all() []*place {
 // error names everything that is taken.
 func choosePlaces(auto bool, getenv func(string) string) (places, error) {
 	p := defaultPlaces()
-	var taken []error
+	var taken []string
 	for _, one := range p.all() {
 		if given := getenv(one.variable); given != "" {
 			one.address = given
@@ -44,16 +44,18 @@ func choosePlaces(auto bool, getenv func(string) string) (places, error) {
 		}
 		listener, err := net.Listen("tcp", one.address)
 		if err != nil {
-			taken = append(taken, fmt.Errorf("%s (%s) cannot be listened on: %w", one.address, one.part, reason(err)),
-				fmt.Errorf("  set %s to another address, or let free ones be chosen with --ports auto", one.variable))
+			taken = append(taken, fmt.Sprintf("\n  %-16s  %-22s  %s", one.address, one.variable, reason(err)))
 			continue
 		}
 		defer listener.Close() // only at the end, so that no port is chosen twice
-		if auto || strings.HasSuffix(one.address, ":0") {
+		if strings.HasSuffix(one.address, ":0") {
 			one.address = listener.Addr().String()
 		}
 	}
-	return p, errors.Join(taken...)
+	if len(taken) > 0 {
+		return p, fmt.Errorf("these addresses cannot be listened on:%s\nSet the variables to others, or let free ones be chosen with --ports auto", strings.Join(taken, ""))
+	}
+	return p, nil
 }
 
 func reason(err error) error {

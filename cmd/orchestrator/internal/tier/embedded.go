@@ -43,7 +43,7 @@ func startEmbedded(ctx context.Context, why string, o Options) (*Redis, error) {
 	r := &Redis{
 		URL:        fmt.Sprintf("redis://:%s@%s", password, e.server.Addr()),
 		Name:       "embedded in this process",
-		Durability: fmt.Sprintf("accepted stores outlive a restart; a crash can cost the last %s. For development only", saveEvery),
+		Durability: fmt.Sprintf("accepted stores outlive restarts; a crash can cost %.0f seconds", saveEvery.Seconds()),
 		stop:       e.close,
 	}
 	if why != "" {

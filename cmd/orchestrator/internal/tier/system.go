@@ -38,7 +38,7 @@ func startSystem(ctx context.Context, s server, o Options) (*Redis, error) {
 	}
 	return &Redis{
 		URL: "unix://" + socket, Name: fmt.Sprintf("%s %s of this machine", s.name, s.version),
-		Durability: "accepted stores outlive crashes and restarts; a power cut can cost the last second",
+		Durability: "accepted stores outlive crashes; a power cut can cost a second",
 		stop:       func() { c.Stop(); cleanUp() },
 	}, nil
 }

@@ -27,10 +27,13 @@ type Trial struct {
 	API       *api.Client
 	Callbacks func() []backend.Callback
 	Cluster   Cluster
-	Stores    []provision.Request  // one of each engine; the last one is deleted
-	Heading   func(text string)    // a new part begins
-	Event     func(e follow.Event) // a step or a verdict
-	Every     time.Duration        // how often it is looked
+	Stores    []provision.Request    // one of each engine; the last one is deleted
+	Heading   func(text string)      // a new part begins
+	Told      func(backend.Callback) // a callback, after what led to it
+	Event     func(e follow.Event)   // a step or a verdict
+	Every     time.Duration          // how often it is looked
+
+	shown int // callbacks
 }
 
 // Request is one request with what became of it.
@@ -126,6 +129,7 @@ func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []
 	requests := make([]Request, len(accepted))
 	for missing := len(accepted); missing > 0; {
 		missing = 0
+		calls := t.Callbacks() // before the stores are looked at, which are then at least as far
 		for i, a := range accepted {
 			states, events, err := followers[i].Look(ctx)
 			if err != nil && !api.Passing(err) {
@@ -137,11 +141,12 @@ func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []
 			if len(states) > 0 {
 				requests[i].State = states[0]
 			}
-			call, told := t.told(a)
+			call, told := find(calls, a)
 			if requests[i].Callback = call; !told || !requests[i].State.Status.Final() {
 				missing++
 			}
 		}
+		t.show(calls)
 		if missing > 0 {
 			if err := t.pause(ctx); err != nil {
 				return requests, t.unfinished(accepted, requests, err)
@@ -149,6 +154,13 @@ func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []
 		}
 	}
 	return requests, nil
+}
+
+// show tells of callbacks that are new.
+func (t *Trial) show(calls []backend.Callback) {
+	for ; t.shown < len(calls); t.shown++ {
+		t.Told(calls[t.shown])
+	}
 }
 
 func (t *Trial) pause(ctx context.Context) error {
@@ -163,16 +175,16 @@ func (t *Trial) pause(ctx context.Context) error {
 func (t *Trial) unfinished(accepted []api.Accepted, requests []Request, cause error) error {
 	errs := []error{cause}
 	for i, r := range requests {
-		if _, told := t.told(accepted[i]); !told {
+		if _, told := find(t.Callbacks(), accepted[i]); !told {
 			errs = append(errs, fmt.Errorf("  the backend was not told about %s, which is %s", accepted[i].StoreID, r.State.Status))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// told finds the callback with the verdict of a request.
-func (t *Trial) told(a api.Accepted) (backend.Callback, bool) {
-	for _, c := range t.Callbacks() {
+// find returns the callback with the verdict of a request.
+func find(calls []backend.Callback, a api.Accepted) (backend.Callback, bool) {
+	for _, c := range calls {
 		if c.StoreID == a.StoreID && c.Generation == a.Generation && c.Status.Final() {
 			return c, true
 		}
