@@ -3,7 +3,6 @@
 package endtoend
 
 import (
-	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +34,7 @@ func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
 // The whole life of a store of each engine: READY with the Secret's password, the same request changes nothing, another
 // one is an upgrade, DELETED leaves nothing.
 func TestLifeOfAStore(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []string{"woocommerce", "medusa"} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -64,10 +64,7 @@ func TestLifeOfAStore(t *testing.T) {
 				t.Errorf("a change of settings made %d revisions, and kept the password: %t; want one more revision", n, changed.Password == ready.Password)
 			}
 
-			if status, body := r.call(http.MethodDelete, "/stores/"+s.StoreID, nil); status != http.StatusAccepted {
-				t.Fatalf("DELETE answered %d %s", status, body)
-			}
-			r.awaitStatus(s.StoreID, provision.StatusDeleted, 1)
+			r.remove(s.StoreID)
 			if !w.gone(s.Namespace) {
 				t.Error("DELETED was told and the namespace is still there")
 			}
@@ -78,6 +75,7 @@ func TestLifeOfAStore(t *testing.T) {
 // A worker that is killed in any step is followed by another one: READY, one release, one password, one terminal
 // callback.
 func TestWorkerKilledInEachStep(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{provision.StepNamespace, provision.StepCredentials, provision.StepRelease, provision.StepReady, provision.StepVerify} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
@@ -107,8 +105,7 @@ func TestWorkerKilledInEachStep(t *testing.T) {
 			if got := r.state(s.StoreID); got.Generation != generation || got.Status != provision.StatusReady {
 				t.Errorf("the store is %s in generation %d, want READY in %d", got.Status, got.Generation, generation)
 			}
-			r.call(http.MethodDelete, "/stores/"+s.StoreID, nil)
-			r.awaitStatus(s.StoreID, provision.StatusDeleted, 1)
+			r.remove(s.StoreID)
 		})
 	}
 }
@@ -129,6 +126,5 @@ func TestWorkerStoppedInTheMiddle(t *testing.T) {
 	if got := r.state(s.StoreID); got.Attempts != 0 || got.Crashes != 0 {
 		t.Errorf("a stop was counted: %d attempts, %d crashes", got.Attempts, got.Crashes)
 	}
-	r.call(http.MethodDelete, "/stores/"+s.StoreID, nil)
-	r.awaitStatus(s.StoreID, provision.StatusDeleted, 1)
+	r.remove(s.StoreID)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +40,7 @@ func newRig(t *testing.T) *rig {
 	r.env = append(os.Environ(), "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
 		"KUBECONFIG="+must(t, "ORCH_TEST_KUBECONFIG"), "ORCH_ADDR="+addr, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0",
 		"ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_POLL_ATTEMPTS=12", "ORCH_QUEUE_POLL=50ms")
-	r.start("ingest")
+	r.start("ingest", "ORCH_LOG_LEVEL=warn")
 	r.eventually("ingest answers", 20*time.Second, func() bool {
 		resp, err := http.Get(r.api + "/readyz")
 		if err != nil {
@@ -60,10 +61,10 @@ type process struct {
 	done chan struct{}
 }
 
-func (r *rig) start(name string) *process {
+func (r *rig) start(name string, env ...string) *process {
 	r.t.Helper()
 	p := &process{t: r.t, name: name, cmd: exec.Command(filepath.Join(must(r.t, "ORCH_TEST_BIN"), name)), done: make(chan struct{})}
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = r.env, &p.log, &p.log
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = append(slices.Clone(r.env), env...), &p.log, &p.log
 	if err := p.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -89,9 +90,12 @@ func (p *process) end(signal syscall.Signal) {
 
 func (r *rig) call(method, path string, body any) (int, []byte) {
 	r.t.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		r.t.Fatal(err)
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			r.t.Fatal(err)
+		}
 	}
 	req, err := http.NewRequest(method, r.api+path, bytes.NewReader(text))
 	if err != nil {
@@ -107,6 +111,15 @@ func (r *rig) call(method, path string, body any) (int, []byte) {
 	var answer bytes.Buffer
 	_, _ = answer.ReadFrom(resp.Body)
 	return resp.StatusCode, answer.Bytes()
+}
+
+// remove deletes the store and waits until that was told.
+func (r *rig) remove(id string) {
+	r.t.Helper()
+	if status, body := r.call(http.MethodDelete, "/stores/"+id, nil); status != http.StatusAccepted {
+		r.t.Fatalf("DELETE answered %d %s", status, body)
+	}
+	r.awaitStatus(id, provision.StatusDeleted, 1)
 }
 
 // submit posts a request and returns its generation.
