@@ -62,10 +62,10 @@ func demo(c *cobra.Command, _ []string) error {
 		return interrupted
 	}
 	if err != nil {
-		screen.Print("The demo has FAILED after %s; logs are in %s.", view.Duration(time.Since(begin)), dir.Path("logs"))
+		screen.Print("\nThe demo has FAILED after %s; logs are in %s.", view.Duration(time.Since(begin)), dir.Path("logs"))
 		return err
 	}
-	screen.Print("Everything held. The demo took %s.", view.Duration(time.Since(begin)))
+	screen.Print("\nEverything held. The demo took %s.", view.Duration(time.Since(begin)))
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (r *Report) Lines(style view.Style) []string {
 	for _, table := range [][][]view.Cell{steps, calls, checks} {
 		lines = append(append(lines, ""), view.Table(table, 0, style)...)
 	}
-	return append(lines, "")
+	return lines
 }
 
 func faint(names ...string) []view.Cell {

@@ -28,10 +28,10 @@ type fake struct {
 	states     map[string]provision.State
 	calls      []backend.Callback
 
-	fails, silent     bool
-	changesPassword   bool
-	upgrades, keeps   bool
-	secondID, noTrial bool
+	fails, silent         bool
+	changesPassword       bool
+	upgrades, keeps       bool
+	secondID, cleanUpOnly bool
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +113,7 @@ func run(t *testing.T, f *fake) (*Report, error) {
 			{StoreID: "a", Name: "a", Namespace: "store-a", StoreURL: "http://a", Action: provision.OpProvision},
 			{StoreID: "b", Name: "b", Namespace: "store-b", StoreURL: "http://b", Action: provision.OpProvision},
 		}}
-	if f.noTrial {
+	if f.cleanUpOnly {
 		return &Report{}, trial.CleanUp(ctx)
 	}
 	return trial.Run(ctx)
@@ -164,7 +164,7 @@ func TestATrialThatNobodyAnswersEnds(t *testing.T) {
 }
 
 func TestCleanUpDeletesEverything(t *testing.T) {
-	f := &fake{noTrial: true}
+	f := &fake{cleanUpOnly: true}
 	if _, err := run(t, f); err != nil || len(f.calls) != 2 || f.calls[1].Status != provision.StatusDeleted {
 		t.Errorf("%v, %+v", err, f.calls)
 	}
