@@ -108,6 +108,9 @@ func runDemo(ctx context.Context, c *cobra.Command, dir state.Dir, screen *view.
 		return err
 	}
 	report, err := t.Run(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = cause // a call that was cut off does not know why
+	}
 	for _, line := range report.Lines(view.StyleOf(os.Stdout)) {
 		screen.Print("%s", line)
 	}

@@ -132,6 +132,9 @@ func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []
 		calls := t.Callbacks() // before the stores are looked at, which are then at least as far
 		for i, a := range accepted {
 			states, events, err := followers[i].Look(ctx)
+			if ctx.Err() != nil {
+				return requests, t.unfinished(accepted, requests, context.Cause(ctx))
+			}
 			if err != nil && !api.Passing(err) {
 				return requests, err
 			}
