@@ -10,11 +10,12 @@ import (
 )
 
 // quiet lets everything through at debug level: what Helm and client-go call an error is, for us, one look at something
-// that is looked at again, and the run's own error says it with the store's name.
+// that is looked at again, and the run's own error says it with the store's name. What is below debug is left out: from
+// V(8) on client-go logs the bodies of requests and answers, Secrets among them.
 type quiet struct{ slog.Handler }
 
-func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
-	return q.Handler.Enabled(ctx, slog.LevelDebug)
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelDebug && q.Handler.Enabled(ctx, slog.LevelDebug)
 }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
