@@ -1,0 +1,170 @@
+package model
+
+import (
+	"testing"
+	"time"
+
+	"orchestrator/provision"
+)
+
+var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// at sends a request some seconds after the beginning.
+func at(seconds int, action provision.Op, title string, answer Answer, generation int64) Request {
+	r := provision.Request{StoreID: "s", Action: action}
+	if action == provision.OpProvision {
+		r = provision.Request{StoreID: "s", Name: "s", Engine: "medusa", Namespace: "store-s", Host: "s.test", StoreURL: "https://s.test",
+			Action: action, Settings: provision.Settings{Title: title}}
+	}
+	return Request{Request: r, Sent: began.Add(time.Duration(seconds) * time.Second), Answer: answer, Generation: generation}
+}
+
+func ready(sequence, generation int64, password string) Delivery {
+	return delivery(provision.StatusReady, sequence, generation, password)
+}
+
+func delivery(status provision.Status, sequence, generation int64, password string) Delivery {
+	d := Delivery{ID: string(rune('a' + sequence)), Generation: generation, Sequence: sequence, Status: status, Told: true, Password: password}
+	if status == provision.StatusReady {
+		d.URL = "https://s.test"
+	}
+	return d
+}
+
+// living is a store that was provisioned as 100 and changed as 200, and is as it should be.
+func living() Store {
+	last := at(60, provision.OpProvision, "new", Accepted, 200)
+	return Store{
+		ID:         "s",
+		Requests:   []Request{at(0, provision.OpProvision, "old", Accepted, 100), last},
+		Deliveries: []Delivery{ready(1, 100, "secret"), ready(2, 200, "secret")},
+		Found: Found{
+			Namespace: &Namespace{Label: provision.StoreLabel("s"), StoreID: "s", Generation: 200, Op: provision.OpProvision},
+			Revisions: []string{"superseded", "deployed"}, Title: "new", URL: "https://s.test", Hosts: []string{"s.test"}, Password: "secret",
+			Claims: 2, Volumes: 2, OwnHosts: []string{"s.test"}, OwnSpaces: []string{"store-s"},
+			Record: Record{Generation: 200, Op: provision.OpProvision, Digest: last.Digest(), Decided: true},
+		},
+	}
+}
+
+// deleted is a store that was provisioned as 100 and deleted as 200, and is gone.
+func deleted() Store {
+	return Store{
+		ID:         "s",
+		Requests:   []Request{at(0, provision.OpProvision, "old", Accepted, 100), at(60, provision.OpDelete, "", Accepted, 200)},
+		Deliveries: []Delivery{ready(1, 100, "secret"), delivery(provision.StatusDeleted, 2, 200, "")},
+		Found:      Found{Record: Record{Generation: 200, Op: provision.OpDelete, Digest: "delete", Decided: true}},
+	}
+}
+
+// recreated was deleted as 200 and provisioned as 300 at once.
+func recreated() Store {
+	s, last := living(), at(61, provision.OpProvision, "new", Accepted, 300)
+	s.Requests = []Request{at(0, provision.OpProvision, "old", Accepted, 100), at(60, provision.OpDelete, "", Accepted, 200), last}
+	s.Deliveries = []Delivery{ready(1, 100, "first"), delivery(provision.StatusDeleted, 2, 200, ""), ready(3, 300, "secret")}
+	s.Found.Namespace.Generation, s.Found.Record.Generation = 300, 300
+	return s
+}
+
+func TestRightWorlds(t *testing.T) {
+	never := Store{ID: "s", Requests: []Request{at(0, provision.OpProvision, "old", Perhaps, 0)}}
+	perhapsNot := living()
+	perhapsNot.Requests = append(perhapsNot.Requests, at(90, provision.OpDelete, "", Perhaps, 0))
+	perhaps := living()
+	perhaps.Requests[1].Answer, perhaps.Requests[1].Generation = Perhaps, 0
+	reordered := living()
+	reordered.Requests = append(reordered.Requests[:1], at(57, provision.OpProvision, "new", Perhaps, 0), at(60, provision.OpProvision, "newer", Accepted, 150))
+	wiped := living()
+	wiped.Wiped, wiped.Deliveries[0].Password = 1, "before"
+	repeated := living()
+	repeated.Deliveries = append(repeated.Deliveries[:1], repeated.Deliveries...)
+	superseded := living()
+	superseded.Deliveries = superseded.Deliveries[1:]
+	failedFirst := living()
+	failedFirst.Deliveries = []Delivery{delivery(provision.StatusFailed, 1, 200, ""), ready(2, 200, "secret")}
+	gaveUp := living()
+	gaveUp.Deliveries[1] = delivery(provision.StatusFailed, 2, 200, "")
+	gaveUp.Deliveries[1].Error = "the work on this store ended the worker 5 times; it is not tried again by itself"
+	twice := deleted()
+	twice.Requests = append(twice.Requests[:1], at(50, provision.OpDelete, "", Accepted, 150), twice.Requests[1])
+	joined := deleted()
+	joined.Requests = append(joined.Requests, joined.Requests[1])
+	for name, s := range map[string]Store{
+		"living": living(), "deleted": deleted(), "recreated": recreated(), "never accepted": never, "perhaps, and not": perhapsNot,
+		"perhaps, and yes": perhaps, "perhaps, recorded after what was sent later": reordered, "wiped by hand": wiped,
+		"told twice under one id": repeated, "superseded before it was told": superseded, "failed, then ready": failedFirst,
+		"given up after five crashes": gaveUp, "deleted twice": twice, "delete joined": joined,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range Compare(s) {
+				t.Errorf("%s: expected: %s; found: %s", f.Kind, f.Expected, f.Found)
+			}
+		})
+	}
+}
+
+// Each fault is planted alone in a world that is right, and has to be found as what it is.
+func TestPlantedFaults(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		world func() Store
+		plant func(*Store)
+		kind  Kind
+	}{
+		{"accepted and never recorded", living, func(s *Store) { s.Found.Record.Generation = 100 }, Lost},
+		{"the record is another request's", living, func(s *Store) { s.Found.Record.Digest = "other" }, Wrong},
+		{"no verdict", living, func(s *Store) { s.Found.Record.Decided = false }, Stuck},
+		{"verdict not told", living, func(s *Store) { s.Found.Record.Untold = 1; s.Deliveries[1].Told = false }, Stuck},
+		{"verdict forgotten", living, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
+		{"answered 500 and forgotten", living, func(s *Store) { s.Deliveries[1].Told = false }, Lost},
+		{"failed", living, func(s *Store) { s.Deliveries[1] = delivery(provision.StatusFailed, 2, 200, "") }, Wrong},
+		{"refused", living, func(s *Store) { s.Requests[0].Answer = Refused }, Wrong},
+		{"no namespace", living, func(s *Store) { s.Found.Namespace = nil }, Lost},
+		{"another's namespace", living, func(s *Store) { s.Found.Namespace.Label = "" }, Wrong},
+		{"namespace of an older generation", living, func(s *Store) { s.Found.Namespace.Generation = 100 }, Wrong},
+		{"namespace marked as being deleted", living, func(s *Store) { s.Found.Namespace.Op = provision.OpDelete }, Wrong},
+		{"namespace on its way out", living, func(s *Store) { s.Found.Namespace.Terminating = true }, Wrong},
+		{"two revisions deployed", living, func(s *Store) { s.Found.Revisions = []string{"deployed", "deployed"} }, Wrong},
+		{"release left pending", living, func(s *Store) { s.Found.Revisions = []string{"pending-upgrade"} }, Wrong},
+		{"values of an older request", living, func(s *Store) { s.Found.Title = "old" }, Wrong},
+		{"ingress on an older host", living, func(s *Store) { s.Found.Hosts = []string{"old.test"} }, Wrong},
+		{"password is not the Secret's", living, func(s *Store) { s.Found.Password = "other" }, Wrong},
+		{"password made anew", living, func(s *Store) { s.Deliveries[0].Password = "before" }, Wrong},
+		{"READY without password", living, func(s *Store) { s.Deliveries[0].Password = "" }, Wrong},
+		{"READY with another url", living, func(s *Store) { s.Deliveries[1].URL = "https://old.test" }, Wrong},
+		{"claim without volume", living, func(s *Store) { s.Found.Unbound = 1 }, Wrong},
+		{"host not owned", living, func(s *Store) { s.Found.OwnHosts = nil }, Leaked},
+		{"old host still owned", living, func(s *Store) { s.Found.OwnHosts = []string{"old.test", "s.test"} }, Leaked},
+		{"two truths", living, func(s *Store) { s.Deliveries = append(s.Deliveries, ready(3, 200, "secret")) }, Duplicate},
+		{"failed twice", living, func(s *Store) {
+			s.Deliveries = []Delivery{delivery(provision.StatusFailed, 1, 100, ""), delivery(provision.StatusFailed, 2, 100, ""), ready(3, 200, "secret")}
+		}, Duplicate},
+		{"out of order", living, func(s *Store) { s.Deliveries[0], s.Deliveries[1] = s.Deliveries[1], s.Deliveries[0] }, Wrong},
+		{"two at once", living, func(s *Store) { s.Deliveries[1].Beside = true }, Wrong},
+		{"a generation of nobody", living, func(s *Store) { s.Deliveries[0].Generation = 150 }, Wrong},
+		{"gate held", living, func(s *Store) { s.Found.Record.Gate = true }, Leaked},
+		{"turn held", deleted, func(s *Store) { s.Found.Record.Turn = true }, Leaked},
+		{"still open", deleted, func(s *Store) { s.Found.Record.Open = true }, Leaked},
+		{"dead letter", deleted, func(s *Store) { s.Found.DeadLetter = 1 }, Lost},
+		{"namespace left", deleted, func(s *Store) { s.Found.Namespace = &Namespace{} }, Leaked},
+		{"volumes left", deleted, func(s *Store) { s.Found.Volumes = 1 }, Leaked},
+		{"host of the dead", deleted, func(s *Store) { s.Found.OwnHosts = []string{"s.test"} }, Leaked},
+		{"delete not told", deleted, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
+		{"delete superseded by a provision", recreated, func(s *Store) { s.Deliveries = append(s.Deliveries[:1:1], ready(3, 300, "secret")) }, Lost},
+		{"delete overtaken", recreated, func(s *Store) { s.Deliveries[1], s.Deliveries[2] = s.Deliveries[2], s.Deliveries[1] }, Wrong},
+		{"delete that never ends", recreated, func(s *Store) {
+			s.Found.Record.Deleting, s.Found.Record.Decided, s.Deliveries = true, false, s.Deliveries[:1]
+		}, Stuck},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := c.world()
+			c.plant(&s)
+			for _, f := range Compare(s) {
+				if f.Kind == c.kind {
+					return
+				}
+			}
+			t.Errorf("not found as %s; found: %v", c.kind, Compare(s))
+		})
+	}
+}

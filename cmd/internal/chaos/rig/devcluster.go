@@ -1,0 +1,96 @@
+package rig
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Cluster is a development cluster of this rig's own.
+type Cluster struct {
+	*Process
+	Kube *Kube
+	dir  string
+}
+
+func startCluster(ctx context.Context, program, dir string) (*Cluster, error) {
+	out, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	s := spec{name: "devcluster", path: program, log: filepath.Join(dir, "logs", "devcluster.log"), stdout: in,
+		args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", "0s..10s"}}
+	p, err := s.start()
+	in.Close() // the child has its own
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Process: p, dir: filepath.Join(dir, "cluster")}
+	kubeconfig, err := readyLine(ctx, out)
+	if err == nil {
+		c.Kube, err = NewKube(kubeconfig)
+	}
+	if err != nil {
+		c.Stop(20 * time.Second)
+	}
+	return c, err
+}
+
+// readyLine waits for the one line that the cluster prints.
+func readyLine(ctx context.Context, out io.Reader) (string, error) {
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(out).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case text := <-line:
+		_, kubeconfig, found := strings.Cut(strings.TrimSpace(text), "ready KUBECONFIG=")
+		if !found {
+			return "", errors.New("the development cluster did not start")
+		}
+		return kubeconfig, nil
+	}
+}
+
+// SignalAPI sends a signal to the API server. The cluster starts a dead one again.
+func (c *Cluster) SignalAPI(signal syscall.Signal) {
+	text, err := os.ReadFile(filepath.Join(c.dir, "run", "kube-apiserver.pid"))
+	if err != nil {
+		return // it has just ended
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+		_ = syscall.Kill(pid, signal)
+	}
+}
+
+// AwaitAPI returns when the API server answers.
+func (c *Cluster) AwaitAPI(ctx context.Context) error {
+	return await(ctx, func() bool {
+		once, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		return c.Kube.Get(once, "/version", &struct{}{}) == nil
+	})
+}
+
+// await asks until something holds.
+func await(ctx context.Context, holds func() bool) error {
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}

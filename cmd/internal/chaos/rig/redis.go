@@ -1,0 +1,56 @@
+package rig
+
+import (
+	"context"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis is a redis-server that keeps what it is given as an installation's does: an append-only file, synced each second.
+type Redis struct {
+	*Process
+	Client *redis.Client // past the proxies
+	dir    string
+	socket string
+}
+
+func startRedis(ctx context.Context, dir string) (*Redis, error) {
+	r := &Redis{dir: dir, socket: filepath.Join(dir, "redis.sock")}
+	r.Client = redis.NewClient(&redis.Options{Network: "unix", Addr: r.socket, MaxRetries: -1, ReadTimeout: 2 * time.Second})
+	return r, r.Start(ctx)
+}
+
+// Start brings the server up, with what it held, and returns when it answers.
+func (r *Redis) Start(ctx context.Context) error {
+	s := spec{name: "redis", path: "redis-server", log: filepath.Join(r.dir, "logs", "redis.log"), args: []string{"--port", "0",
+		"--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
+		"--maxmemory-policy", "noeviction"}}
+	p, err := s.start()
+	if err != nil {
+		return err
+	}
+	r.Process = p
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return await(ctx, func() bool { return r.Client.Ping(ctx).Err() == nil })
+}
+
+// Pause stops the server for a while.
+func (r *Redis) Pause(ctx context.Context, d time.Duration) {
+	r.Signal(syscall.SIGSTOP)
+	Sleep(ctx, d)
+	r.Signal(syscall.SIGCONT)
+}
+
+// Sleep waits, and reports false when ctx ended first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

@@ -1,0 +1,118 @@
+package rig
+
+import (
+	"bufio"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// Treatment is what happens to one command on its way to Redis.
+type Treatment int
+
+// The treatments.
+const (
+	Pass      Treatment = iota
+	Drop                // the connection breaks before Redis gets the command
+	LoseReply           // Redis gets it, and the connection breaks before the answer comes
+)
+
+// RedisProxy stands between one process and Redis.
+type RedisProxy struct {
+	Socket string
+
+	listener net.Listener
+	redis    string
+	look     func(words []string) Treatment
+	mu       sync.Mutex
+	open     map[net.Conn]bool
+}
+
+// NewRedisProxy listens on a socket and shows look every command.
+func NewRedisProxy(socket, redis string, look func(words []string) Treatment) (*RedisProxy, error) {
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	p := &RedisProxy{Socket: socket, listener: listener, redis: redis, look: look, open: map[net.Conn]bool{}}
+	go p.accept()
+	return p, nil
+}
+
+func (p *RedisProxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		go p.serve(client)
+	}
+}
+
+func (p *RedisProxy) serve(client net.Conn) {
+	defer p.forget(client)
+	server, err := net.Dial("unix", p.redis)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	p.remember(client)
+	var losing atomic.Bool
+	go func() {
+		defer client.Close()
+		defer server.Close()
+		replies(server, client, &losing)
+	}()
+	commands := bufio.NewReaderSize(client, 64<<10)
+	for {
+		c, err := readCommand(commands)
+		if err != nil {
+			return
+		}
+		treatment := p.look(c.words)
+		if treatment == Drop {
+			return
+		}
+		losing.Store(treatment == LoseReply)
+		if _, err := server.Write(c.raw); err != nil {
+			return
+		}
+	}
+}
+
+// replies passes answers on until one is to be lost.
+func replies(server, client net.Conn, losing *atomic.Bool) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil || losing.Load() {
+			return
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (p *RedisProxy) remember(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[c] = true
+}
+
+func (p *RedisProxy) forget(c net.Conn) {
+	c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, c)
+}
+
+// Close ends the proxy and every connection through it.
+func (p *RedisProxy) Close() {
+	p.listener.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		c.Close()
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"orchestrator/cmd/internal/chaos/model"
+	"orchestrator/cmd/internal/chaos/rig"
+)
+
+// The faults of workers. Each ends in a worker less, which is replaced at once.
+const (
+	killed  = "worker killed"
+	slept   = "worker stopped beyond its lease"
+	stopped = "worker told to stop"
+)
+
+// longestSleep is beyond the gate's lease of 30 seconds and the turn's of 35.
+const longestSleep = 45 * time.Second
+
+// workerFaults are aimed: of the places, each is struck once before any is struck again.
+func (t *trouble) workerFaults() lane {
+	left := map[rig.Place]bool{}
+	aimed := func(name string) fault {
+		return fault{name, func(ctx context.Context, dice *rand.Rand) {
+			if len(left) == 0 {
+				for _, p := range rig.Places {
+					left[p] = true
+				}
+			}
+			if r, ok := t.strike(ctx, dice, name, left); ok {
+				delete(left, r.Place)
+			}
+		}}
+	}
+	return lane{[]fault{aimed(killed), aimed(killed), aimed(killed), aimed(killed), aimed(slept), aimed(stopped)}, 2 * time.Second}
+}
+
+// strike waits for a run to be in one of the places and lets the fault happen to its worker: where the step begins,
+// where it writes, or somewhere on its way.
+func (t *trouble) strike(ctx context.Context, dice *rand.Rand, name string, at map[rig.Place]bool) (rig.Run, bool) {
+	kind, depth := dice.IntN(3), dice.Float64()
+	met := make(chan rig.Run, 1)
+	wanted := map[rig.Place]bool{}
+	for p := range at {
+		wanted[p] = true
+	}
+	giveUp := t.rig.Watch.Await(&rig.Aim{
+		At:    func(p rig.Place) bool { return wanted[p] },
+		Write: kind == 1,
+		Fire: func(r rig.Run) {
+			if kind != 2 { // else the run goes on while the fault waits
+				t.hurt(name, r.Worker)
+			}
+			met <- r
+		},
+	})
+	select {
+	case r := <-met:
+		if kind == 2 {
+			rig.Sleep(ctx, time.Duration(depth*float64(min(t.rig.Watch.Took(r.Place), 5*time.Second))))
+			t.hurt(name, r.Worker)
+		}
+		t.follow(ctx, name, r.Worker, dice)
+		return r, true
+	case <-time.After(8 * time.Second):
+	case <-ctx.Done():
+	}
+	if giveUp() {
+		return rig.Run{}, false
+	}
+	r := <-met
+	if kind == 2 {
+		t.hurt(name, r.Worker)
+	}
+	t.follow(ctx, name, r.Worker, dice)
+	return r, true
+}
+
+// hurt sends the fault's signal. A sleep that would not end in time is a crash.
+func (t *trouble) hurt(name, worker string) {
+	w := t.worker(worker)
+	if w == nil {
+		return
+	}
+	t.note(name, t.rig.Watch.Inside(worker))
+	switch name {
+	case slept:
+		t.rig.Watch.Disturbed(worker)
+		w.Signal(syscall.SIGSTOP)
+	case stopped:
+		w.Signal(syscall.SIGTERM)
+	default:
+		t.mu.Lock()
+		t.killed[worker] = true
+		t.mu.Unlock()
+		w.Signal(syscall.SIGKILL)
+	}
+}
+
+func (t *trouble) worker(name string) *rig.Worker {
+	for _, w := range t.rig.Workers() {
+		if w.Name == name {
+			return w
+		}
+	}
+	return nil
+}
+
+// follow replaces the worker and sees to its end.
+func (t *trouble) follow(ctx context.Context, name, worker string, dice *rand.Rand) {
+	w := t.worker(worker)
+	if _, err := t.rig.StartWorker(); err != nil {
+		t.find(model.Stuck, "a worker starts", "%v", err)
+	}
+	if w == nil {
+		return // killed, and gone already
+	}
+	sleep := longestSleep - time.Duration(dice.Int64N(int64(10*time.Second)))
+	t.restoring.Go(func() { t.see(ctx, name, w, sleep) })
+}
+
+// see brings a hurt worker to its end.
+func (t *trouble) see(ctx context.Context, name string, w *rig.Worker, sleep time.Duration) {
+	defer t.rig.Bury(w)
+	switch name {
+	case slept:
+		rig.Sleep(ctx, sleep)
+		t.rig.Watch.Disturbed(w.Name)
+		w.Signal(syscall.SIGCONT)
+		rig.Sleep(ctx, 10*time.Second) // long enough to do harm
+		w.Signal(syscall.SIGTERM)
+		fallthrough
+	case stopped:
+		if begun := time.Now(); !w.Ends(rig.StopTime) && !t.wasKilled(w.Name) {
+			t.find(model.Wrong, "a worker that is told to stop ends by itself within 90 seconds, with success", "%s, after %s", w.Name, time.Since(begun))
+		}
+	default:
+		w.Kill()
+	}
+}
+
+func (t *trouble) wasKilled(worker string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.killed[worker]
+}
