@@ -29,6 +29,7 @@ type problem struct {
 	text     string         // what happened to the object
 	reason   string         // Kubernetes' own word for it
 	patience time.Duration  // how long it may last before it is final
+	began    time.Time      // where the cluster says when; else it is the first look that showed it
 }
 
 // say names object, event and duration: mariadb-0: image "mariadb:99" not found (ImagePullBackOff for 1m0s).
@@ -61,7 +62,8 @@ func (v view) refusedPods(w workload) []problem {
 	if message == "" {
 		return nil
 	}
-	p := problem{provision.CodeQuota, w.String(), "its pods are refused: " + clean(message), reasonFailedCreate, wholeBudget}
+	p := problem{code: provision.CodeQuota, object: w.String(), text: "its pods are refused: " + clean(message),
+		reason: reasonFailedCreate, patience: wholeBudget}
 	if strings.Contains(message, "forbidden") || strings.Contains(message, "denied") {
 		p.patience = quotaPatience
 	}
@@ -103,7 +105,8 @@ func unscheduled(pod *corev1.Pod, c corev1.PodCondition) problem {
 	if strings.Contains(strings.ToLower(c.Message), "volume") { // unbound claims, node affinity of a volume
 		code = provision.CodeVolume
 	}
-	return problem{code, pod.Name, "no node takes it: " + clean(c.Message), cmp.Or(c.Reason, "Unschedulable"), wholeBudget}
+	return problem{code: code, object: pod.Name, text: "no node takes it: " + clean(c.Message), reason: cmp.Or(c.Reason, "Unschedulable"),
+		patience: wholeBudget}
 }
 
 func containerProblem(pod *corev1.Pod, status corev1.ContainerStatus) (problem, bool) {
@@ -120,7 +123,7 @@ func containerProblem(pod *corev1.Pod, status corev1.ContainerStatus) (problem, 
 		return crashed(pod, status, reason)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
 		text := "container " + status.Name + " cannot be started: " + clean(status.State.Waiting.Message)
-		return problem{provision.CodeCrash, pod.Name, text, reason, wholeBudget}, true
+		return problem{code: provision.CodeCrash, object: pod.Name, text: text, reason: reason, patience: wholeBudget}, true
 	}
 	return problem{}, false
 }
@@ -131,7 +134,7 @@ var networkTrouble = regexp.MustCompile(`(?i)timeout|timed out|connection (refus
 
 func image(pod *corev1.Pod, status corev1.ContainerStatus) problem {
 	waiting := status.State.Waiting
-	p := problem{provision.CodeImage, pod.Name, "", waiting.Reason, imagePatience}
+	p := problem{code: provision.CodeImage, object: pod.Name, reason: waiting.Reason, patience: imagePatience}
 	what := fmt.Sprintf("image %q ", status.Image)
 	lower := strings.ToLower(waiting.Message)
 	switch {
@@ -165,7 +168,8 @@ func crashed(pod *corev1.Pod, status corev1.ContainerStatus, reason string) (pro
 	if ended.Message != "" {
 		text += ": " + clean(ended.Message)
 	}
-	p := problem{provision.CodeCrash, pod.Name + "/" + status.Name, text, cmp.Or(reason, "Error"), wholeBudget}
+	p := problem{code: provision.CodeCrash, object: pod.Name + "/" + status.Name, text: text, reason: cmp.Or(reason, "Error"),
+		patience: wholeBudget}
 	if status.RestartCount >= crashRestarts {
 		p.patience = 0
 	}

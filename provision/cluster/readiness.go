@@ -92,15 +92,14 @@ func (r *Readiness) wanted(ctx context.Context, s provision.Store) (map[types.UI
 // late is the error of a wait whose deadline has come. Volumes have their causes in claims and events that nobody
 // watches, so these are asked for now, once.
 func (r *Readiness) late(ctx context.Context, s provision.Store, o outcome) error {
-	if len(o.problems) == 0 {
-		o.problems = r.volumeProblems(ctx, s)
+	if len(o.problems) == 0 || o.problems[0].code == provision.CodeVolume {
+		if found := r.volumeProblems(ctx, s); len(found) > 0 {
+			o.problems, o.lasted = found, time.Since(found[0].began)
+		}
 	}
-	code, text := provision.CodeTimeout, append([]string{}, o.lacks...)
+	code, text := provision.CodeTimeout, append(o.lacks, o.notes...)
 	if len(o.problems) > 0 {
-		code = o.problems[0].code
-		text = append(text, o.problems[0].say(o.lasted))
-	} else {
-		text = append(text, o.notes...)
+		code, text = o.problems[0].code, append(o.lacks, o.problems[0].say(o.lasted))
 	}
 	return provision.Errorf(code, "%s was not ready in time: %s", s.Name, strings.Join(text, "; "))
 }
@@ -126,7 +125,8 @@ func unboundVolumes(claims []corev1.PersistentVolumeClaim, events []corev1.Event
 		if claim.Status.Phase != corev1.ClaimPending {
 			continue
 		}
-		p := problem{provision.CodeVolume, "volume claim " + claim.Name, "is not bound", "Pending", wholeBudget}
+		p := problem{code: provision.CodeVolume, object: "volume claim " + claim.Name, text: "is not bound", reason: "Pending",
+			began: claim.CreationTimestamp.Time}
 		for _, event := range events {
 			if event.InvolvedObject.UID == claim.UID {
 				p.text, p.reason = "is not bound: "+clean(event.Message), event.Reason
@@ -136,7 +136,8 @@ func unboundVolumes(claims []corev1.PersistentVolumeClaim, events []corev1.Event
 	}
 	for _, event := range events {
 		if event.Reason == "FailedMount" || event.Reason == "FailedAttachVolume" {
-			found = append(found, problem{provision.CodeVolume, event.InvolvedObject.Name, clean(event.Message), event.Reason, wholeBudget})
+			found = append(found, problem{code: provision.CodeVolume, object: event.InvolvedObject.Name, text: clean(event.Message),
+				reason: event.Reason, began: event.FirstTimestamp.Time})
 		}
 	}
 	return found

@@ -143,7 +143,10 @@ func (c *streamConn) Read(p []byte) (int, error) {
 
 func (c *streamConn) Close() error {
 	err := c.Stream.Close()
-	_ = c.Reset() // drops what is on its way, so that it does not hold up the other streams
+	// What is on its way is dropped, so that it does not hold up the other streams, and a stream that the node leaves open
+	// does not hold up the end of the tunnel.
+	_ = c.Reset()
+	_ = c.failures.Reset()
 	c.tunnel.conn.RemoveStreams(c.Stream, c.failures)
 	return err
 }

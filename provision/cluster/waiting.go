@@ -141,6 +141,9 @@ func doing(pod *corev1.Pod) string {
 	if len(pod.Status.ContainerStatuses) == 0 {
 		return fmt.Sprintf("%s, no container started", pod.Status.Phase)
 	}
+	if !isReady(pod) {
+		return fmt.Sprintf("%s, not ready", pod.Status.Phase)
+	}
 	return ""
 }
 

@@ -1,0 +1,101 @@
+//go:build devcluster
+
+package cluster
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"orchestrator/provision"
+)
+
+func TestReadyIsTheRolloutOfWhatWasAppliedLast(t *testing.T) {
+	c := watching(t, devCluster(t))
+	s := prepared(t, c)
+	for _, message := range []string{"one", "two", "two", "three"} {
+		at := apply(t, c, s, map[string]any{"message": message})
+		if err := c.Readiness().Wait(t.Context(), s, at.Add(time.Minute)); err != nil {
+			t.Fatalf("%s: %v", message, err)
+		}
+		d, err := c.client.AppsV1().Deployments(s.Namespace).Get(t.Context(), s.Name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := view{}
+		if lack := v.deployment(d).lack(); lack != "" {
+			t.Errorf("%s: called ready with %s", message, lack)
+		}
+	}
+	// A run that comes after the deadline finds the store ready all the same.
+	if err := c.Readiness().Wait(t.Context(), s, time.Now().Add(-time.Hour)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
+	c := watching(t, devCluster(t))
+	outcome := func(word string) map[string]any {
+		return map[string]any{"setup": true, "podAnnotations": map[string]any{"devcluster/outcome": word}}
+	}
+	noPods := func(t *testing.T, s provision.Store) {
+		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
+			Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}
+		if _, err := c.client.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nothing := func(*testing.T, provision.Store) {}
+	cases := []struct {
+		name     string
+		before   func(*testing.T, provision.Store)
+		values   map[string]any
+		budget   time.Duration
+		code     provision.Code
+		says     string
+		from, to time.Duration // when it has to be said
+	}{
+		{"image", nothing, outcome("image"), 5 * time.Minute, provision.CodeImage, `image "registry.example/tiny:1" not found`, 60 * time.Second, 75 * time.Second},
+		{"image of an init container", nothing, outcome("init-image"), 5 * time.Minute, provision.CodeImage, `not found`, 60 * time.Second, 75 * time.Second},
+		{"crash", nothing, outcome("crash"), 5 * time.Minute, provision.CodeCrash, "container web ended", 0, 40 * time.Second},
+		{"crash of an init container", nothing, outcome("init-crash"), 5 * time.Minute, provision.CodeCrash, "container setup ended", 0, 40 * time.Second},
+		{"quota", noPods, nil, 5 * time.Minute, provision.CodeQuota, "exceeded quota: none", 29 * time.Second, 45 * time.Second},
+		{"no node", nothing, map[string]any{"nodeSelector": map[string]any{"no": "where"}}, 5 * time.Second, provision.CodeUnschedulable, "no node takes it", 5 * time.Second, 15 * time.Second},
+		{"no volume", nothing, map[string]any{"storageClass": "missing"}, 5 * time.Second, provision.CodeVolume, `volume claim data-shop-db-0: is not bound: storageclass.storage.k8s.io "missing" not found`, 5 * time.Second, 15 * time.Second},
+		{"slow", nothing, outcome("never"), 5 * time.Second, provision.CodeTimeout, "deployment shop: 0 of 1 pods available; pod shop-", 5 * time.Second, 15 * time.Second},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := prepared(t, c)
+			tc.before(t, s)
+			apply(t, c, s, tc.values)
+			start := time.Now()
+			err := c.Readiness().Wait(t.Context(), s, start.Add(tc.budget))
+			took := time.Since(start)
+			wantCode(t, err, tc.code)
+			t.Logf("%s: %s", took.Round(time.Second), provision.Public(err))
+			if !strings.Contains(provision.Public(err), tc.says) {
+				t.Errorf("%q does not say %q", provision.Public(err), tc.says)
+			}
+			if took < tc.from || took > tc.to {
+				t.Errorf("it was said after %s, want %s to %s", took, tc.from, tc.to)
+			}
+		})
+	}
+}
+
+func TestFixedStoreIsNotJudgedByItsBrokenPods(t *testing.T) {
+	c := watching(t, devCluster(t))
+	s := prepared(t, c)
+	apply(t, c, s, map[string]any{"podAnnotations": map[string]any{"devcluster/outcome": "crash"}})
+	wantCode(t, c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)), provision.CodeCrash)
+	apply(t, c, s, nil)
+	if err := c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+}
