@@ -167,6 +167,9 @@ func TestToldTwiceIsTold(t *testing.T) {
 		if s := b.state("a"); s.Untold != 0 || b.open("a") {
 			b.Errorf("the record says %+v", s)
 		}
+		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl != -1 {
+			b.Errorf("the record of a live store expires in %s", ttl)
+		}
 		if turn, _ := b.turn("a", "teller"); turn != TurnNone {
 			b.Errorf("the next turn: %s", turn)
 		}

@@ -143,6 +143,9 @@ func TestCrashesAddUp(t *testing.T) {
 			}
 			b.redis.Del(b.ctx, keyGate("a"))
 		}
+		if run := b.enter(b.accept(titled(request("a"), "new")), "run"); run.Crashes != 0 {
+			b.Errorf("a new generation begins with %d crashes", run.Crashes)
+		}
 	})
 }
 
@@ -223,6 +226,12 @@ func TestProgressIsToldOncePerGeneration(t *testing.T) {
 		progress(task, "four") // asked for again after its failure: that it is under way is no news
 		if got := statuses(b.tell("a")); len(got) != 1 || got[0] != provision.StatusFailed {
 			b.Errorf("told %v", got)
+		}
+		quiet := b.accept(request("c"))
+		b.end(quiet, provision.StatusFailed)
+		progress(quiet, "again")
+		if got := statuses(b.tell("c")); len(got) != 1 || got[0] != provision.StatusFailed {
+			b.Errorf("told %v: progress after the verdict", got)
 		}
 		b.leave(progress(b.accept(deletion("b")), "one"), Exit{})
 		if got := statuses(b.tell("b")); len(got) != 1 || got[0] != provision.StatusDeleting {

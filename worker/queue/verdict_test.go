@@ -91,6 +91,9 @@ func TestADeleteNamesTheProvisionThatWaited(t *testing.T) {
 			// The answer may be lost and the script be sent again.
 			b.wantRuling(run, status, Stands, next.Generation)
 			b.leave(run, Exit{Ended: true})
+			if s := b.state("a"); s.Status != provision.StatusProvisioning || s.Generation != next.Generation || s.DeleteGeneration != 0 {
+				b.Errorf("after the delete's end the record says %+v", s)
+			}
 			b.end(next, provision.StatusReady)
 			if diff := cmp.Diff([]provision.Status{status, provision.StatusReady}, statuses(b.tell("a"))); diff != "" {
 				b.Error(diff)
@@ -109,12 +112,15 @@ func TestADeleteThatFailsAgainLetsTheNextIn(t *testing.T) {
 		del := b.accept(deletion("a"))
 		b.end(del, provision.StatusDeleteFailed)
 		run := b.enter(del, "again")
+		b.tell("a")
+		if !b.open("a") {
+			b.Error("a delete is under way, and its store is not open")
+		}
 		b.wantRuling(run, provision.StatusDeleteFailed, Stands, 0)
 		b.leave(run, Exit{Ended: true})
 		if open := b.look("a"); len(open.Runs) != 0 {
 			b.Errorf("the sweeper revives %+v", open.Runs)
 		}
-		b.tell("a")
 		if b.open("a") {
 			b.Error("the store is still open")
 		}

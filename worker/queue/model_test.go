@@ -1,0 +1,237 @@
+package queue
+
+import (
+	"maps"
+	"slices"
+
+	"orchestrator/provision"
+)
+
+// The model says in Go what the contract promises; the property test holds the scripts against it.
+
+// generation is one request that was accepted.
+type generation struct {
+	Task
+	req        provision.Request
+	status     provision.Status // its verdict
+	over       bool             // a delete that has ended, or a newer delete took its place
+	superseded bool             // nobody is to be told
+	progressed bool
+}
+
+// shop is what is true of one store.
+type shop struct {
+	gens   []*generation
+	gate   string // token of the run inside
+	turn   string // token of the teller
+	kept   []string
+	seq    int64
+	undone int64  // the last delete that failed
+	left   []Call // to be told
+}
+
+type model struct {
+	shops map[string]*shop
+	hosts map[string]string // to the owner
+}
+
+func newModel(ids []string) *model {
+	m := &model{map[string]*shop{}, map[string]string{}}
+	for _, id := range ids {
+		m.shops[id] = &shop{}
+	}
+	return m
+}
+
+func (s *shop) newest() *generation {
+	if len(s.gens) == 0 {
+		return &generation{}
+	}
+	return s.gens[len(s.gens)-1]
+}
+
+// gone reports whether nothing of the store lives.
+func (s *shop) gone() bool { return len(s.gens) == 0 || s.newest().status == provision.StatusDeleted }
+
+func (s *shop) engine() string {
+	for _, g := range slices.Backward(s.gens) {
+		if g.Op == provision.OpProvision {
+			return g.req.Engine
+		}
+	}
+	return ""
+}
+
+// deleted is the newest generation that ended the store.
+func (s *shop) deleted() (last int64) {
+	for _, g := range s.gens {
+		if g.status == provision.StatusDeleted {
+			last = g.Generation
+		}
+	}
+	return last
+}
+
+// deleting is the delete that a provision has to wait for.
+func (s *shop) deleting() bool {
+	return slices.ContainsFunc(s.gens, func(g *generation) bool { return g.Op == provision.OpDelete && !g.over })
+}
+
+func (s *shop) wanted(g *generation) bool {
+	return g == s.newest() || (g.Op == provision.OpDelete && !g.over)
+}
+
+// refusal is the field for which a request is refused, or "".
+func (m *model) refusal(req provision.Request) string {
+	s := m.shops[req.StoreID]
+	if owner := m.hosts[req.Host]; req.Action == provision.OpDelete || m.joins(req) {
+		return ""
+	} else if !s.gone() && s.engine() != "" && s.engine() != req.Engine {
+		return "engine"
+	} else if owner != "" && owner != req.StoreID {
+		return "host"
+	}
+	return ""
+}
+
+func (m *model) joins(req provision.Request) bool {
+	n := m.shops[req.StoreID].newest()
+	return n.Generation > 0 && n.status == "" && n.req == req
+}
+
+func (m *model) accept(req provision.Request, gen int64) *generation {
+	s := m.shops[req.StoreID]
+	for _, g := range s.gens {
+		if g.Op == provision.OpProvision || req.Action == provision.OpDelete {
+			g.over, g.superseded = true, g.superseded || g.status == ""
+		}
+	}
+	if req.Action == provision.OpProvision {
+		if s.gone() {
+			s.kept = nil
+		}
+		s.kept = append(s.kept, req.Host)
+		m.hosts[req.Host] = req.StoreID
+	}
+	g := &generation{Task: Task{req.Action, req.StoreID, gen}, req: req}
+	s.gens = append(s.gens, g)
+	return g
+}
+
+func (m *model) enter(g *generation, token string, progress bool) Entry {
+	s := m.shops[g.StoreID]
+	switch {
+	case g.Op == provision.OpDelete && g.Generation <= s.deleted():
+		return Done
+	case !s.wanted(g):
+		return Superseded
+	case g.status == provision.StatusReady:
+		return Done
+	case g.Op == provision.OpProvision && s.deleting():
+		return Waiting
+	case s.gate != "" && s.gate != token:
+		return Held
+	}
+	s.gate, g.over = token, false
+	if progress && !g.progressed && g.status == "" {
+		g.progressed = true
+		s.call(g, g.Op.Progress())
+	}
+	return Entered
+}
+
+func (s *shop) call(g *generation, status provision.Status) {
+	s.seq++
+	s.left = append(s.left, Call{StoreID: g.StoreID, Generation: g.Generation, Sequence: s.seq, Status: status})
+}
+
+func (m *model) renew(g *generation, token string) Renewal {
+	s := m.shops[g.StoreID]
+	switch {
+	case s.gate != token:
+		return Lost
+	case !s.wanted(g):
+		return Overtaken
+	}
+	return Renewed
+}
+
+func (m *model) verdict(g *generation, token string, status provision.Status) (Ruling, int64) {
+	s := m.shops[g.StoreID]
+	// The record remembers the last delete that failed. An older one whose run repeats itself hears that it was superseded.
+	again := status == provision.StatusDeleteFailed && g.status == status && s.undone == g.Generation
+	switch {
+	case g.Op == provision.OpDelete && g.Generation <= s.deleted(), again && g.over:
+		return Stands, s.behind(g)
+	case !s.wanted(g):
+		return Moot, 0
+	case s.gate != token:
+		return Expired, 0
+	case again:
+		g.over = true
+		return Stands, s.behind(g)
+	case g.status == provision.StatusReady, g.status == status:
+		return Stands, 0
+	}
+	next := s.behind(g)
+	g.status, g.over = status, true
+	if status == provision.StatusDeleteFailed {
+		s.undone = g.Generation
+	}
+	s.call(g, status)
+	if status.Succeeded() {
+		m.release(g, next)
+	}
+	return Written, next
+}
+
+// behind is the provision that waits for a delete.
+func (s *shop) behind(g *generation) int64 {
+	if n := s.newest(); g.Op == provision.OpDelete && n.Op == provision.OpProvision && n.Generation > g.Generation && n.status == "" {
+		return n.Generation
+	}
+	return 0
+}
+
+// release gives back all hosts but the one that is in use.
+func (m *model) release(g *generation, next int64) {
+	s := m.shops[g.StoreID]
+	maps.DeleteFunc(m.hosts, func(_, owner string) bool { return owner == g.StoreID })
+	s.kept = nil
+	if n := s.newest(); g.status == provision.StatusReady || next > 0 {
+		s.kept = []string{n.req.Host}
+		m.hosts[n.req.Host] = g.StoreID
+	}
+}
+
+// next is the first callback that somebody wants to hear; those before it are dropped.
+func (s *shop) next() (Call, bool) {
+	for len(s.left) > 0 && s.stale(s.left[0]) {
+		s.left = s.left[1:]
+	}
+	if len(s.left) == 0 {
+		return Call{}, false
+	}
+	return s.left[0], true
+}
+
+func (s *shop) stale(c Call) bool {
+	older := c.Generation < s.newest().Generation
+	switch c.Status {
+	case provision.StatusProvisioning, provision.StatusDeleting:
+		return older || c.Sequence < s.seq
+	case provision.StatusReady, provision.StatusFailed:
+		return older
+	}
+	return false
+}
+
+func (s *shop) told(seq int64) {
+	s.left = slices.DeleteFunc(s.left, func(c Call) bool { return c.Sequence == seq })
+}
+
+// waits reports whether something has to be decided or told.
+func (s *shop) waits() bool {
+	undecided := slices.ContainsFunc(s.gens, func(g *generation) bool { return g.status == "" && !g.superseded })
+	return undecided || len(s.left) > 0
+}
