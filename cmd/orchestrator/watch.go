@@ -83,7 +83,7 @@ func watchAll(c *cobra.Command, client *api.Client) error {
 	for {
 		stores, events, err := patiently(c.Context(), f)
 		if errors.Is(err, context.Canceled) {
-			return nil // Ctrl-C is how this ends
+			return nil //nolint:nilerr // Ctrl-C is how this ends
 		}
 		if err != nil {
 			return err

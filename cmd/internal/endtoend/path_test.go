@@ -19,10 +19,11 @@ func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
 	r.eventually(store+" is told "+string(status), soonEnough, func() bool {
 		n := 0
 		for _, c := range r.backend.of(store) {
-			if c.Status == status {
+			switch c.Status {
+			case status:
 				n++
 				found = c
-			} else if c.Status == provision.StatusFailed || c.Status == provision.StatusDeleteFailed {
+			case provision.StatusFailed, provision.StatusDeleteFailed:
 				r.t.Fatalf("told %s: %s", c.Status, c.Error)
 			}
 		}

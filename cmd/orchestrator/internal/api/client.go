@@ -122,7 +122,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		reason = e.Err
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%w at %s (%v): start it with `orchestrator up`, or set ORCHESTRATOR_URL to where ingest is", ErrUnreachable, c.base, reason)
+		return fmt.Errorf("%w at %s (%w): start it with `orchestrator up`, or set ORCHESTRATOR_URL to where ingest is", ErrUnreachable, c.base, reason)
 	}
-	return fmt.Errorf("%w at %s: %v", ErrUnreachable, c.base, reason)
+	return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, reason)
 }

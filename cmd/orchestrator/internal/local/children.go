@@ -52,7 +52,7 @@ func (s *Service) startWorker(ctx context.Context) (err error) {
 func (s *Service) startMonitor(ctx context.Context) (err error) {
 	if _, err := os.Stat(s.program("monitor")); err != nil {
 		s.Say("monitor   not started: %s is missing", s.program("monitor"))
-		return nil
+		return nil //nolint:nilerr // said, and no error
 	}
 	s.monitor, err = s.group.Start(ctx, child.Spec{
 		Name: "monitor", Path: s.program("monitor"), Log: s.Dir.Log("monitor"), Restart: true,
