@@ -61,7 +61,7 @@ func connect(cfg Config, loaded *rest.Config) (*Cluster, error) {
 		writes: semaphore.NewWeighted(int64(cfg.Writes)),
 		disco:  disco,
 		charts: &chartStore{fsys: cfg.Charts, env: cfg.Env, values: cfg.Values},
-		watch:  newInformed(client),
+		watch:  newInformed(client, cfg.Log),
 	}, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
@@ -91,21 +90,20 @@ func (c *Cluster) objectHolders(ctx context.Context, namespace string) []string 
 		return nil
 	}
 	kinds, _ := discovery.ServerPreferredNamespacedResources(c.disco.client) // what could be read is enough
+	listable := discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, kinds)
+	resources, err := discovery.GroupVersionResources(listable)
+	if err != nil {
+		return nil
+	}
 	var held []string
-	for _, group := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, kinds) {
-		version, err := schema.ParseGroupVersion(group.GroupVersion)
+	for resource := range resources {
+		list, err := client.Resource(resource).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			continue
 		}
-		for _, kind := range group.APIResources {
-			list, err := client.Resource(version.WithResource(kind.Name)).Namespace(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				continue
-			}
-			for _, object := range list.Items {
-				if len(object.Finalizers) > 0 && len(held) < maxHolders {
-					held = append(held, holder(strings.ToLower(kind.Kind), object.ObjectMeta))
-				}
+		for _, object := range list.Items {
+			if len(object.Finalizers) > 0 && len(held) < maxHolders {
+				held = append(held, holder(strings.TrimSuffix(resource.Resource, "s"), object.ObjectMeta))
 			}
 		}
 	}

@@ -3,11 +3,14 @@ package cluster
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -37,7 +40,7 @@ type informed struct {
 // reasonFailedCreate is what controllers call a pod or a claim that they could not create.
 const reasonFailedCreate = "FailedCreate"
 
-func newInformed(client kubernetes.Interface) *informed {
+func newInformed(client kubernetes.Interface, log *slog.Logger) *informed {
 	i := &informed{bell: newBell()}
 	i.workloads = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = provision.LabelStore }))
@@ -49,11 +52,24 @@ func newInformed(client kubernetes.Interface) *informed {
 	events := i.failures.Core().V1().Events()
 	for _, informer := range []cache.SharedIndexInformer{apps.Deployments().Informer(), apps.StatefulSets().Informer(),
 		apps.ReplicaSets().Informer(), core.Pods().Informer(), events.Informer()} {
-		_, _ = informer.AddEventHandler(i.bell.handler()) // fails only for an informer that has ended
+		// Both fail only for an informer that runs already or has ended.
+		_, _ = informer.AddEventHandler(i.bell.handler())
+		_ = informer.SetWatchErrorHandlerWithContext(complain(log))
 	}
 	i.deployments, i.statefulSets, i.replicaSets = apps.Deployments().Lister(), apps.StatefulSets().Lister(), apps.ReplicaSets().Lister()
 	i.pods, i.events = core.Pods().Lister(), events.Lister()
 	return i
+}
+
+// complain makes a watch that cannot be kept up heard: without it, readiness is blind. A watch that ended in good order,
+// or that slept for too long, is not worth a word.
+func complain(log *slog.Logger) cache.WatchErrorHandlerWithContext {
+	return func(ctx context.Context, _ *cache.Reflector, err error) {
+		usual := errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+		if !usual && ctx.Err() == nil {
+			log.Warn("the stores' workloads cannot be watched; it is tried again", "error", err)
+		}
+	}
 }
 
 // start runs the informers until ctx ends and returns when each has seen the cluster once.

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
@@ -24,7 +27,8 @@ import (
 func informedCluster(t *testing.T, s provision.Store) (*Cluster, *fake.Clientset) {
 	t.Helper()
 	client := fake.NewClientset(shopDeployment(s, 0))
-	c := &Cluster{client: client, watch: newInformed(client), writes: semaphore.NewWeighted(1), log: slog.New(slog.DiscardHandler)}
+	log := slog.New(slog.DiscardHandler)
+	c := &Cluster{client: client, watch: newInformed(client, log), writes: semaphore.NewWeighted(1), log: log}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); c.Close() })
 	if err := c.Start(ctx); err != nil {
@@ -156,6 +160,21 @@ func TestCheckNeedsTheInformersAndTheAPIServer(t *testing.T) {
 	}
 	api.before = func(string, string, int) int { return 503 }
 	wantCode(t, c.Check(t.Context()), provision.CodeUnavailable)
+}
+
+func TestBrokenWatchIsHeardOf(t *testing.T) {
+	var heard strings.Builder
+	log := slog.New(slog.NewTextHandler(&heard, nil))
+	for _, usual := range []error{io.EOF, apierrors.NewResourceExpired("old"), fmt.Errorf("reading: %w", io.EOF)} {
+		complain(log)(t.Context(), nil, usual)
+	}
+	if heard.Len() > 0 {
+		t.Errorf("heard %q", heard.String())
+	}
+	complain(log)(t.Context(), nil, apierrors.NewForbidden(configMaps, "", errors.New("no role")))
+	if !strings.Contains(heard.String(), "no role") {
+		t.Errorf("heard %q", heard.String())
+	}
 }
 
 func TestTrimKeepsWhatReadinessReads(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -93,4 +94,32 @@ func TestManyStoresAtOnceOnARealCluster(t *testing.T) {
 	}
 	done.Wait()
 	t.Logf("%d stores were ready after %s", stores, time.Since(start).Round(time.Millisecond))
+}
+
+func TestInstallsLeaveNothingBehindInTheProcess(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	cycle := func() {
+		apply(t, c, s, nil)
+		if err := c.Releases().Remove(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cycle() // reads what is read once
+	before, goroutines, start := allocated(), runtime.NumGoroutine(), time.Now()
+	const cycles = 20
+	for range cycles {
+		cycle()
+	}
+	t.Logf("an install and an uninstall take %s and %d KB of garbage", (time.Since(start) / cycles).Round(time.Millisecond),
+		(allocated()-before)/cycles>>10)
+	if now := runtime.NumGoroutine(); now > goroutines+2 {
+		t.Errorf("%d goroutines before, %d after", goroutines, now)
+	}
+}
+
+func allocated() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
 }

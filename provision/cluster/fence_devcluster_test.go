@@ -1,0 +1,65 @@
+//go:build devcluster
+
+package cluster
+
+import (
+	"net/http"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"helm.sh/helm/v3/pkg/release"
+
+	"orchestrator/provision"
+)
+
+// tripwire counts the writes that leave the process and shuts the fence after some of them.
+type tripwire struct {
+	lease
+	next   http.RoundTripper
+	writes atomic.Int32
+	after  int32
+}
+
+func (w *tripwire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if mutates(req.Method) && w.writes.Add(1) == w.after {
+		w.lost.Store(true)
+	}
+	return w.next.RoundTrip(req)
+}
+
+func TestRunThatLostItsLeaseAtAnyWriteIsRepairedByTheNext(t *testing.T) {
+	healthy := watching(t, devCluster(t))
+	for after := range int32(9) {
+		wire := &tripwire{after: after}
+		wire.lost.Store(after == 0)
+		loaded, err := restConfig(os.Getenv("ORCH_TEST_KUBECONFIG"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
+		cfg, err := devConfig(t).withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := connect(cfg, loaded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := devStore(t, healthy)
+		wantCode(t, provisionSteps(provision.WithFence(t.Context(), wire), c, s), provision.CodeUnavailable)
+		if wrote := wire.writes.Load(); wrote != after {
+			t.Errorf("the lease was lost after %d writes, and there were %d", after, wrote)
+		}
+		if err := provisionSteps(t.Context(), healthy, s); err != nil {
+			t.Fatalf("the run after a loss after %d writes: %v", after, err)
+		}
+		if err := healthy.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+			t.Errorf("the store after a loss after %d writes: %v", after, err)
+		}
+		if last := record(t, healthy, s); last.Info.Status != release.StatusDeployed {
+			t.Errorf("the release after a loss after %d writes: %s", after, sketch(last))
+		}
+	}
+}
