@@ -32,7 +32,16 @@ func each(t *testing.T, test func(b *bench)) {
 	redistest.Each(t, func(t *testing.T, url string) { test(newBench(t, url)) })
 }
 
+// newBench is a bench on a Redis whose records are whole.
 func newBench(t *testing.T, url string) *bench {
+	t.Helper()
+	b := connected(t, url)
+	b.whole()
+	return b
+}
+
+// connected is a bench that has asked nothing yet: its Redis may be away.
+func connected(t *testing.T, url string) *bench {
 	t.Helper()
 	client, err := Connect(url, ForAnswers)
 	if err != nil {
@@ -40,6 +49,14 @@ func newBench(t *testing.T, url string) *bench {
 	}
 	t.Cleanup(func() { client.Close() })
 	return &bench{T: t, ctx: context.Background(), url: url, redis: client, records: NewRecords(client), tasks: NewTasks(client)}
+}
+
+// whole says that no record has to be rebuilt: otherwise nothing is accepted.
+func (b *bench) whole() {
+	b.Helper()
+	if err := b.redis.Set(b.ctx, prefix+"marker", "whole", 0).Err(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func request(id string) provision.Request {

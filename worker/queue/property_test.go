@@ -19,6 +19,7 @@ func TestAnyInterleavingKeepsTheContract(t *testing.T) {
 	each(t, func(b *bench) {
 		rapid.Check(t, func(rt *rapid.T) {
 			b.redis.FlushAll(b.ctx)
+			b.whole()
 			m := newMachine(rt, b)
 			rt.Repeat(map[string]func(*rapid.T){
 				"":        m.check,

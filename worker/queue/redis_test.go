@@ -69,7 +69,7 @@ func wantUnavailable(b *bench, ctx context.Context) {
 func TestAnOutageIsUnavailable(t *testing.T) {
 	t.Parallel()
 	t.Run("never there", func(t *testing.T) {
-		b := newBench(t, "unix://"+filepath.Join(t.TempDir(), "s"))
+		b := connected(t, "unix://"+filepath.Join(t.TempDir(), "s"))
 		wantUnavailable(b, b.ctx)
 	})
 	t.Run("killed", func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestAnOutageIsUnavailable(t *testing.T) {
 		b.end(task, provision.StatusReady)
 	})
 	t.Run("silent", func(t *testing.T) {
-		b := newBench(t, "redis://"+silent(t))
+		b := connected(t, "redis://"+silent(t))
 		ctx, cancel := context.WithTimeout(b.ctx, 200*time.Millisecond)
 		defer cancel()
 		if err := b.records.Ping(ctx); provision.CodeOf(err) != provision.CodeUnavailable {
@@ -230,7 +230,7 @@ func TestOnlyTroubleOnTheWayIsRetriedAndOnlyUntilTheDeadline(t *testing.T) {
 
 func TestAClientForAnswersFailsFast(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "unix://"+filepath.Join(t.TempDir(), "s"))
+	b := connected(t, "unix://"+filepath.Join(t.TempDir(), "s"))
 	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	start := time.Now()

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"time"
 
@@ -139,17 +138,5 @@ func TestNewestNamesStoresWithANewerGeneration(t *testing.T) {
 		}
 		cancel()
 		<-ended
-	})
-}
-
-func TestUntoldIsSortedByNumber(t *testing.T) {
-	each(t, func(b *bench) {
-		for range 11 {
-			b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		}
-		tasks, err := b.records.Untold(b.ctx, "a")
-		if !slices.IsSortedFunc(must(b, tasks, err), func(x, y CallTask) int { return int(x.Sequence - y.Sequence) }) {
-			b.Errorf("%v", tasks)
-		}
 	})
 }
