@@ -103,21 +103,22 @@ func TestMessagesFromTheClusterAreCleaned(t *testing.T) {
 }
 
 func TestTheRefusalBehindHelmsTextIsFound(t *testing.T) {
-	req := &http.Request{Method: http.MethodPatch, URL: &url.URL{Path: "/x"}}
-	answer := func(code int, message string) *http.Response {
-		body := fmt.Sprintf(`{"kind":"Status","status":"Failure","message":%q,"code":%d}`, message, code)
-		return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(body))}
-	}
 	var seen refusals
-	quota := answer(403, "exceeded quota: q")
-	seen.note(req, quota, nil)
-	seen.note(req, answer(409, "changed"), nil)
-	seen.note(req, answer(200, ""), nil)
-	seen.note(&http.Request{Method: http.MethodGet, URL: req.URL}, answer(404, "not there"), nil)
-
-	if text, _ := io.ReadAll(quota.Body); !strings.Contains(string(text), "exceeded quota") {
-		t.Error("the answer's body was eaten")
+	note := func(method string, code int, message string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"kind":"Status","status":"Failure","message":%q,"code":%d}`, message, code)
+		res := &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(body))}
+		defer res.Body.Close()
+		seen.note(&http.Request{Method: method, URL: &url.URL{Path: "/x"}}, res, nil)
+		if text, err := io.ReadAll(res.Body); err != nil || string(text) != body {
+			t.Errorf("%q is left of the answer, error %v", text, err)
+		}
 	}
+	note(http.MethodPatch, 403, "exceeded quota: q")
+	note(http.MethodPatch, 409, "changed")
+	note(http.MethodPatch, 200, "")
+	note(http.MethodGet, 404, "not there")
+
 	quoting := errors.New(`cannot patch "x" with kind ConfigMap: exceeded quota: q && more`)
 	wantCode(t, failure(seen.behind(quoting), "apply"), provision.CodeQuota)
 	wantCode(t, failure(seen.behind(errors.New("failed to delete release: shop")), "uninstall"), provision.CodeUnavailable)

@@ -177,6 +177,7 @@ func TestAPIServerThatIsAwayIsUnavailableForEveryStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		api.before = func(string, string, int) int { return status }
+		c.watch.ready.Store(true)
 		_, ensured := c.Namespaces().Ensure(t.Context(), s)
 		_, claimed := c.Namespaces().Claim(t.Context(), s)
 		_, applied := c.Releases().Apply(t.Context(), s, tinyRelease(s, nil))

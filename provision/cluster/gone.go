@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,10 +22,9 @@ import (
 // waitGone returns when lw lists nothing any more, or when ctx ends. It watches, and survives a watch that breaks.
 func waitGone(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object) error {
 	var store cache.Store
-	empty := func() (bool, error) { return len(store.List()) == 0, nil }
 	_, err := watchtools.UntilWithSync(ctx, lw, kind,
-		func(s cache.Store) (bool, error) { store = s; return empty() },
-		func(watch.Event) (bool, error) { return empty() })
+		func(s cache.Store) (bool, error) { store = s; return len(s.List()) == 0, nil },
+		func(watch.Event) (bool, error) { return len(store.List()) == 0, nil })
 	return err
 }
 
@@ -34,11 +34,14 @@ const maxHolders = 5
 // explainTimeout bounds the questions about what held a delete up, which are asked when its own time is over.
 const explainTimeout = 5 * time.Second
 
-// overdue is the error of a wait that ctx ended. Where a budget ran out, it is told what holds the object; where the run
-// was superseded or stopped, that is the cause.
-func overdue(ctx context.Context, object string, holders func(context.Context) []string) error {
+// overdue is the error of a wait that ended with err. Where a budget ran out, it is told what holds the object; where the
+// run was superseded or stopped, that is the cause.
+func overdue(ctx context.Context, err error, object string, holders func(context.Context) []string) error {
+	if ctx.Err() == nil {
+		return failure(err, "wait until %s is gone", object)
+	}
 	cause := context.Cause(ctx)
-	if ctx.Err() == nil || provision.CodeOf(cause) != provision.CodeTimeout && cause != context.DeadlineExceeded {
+	if provision.CodeOf(cause) != provision.CodeTimeout && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainTimeout)

@@ -59,8 +59,9 @@ func (n *Namespaces) waitGone(ctx context.Context, ns *corev1.Namespace) error {
 			return namespaces.Watch(ctx, o)
 		},
 	}
-	if waitGone(ctx, lw, &corev1.Namespace{}) == nil {
+	err := waitGone(ctx, lw, &corev1.Namespace{})
+	if err == nil {
 		return nil
 	}
-	return overdue(ctx, "namespace "+ns.Name, func(ctx context.Context) []string { return n.c.namespaceHolders(ctx, ns.Name) })
+	return overdue(ctx, err, "namespace "+ns.Name, func(ctx context.Context) []string { return n.c.namespaceHolders(ctx, ns.Name) })
 }

@@ -50,7 +50,7 @@ func unscheduledStatus(message string) corev1.PodStatus {
 }
 
 func TestWhatKeepsAPodFromBeingReady(t *testing.T) {
-	never := time.Duration(wholeBudget)
+	const never = wholeBudget
 	boom := corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", Message: "no\ndatabase"}
 	cases := []struct {
 		name     string

@@ -27,13 +27,16 @@ const freshness = 5 * time.Second
 
 // Wait implements [provision.Readiness]. Ready is looked for before the deadline is: a store that is ready is ready.
 func (r *Readiness) Wait(ctx context.Context, s provision.Store, deadline time.Time) error {
+	if !r.c.watch.synced() {
+		return provision.Errorf(provision.CodeUnavailable, "the cluster's state has not been read yet")
+	}
 	rung, leave := r.c.watch.bell.listen(s.Namespace)
 	defer leave()
-	wanted, err := r.wanted(ctx, s)
+	workloads, err := r.wanted(ctx, s)
 	if err != nil {
 		return err
 	}
-	w := waiting{wanted: wanted, deadline: deadline, began: time.Now(), since: map[problemKey]time.Time{}}
+	w := waiting{wanted: workloads, deadline: deadline, began: time.Now(), since: map[problemKey]time.Time{}}
 	for {
 		now := time.Now()
 		outcome := w.look(r.c.watch.view(s.Namespace, storeSelector(s)), now)
@@ -61,7 +64,7 @@ func storeSelector(s provision.Store) labels.Selector {
 
 // wanted asks the API server itself which workloads the store has, and in which generation: the informers may not have
 // seen yet what was applied a moment ago.
-func (r *Readiness) wanted(ctx context.Context, s provision.Store) (map[types.UID]int64, error) {
+func (r *Readiness) wanted(ctx context.Context, s provision.Store) (map[types.UID]wanted, error) {
 	apps, options := r.c.client.AppsV1(), metav1.ListOptions{LabelSelector: storeSelector(s).String()}
 	deployments, err := apps.Deployments(s.Namespace).List(ctx, options)
 	if err != nil {
@@ -71,22 +74,22 @@ func (r *Readiness) wanted(ctx context.Context, s provision.Store) (map[types.UI
 	if err != nil {
 		return nil, failure(err, "list the statefulsets in namespace %s", s.Namespace)
 	}
-	wanted := map[types.UID]int64{}
-	note := func(meta metav1.ObjectMeta) {
+	found := map[types.UID]wanted{}
+	note := func(kind string, meta metav1.ObjectMeta) {
 		if meta.DeletionTimestamp == nil {
-			wanted[meta.UID] = meta.Generation
+			found[meta.UID] = wanted{kind + " " + meta.Name, meta.Generation}
 		}
 	}
 	for _, d := range deployments.Items {
-		note(d.ObjectMeta)
+		note("deployment", d.ObjectMeta)
 	}
 	for _, set := range statefulSets.Items {
-		note(set.ObjectMeta)
+		note("statefulset", set.ObjectMeta)
 	}
-	if len(wanted) == 0 {
+	if len(found) == 0 {
 		return nil, fmt.Errorf("release %s has no workload with the label %s: its chart must set it", s.Name, provision.LabelStore)
 	}
-	return wanted, nil
+	return found, nil
 }
 
 // late is the error of a wait whose deadline has come. Volumes have their causes in claims and events that nobody

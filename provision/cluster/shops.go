@@ -43,19 +43,22 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
-	transport := &http.Transport{
-		DialContext:           func(context.Context, string, string) (net.Conn, error) { return tunnel.dial() },
-		ResponseHeaderTimeout: shopTimeout,
-	}
+	client, done := shopClient(tunnel.dial)
 	shop := provision.Shop{
-		HTTP: &http.Client{
-			Transport:     plainly{transport},
-			Timeout:       shopTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		HTTP:       client,
 		Credential: func(ctx context.Context, key string) (string, error) { return o.c.credential(ctx, s, key) },
 	}
-	return shop, func() { transport.CloseIdleConnections(); tunnel.close() }, nil
+	return shop, func() { done(); tunnel.close() }, nil
+}
+
+// shopClient sends every request through dial, whatever its host is, and follows no redirect: a redirect is an answer.
+func shopClient(dial func() (net.Conn, error)) (client *http.Client, done func()) {
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return dial() }}
+	return &http.Client{
+		Transport:     plainly{transport},
+		Timeout:       shopTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, transport.CloseIdleConnections
 }
 
 // plainly speaks HTTP without TLS to the pod, as the ingress does, and says what the shopper would have used.

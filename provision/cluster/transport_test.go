@@ -22,12 +22,11 @@ import (
 func TestHelmsRequestsGoThroughTheSharedTransport(t *testing.T) {
 	_, c := newFakeAPI(t)
 	var requests atomic.Int32
-	c.conn.guard = roundTrip(func(next http.RoundTripper) roundTrip {
-		return func(req *http.Request) (*http.Response, error) {
-			requests.Add(1)
-			return next.RoundTrip(req)
-		}
-	}(c.conn.guard))
+	shared := c.conn.guard
+	c.conn.guard = roundTrip(func(req *http.Request) (*http.Response, error) {
+		requests.Add(1)
+		return shared.RoundTrip(req)
+	})
 	first, err := c.operation(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)

@@ -38,9 +38,9 @@ func (v *Volumes) Remove(ctx context.Context, s provision.Store) error {
 		ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return claims.List(ctx, o) },
 		WatchFuncWithContext: claims.Watch,
 	}
-	if waitGone(ctx, lw, &corev1.PersistentVolumeClaim{}) == nil {
+	if err = waitGone(ctx, lw, &corev1.PersistentVolumeClaim{}); err == nil {
 		return nil
 	}
-	return overdue(ctx, "the volumes in namespace "+s.Namespace,
+	return overdue(ctx, err, "the volumes in namespace "+s.Namespace,
 		func(ctx context.Context) []string { return v.c.claimHolders(ctx, s.Namespace) })
 }

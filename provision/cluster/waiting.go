@@ -13,10 +13,16 @@ import (
 // waiting is what one wait for readiness remembers from look to look. It asks nobody: look is a function of what the
 // informers show and of the time.
 type waiting struct {
-	wanted   map[types.UID]int64 // the workloads, and the generation each has to be seen in
+	wanted   map[types.UID]wanted // the release's workloads
 	began    time.Time
 	deadline time.Time
 	since    map[problemKey]time.Time // when each problem that is still there was first seen
+}
+
+// wanted is a workload that has to be seen in at least the generation that was applied.
+type wanted struct {
+	what       string
+	generation int64
 }
 
 type problemKey struct {
@@ -68,18 +74,17 @@ func (w *waiting) look(v view, now time.Time) outcome {
 	return o
 }
 
-// behind names a workload that the informers do not show as it was applied.
+// behind names a workload that the informers do not show as it was applied: not yet, or not any more.
 func (w *waiting) behind(all []workload) string {
 	seen := map[types.UID]int64{}
 	for _, each := range all {
 		seen[each.uid] = each.generation
-		if _, known := w.wanted[each.uid]; known && each.generation < w.wanted[each.uid] {
-			return each.String() + ": its last change has not been seen yet"
-		}
 	}
-	for uid := range w.wanted {
-		if _, there := seen[uid]; !there {
-			return "a workload has not been seen yet"
+	for uid, want := range w.wanted {
+		if generation, there := seen[uid]; !there {
+			return want.what + " is not there"
+		} else if generation < want.generation {
+			return want.what + ": its last change has not been seen"
 		}
 	}
 	return ""

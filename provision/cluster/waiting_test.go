@@ -14,7 +14,7 @@ import (
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func newWaiting(budget time.Duration) *waiting {
-	return &waiting{wanted: map[types.UID]int64{"d": 2}, began: noon, deadline: noon.Add(budget), since: map[problemKey]time.Time{}}
+	return &waiting{wanted: map[types.UID]wanted{"d": {"deployment shop", 2}}, began: noon, deadline: noon.Add(budget), since: map[problemKey]time.Time{}}
 }
 
 func TestImageProblemIsFinalAfterAMinuteWhateverItIsCalledMeanwhile(t *testing.T) {
@@ -81,16 +81,16 @@ func TestCacheThatIsBehindProvesNothing(t *testing.T) {
 	ready := rollout(shopPod("new", corev1.PodStatus{}))
 	ready.deployments[0].Status.AvailableReplicas = 1
 	w := newWaiting(-time.Hour) // a run that comes long after its deadline
-	w.wanted["d"] = 3
+	w.wanted["d"] = wanted{"deployment shop", 3}
 	if o := w.look(ready, noon); o.done || o.late {
 		t.Errorf("what was before the last change is taken for it: %+v", o)
 	}
-	if o := w.look(ready, noon.Add(freshness)); !o.late || o.done {
+	if o := w.look(ready, noon.Add(freshness)); !o.late || o.done || o.lacks[0] != "deployment shop: its last change has not been seen" {
 		t.Errorf("a cache that stays behind does not become late: %+v", o)
 	}
-	w.wanted["d"] = 2
-	w.wanted["another"] = 1
-	if o := w.look(ready, noon); o.done || o.late {
+	w.wanted["d"] = wanted{"deployment shop", 2}
+	w.wanted["another"] = wanted{"statefulset db", 1}
+	if o := w.look(ready, noon); o.done || o.late || o.lacks[0] != "statefulset db is not there" {
 		t.Errorf("a workload that has not been seen does not count: %+v", o)
 	}
 	delete(w.wanted, "another")
