@@ -25,5 +25,5 @@ func (c config) Validate() error {
 	if c.Timeout < 100*time.Millisecond || c.Timeout > 20*time.Second {
 		timeout = fmt.Errorf("ORCH_ACCEPT_TIMEOUT is %s; it must be between 100ms and 20s", c.Timeout)
 	}
-	return errors.Join(c.Patience.Validate(), c.Log.Validate(), timeout)
+	return errors.Join(c.Tokens.Validate(), c.Patience.Validate(), c.Log.Validate(), timeout)
 }

@@ -46,7 +46,7 @@ func (c config) limits() worker.Limits {
 }
 
 func (c config) Validate() error {
-	errs := []error{c.Patience.Validate(), c.Log.Validate(), c.limits().Validate()}
+	errs := []error{c.Tokens.Validate(), c.Patience.Validate(), c.Log.Validate(), c.limits().Validate()}
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
 			errs = append(errs, fmt.Errorf(format, args...))

@@ -63,7 +63,9 @@ func Serve(ctx context.Context, server *http.Server, listener net.Listener) erro
 		defer close(stopped)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 		defer cancel()
-		_ = server.Shutdown(ctx) // what is still in hand is cut off
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close() // what is still in hand is cut off
+		}
 	})()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err

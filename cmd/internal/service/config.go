@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,15 +40,67 @@ func (p Patience) Validate() error {
 	return nil
 }
 
-func parse[C Configuration]() (C, error) {
-	var c C
-	if err := env.Parse(&c); err != nil {
-		if many, ok := err.(env.AggregateError); ok {
-			return c, errors.Join(many.Errors...)
+// Validate refuses tokens that could not be sent or compared.
+func (t Tokens) Validate() error {
+	for i, token := range t.Tokens {
+		if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+			return fmt.Errorf("ORCHESTRATOR_TOKEN: token %d of %d is empty or has characters that no HTTP header can carry", i+1, len(t.Tokens))
 		}
-		return c, err
 	}
-	return c, c.Validate()
+	return nil
+}
+
+// parse reads C from the environment. Where variables do not parse, the values of the others are checked all the same,
+// with defaults in the place of those.
+func parse[C Configuration]() (C, error) {
+	environment := env.ToMap(os.Environ())
+	c, err := read[C](environment)
+	if err == nil {
+		return c, c.Validate()
+	}
+	mistakes := []error{}
+	for _, e := range flatten(err) {
+		if broken, ok := errors.AsType[env.ParseError](e); ok {
+			name := variableOf(reflect.TypeFor[C](), broken)
+			delete(environment, name)
+			e = fmt.Errorf("%s: %w", name, broken.Err)
+		}
+		mistakes = append(mistakes, e)
+	}
+	others, _ := read[C](environment) // its mistakes are known
+	return c, errors.Join(append(mistakes, others.Validate())...)
+}
+
+func read[C any](environment map[string]string) (c C, err error) {
+	err = env.ParseWithOptions(&c, env.Options{Environment: environment, FuncMap: map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[time.Duration](): func(text string) (any, error) { return duration(text) },
+	}})
+	return c, err
+}
+
+// duration reads 1m30s, and a number alone as seconds.
+func duration(text string) (time.Duration, error) {
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		text += "s"
+	}
+	return time.ParseDuration(text)
+}
+
+// variableOf is the variable of a field that did not parse; the parser tells the field's name only.
+func variableOf(t reflect.Type, broken env.ParseError) string {
+	for field := range t.Fields() {
+		tag, ok := field.Tag.Lookup("env")
+		if ok && field.Name == broken.Name && field.Type == broken.Type {
+			name, _, _ := strings.Cut(tag, ",")
+			return name
+		}
+		if !ok && field.Type.Kind() == reflect.Struct {
+			if name := variableOf(field.Type, broken); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // help prints one row per variable, from the tags.

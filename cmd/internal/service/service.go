@@ -79,9 +79,18 @@ func flatten(err error) []error {
 // Signals returns a context that the first SIGINT or SIGTERM ends. After it the signals have their usual effect again:
 // a second one ends the process at once.
 func Signals() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals) // before the context ends: whoever has seen that may rely on the second signal
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // Version is what the binary was built from: a tag, or the revision.
