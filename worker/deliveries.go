@@ -18,8 +18,8 @@ import (
 // passwordWait is the limit of reading a password.
 const passwordWait = 10 * time.Second
 
-// turnTTL is longer than anything that one callback may take: reading the password, the POST, closing it.
-const turnTTL = redisWait + passwordWait + callback.Timeout + redisWait + 5*time.Second
+// turnTTL is longer than anything that one callback may take: reading the password, the POST, closing it, remembering it.
+const turnTTL = redisWait + passwordWait + callback.Timeout + 2*redisWait + 5*time.Second
 
 // Turns is the delivery's side of the records.
 type Turns interface {
@@ -50,6 +50,7 @@ type Acceptor interface {
 type deliveries struct {
 	turns     Turns
 	passwords Passwords
+	memory    Memory
 	sender    Sender
 	acceptor  Acceptor
 	limits    Limits
@@ -131,6 +132,9 @@ func (d *deliveries) settle(ctx context.Context, call queue.Call, result callbac
 	case result.Outcome == callback.Told:
 		log.Info("told")
 		err = d.turns.Told(ctx, call)
+		if call.Status.Final() && call.Status != provision.StatusDeleted {
+			remember(ctx, log, call.Store, func(ctx context.Context) error { return d.memory.RememberTold(ctx, call.Store, call.Status) })
+		}
 	case result.Outcome == callback.Refused, expired:
 		log.Error("refused; kept as a dead letter", "reason", result.Reason)
 		err = d.turns.Bury(ctx, queue.Letter{Call: call, Reason: result.Reason, Died: d.now().UTC()})

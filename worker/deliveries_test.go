@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orchestrator/provision"
+	"orchestrator/provision/mock"
 	"orchestrator/worker/callback"
 	"orchestrator/worker/queue"
 )
@@ -102,7 +103,7 @@ func (p *post) Accept(_ context.Context, r provision.Request) (provision.Accepte
 // deliver handles a delivery's task and checks that the turn was given back.
 func (p *post) deliver(t *testing.T, ctx, stop context.Context) *replied {
 	t.Helper()
-	d := &deliveries{turns: p, passwords: p, sender: p, acceptor: p, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()),
+	d := &deliveries{turns: p, passwords: p, memory: mock.Memory{}, sender: p, acceptor: p, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()),
 		log: quiet(), stop: stop, now: time.Now}
 	err := d.ProcessTask(ctx, asynq.NewTask(queue.TypeOf(queue.QueueCallback), []byte(`{"store_id":"s","generation":7,"sequence":1}`)))
 	if p.passed != 1 {

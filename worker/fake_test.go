@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orchestrator/provision"
+	"orchestrator/provision/mock"
 	"orchestrator/worker/queue"
 )
 
@@ -167,7 +168,7 @@ func newRig(t *testing.T, run runnerFunc) *rig {
 	stop, stopping := context.WithCancelCause(context.Background())
 	t.Cleanup(func() { stopping(nil) })
 	return &rig{records: r, stopping: stopping, text: text, runs: &runs{gate: newGate(r, false, log), runner: run,
-		speaker: &speaker{r, r, log}, journal: r, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()), log: log, stop: stop}}
+		speaker: &speaker{r, r, mock.Memory{}, log}, journal: r, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()), log: log, stop: stop}}
 }
 
 type lockedWriter struct {

@@ -26,6 +26,13 @@ type gate struct {
 
 	mu     sync.Mutex
 	inside map[string]*pass // by store id: the runs of this process
+	owed   []debt
+}
+
+// debt is a gate that could not be given back, since Redis did not answer.
+type debt struct {
+	run  queue.Run
+	exit queue.Exit
 }
 
 func newGate(leases Leases, progress bool, log *slog.Logger) *gate {
@@ -83,7 +90,41 @@ func (g *gate) leave(p *pass, exit queue.Exit) {
 	}
 	g.mu.Unlock()
 	if err := g.giveBack(p.run, exit); err != nil {
-		g.log.Warn("the gate was not given back; it opens by itself when the lease runs out", "store_id", p.run.Store.StoreID, "error", err)
+		g.log.Warn("the gate is given back later", "store_id", p.run.Store.StoreID, "error", err)
+		g.mu.Lock()
+		g.owed = append(g.owed, debt{p.run, exit})
+		g.mu.Unlock()
+	}
+}
+
+// payDebts gives back what an outage of Redis kept, until ctx ends: a run that left while Redis was away would count as
+// one that crashed.
+func (g *gate) payDebts(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			g.payAll()
+		}
+	}
+}
+
+// payAll stops at the first debt that cannot be paid: the others would wait as long for the same answer.
+func (g *gate) payAll() {
+	g.mu.Lock()
+	owed := g.owed
+	g.owed = nil
+	g.mu.Unlock()
+	for i, d := range owed {
+		if g.giveBack(d.run, d.exit) != nil {
+			g.mu.Lock()
+			g.owed = append(g.owed, owed[i:]...)
+			g.mu.Unlock()
+			return
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func TestEveryTimeFitsIntoTheOneAround(t *testing.T) {
 	if drain := helmCall + settleWait + redisWait + redisWait; drain >= ShutdownTimeout {
 		t.Errorf("letting go may take %s, asynq waits %s", drain, ShutdownTimeout)
 	}
-	if one := redisWait + passwordWait + callback.Timeout + redisWait; one >= turnTTL {
+	if one := redisWait + passwordWait + callback.Timeout + 2*redisWait; one >= turnTTL {
 		t.Errorf("a callback may take %s, its turn %s", one, turnTTL)
 	}
 	if callback.Timeout+2*redisWait >= ShutdownTimeout {

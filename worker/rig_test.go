@@ -48,6 +48,9 @@ func newService(t *testing.T, url string) *service {
 	}
 	client := connect(t, url, queue.ForAnswers)
 	s := &service{Records: queue.NewRecords(client), tasks: queue.NewTasks(client), redis: client, url: url, backend: newBackend(t)}
+	if err := s.Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	s.intake = &queue.Intake{Records: s.Records, Tasks: s.tasks, Patience: time.Hour, Log: slog.New(slog.DiscardHandler)}
 	return s
 }
@@ -90,7 +93,7 @@ func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func
 		t.Fatal(err)
 	}
 	c := worker.Config{Server: connect(t, s.url, queue.ForServer), Records: queue.NewRecords(answers), Tasks: queue.NewTasks(answers),
-		Runner: quick(), Passwords: mock.Passwords{Token: token}, Sender: sender, Limits: worker.DefaultLimits(),
+		Runner: quick(), Passwords: mock.Passwords{Token: token}, Memory: mock.Memory{}, Sender: sender, Limits: worker.DefaultLimits(),
 		Slots: worker.Slots{Provision: 100, Delete: 50, Callback: 20}, Poll: 20 * time.Millisecond,
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)}
 	for _, change := range changes {

@@ -25,6 +25,7 @@ type Queue interface {
 type speaker struct {
 	verdicts Verdicts
 	queue    Queue
+	memory   Memory
 	log      *slog.Logger
 }
 
@@ -43,6 +44,11 @@ func (s *speaker) rule(run queue.Run, status provision.Status, code provision.Co
 		return errLeaseLost
 	}
 	s.speak(ctx, run.Store.StoreID, next)
+	if ruling == queue.Written && status != provision.StatusDeleted {
+		remember(ctx, s.log, run.Store, func(ctx context.Context) error {
+			return s.memory.Remember(ctx, run.Store, provision.Verdict{Generation: run.Store.Generation, Status: status, Code: code, Error: text})
+		})
+	}
 	return nil
 }
 

@@ -62,6 +62,11 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
+// leads takes or keeps the lease that lets one worker at a time sweep.
+func (s *sweeper) leads(ctx context.Context) (bool, error) {
+	return s.ledger.Lead(ctx, s.token, sweepLease)
+}
+
 func (s *sweeper) resign(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, redisWait)
 	defer cancel()
@@ -74,8 +79,8 @@ func (s *sweeper) resign(ctx context.Context) {
 func (s *sweeper) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepLease)
 	defer cancel()
-	lead, err := s.ledger.Lead(ctx, s.token, sweepLease)
-	if err != nil || !lead {
+	lead, err := s.leads(ctx)
+	if err != nil || !lead || !sweeping {
 		return err
 	}
 	var errs []error

@@ -21,6 +21,7 @@ type Config struct {
 
 	Runner    Runner
 	Passwords Passwords
+	Memory    Memory
 	Sender    Sender
 
 	Limits   Limits
@@ -33,12 +34,13 @@ type Config struct {
 
 // Worker takes tasks until it is stopped.
 type Worker struct {
-	servers []server
-	sweeper *sweeper
-	gate    *gate
-	records *queue.Records
-	stop    context.CancelCauseFunc
-	log     *slog.Logger
+	servers   []server
+	sweeper   *sweeper
+	rebuilder *rebuilder
+	gate      *gate
+	records   *queue.Records
+	stop      context.CancelCauseFunc
+	log       *slog.Logger
 }
 
 type server struct {
@@ -53,23 +55,21 @@ func New(c Config) (*Worker, error) {
 	}
 	stopped, stop := context.WithCancelCause(context.Background())
 	m := newMetrics(c.Metrics)
+	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}
 	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, stop: stop, log: c.Log}
-	h := &runs{gate: w.gate, runner: c.Runner, speaker: &speaker{c.Records, c.Tasks, c.Log}, journal: c.Records,
-		limits: c.Limits, metrics: m, log: c.Log, stop: stopped}
-	d := &deliveries{turns: c.Records, passwords: c.Passwords, sender: c.Sender, acceptor: &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log},
-		limits: c.Limits, metrics: m, log: c.Log, stop: stopped, now: time.Now}
-	for _, s := range []struct {
-		queue   string
-		slots   int
-		handler asynq.Handler
-	}{
-		{queue.QueueProvision, c.Slots.Provision, h},
-		{queue.QueueDelete, c.Slots.Delete, h},
-		{queue.QueueCallback, c.Slots.Callback, d},
-	} {
-		w.servers = append(w.servers, server{newServer(c.Server, s.queue, s.slots, c.Poll, c.Log), handlerFor(s.queue, s.handler)})
-	}
 	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
+	w.rebuilder = &rebuilder{records: c.Records, memory: c.Memory, acceptor: intake, leads: w.sweeper.leads,
+		patience: c.Limits.Patience, log: c.Log}
+	h := &runs{gate: w.gate, runner: c.Runner, speaker: &speaker{c.Records, c.Tasks, c.Memory, c.Log}, journal: c.Records,
+		limits: c.Limits, metrics: m, log: c.Log, stop: stopped}
+	d := &deliveries{turns: c.Records, passwords: c.Passwords, memory: c.Memory, sender: c.Sender, acceptor: intake,
+		limits: c.Limits, metrics: m, log: c.Log, stop: stopped, now: time.Now}
+	serve := func(queueName string, slots int, h asynq.Handler) {
+		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), handlerFor(queueName, h)})
+	}
+	serve(queue.QueueProvision, c.Slots.Provision, h)
+	serve(queue.QueueDelete, c.Slots.Delete, h)
+	serve(queue.QueueCallback, c.Slots.Callback, d)
 	return w, nil
 }
 
@@ -78,6 +78,8 @@ func New(c Config) (*Worker, error) {
 func (w *Worker) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
+	background.Go(func() { w.rebuilder.run(ctx) })
+	background.Go(func() { w.gate.payDebts(ctx) })
 	background.Go(func() { w.records.Newest(ctx, w.gate.changed) })
 	err := w.start()
 	if err == nil {

@@ -41,6 +41,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 		Tasks:     queue.NewTasks(answers),
 		Runner:    stores.runner,
 		Passwords: stores.passwords,
+		Memory:    stores.memory,
 		Sender:    sender,
 		Limits:    c.limits(),
 		Slots:     worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots},

@@ -18,6 +18,7 @@ type stores struct {
 	name      string
 	runner    *provision.Runner
 	passwords worker.Passwords
+	memory    worker.Memory
 	check     func(context.Context) error
 }
 
@@ -28,6 +29,7 @@ func connectCluster(ctx context.Context, c config, log *slog.Logger) (stores, er
 			name:      "mock",
 			runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.Budget, limits.DeleteTimeout),
 			passwords: mock.Passwords{Token: c.Tokens.First()},
+			memory:    mock.Memory{},
 			check:     func(context.Context) error { return nil },
 		}, nil
 	}
@@ -49,5 +51,5 @@ func connectCluster(ctx context.Context, c config, log *slog.Logger) (stores, er
 	if c.Verify == "pod" {
 		runner.Shops = k.Shops()
 	}
-	return stores{name: c.Kubeconfig, runner: runner, passwords: k, check: k.Check}, nil
+	return stores{name: c.Kubeconfig, runner: runner, passwords: k, memory: k, check: k.Check}, nil
 }

@@ -30,7 +30,7 @@ const (
 	annotationRelease    = "orchestrator/release"
 	annotationApplied    = "orchestrator/applied" // "<generation> <RFC 3339 time>"
 	annotationVerdict    = "orchestrator/verdict" // JSON of the generation's provision.Verdict
-	annotationTold       = "orchestrator/told"    // the generation whose verdict the backend has confirmed
+	annotationTold       = "orchestrator/told"    // "<generation> <status>" that the backend has confirmed
 )
 
 // labelsOf are the labels of an object that belongs to the store.

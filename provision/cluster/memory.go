@@ -49,7 +49,7 @@ func memoryOf(ns *corev1.Namespace) (provision.Memory, bool) {
 	if json.Unmarshal([]byte(ns.Annotations[annotationVerdict]), &verdict) == nil && verdict.Generation == s.Generation {
 		m.Verdict = &verdict
 	}
-	m.Told = ns.Annotations[annotationTold] == strconv.FormatInt(s.Generation, 10)
+	m.Told = m.Verdict != nil && ns.Annotations[annotationTold] == toldText(s, verdict.Status)
 	return m, true
 }
 
@@ -64,8 +64,13 @@ func (c *Cluster) Remember(ctx context.Context, s provision.Store, v provision.V
 }
 
 // RememberTold notes in the store's namespace that the backend has confirmed the generation's verdict.
-func (c *Cluster) RememberTold(ctx context.Context, s provision.Store) error {
-	return c.annotate(ctx, s, annotationTold, strconv.FormatInt(s.Generation, 10))
+func (c *Cluster) RememberTold(ctx context.Context, s provision.Store, told provision.Status) error {
+	return c.annotate(ctx, s, annotationTold, toldText(s, told))
+}
+
+// toldText names the verdict too, since a failure that was told may become a success that was not.
+func toldText(s provision.Store, told provision.Status) string {
+	return strconv.FormatInt(s.Generation, 10) + " " + string(told)
 }
 
 // annotate sets one annotation if the namespace is the store's and of its generation, in one request.

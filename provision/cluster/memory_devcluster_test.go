@@ -10,51 +10,78 @@ import (
 	"orchestrator/provision"
 )
 
-func TestTheClusterRemembersAStore(t *testing.T) {
-	c := devCluster(t)
-	s := prepared(t, c)
-	if got, want := remembered(t, c, s), (provision.Memory{Store: s, Op: provision.OpProvision}); !cmp.Equal(got, want) {
-		t.Errorf("%s", cmp.Diff(want, got))
-	}
-	verdict := provision.Verdict{Generation: s.Generation, Status: provision.StatusFailed, Code: provision.CodeImage, Error: "no image"}
-	for range 2 { // told at least once means written at least once
-		if err := c.Remember(t.Context(), s, verdict); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.RememberTold(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := remembered(t, c, s), (provision.Memory{Store: s, Op: provision.OpProvision, Verdict: &verdict, Told: true}); !cmp.Equal(got, want) {
-		t.Errorf("%s", cmp.Diff(want, got))
-	}
-
-	older := s
-	s.Generation = 2
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	for _, gone := range []provision.Store{older, devStore(t, c)} { // superseded, and without a namespace
-		if err := c.Remember(t.Context(), gone, verdict); err != nil {
-			t.Errorf("nothing to remember is an error: %v", err)
-		}
-	}
-	if got, want := remembered(t, c, s), (provision.Memory{Store: s, Op: provision.OpProvision}); !cmp.Equal(got, want) {
-		t.Errorf("the verdict of generation 1 is taken for generation 2's: %s", cmp.Diff(want, got))
-	}
-}
-
-func remembered(t *testing.T, c *Cluster, s provision.Store) provision.Memory {
+// recall is what the cluster says of the store; nil when it says nothing.
+func recall(t *testing.T, c *Cluster, s provision.Store) *provision.Memory {
 	t.Helper()
 	all, err := c.Survey(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range all {
-		if m.Store.StoreID == s.StoreID {
-			return m
+		if m.Store.Namespace == s.Namespace {
+			return &m
 		}
 	}
-	t.Fatal("the store is not in the survey")
-	return provision.Memory{}
+	return nil
+}
+
+func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
+	c := devCluster(t)
+	s := prepared(t, c)
+	want := provision.Memory{Store: s, Op: provision.OpProvision}
+	check := func(when string) {
+		t.Helper()
+		if got := recall(t, c, s); got == nil {
+			t.Errorf("%s: nothing is remembered", when)
+		} else if diff := cmp.Diff(want, *got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	check("begun")
+
+	failed := provision.Verdict{Generation: s.Generation, Status: provision.StatusFailed, Code: provision.CodeImage, Error: `no "image"`}
+	want.Verdict = &failed
+	note(t, c.Remember(t.Context(), s, failed))
+	check("failed")
+
+	want.Told = true
+	note(t, c.RememberTold(t.Context(), s, provision.StatusFailed))
+	check("told")
+
+	ready := provision.Verdict{Generation: s.Generation, Status: provision.StatusReady}
+	want.Verdict, want.Told = &ready, false
+	note(t, c.Remember(t.Context(), s, ready))
+	check("ready after all, and not told")
+
+	older := s
+	older.Generation--
+	note(t, c.Remember(t.Context(), older, failed))
+	check("after an older generation spoke")
+
+	next := s
+	next.Generation++
+	if _, err := c.Namespaces().Ensure(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	want = provision.Memory{Store: next, Op: provision.OpProvision}
+	check("the next generation")
+}
+
+func TestNothingIsRememberedOfAStoreThatIsGone(t *testing.T) {
+	c := devCluster(t)
+	s := devStore(t, c)
+	note(t, c.Remember(t.Context(), s, provision.Verdict{Generation: 1, Status: provision.StatusFailed}))
+	if got := recall(t, c, s); got != nil {
+		t.Errorf("remembered %+v", got)
+	}
+	stranger := s
+	stranger.Namespace = "default"
+	note(t, c.Remember(t.Context(), stranger, provision.Verdict{Generation: 1, Status: provision.StatusFailed}))
+}
+
+func note(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

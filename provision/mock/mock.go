@@ -79,3 +79,15 @@ func (p Passwords) Password(_ context.Context, s provision.Store) (string, error
 	mac.Write([]byte("orchestrator mock password of store " + s.StoreID))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil))[:24]), nil
 }
+
+// Memory remembers nothing: there is no cluster that could hold more than Redis does.
+type Memory struct{}
+
+// Remember does nothing.
+func (Memory) Remember(context.Context, provision.Store, provision.Verdict) error { return nil }
+
+// RememberTold does nothing.
+func (Memory) RememberTold(context.Context, provision.Store, provision.Status) error { return nil }
+
+// Survey finds no store.
+func (Memory) Survey(context.Context) ([]provision.Memory, error) { return nil, nil }

@@ -10,6 +10,7 @@ const (
 	keyNamespaces = prefix + "namespaces" // hash: namespace to the id of the live store that owns it
 	keyDead       = prefix + "dead"       // hash: callback id to the callback that the backend refused
 	keySweeper    = prefix + "sweeper"    // string: lease of the one sweeper
+	keyMarker     = prefix + "marker"     // string: when the records were last declared whole; without it nothing is accepted
 	channelNewest = prefix + "newest"     // pub/sub: store ids that have a newer generation
 )
 

@@ -34,13 +34,16 @@ func (r *Records) Accept(ctx context.Context, req provision.Request, patience ti
 		return provision.Accepted{}, err
 	}
 	answer, err := r.words(ctx, acceptScript,
-		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen, keyJournal(req.StoreID)},
+		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen, keyJournal(req.StoreID), keyMarker},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
 		patience.Milliseconds(), channelNewest)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
 	switch answer[0] {
+	case "rebuilding":
+		return provision.Accepted{}, provision.Errorf(provision.CodeUnavailable,
+			"the records are not whole: a worker rebuilds them from the cluster at its start, within seconds")
 	case "changed":
 		return provision.Accepted{}, provision.Errorf(provision.CodeConflict,
 			"%s of store %s may not change while the store lives; delete the store first", answer[1], req.StoreID)

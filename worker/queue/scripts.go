@@ -23,6 +23,7 @@ var (
 	forgetScript  = script("forget")
 	dueScript     = script("due")
 	orphansScript = script("orphans")
+	restoreScript = script("restore")
 )
 
 func script(name string) *redis.Script {
@@ -33,7 +34,7 @@ func script(name string) *redis.Script {
 		}
 		return string(text)
 	}
-	return redis.NewScript(read("lib") + read(name))
+	return redis.NewScript(read("lib") + guarded(name, read(name)))
 }
 
 // words runs a script that answers a list of texts. A nil or an unexpected answer is a defect and comes as an error.

@@ -122,14 +122,21 @@ func (r *rig) remove(id string) {
 	r.awaitStatus(id, provision.StatusDeleted, 1)
 }
 
-// submit posts a request and returns its generation.
+// submit posts a request and returns its generation. On a Redis that is new, nothing is accepted before a worker has
+// compared it with the cluster.
 func (r *rig) submit(req provision.Request) int64 {
 	r.t.Helper()
-	status, body := r.call(http.MethodPost, "/", req)
 	var answer struct{ Generation int64 }
-	if err := json.Unmarshal(body, &answer); status != http.StatusAccepted || err != nil {
-		r.t.Fatalf("POST answered %d %s", status, body)
-	}
+	r.eventually("the request is accepted", 20*time.Second, func() bool {
+		status, body := r.call(http.MethodPost, "/", req)
+		if status == http.StatusServiceUnavailable {
+			return false
+		}
+		if err := json.Unmarshal(body, &answer); status != http.StatusAccepted || err != nil {
+			r.t.Fatalf("POST answered %d %s", status, body)
+		}
+		return true
+	})
 	return answer.Generation
 }
 

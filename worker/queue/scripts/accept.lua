@@ -1,8 +1,11 @@
--- KEYS: store, hosts, namespaces, stores, open, journal   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel
--- Answers {accepted|joined, generation} or {changed, field} or {owned, field}.
+-- KEYS: store, hosts, namespaces, stores, open, journal, marker   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel
+-- Answers {accepted|joined, generation} or {changed, field} or {owned, field} or {rebuilding}.
 local id, op, digest, request = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
 local r, at, micros = load(KEYS[1]), now()
+
+-- Redis has lost its data: until the records are rebuilt, a store that lives would look like one that does not.
+if redis.call('EXISTS', KEYS[7]) == 0 then return { 'rebuilding' } end
 
 if r.gen > 0 and not decided(r) and r.op == op and r.digest == digest then
   return { 'joined', text(r.gen) }

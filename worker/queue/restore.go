@@ -1,0 +1,56 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"orchestrator/provision"
+)
+
+// Whole reports whether the records are whole. Until then nothing is accepted, and somebody who can ask the cluster
+// should [Records.Restore] each store and then [Records.Mark].
+func (r *Records) Whole(ctx context.Context) (bool, error) {
+	n, err := r.redis.Exists(ctx, keyMarker).Result()
+	return n > 0, redisError(err)
+}
+
+// Mark declares the records whole.
+func (r *Records) Mark(ctx context.Context) error {
+	return redisError(r.redis.Set(ctx, keyMarker, time.Now().UTC().Format(time.RFC3339), 0).Err())
+}
+
+// Restoration is what [Records.Restore] found.
+type Restoration string
+
+// Only Restored changed anything.
+const (
+	Restored Restoration = "restored"
+	Known    Restoration = "known"    // the record is as new as what the cluster remembers
+	Leftover Restoration = "leftover" // a delete that came later has ended: the namespace should not be there
+)
+
+// Restore rebuilds the record of one store from what the cluster remembers of it, unless there is one as new. A
+// generation without a verdict is then run again, and a verdict that nobody has confirmed is told again.
+func (r *Records) Restore(ctx context.Context, m provision.Memory, patience time.Duration) (Restoration, error) {
+	req := m.Store.Request
+	req.Action = provision.OpProvision
+	text, err := json.Marshal(req)
+	if err != nil {
+		return "", err
+	}
+	digest := req.Digest()
+	if m.Op == provision.OpDelete {
+		digest = provision.Request{Action: provision.OpDelete}.Digest()
+	}
+	var v provision.Verdict
+	if m.Verdict != nil {
+		v = *m.Verdict
+	}
+	id := req.StoreID
+	answer, err := restoreScript.Run(ctx, r.redis,
+		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOpen, keyCalls(id)},
+		id, string(m.Op), m.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, patience.Milliseconds(),
+		string(v.Status), string(v.Code), v.Error, flag(m.Told)).Text()
+	return Restoration(answer), redisError(err)
+}

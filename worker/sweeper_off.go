@@ -1,0 +1,5 @@
+//go:build mutant_sweeper
+
+package worker
+
+const sweeping = false
