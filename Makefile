@@ -26,7 +26,7 @@ endif
 
 ##@ Test
 .PHONY: test
-test: tools lint unit build devcluster integration ## everything: linter, unit tests, the same on a real Redis and a real API server
+test: tools lint unit build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
 .PHONY: unit
 unit: tools ## unit tests and tests on a real Redis, with the race detector
@@ -36,6 +36,19 @@ unit: tools ## unit tests and tests on a real Redis, with the race detector
 .PHONY: integration
 integration: build devcluster ## the tests that need the development cluster
 	.ci/integration $(RACE)
+
+# STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed it is one at random, printed.
+.PHONY: chaos
+chaos: tools build devcluster ## break everything at random, then compare the world with what was accepted
+	bin/chaos --stores $(or $(STORES),40) --faults $(or $(MINUTES),3)m --seed $(or $(SEED),0)
+
+.PHONY: chaos-short
+chaos-short: tools build devcluster ## the same with 20 stores and a minute of faults
+	bin/chaos --stores 20 --faults 60s --seed $(or $(SEED),0)
+
+.PHONY: chaos-mutants
+chaos-mutants: tools build devcluster ## take out one guard at a time and see chaos find it (15 minutes)
+	.ci/chaos-mutants
 
 .PHONY: lint
 lint: bin/golangci-lint-$(GOLANGCI_LINT) ## formatting, mistakes, and the direction of imports

@@ -25,6 +25,7 @@ type customer struct {
 	rig   *rig.Rig
 	dice  *rand.Rand // of this customer alone, from the seed
 	pause time.Duration
+	nudge chan struct{} // makes the next request come now
 
 	mu       sync.Mutex
 	requests []model.Request
@@ -35,7 +36,7 @@ type customer struct {
 }
 
 func newCustomer(r *rig.Rig, seed uint64, n int, pause time.Duration) *customer {
-	c := &customer{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause}
+	c := &customer{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
 	engine := []string{"woocommerce", "medusa"}[n%2]
 	c.want = provision.Request{StoreID: c.id, Name: c.id, Engine: engine, Namespace: "store-" + c.id, CreatorID: fmt.Sprint("creator-", n%creators), Action: provision.OpDelete}
 	return c
@@ -50,8 +51,20 @@ func (c *customer) live(ctx context.Context) {
 			c.awaitTruth(ctx)
 		}
 		if c.dice.IntN(4) > 0 {
-			rig.Sleep(ctx, c.upTo(2*c.pause))
+			c.rest(ctx, c.upTo(2*c.pause))
 		}
+	}
+}
+
+// rest waits, unless somebody makes the customer change his mind.
+func (c *customer) rest(ctx context.Context, d time.Duration) (rested bool) {
+	select {
+	case <-c.nudge:
+		return false
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -164,7 +177,7 @@ func (c *customer) awaitTruth(ctx context.Context) {
 				return
 			}
 		}
-		if !rig.Sleep(ctx, 100*time.Millisecond) {
+		if !c.rest(ctx, 100*time.Millisecond) {
 			return
 		}
 	}

@@ -18,6 +18,9 @@ func report(w io.Writer, r *rig.Rig, customers []*customer, t *trouble, all []mo
 	for _, f := range all {
 		fmt.Fprintf(w, "%s: %s\n  expected: %s\n  found:    %s\n", f.Kind, f.Store, f.Expected, f.Found)
 	}
+	for _, shortage := range t.shortages() {
+		fmt.Fprintln(w, "too seldom to prove anything:", shortage)
+	}
 	fmt.Fprintln(w, summary(all))
 }
 

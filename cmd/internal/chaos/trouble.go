@@ -103,6 +103,9 @@ func (t *trouble) mend(ctx context.Context) error {
 	t.rig.Lose.Accepts(0)
 	t.rig.Lose.Enqueues(0)
 	t.rig.Cluster.SignalAPI(syscall.SIGCONT)
+	if dead := t.rig.Dead(); len(dead) > 0 {
+		return fmt.Errorf("ended by themselves: %v; see their logs", dead)
+	}
 	if t.rig.Cluster.Ended() {
 		return fmt.Errorf("the development cluster has ended; see its log")
 	}

@@ -10,19 +10,39 @@ import (
 
 const wiped = "namespace deleted by hand"
 
-// outsideFaults are of the backend, of people, and of the ways in between.
+// outsideFaults are of the backend and of people.
 func (t *trouble) outsideFaults() lane {
 	faults := []fault{
 		{wiped, t.wipe},
 		{wiped, t.wipe},
-		{rig.LostVerdict, func(ctx context.Context, _ *rand.Rand) { t.lose(ctx, rig.LostVerdict, t.rig.Lose.Verdicts) }},
-		{rig.LostAccept, func(ctx context.Context, _ *rand.Rand) { t.lose(ctx, rig.LostAccept, t.rig.Lose.Accepts) }},
-		{rig.LostEnqueue, t.loseEnqueues},
 	}
 	for _, mood := range []rig.Mood{rig.Slow, rig.Errors, rig.Hangs, rig.Down, rig.Erring} {
 		faults = append(faults, fault{"backend: " + string(mood), func(ctx context.Context, dice *rand.Rand) { t.upset(ctx, dice, mood) }})
 	}
 	return lane{faults, 3 * time.Second}
+}
+
+// lossFaults are of the ways to Redis.
+func (t *trouble) lossFaults() lane {
+	return lane{[]fault{t.lostVerdict(), t.lostAccept(), t.lostEnqueue()}, 4 * time.Second}
+}
+
+func (t *trouble) lostVerdict() fault {
+	return fault{rig.LostVerdict, func(ctx context.Context, _ *rand.Rand) {
+		t.lose(ctx, rig.LostVerdict, func() { t.rig.Lose.Verdicts(1) })
+	}}
+}
+
+func (t *trouble) lostAccept() fault {
+	return fault{rig.LostAccept, func(ctx context.Context, _ *rand.Rand) { t.lose(ctx, rig.LostAccept, func() { t.rig.Lose.Accepts(1) }) }}
+}
+
+func (t *trouble) lostEnqueue() fault {
+	return fault{rig.LostEnqueue, func(ctx context.Context, _ *rand.Rand) {
+		t.lose(ctx, rig.LostEnqueue, func() { t.rig.Lose.Enqueues(8 * time.Second) })
+		rig.Sleep(ctx, 2*time.Second) // until the client has given up
+		t.rig.Lose.Enqueues(0)
+	}}
 }
 
 // upset makes the backend answer otherwise for a while.
@@ -33,36 +53,19 @@ func (t *trouble) upset(ctx context.Context, dice *rand.Rand, mood rig.Mood) {
 	t.rig.Backend.Feel(rig.Well)
 }
 
-// lose waits until the next answer has been lost, though not for ever.
-func (t *trouble) lose(ctx context.Context, what string, arm func(int)) {
+// lose arms a loss and waits until it has happened, though not for ever.
+func (t *trouble) lose(ctx context.Context, what string, arm func()) {
 	before := t.rig.Lose.Happened(what)
-	arm(1)
-	for range 60 {
+	arm()
+	for range 80 {
 		if t.rig.Lose.Happened(what) > before {
 			t.note(what, nil)
 			return
 		}
 		if !rig.Sleep(ctx, 100*time.Millisecond) {
-			break
+			return
 		}
 	}
-	arm(0)
-}
-
-func (t *trouble) loseEnqueues(ctx context.Context, _ *rand.Rand) {
-	before := t.rig.Lose.Happened(rig.LostEnqueue)
-	t.rig.Lose.Enqueues(6 * time.Second)
-	for range 60 {
-		if t.rig.Lose.Happened(rig.LostEnqueue) > before {
-			t.note(rig.LostEnqueue, nil)
-			break
-		}
-		if !rig.Sleep(ctx, 100*time.Millisecond) {
-			break
-		}
-	}
-	rig.Sleep(ctx, 2*time.Second)
-	t.rig.Lose.Enqueues(0)
 }
 
 // wipe deletes a living store's namespace as an operator's mistake would.

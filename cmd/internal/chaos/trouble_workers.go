@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"syscall"
 	"time"
@@ -41,38 +42,49 @@ func (t *trouble) workerFaults() lane {
 // strike waits for a run to be in one of the places and lets the fault happen to its worker: where the step begins,
 // where it writes, or somewhere on its way.
 func (t *trouble) strike(ctx context.Context, dice *rand.Rand, name string, at map[rig.Place]bool) (rig.Run, bool) {
-	kind, depth := dice.IntN(3), dice.Float64()
-	met := make(chan rig.Run, 1)
-	wanted := map[rig.Place]bool{}
-	for p := range at {
-		wanted[p] = true
+	return t.strikeAt(ctx, dice, name, at, depth(dice.IntN(3)))
+}
+
+type depth int
+
+const (
+	atBeginning depth = iota
+	whileWriting
+	onItsWay
+)
+
+// patience is how long an aim waits to be met.
+const patience = 8 * time.Second
+
+func (t *trouble) strikeAt(ctx context.Context, dice *rand.Rand, name string, at map[rig.Place]bool, deep depth) (rig.Run, bool) {
+	if name == slept && time.Until(t.ends) < longestSleep {
+		name = stopped // it would be woken before another worker has followed
 	}
+	wanted, met := maps.Clone(at), make(chan rig.Run, 1)
 	giveUp := t.rig.Watch.Await(&rig.Aim{
 		At:    func(p rig.Place) bool { return wanted[p] },
-		Write: kind == 1,
+		Write: deep == whileWriting,
 		Fire: func(r rig.Run) {
-			if kind != 2 { // else the run goes on while the fault waits
+			if deep != onItsWay { // else the run goes on while the fault waits
 				t.hurt(name, r.Worker)
 			}
 			met <- r
 		},
 	})
+	var r rig.Run
 	select {
-	case r := <-met:
-		if kind == 2 {
-			rig.Sleep(ctx, time.Duration(depth*float64(min(t.rig.Watch.Took(r.Place), 5*time.Second))))
-			t.hurt(name, r.Worker)
-		}
-		t.follow(ctx, name, r.Worker, dice)
-		return r, true
-	case <-time.After(8 * time.Second):
+	case r = <-met:
+	case <-time.After(patience):
 	case <-ctx.Done():
 	}
-	if giveUp() {
-		return rig.Run{}, false
+	if r.Worker == "" {
+		if giveUp() {
+			return r, false
+		}
+		r = <-met
 	}
-	r := <-met
-	if kind == 2 {
+	if deep == onItsWay {
+		rig.Sleep(ctx, time.Duration(dice.Float64()*float64(min(t.rig.Watch.Took(r.Place), 5*time.Second))))
 		t.hurt(name, r.Worker)
 	}
 	t.follow(ctx, name, r.Worker, dice)
@@ -81,10 +93,7 @@ func (t *trouble) strike(ctx context.Context, dice *rand.Rand, name string, at m
 
 // hurt sends the fault's signal. A sleep that would not end in time is a crash.
 func (t *trouble) hurt(name, worker string) {
-	w := t.worker(worker)
-	if w == nil {
-		return
-	}
+	w := t.rig.Worker(worker)
 	t.note(name, t.rig.Watch.Inside(worker))
 	switch name {
 	case slept:
@@ -100,24 +109,12 @@ func (t *trouble) hurt(name, worker string) {
 	}
 }
 
-func (t *trouble) worker(name string) *rig.Worker {
-	for _, w := range t.rig.Workers() {
-		if w.Name == name {
-			return w
-		}
-	}
-	return nil
-}
-
 // follow replaces the worker and sees to its end.
 func (t *trouble) follow(ctx context.Context, name, worker string, dice *rand.Rand) {
-	w := t.worker(worker)
 	if _, err := t.rig.StartWorker(); err != nil {
 		t.find(model.Stuck, "a worker starts", "%v", err)
 	}
-	if w == nil {
-		return // killed, and gone already
-	}
+	w := t.rig.Worker(worker)
 	sleep := longestSleep - time.Duration(dice.Int64N(int64(10*time.Second)))
 	t.restoring.Go(func() { t.see(ctx, name, w, sleep) })
 }

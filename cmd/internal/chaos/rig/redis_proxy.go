@@ -2,9 +2,12 @@ package rig
 
 import (
 	"bufio"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // Treatment is what happens to one command on its way to Redis.
@@ -24,17 +27,18 @@ type RedisProxy struct {
 	listener net.Listener
 	redis    string
 	look     func(words []string) Treatment
+	broken   func() // called when Redis is not to be reached, or breaks a connection
 	mu       sync.Mutex
 	open     map[net.Conn]bool
 }
 
-// NewRedisProxy listens on a socket and shows look every command.
-func NewRedisProxy(socket, redis string, look func(words []string) Treatment) (*RedisProxy, error) {
+// NewRedisProxy listens on a socket and shows look every command. broken is called when Redis itself fails.
+func NewRedisProxy(socket, redis string, look func(words []string) Treatment, broken func()) (*RedisProxy, error) {
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return nil, err
 	}
-	p := &RedisProxy{Socket: socket, listener: listener, redis: redis, look: look, open: map[net.Conn]bool{}}
+	p := &RedisProxy{Socket: socket, listener: listener, redis: redis, look: look, broken: broken, open: map[net.Conn]bool{}}
 	go p.accept()
 	return p, nil
 }
@@ -53,6 +57,7 @@ func (p *RedisProxy) serve(client net.Conn) {
 	defer p.forget(client)
 	server, err := net.Dial("unix", p.redis)
 	if err != nil {
+		p.broken()
 		return
 	}
 	defer server.Close()
@@ -61,7 +66,9 @@ func (p *RedisProxy) serve(client net.Conn) {
 	go func() {
 		defer client.Close()
 		defer server.Close()
-		replies(server, client, &losing)
+		if replies(server, client, &losing) {
+			p.broken()
+		}
 	}()
 	commands := bufio.NewReaderSize(client, 64<<10)
 	for {
@@ -80,16 +87,19 @@ func (p *RedisProxy) serve(client net.Conn) {
 	}
 }
 
-// replies passes answers on until one is to be lost.
-func replies(server, client net.Conn, losing *atomic.Bool) {
+// replies passes answers on until one is to be lost. It reports whether Redis ended that.
+func replies(server, client net.Conn, losing *atomic.Bool) bool {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := server.Read(buffer)
-		if err != nil || losing.Load() {
-			return
+		if err != nil {
+			return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+		}
+		if losing.Load() {
+			return false
 		}
 		if _, err := client.Write(buffer[:n]); err != nil {
-			return
+			return false
 		}
 	}
 }

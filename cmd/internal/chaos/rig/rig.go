@@ -62,7 +62,7 @@ func (r *Rig) up(ctx context.Context) (err error) {
 	if r.Cluster, err = startCluster(ctx, r.programs.Devcluster, r.Dir); err != nil {
 		return err
 	}
-	if r.proxy, err = NewRedisProxy(filepath.Join(r.Dir, "ingest.sock"), r.Redis.socket, r.Lose.ofIngest); err != nil {
+	if r.proxy, err = NewRedisProxy(filepath.Join(r.Dir, "ingest.sock"), r.Redis.socket, r.Lose.ofIngest, func() {}); err != nil {
 		return err
 	}
 	addr, err := freeAddr()
@@ -114,8 +114,9 @@ func (r *Rig) log(name string) string { return filepath.Join(r.Dir, "logs", name
 // Worker is one worker and its proxies.
 type Worker struct {
 	*Process
-	redis *RedisProxy
-	kube  *KubeProxy
+	redis  *RedisProxy
+	kube   *KubeProxy
+	buried bool
 }
 
 // StartWorker starts one more worker. It is of use a few seconds later.
@@ -129,7 +130,7 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	w.redis, err = NewRedisProxy(filepath.Join(r.Dir, name+".sock"), r.Redis.socket, func(words []string) Treatment {
 		r.Watch.Command(name, words)
 		return r.Lose.ofWorker(words)
-	})
+	}, func() { r.Watch.Deaf(name) })
 	if err != nil {
 		return nil, err
 	}
@@ -161,8 +162,35 @@ func (r *Rig) Workers() []*Worker {
 	return alive
 }
 
+// Worker returns the worker of a name, also one that has ended.
+func (r *Rig) Worker(name string) *Worker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		if w.Name == name {
+			return w
+		}
+	}
+	panic("rig: there is no " + name)
+}
+
+// Dead returns the workers that have ended and were not buried: nobody meant them to.
+func (r *Rig) Dead() (names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		if w.Ended() && !w.buried {
+			names = append(names, w.Name)
+		}
+	}
+	return names
+}
+
 // Bury closes the proxies of a worker that has ended: what it had sent is on its way no longer.
 func (r *Rig) Bury(w *Worker) {
+	r.mu.Lock()
+	w.buried = true
+	r.mu.Unlock()
 	w.redis.Close()
 	w.kube.Close()
 	r.Watch.Gone(w.Name)

@@ -44,7 +44,10 @@ const excuse = 90 * time.Second
 type Watch struct {
 	mu        sync.Mutex
 	inside    map[string][]Run // by store; of one run the outer step comes first
+	last      map[string]Run   // by store: the run that began a step last
 	disturbed map[string]time.Time
+	deaf      map[string]time.Time // when a worker could not reach Redis: what it wrote then was not seen
+	gone      map[string]bool
 	aims      map[*Aim]bool
 	took      map[Place]time.Duration // what a step takes, of late
 	found     []string
@@ -53,7 +56,8 @@ type Watch struct {
 
 // NewWatch returns a watch that has seen nothing.
 func NewWatch() *Watch {
-	return &Watch{inside: map[string][]Run{}, disturbed: map[string]time.Time{}, aims: map[*Aim]bool{}, took: map[Place]time.Duration{}}
+	return &Watch{inside: map[string][]Run{}, last: map[string]Run{}, disturbed: map[string]time.Time{}, deaf: map[string]time.Time{},
+		gone: map[string]bool{}, aims: map[*Aim]bool{}, took: map[Place]time.Duration{}}
 }
 
 // Aim waits for a run to be somewhere.
@@ -97,14 +101,19 @@ func (w *Watch) Command(worker string, words []string) {
 
 func (w *Watch) began(r Run) {
 	w.mu.Lock()
+	if w.gone[r.Worker] { // it was on its way when the worker ended
+		w.mu.Unlock()
+		return
+	}
 	for _, other := range w.inside[r.Store] {
 		same := other.Worker == r.Worker && other.Generation == r.Generation
-		if !same && !w.excused(other.Worker) && !w.excused(r.Worker) && !w.excused("redis") {
+		if !same && !w.excused(other) && !w.excused(r) {
 			w.found = append(w.found, fmt.Sprintf("%s began %s of %s (generation %d) while %s was in %s of generation %d since %s",
 				r.Worker, r.Place, r.Store, r.Generation, other.Worker, other.Place, other.Generation, other.Since.Format(time.TimeOnly)))
 		}
 	}
 	w.inside[r.Store] = append(w.inside[r.Store], r)
+	w.last[r.Store] = r
 	fire := w.met(r, false)
 	w.mu.Unlock()
 	if fire != nil {
@@ -149,11 +158,9 @@ func (w *Watch) Wrote(worker, namespace, what string) {
 
 // followed finds a run of another worker that began after the run that writes now.
 func (w *Watch) followed(mine Run, what string) {
-	for _, other := range w.inside[mine.Store] {
-		if other.Worker != mine.Worker && other.Since.After(mine.Since) {
-			w.found = append(w.found, fmt.Sprintf("%s in %s since %s sent %s after %s had begun %s of generation %d", mine.Worker, mine.Place,
-				mine.Since.Format(time.TimeOnly), what, other.Worker, other.Place, other.Generation))
-		}
+	if other := w.last[mine.Store]; other.Worker != mine.Worker && other.Since.After(mine.Since) && !w.deaf[mine.Worker].After(mine.Since) {
+		w.found = append(w.found, fmt.Sprintf("%s in %s since %s sent %s after %s had begun %s of generation %d", mine.Worker, mine.Place,
+			mine.Since.Format(time.TimeOnly), what, other.Worker, other.Place, other.Generation))
 	}
 }
 
@@ -168,7 +175,17 @@ func (w *Watch) met(r Run, write bool) func(Run) {
 	return nil
 }
 
-func (w *Watch) excused(process string) bool { return time.Since(w.disturbed[process]) < excuse }
+// excused reports whether a run may seem to go on beside another one.
+func (w *Watch) excused(r Run) bool {
+	return time.Since(w.disturbed[r.Worker]) < excuse || time.Since(w.disturbed["redis"]) < excuse || w.deaf[r.Worker].After(r.Since)
+}
+
+// Deaf notes that a worker cannot reach Redis: the end of a step may go unseen.
+func (w *Watch) Deaf(worker string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf[worker] = time.Now()
+}
 
 // Disturbed notes that a process slept or was away for so long that a lease may have run out.
 func (w *Watch) Disturbed(process string) {
@@ -181,6 +198,7 @@ func (w *Watch) Disturbed(process string) {
 func (w *Watch) Gone(worker string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.gone[worker] = true
 	for store, runs := range w.inside {
 		var left []Run
 		for _, r := range runs {
