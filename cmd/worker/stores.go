@@ -41,15 +41,30 @@ func connectCluster(ctx context.Context, c config, log *slog.Logger) (stores, er
 	if err != nil {
 		return stores{}, err
 	}
-	if err := k.Start(ctx); err != nil {
+	if err := watch(ctx, k, log); err != nil {
 		return stores{}, err
 	}
-	runner := &provision.Runner{
-		Namespaces: k.Namespaces(), Credentials: k.Credentials(), Releases: k.Releases(), Readiness: k.Readiness(), Volumes: k.Volumes(),
-		Engines: engine.All(), Budget: limits.Budget, DeleteTimeout: limits.DeleteTimeout,
-	}
-	if c.Verify == "pod" {
-		runner.Shops = k.Shops()
+	runner := &provision.Runner{Engines: engine.All(), Budget: limits.Budget, DeleteTimeout: limits.DeleteTimeout}
+	k.Fill(runner)
+	if c.Verify == "off" {
+		runner.Shops = nil
 	}
 	return stores{name: c.Kubeconfig, runner: runner, passwords: k, memory: k, check: k.Check}, nil
+}
+
+// firstLook is how long a starting worker waits for the API server. After it the worker starts all the same: it answers
+// probes and tells callbacks, and what needs the cluster is tried again, uncounted.
+const firstLook = 10 * time.Second
+
+// watch has the cluster's state kept up to date until ctx ends.
+func watch(ctx context.Context, k *cluster.Cluster, log *slog.Logger) error {
+	begun := make(chan error, 1)
+	go func() { begun <- k.Start(ctx) }()
+	select {
+	case err := <-begun:
+		return err
+	case <-time.After(firstLook):
+		log.Warn("the API server does not answer yet; stores wait for it")
+		return nil
+	}
 }
