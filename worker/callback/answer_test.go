@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 func TestWhatEachStatusMeans(t *testing.T) {
@@ -89,12 +90,12 @@ func TestSecretsAreNotRepeatedInReasons(t *testing.T) {
 }
 
 func TestReasonKeepsTheBeginningOfTheAnswer(t *testing.T) {
-	base, _ := backend(t, says(422, "  "+strings.Repeat("é", 4096)))
+	base, _ := backend(t, says(422, " "+strings.Repeat("é", 4096)))
 	r := send(t, base, ready())
 	if !strings.HasPrefix(r.Reason, "422 Unprocessable Entity éé") || len(r.Reason) > keptOfAnswer+64 {
 		t.Errorf("%d bytes: %.60s", len(r.Reason), r.Reason)
 	}
-	if strings.Contains(r.Reason, "\uFFFD") {
+	if !utf8.ValidString(r.Reason) {
 		t.Error("a character was cut in the middle")
 	}
 }
