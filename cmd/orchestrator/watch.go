@@ -94,7 +94,7 @@ func watchAll(c *cobra.Command, client *api.Client) error {
 			return err
 		}
 		if err := pause(c.Context()); err != nil {
-			return nil // Ctrl-C is how this ends
+			return nil //nolint:nilerr // Ctrl-C is how this ends
 		}
 	}
 }
