@@ -75,6 +75,7 @@ func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	defer d.pass(ctx, task.StoreID, token)
 	tries, _ := asynq.GetRetryCount(ctx)
 	for {
+		asked := d.now()
 		turn, call, err := d.turns.Turn(ctx, task.StoreID, token, turnTTL)
 		switch {
 		case ctx.Err() != nil:
@@ -86,7 +87,7 @@ func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		case turn == queue.TurnHeld:
 			return &retry{cause: provision.Errorf(provision.CodeBusy, "another delivery has the turn of store %s", task.StoreID), delay: soon(provision.CodeBusy)}
 		}
-		switch err := d.tell(ctx, call, token, tries); {
+		switch err := d.tell(ctx, call, token, asked, tries); {
 		case err != nil && ctx.Err() != nil:
 			return &retry{cause: context.Cause(ctx)}
 		case err != nil:
@@ -104,7 +105,7 @@ func (d *deliveries) pass(ctx context.Context, storeID, token string) {
 }
 
 // tell brings one callback to its end: told, buried or made needless. An error means that it stays and is tried again.
-func (d *deliveries) tell(ctx context.Context, call queue.Call, token string, tries int) error {
+func (d *deliveries) tell(ctx context.Context, call queue.Call, token string, asked time.Time, tries int) error {
 	log := d.log.With("store_id", call.StoreID, "generation", call.Generation, "webhook_id", call.ID(), "status", call.Status)
 	message, err := d.message(ctx, call)
 	if errors.Is(err, provision.ErrNoCredentials) {
@@ -114,6 +115,10 @@ func (d *deliveries) tell(ctx context.Context, call queue.Call, token string, tr
 		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
 	}
 	start := d.now()
+	if start.Sub(asked) > turnTTL-callback.Timeout {
+		// This machine stood still. Somebody else may have the turn, and have told what is newer.
+		return &retry{cause: provision.Errorf(provision.CodeBusy, "the turn of store %s ran out", call.StoreID), delay: soon(provision.CodeBusy)}
+	}
 	result := d.sender.Send(ctx, message)
 	if result.Outcome != callback.Told && ctx.Err() != nil {
 		return &retry{cause: context.Cause(ctx)}

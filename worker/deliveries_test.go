@@ -373,3 +373,14 @@ func TestStrangersAmongCallbacksAreArchived(t *testing.T) {
 		}
 	}
 }
+
+// A machine that stood still after it was given the turn must not speak out of turn: others have told what is newer.
+func TestATurnThatIsOverIsNotUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost(aCall(1, provision.StatusReady))
+		p.password = func(context.Context) (string, error) { time.Sleep(turnTTL); return "pass-of-the-owner", nil }
+		if reply := p.delivered(t); !reply.again() || reply.counted() || len(p.sent) != 0 {
+			t.Errorf("asynq is told %v, sent %v", reply.err, p.sent)
+		}
+	})
+}
