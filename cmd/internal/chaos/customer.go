@@ -47,8 +47,8 @@ func (c *customer) live(ctx context.Context) {
 	rig.Sleep(ctx, c.upTo(c.pause))
 	for ctx.Err() == nil {
 		c.act(ctx)
-		if c.dice.IntN(3) > 0 {
-			c.awaitTruth(ctx)
+		if c.dice.IntN(3) > 0 && !c.awaitTruth(ctx) {
+			continue
 		}
 		if c.dice.IntN(4) > 0 {
 			c.rest(ctx, c.upTo(2*c.pause))
@@ -168,19 +168,20 @@ func (c *customer) post(r provision.Request) (int, []byte, error) {
 }
 
 // awaitTruth waits, though not for ever, until the backend is told of the newest accepted request. The customer's next
-// request then comes while that callback may still wait for its answer.
-func (c *customer) awaitTruth(ctx context.Context) {
+// request then comes while that callback may still wait for its answer. It reports false when the wait was broken off.
+func (c *customer) awaitTruth(ctx context.Context) bool {
 	newest := c.newest()
 	for range 300 {
 		for _, d := range c.rig.Backend.Deliveries(c.id) {
 			if d.Generation >= newest && d.Status.Final() {
-				return
+				return true
 			}
 		}
 		if !c.rest(ctx, 100*time.Millisecond) {
-			return
+			return false
 		}
 	}
+	return true
 }
 
 func (c *customer) newest() (generation int64) {

@@ -18,8 +18,11 @@ const (
 	stopped = "worker told to stop"
 )
 
-// longestSleep is beyond the gate's lease of 30 seconds and the turn's of 35.
-const longestSleep = 45 * time.Second
+// A sleep is longer than the gate's lease of 30 seconds, and where time allows than the turn's of 45.
+const (
+	shortestSleep = 36 * time.Second
+	longestSleep  = 56 * time.Second
+)
 
 // workerFaults are aimed: of the places, each is struck once before any is struck again.
 func (t *trouble) workerFaults() lane {
@@ -57,7 +60,7 @@ const (
 const patience = 8 * time.Second
 
 func (t *trouble) strikeAt(ctx context.Context, dice *rand.Rand, name string, at map[rig.Place]bool, deep depth) (rig.Run, bool) {
-	if name == slept && time.Until(t.ends) < longestSleep {
+	if name == slept && time.Until(t.ends) < shortestSleep {
 		name = stopped // it would be woken before another worker has followed
 	}
 	wanted, met := maps.Clone(at), make(chan rig.Run, 1)
@@ -115,7 +118,7 @@ func (t *trouble) follow(ctx context.Context, name, worker string, dice *rand.Ra
 		t.find(model.Stuck, "a worker starts", "%v", err)
 	}
 	w := t.rig.Worker(worker)
-	sleep := longestSleep - time.Duration(dice.Int64N(int64(10*time.Second)))
+	sleep := shortestSleep + time.Duration(dice.Int64N(int64(longestSleep-shortestSleep)))
 	t.restoring.Go(func() { t.see(ctx, name, w, sleep) })
 }
 
