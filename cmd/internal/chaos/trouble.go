@@ -23,12 +23,12 @@ type trouble struct {
 	mu       sync.Mutex
 	happened map[string]int               // by fault
 	hits     map[string]map[rig.Place]int // by fault: the runs that were in a step when it happened
-	killed   map[string]bool              // workers that did not end by themselves
+	struck   map[string]bool              // workers that sleep, stop or are dead
 	findings []model.Finding
 }
 
 func newTrouble(r *rig.Rig, o options, customers []*customer) *trouble {
-	return &trouble{rig: r, options: o, customers: customers, happened: map[string]int{}, hits: map[string]map[rig.Place]int{}, killed: map[string]bool{}}
+	return &trouble{rig: r, options: o, customers: customers, happened: map[string]int{}, hits: map[string]map[rig.Place]int{}, struck: map[string]bool{}}
 }
 
 // fault is one kind of fault. It returns when the next one of its lane may come.

@@ -68,10 +68,10 @@ func (t *trouble) strikeAt(ctx context.Context, dice *rand.Rand, name string, at
 		At:    func(p rig.Place) bool { return wanted[p] },
 		Write: deep == whileWriting,
 		Fire: func(r rig.Run) {
-			if deep != onItsWay { // else the run goes on while the fault waits
-				t.hurt(name, r.Worker)
+			if deep == onItsWay || t.hurt(name, r.Worker) { // on its way the run goes on while the fault waits
+				met <- r
 			}
-			met <- r
+			close(met)
 		},
 	})
 	var r rig.Run
@@ -80,22 +80,31 @@ func (t *trouble) strikeAt(ctx context.Context, dice *rand.Rand, name string, at
 	case <-time.After(patience):
 	case <-ctx.Done():
 	}
+	if r.Worker == "" && !giveUp() {
+		r = <-met // it was met just now
+	}
 	if r.Worker == "" {
-		if giveUp() {
-			return r, false
-		}
-		r = <-met
+		return r, false
 	}
 	if deep == onItsWay {
 		rig.Sleep(ctx, time.Duration(dice.Float64()*float64(min(t.rig.Watch.Took(r.Place), 5*time.Second))))
-		t.hurt(name, r.Worker)
+		if !t.hurt(name, r.Worker) {
+			return r, false
+		}
 	}
 	t.follow(ctx, name, r.Worker, dice)
 	return r, true
 }
 
-// hurt sends the fault's signal. A sleep that would not end in time is a crash.
-func (t *trouble) hurt(name, worker string) {
+// hurt sends the fault's signal, and reports false for a worker that sleeps, stops or is dead already.
+func (t *trouble) hurt(name, worker string) bool {
+	t.mu.Lock()
+	already := t.struck[worker]
+	t.struck[worker] = true
+	t.mu.Unlock()
+	if already {
+		return false
+	}
 	w := t.rig.Worker(worker)
 	t.note(name, t.rig.Watch.Inside(worker))
 	switch name {
@@ -105,11 +114,9 @@ func (t *trouble) hurt(name, worker string) {
 	case stopped:
 		w.Signal(syscall.SIGTERM)
 	default:
-		t.mu.Lock()
-		t.killed[worker] = true
-		t.mu.Unlock()
 		w.Signal(syscall.SIGKILL)
 	}
+	return true
 }
 
 // follow replaces the worker and sees to its end.
@@ -134,16 +141,10 @@ func (t *trouble) see(ctx context.Context, name string, w *rig.Worker, sleep tim
 		w.Signal(syscall.SIGTERM)
 		fallthrough
 	case stopped:
-		if begun := time.Now(); !w.Ends(rig.StopTime) && !t.wasKilled(w.Name) {
+		if begun := time.Now(); !w.Ends(rig.StopTime) {
 			t.find(model.Wrong, "a worker that is told to stop ends by itself within 90 seconds, with success", "%s, after %s", w.Name, time.Since(begun))
 		}
 	default:
 		w.Kill()
 	}
-}
-
-func (t *trouble) wasKilled(worker string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.killed[worker]
 }
