@@ -109,7 +109,7 @@ func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential)
 		secret.Data = map[string][]byte{}
 	}
 	for _, credential := range want {
-		if _, there := secret.Data[credential.Key]; there {
+		if len(secret.Data[credential.Key]) > 0 { // nobody can log in with an empty one
 			continue
 		}
 		if secret.Data[credential.Key], err = generate(credential); err != nil {

@@ -30,7 +30,7 @@ func TestGeneratedCredentialsUseEveryCharacterEvenly(t *testing.T) {
 func TestFillAddsWhatIsMissingAndChangesNothing(t *testing.T) {
 	s := testStore(1)
 	want := []provision.Credential{{Key: "a", Length: 8, Chars: provision.Hex}, {Key: "b", Length: 8, Chars: provision.Hex}}
-	secret := &corev1.Secret{Data: map[string][]byte{"a": []byte("kept"), "other": []byte("kept, too")}}
+	secret := &corev1.Secret{Data: map[string][]byte{"a": []byte("kept"), "b": {}, "other": []byte("kept, too")}}
 	if changed, err := fill(secret, s, want); err != nil || !changed {
 		t.Fatalf("changed %t, error %v", changed, err)
 	}
