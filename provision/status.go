@@ -72,8 +72,11 @@ type State struct {
 	// Untold is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
 	Untold int `json:"untold"`
 	// DeleteGeneration is set while an older delete has to end before this generation begins.
-	DeleteGeneration int64  `json:"delete_generation,omitempty"`
-	Steps            []Step `json:"steps,omitempty"`
+	DeleteGeneration int64 `json:"delete_generation,omitempty"`
+	// CreatorUnderWay is set while the generation waits for one of its creator's new stores to be finished: how many of
+	// them are under way, as many as may be.
+	CreatorUnderWay int    `json:"creator_under_way,omitempty"`
+	Steps           []Step `json:"steps,omitempty"`
 }
 
 // Page is a part of the list of stores, newest accepted first.

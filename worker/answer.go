@@ -59,6 +59,13 @@ func soon(code provision.Code) time.Duration {
 	return 5*time.Second + rand.N(10*time.Second)
 }
 
+// pauseInLine is the pause before a store that waits for a place asks by itself: about as long again as it has waited. A
+// place that comes free while the task is on its way back to its queue is then found soon, and a long line costs little.
+func pauseInLine(waited time.Duration) time.Duration {
+	d := min(max(waited, 2*time.Second), 5*time.Minute)
+	return d/2 + rand.N(d)
+}
+
 // backoff doubles from base to most; the upper half is random.
 func backoff(n int, base, most time.Duration) time.Duration {
 	d := most

@@ -22,7 +22,7 @@ type records struct {
 	enter   func(token string) (queue.Entry, queue.Run, error)
 	renew   func(context.Context) (queue.Renewal, error)
 	leave   error
-	verdict func() (queue.Ruling, int64, error)
+	verdict func() (queue.Ruling, []queue.Task, error)
 	untold  []queue.CallTask
 	queue   error // of every enqueueing
 
@@ -45,7 +45,7 @@ func newRecords() *records {
 	r := &records{}
 	r.enter = func(token string) (queue.Entry, queue.Run, error) { return queue.Entered, aRun(token), nil }
 	r.renew = func(context.Context) (queue.Renewal, error) { return queue.Renewed, nil }
-	r.verdict = func() (queue.Ruling, int64, error) { return queue.Written, 0, nil }
+	r.verdict = func() (queue.Ruling, []queue.Task, error) { return queue.Written, nil, nil }
 	return r
 }
 
@@ -111,10 +111,10 @@ func (r *records) Leave(_ context.Context, run queue.Run, exit queue.Exit) (int,
 	return 0, r.leave
 }
 
-func (r *records) Verdict(ctx context.Context, _ queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, int64, error) {
+func (r *records) Verdict(ctx context.Context, _ queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, []queue.Task, error) {
 	r.note("verdict")
 	if ctx.Err() != nil {
-		return "", 0, ctx.Err()
+		return "", nil, ctx.Err()
 	}
 	r.verdicts = append(r.verdicts, ruled{status, code, text})
 	return r.verdict()

@@ -32,6 +32,7 @@ type Limits struct {
 	MaxCrashes    int           // runs that never ended
 	GiveUp        time.Duration // how long a callback is tried
 	Patience      time.Duration // from acceptance to the end of a generation, for one accepted again by the worker
+	PerCreator    int           // new stores of one creator under way at a time; 0: any number
 }
 
 // DefaultLimits are the limits of an installation that sets none.
@@ -55,6 +56,9 @@ func (l Limits) Validate() error {
 	}
 	if l.MaxAttempts < 1 || l.MaxCrashes < 1 {
 		errs = append(errs, errors.New("attempts and crashes must be at least 1"))
+	}
+	if l.PerCreator < 0 {
+		errs = append(errs, errors.New("the limit of new stores per creator must not be negative; 0 means none"))
 	}
 	if l.GiveUp <= 0 || l.Patience <= 0 {
 		errs = append(errs, errors.New("the times after which callbacks and generations are given up must be positive"))

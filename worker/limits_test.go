@@ -57,6 +57,8 @@ func TestLimitsThatContradictEachOtherAreReportedAtOnce(t *testing.T) {
 		"no attempt":        {func(l *Limits) { l.MaxAttempts = 0 }, 1},
 		"no crash":          {func(l *Limits) { l.MaxCrashes = 0 }, 1},
 		"no patience":       {func(l *Limits) { l.Patience = 0 }, 1},
+		"less than none":    {func(l *Limits) { l.PerCreator = -1 }, 1},
+		"one per creator":   {func(l *Limits) { l.PerCreator = 1 }, 0},
 		"callbacks once":    {func(l *Limits) { l.GiveUp = 0 }, 1},
 		"everything":        {func(l *Limits) { *l = Limits{Budget: queue.TaskTimeout} }, 4},
 	} {

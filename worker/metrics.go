@@ -16,6 +16,7 @@ type metrics struct {
 	steps     *prometheus.HistogramVec
 	callbacks *prometheus.HistogramVec
 	rescues   *prometheus.CounterVec
+	parked    prometheus.Counter
 }
 
 // seconds spans what lasts from a Redis round trip to a readiness budget.
@@ -31,8 +32,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Duration of callbacks by status and outcome."}, []string{"status", "outcome"}),
 		rescues: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orchestrator_rescued_tasks_total",
 			Help: "Tasks handed back after their worker was gone."}, []string{"queue"}),
+		parked: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_parked_tasks_total",
+			Help: "Tasks given back since their store's creator had as many new stores under way as allowed."}),
 	}
-	reg.MustRegister(m.runs, m.steps, m.callbacks, m.rescues)
+	reg.MustRegister(m.runs, m.steps, m.callbacks, m.rescues, m.parked)
 	return m
 }
 

@@ -56,8 +56,10 @@ func (h *runs) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		return h.again(provision.Errorf(provision.CodeBusy, "another run has store %s", task.StoreID), log)
 	case queue.Waiting:
 		return h.again(provision.Errorf(provision.CodeBusy, "a delete of store %s has to end first", task.StoreID), log)
+	case queue.Parked:
+		return h.park(task, log)
 	case queue.Done:
-		h.speaker.speak(ctx, task.StoreID, 0)
+		h.speaker.speak(ctx, task.StoreID)
 	}
 	log.Info("nothing to run", "why", entry)
 	return nil
@@ -85,6 +87,14 @@ func (h *runs) again(err error, log *slog.Logger) error {
 	return a.reply(err)
 }
 
+// park gives a task back whose store has no place yet. Whoever frees one has it tried at once.
+func (h *runs) park(task queue.Task, log *slog.Logger) error {
+	h.metrics.parked.Inc()
+	a := answer{again: true, delay: pauseInLine(time.Since(time.UnixMilli(task.Generation)))}
+	log.Info("waits for a place: its creator has as many new stores under way as allowed", "again_in", a.delay)
+	return a.reply(provision.Errorf(provision.CodeBusy, "the creator of store %s has as many new stores under way as allowed", task.StoreID))
+}
+
 // run carries the operation out and settles what follows from its end.
 func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	defer context.AfterFunc(h.stop, func() { p.cancel(errStopping) })()
@@ -92,7 +102,7 @@ func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	defer context.AfterFunc(ctx, func() { p.cancel(errLeaseLost) })()
 	start := time.Now()
 	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
-	h.speakOfProgress(p)
+	h.speakOfEntry(p)
 	err := h.attempt(p, log)
 	a := answerTo(err, p.run, h.limits)
 	if a.tell {
@@ -105,14 +115,14 @@ func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	return a.reply(err)
 }
 
-// speakOfProgress lets the callback be told that the entry may have left.
-func (h *runs) speakOfProgress(p *pass) {
-	if !h.gate.progress {
+// speakOfEntry lets the callback be told that the entry may have left, and the stores begin that it has made a place for.
+func (h *runs) speakOfEntry(p *pass) {
+	if !h.gate.progress && len(p.run.Next) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, redisWait)
 	defer cancel()
-	h.speaker.speak(ctx, p.run.Store.StoreID, 0)
+	h.speaker.speak(ctx, p.run.Store.StoreID, p.run.Next...)
 }
 
 // attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq

@@ -148,7 +148,7 @@ func TestAVerdictThatIsRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, returns(errPatience))
 				r.records.enter = withRun(func(run *queue.Run) { run.Attempts = attempts })
-				r.verdict = func() (queue.Ruling, int64, error) { return c.ruling, 0, c.err }
+				r.verdict = func() (queue.Ruling, []queue.Task, error) { return c.ruling, nil, c.err }
 				reply := r.process(t, t.Context())
 				if reply.again() != c.again || (c.again && (reply.counted() || reply.delay() <= 0)) {
 					t.Errorf("%s, %d attempts: asynq is told %v", name, attempts, reply.err)

@@ -10,7 +10,7 @@ import (
 
 // Verdicts is the truth's side of the records.
 type Verdicts interface {
-	Verdict(ctx context.Context, run queue.Run, status provision.Status, code provision.Code, text string) (ruling queue.Ruling, next int64, err error)
+	Verdict(ctx context.Context, run queue.Run, status provision.Status, code provision.Code, text string) (ruling queue.Ruling, next []queue.Task, err error)
 	Untold(ctx context.Context, storeID string) ([]queue.CallTask, error)
 }
 
@@ -43,7 +43,7 @@ func (s *speaker) rule(run queue.Run, status provision.Status, code provision.Co
 	case ruling == queue.Expired:
 		return errLeaseLost
 	}
-	s.speak(ctx, run.Store.StoreID, next)
+	s.speak(ctx, run.Store.StoreID, next...)
 	if ruling == queue.Written && status != provision.StatusDeleted {
 		remember(ctx, s.log, run.Store, func(ctx context.Context) error {
 			return s.memory.Remember(ctx, run.Store, provision.Verdict{Generation: run.Store.Generation, Status: status, Code: code, Error: text})
@@ -52,17 +52,19 @@ func (s *speaker) rule(run queue.Run, status provision.Status, code provision.Co
 	return nil
 }
 
-// speak makes the tasks exist that tell what the store has not been heard of yet, and starts the provision that waited
-// for a delete. What fails here is done by the sweeper a few seconds later.
-func (s *speaker) speak(ctx context.Context, storeID string, next int64) {
+// speak makes the tasks exist that tell what the store has not been heard of yet, and has the provisions tried that may
+// begin now. What fails here is done by the sweeper a few seconds later.
+func (s *speaker) speak(ctx context.Context, storeID string, next ...queue.Task) {
 	calls, err := s.verdicts.Untold(ctx, storeID)
 	for _, call := range calls {
 		if err == nil {
 			err = s.queue.EnqueueCall(ctx, call)
 		}
 	}
-	if err == nil && next > 0 {
-		err = s.queue.Revive(ctx, queue.Task{Op: provision.OpProvision, StoreID: storeID, Generation: next}, true)
+	for _, task := range next {
+		if err == nil {
+			err = s.queue.Revive(ctx, task, true)
+		}
 	}
 	if err != nil {
 		s.log.Warn("left to the sweeper", "store_id", storeID, "error", err)

@@ -107,7 +107,7 @@ func (s *sweeper) look(ctx context.Context, storeID string) error {
 		return err
 	}
 	for _, task := range open.Runs {
-		err = errors.Join(err, s.queue.Revive(ctx, task, false))
+		err = errors.Join(err, s.queue.Revive(ctx, task, open.Soon))
 	}
 	if len(open.Calls) > 0 {
 		err = errors.Join(err, s.queue.ReviveCall(ctx, open.Calls[0]))

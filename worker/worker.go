@@ -53,6 +53,7 @@ func New(c Config) (*Worker, error) {
 	if err := c.Limits.Validate(); err != nil {
 		return nil, err
 	}
+	c.Records = c.Records.Limited(c.Limits.PerCreator)
 	stopped, stop := context.WithCancelCause(context.Background())
 	m := newMetrics(c.Metrics)
 	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}

@@ -33,6 +33,7 @@ type config struct {
 	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at a time by this worker"`
 	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at a time by this worker"`
 	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes to the cluster at a time; 0: twice the number of CPUs"`
+	MaxPerCreator  int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator under way at a time; the others wait, in order of acceptance; 0: no limit"`
 	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is asked"`
 	AdminAddr      string        `env:"ORCH_WORKER_ADMIN_ADDR" envDefault:"127.0.0.1:9001" help:"address of /healthz, /readyz, /metrics and /debug/pprof, for operators only"`
 }
@@ -42,6 +43,7 @@ func (c config) limits() worker.Limits {
 	l.Budget = time.Duration(c.PollAttempts) * c.PollInterval
 	l.DeleteTimeout = c.DeleteTimeout
 	l.Patience = c.Deadline
+	l.PerCreator = c.MaxPerCreator
 	return l
 }
 

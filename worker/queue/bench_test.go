@@ -130,7 +130,7 @@ func (b *bench) leave(run Run, exit Exit) int {
 	return must(b, attempts, err)
 }
 
-// rule writes a verdict and returns what became of it.
+// rule writes a verdict and returns what became of it, and the generation of the store itself that may begin now.
 func (b *bench) rule(run Run, status provision.Status) (Ruling, int64) {
 	b.Helper()
 	code, text := provision.Code(""), ""
@@ -138,7 +138,12 @@ func (b *bench) rule(run Run, status provision.Status) (Ruling, int64) {
 		code, text = provision.CodeTimeout, "it took too long"
 	}
 	ruling, next, err := b.records.Verdict(b.ctx, run, status, code, text)
-	return must(b, ruling, err), next
+	for _, task := range must(b, next, err) {
+		if task.StoreID == run.Store.StoreID {
+			return ruling, task.Generation
+		}
+	}
+	return ruling, 0
 }
 
 func (b *bench) wantRuling(run Run, status provision.Status, want Ruling, wantNext int64) {

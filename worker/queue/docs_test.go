@@ -90,7 +90,11 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 			written[field] = true
 		}
 	}
-	task := b.accept(request("a"))
+	b.records = b.records.Limited(1)
+	first, task := b.accept(of("x", "b")), b.accept(of("x", "a"))
+	b.wantEntry(task, Parked)
+	see()
+	b.end(first, provision.StatusReady)
 	entry, run, err := b.records.Enter(b.ctx, task, "run", lease, true)
 	if err != nil || entry != Entered {
 		t.Fatal(entry, err)

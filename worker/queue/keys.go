@@ -19,3 +19,7 @@ func keyGate(id string) string    { return prefix + "gate:" + id }    // string:
 func keyTurn(id string) string    { return prefix + "turn:" + id }    // string: lease of the delivery of callbacks
 func keyCalls(id string) string   { return prefix + "calls:" + id }   // hash: sequence to callback not told yet
 func keyJournal(id string) string { return prefix + "journal:" + id } // stream: steps
+
+// keyLine is a zset: stores that are new with this creator, those that have begun first. Scripts make the name themselves,
+// since only the record says which line its store stands in.
+func keyLine(creator string) string { return prefix + "line:" + creator }

@@ -28,15 +28,21 @@ type shop struct {
 	seq    int64
 	undone int64  // the last delete that failed
 	left   []Call // to be told
+
+	line   string // the creator in whose line the new store stands, or ""
+	since  int64  // the generation with which it came into the line
+	begun  bool   // a run of it was let in
+	parked bool   // its newest generation was told to wait for a place
 }
 
 type model struct {
 	shops map[string]*shop
 	hosts map[string]string // to the owner
+	limit int               // new stores of one creator under way; 0: any number
 }
 
-func newModel(ids []string) *model {
-	m := &model{map[string]*shop{}, map[string]string{}}
+func newModel(ids []string, limit int) *model {
+	m := &model{map[string]*shop{}, map[string]string{}, limit}
 	for _, id := range ids {
 		m.shops[id] = &shop{}
 	}
@@ -101,6 +107,7 @@ func (m *model) joins(req provision.Request) bool {
 
 func (m *model) accept(req provision.Request, gen int64) *generation {
 	s := m.shops[req.StoreID]
+	s.parked = false
 	for _, g := range s.gens {
 		if g.Op == provision.OpProvision || req.Action == provision.OpDelete {
 			g.over, g.superseded = true, g.superseded || g.status == ""
@@ -109,6 +116,7 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	if req.Action == provision.OpProvision {
 		if s.gone() {
 			s.kept = nil
+			s.line, s.since, s.begun = req.CreatorID, gen, false
 		}
 		s.kept = append(s.kept, req.Host)
 		m.hosts[req.Host] = req.StoreID
@@ -118,26 +126,33 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	return g
 }
 
-func (m *model) enter(g *generation, token string, progress bool) Entry {
+func (m *model) enter(g *generation, token string, progress bool) (Entry, []Task) {
 	s := m.shops[g.StoreID]
 	switch {
 	case g.Op == provision.OpDelete && g.Generation <= s.deleted():
-		return Done
+		return Done, nil
 	case !s.wanted(g):
-		return Superseded
+		return Superseded, nil
 	case g.status == provision.StatusReady:
-		return Done
+		return Done, nil
 	case g.Op == provision.OpProvision && s.deleting():
-		return Waiting
+		return Waiting, nil
+	case g.Op == provision.OpProvision && !m.hasPlace(s):
+		s.parked = true
+		return Parked, nil
 	case s.gate != "" && s.gate != token:
-		return Held
+		return Held, nil
 	}
-	s.gate, g.over = token, false
+	s.gate, g.over, s.parked = token, false, false
 	if progress && !g.progressed && g.status == "" {
 		g.progressed = true
 		s.call(g, g.Op.Progress())
 	}
-	return Entered
+	if g.Op == provision.OpDelete {
+		return Entered, m.leaveLine(s)
+	}
+	s.begun = true
+	return Entered, nil
 }
 
 func (s *shop) call(g *generation, status provision.Status) {
@@ -156,7 +171,7 @@ func (m *model) renew(g *generation, token string) Renewal {
 	return Renewed
 }
 
-func (m *model) verdict(g *generation, token string, status provision.Status) (Ruling, int64) {
+func (m *model) verdict(g *generation, token string, status provision.Status) (Ruling, []Task) {
 	s := m.shops[g.StoreID]
 	// The record remembers the last delete that failed. An older one whose run repeats itself hears that it was superseded.
 	again := status == provision.StatusDeleteFailed && g.status == status && s.undone == g.Generation
@@ -164,14 +179,14 @@ func (m *model) verdict(g *generation, token string, status provision.Status) (R
 	case g.Op == provision.OpDelete && g.Generation <= s.deleted(), again && g.over:
 		return Stands, s.behind(g)
 	case !s.wanted(g):
-		return Moot, 0
+		return Moot, nil
 	case s.gate != token:
-		return Expired, 0
+		return Expired, nil
 	case again:
 		g.over = true
 		return Stands, s.behind(g)
 	case g.status == provision.StatusReady, g.status == status:
-		return Stands, 0
+		return Stands, nil
 	}
 	next := s.behind(g)
 	g.status, g.over = status, true
@@ -180,25 +195,31 @@ func (m *model) verdict(g *generation, token string, status provision.Status) (R
 	}
 	s.call(g, status)
 	if status.Succeeded() {
-		m.release(g, next)
+		m.release(g, len(next) > 0)
+	}
+	if n := s.newest(); status == provision.StatusDeleted && len(next) > 0 {
+		s.line, s.since, s.begun = n.req.CreatorID, n.Generation, false
+	}
+	if g.Op == provision.OpProvision {
+		next = m.leaveLine(s)
 	}
 	return Written, next
 }
 
 // behind is the provision that waits for a delete.
-func (s *shop) behind(g *generation) int64 {
+func (s *shop) behind(g *generation) []Task {
 	if n := s.newest(); g.Op == provision.OpDelete && n.Op == provision.OpProvision && n.Generation > g.Generation && n.status == "" {
-		return n.Generation
+		return []Task{n.Task}
 	}
-	return 0
+	return nil
 }
 
 // release gives back all hosts but the one that is in use.
-func (m *model) release(g *generation, next int64) {
+func (m *model) release(g *generation, next bool) {
 	s := m.shops[g.StoreID]
 	maps.DeleteFunc(m.hosts, func(_, owner string) bool { return owner == g.StoreID })
 	s.kept = nil
-	if n := s.newest(); g.status == provision.StatusReady || next > 0 {
+	if n := s.newest(); g.status == provision.StatusReady || next {
 		s.kept = []string{n.req.Host}
 		m.hosts[n.req.Host] = g.StoreID
 	}

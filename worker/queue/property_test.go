@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestAnyInterleavingKeepsTheContract(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			b.redis.FlushAll(b.ctx)
 			b.whole()
-			m := newMachine(rt, b)
+			m := newMachine(rt, b, rapid.IntRange(0, 2).Draw(rt, "limit per creator"))
 			rt.Repeat(map[string]func(*rapid.T){
 				"":        m.check,
 				"accept":  m.accept,
@@ -67,8 +68,8 @@ type machine struct {
 	posted map[string][]Call // by store, in the order of telling
 }
 
-func newMachine(t *rapid.T, b *bench) *machine {
-	return &machine{model: newModel(propertyStores), ctx: b.ctx, r: b.records, b: b, posted: map[string][]Call{}}
+func newMachine(t *rapid.T, b *bench, limit int) *machine {
+	return &machine{model: newModel(propertyStores, limit), ctx: b.ctx, r: b.records.Limited(limit), b: b, posted: map[string][]Call{}}
 }
 
 func ok(t *rapid.T, err error) {
@@ -85,6 +86,13 @@ func want[V comparable](t *rapid.T, what string, got, want V) {
 	}
 }
 
+func wantTasks(t *rapid.T, got, want []Task) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Fatalf("may begin now: got %v, want %v", got, want)
+	}
+}
+
 func pick[V any](t *rapid.T, label string, from []V) V {
 	if len(from) == 0 {
 		t.Skip("nothing to pick")
@@ -98,6 +106,7 @@ func (m *machine) draw(t *rapid.T) provision.Request {
 		return deletion(id)
 	}
 	req := onHost(titled(request(id), pick(t, "title", []string{"", "x"})), pick(t, "host", propertyHosts))
+	req.CreatorID = pick(t, "creator", []string{"x", "x", "y", ""})
 	if rapid.IntRange(0, 9).Draw(t, "other engine") == 0 {
 		req.Engine = "medusa"
 	}
@@ -133,13 +142,14 @@ func (m *machine) enter(t *rapid.T) {
 
 func (m *machine) enterFor(t *rapid.T, g *generation, worker string, progress bool) (begun, bool) {
 	token := worker + "-" + g.ID()
-	expected := m.model.enter(g, token, progress)
+	expected, next := m.model.enter(g, token, progress)
 	entry, run, err := m.r.Enter(m.ctx, g.Task, token, lease, progress)
 	ok(t, err)
 	want(t, "entry of "+string(g.Op)+" "+g.ID(), entry, expected)
 	if entry != Entered {
 		return begun{}, false
 	}
+	wantTasks(t, run.Next, next)
 	if g.Op == provision.OpProvision {
 		want(t, "request of the run", run.Store.Request, g.req)
 	}
@@ -167,7 +177,7 @@ func (m *machine) rule(t *rapid.T, p begun, good bool) {
 	ruling, next, err := m.r.Verdict(m.ctx, p.run, status, "", "")
 	ok(t, err)
 	want(t, string(status)+" of "+p.gen.ID(), ruling, expected)
-	want(t, "next", next, expectedNext)
+	wantTasks(t, next, expectedNext)
 }
 
 func (m *machine) leave(t *rapid.T) {
@@ -235,6 +245,7 @@ func (m *machine) check(t *rapid.T) {
 	if diff := cmp.Diff(m.hosts, m.b.redis.HGetAll(m.ctx, keyHosts).Val()); diff != "" {
 		t.Fatal("owners of hosts: ", diff)
 	}
+	m.checkLines(t)
 	namespaces := map[string]string{}
 	for id, s := range m.shops {
 		if !s.gone() && s.engine() != "" && len(s.kept) > 0 {
@@ -252,16 +263,37 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
+// checkLines compares who stands in line, and who has begun.
+func (m *machine) checkLines(t *rapid.T) {
+	for _, creator := range []string{"x", "y"} {
+		begun, stored := map[string]bool{}, map[string]bool{}
+		for _, id := range m.inLine(creator) {
+			begun[id] = m.shops[id].begun
+		}
+		for _, z := range m.b.redis.ZRangeWithScores(m.ctx, keyLine(creator), 0, -1).Val() {
+			stored[z.Member.(string)] = z.Score < 0
+		}
+		if diff := cmp.Diff(begun, stored); diff != "" {
+			t.Fatalf("line of %s: %s", creator, diff)
+		}
+	}
+}
+
 // drain does what the sweeper and living workers do after everybody else has died.
 func (m *machine) drain(t *rapid.T) {
 	for _, id := range propertyStores {
 		ok(t, m.b.redis.Del(m.ctx, keyGate(id), keyTurn(id)).Err())
 		m.shops[id].gate, m.shops[id].turn = "", ""
-		for round := 0; m.b.open(id); round++ {
-			if round > 10 {
-				t.Fatalf("store %s waits for ever for %+v", id, m.b.look(id))
+	}
+	// In turns: a store may wait for a place that another one has.
+	for round := 0; slices.ContainsFunc(propertyStores, m.b.open); round++ {
+		if round > 30 {
+			t.Fatalf("%d stores wait for ever", m.b.redis.ZCard(m.ctx, keyOpen).Val())
+		}
+		for _, id := range propertyStores {
+			if m.b.open(id) {
+				m.settle(t, id, round)
 			}
-			m.settle(t, id, round)
 		}
 	}
 }
@@ -269,6 +301,7 @@ func (m *machine) drain(t *rapid.T) {
 func (m *machine) settle(t *rapid.T, id string, round int) {
 	open, err := m.r.Look(m.ctx, id)
 	ok(t, err)
+	want(t, "has a place now", open.Soon, m.shops[id].parked && m.hasPlace(m.shops[id]))
 	for _, task := range open.Runs {
 		for _, g := range m.shops[id].gens {
 			if g.Task != task {

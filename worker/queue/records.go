@@ -17,10 +17,17 @@ import (
 const deletedKeep = 30 * 24 * time.Hour
 
 // Records decides: which request of a store is the newest, who may run it, and what its truth is.
-type Records struct{ redis redis.UniversalClient }
+type Records struct {
+	redis      redis.UniversalClient
+	perCreator int // how many new stores of one creator may be under way; 0: any number
+}
 
 // NewRecords returns the records kept in a Redis. The client should fail within a few seconds ([Connect]).
-func NewRecords(client redis.UniversalClient) *Records { return &Records{client} }
+func NewRecords(client redis.UniversalClient) *Records { return &Records{redis: client} }
+
+// Limited returns the same records for a worker that has at most n new stores of one creator under way; 0 sets no limit.
+// A store is new until its first verdict. Workers should agree on the limit; whichever asks decides by its own.
+func (r *Records) Limited(n int) *Records { return &Records{redis: r.redis, perCreator: n} }
 
 // Ping reports whether Redis answers.
 func (r *Records) Ping(ctx context.Context) error { return redisError(r.redis.Ping(ctx).Err()) }
@@ -36,7 +43,7 @@ func (r *Records) Accept(ctx context.Context, req provision.Request, patience ti
 	answer, err := r.words(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen, keyJournal(req.StoreID), keyMarker},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		patience.Milliseconds(), channelNewest)
+		patience.Milliseconds(), channelNewest, req.CreatorID)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -63,6 +70,7 @@ const (
 	Entered    Entry = "entered"
 	Held       Entry = "held"       // another run has the gate
 	Waiting    Entry = "waiting"    // a delete of the store has to end first
+	Parked     Entry = "parked"     // its creator has as many new stores under way as allowed
 	Superseded Entry = "superseded" // a newer request took this one's place
 	Done       Entry = "done"       // the generation has its success; see that it is told
 	Gone       Entry = "gone"       // there is no record of the store
@@ -76,6 +84,7 @@ type Run struct {
 	Attempts int           // counted attempts before this one
 	Crashes  int           // runs before this one that never left
 	Left     time.Duration // until the generation's deadline; may be negative
+	Next     []Task        // of other stores: provisions that this entry has made a place for
 }
 
 // Enter takes the store's gate for a run of this generation, for as long as lease. With progress a callback of the
@@ -83,12 +92,12 @@ type Run struct {
 func (r *Records) Enter(ctx context.Context, t Task, token string, lease time.Duration, progress bool) (Entry, Run, error) {
 	answer, err := r.words(ctx, enterScript,
 		[]string{keyStore(t.StoreID), keyGate(t.StoreID), keyCalls(t.StoreID)},
-		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress))
+		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress), t.StoreID, r.perCreator)
 	if err != nil || Entry(answer[0]) != Entered {
 		return entryOf(answer), Run{}, err
 	}
 	run := Run{Op: t.Op, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		Left: time.Duration(number(answer[4])) * time.Millisecond}
+		Left: time.Duration(number(answer[4])) * time.Millisecond, Next: provisions(answer[5:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
@@ -145,16 +154,25 @@ const (
 )
 
 // Verdict writes the truth of the run's generation and leaves its callback to be told. The first one stands, except
-// that a failure may become a success. next is the generation of a provision that waited for this delete, or 0.
-func (r *Records) Verdict(ctx context.Context, run Run, status provision.Status, code provision.Code, text string) (ruling Ruling, next int64, err error) {
+// that a failure may become a success. next are the provisions
+// that may begin now: the one that waited for this delete, and those that waited for a place.
+func (r *Records) Verdict(ctx context.Context, run Run, status provision.Status, code provision.Code, text string) (ruling Ruling, next []Task, err error) {
 	id := run.Store.StoreID
 	answer, err := r.words(ctx, verdictScript,
 		[]string{keyStore(id), keyGate(id), keyCalls(id), keyHosts, keyNamespaces, keyOpen},
-		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text)
+		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.perCreator)
 	if err != nil {
-		return "", 0, err
+		return "", nil, err
 	}
-	return Ruling(answer[0]), number(answer[1]), nil
+	return Ruling(answer[0]), provisions(answer[1:]), nil
+}
+
+// provisions parses the ids and generations at the end of a script's answer.
+func provisions(words []string) (tasks []Task) {
+	for ; len(words) >= 2; words = words[2:] {
+		tasks = append(tasks, Task{Op: provision.OpProvision, StoreID: words[0], Generation: number(words[1])})
+	}
+	return tasks
 }
 
 // number parses what a script of ours formatted.

@@ -15,6 +15,7 @@ var (
 	enterScript   = script("enter")
 	renewScript   = script("renew")
 	leaveScript   = script("leave")
+	placeScript   = script("place")
 	verdictScript = script("verdict")
 	turnScript    = script("turn")
 	toldScript    = script("told")

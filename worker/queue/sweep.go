@@ -29,6 +29,7 @@ func (r *Records) Due(ctx context.Context, n int, again time.Duration) ([]string
 type Open struct {
 	Runs  []Task     // generations without a verdict
 	Calls []CallTask // verdicts not told, in order
+	Soon  bool       // a run that was told to wait for a place has one now
 }
 
 // Look returns what the store still waits for. One that waits for nothing is not due again.
@@ -44,6 +45,11 @@ func (r *Records) Look(ctx context.Context, storeID string) (Open, error) {
 	}
 	if gen > 0 && gen != del && whole(f["vgen"]) != gen {
 		open.Runs = append(open.Runs, Task{Op: provision.Op(f["op"]), StoreID: storeID, Generation: gen})
+	}
+	if f["parked"] != "" {
+		if open.Soon, err = placeScript.Run(ctx, r.redis, []string{keyStore(storeID)}, storeID, r.perCreator).Bool(); err != nil {
+			return Open{}, redisError(err)
+		}
 	}
 	open.Calls, err = r.Untold(ctx, storeID)
 	if err == nil && len(open.Runs)+len(open.Calls) == 0 {

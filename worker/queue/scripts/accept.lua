@@ -1,4 +1,4 @@
--- KEYS: store, hosts, namespaces, stores, open, journal, marker   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel
+-- KEYS: store, hosts, namespaces, stores, open, journal, marker   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel, creator
 -- Answers {accepted|joined, generation} or {changed, field} or {owned, field} or {rebuilding}.
 local id, op, digest, request = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
@@ -27,7 +27,7 @@ redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'gen', text(gen), 'op', op, 'digest', digest, 'accepted', text(at),
   'patience', ARGV[9], 'deadline', text(at + ARGV[9]))
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided', 'parked')
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'del', text(gen))
   if r.gen == 0 then redis.call('HSET', KEYS[1], 'request', request) end
@@ -39,6 +39,7 @@ else
   redis.call('HSET', KEYS[1], 'hosts', hosts)
   redis.call('HSET', KEYS[2], want.host, id)
   redis.call('HSET', KEYS[3], want.namespace, id)
+  if gone(r) then join_line(KEYS[1], id, ARGV[11], gen) end
 end
 redis.call('ZADD', KEYS[4], text(micros), id) -- no two stores share a score: pages end between scores
 redis.call('ZADD', KEYS[5], at + 5000, id)

@@ -36,6 +36,42 @@ local function take(key, token, ms)
   return true
 end
 
+-- A creator's line: new stores from their acceptance to their first verdict. Those that have begun come first, with a
+-- score below 0; the others stand behind them by generation. The first `limit` of it have a place.
+local function line(creator) return '{orch}:line:' .. creator end
+
+local function join_line(store, id, creator, gen)
+  if creator == '' then return end
+  redis.call('HSET', store, 'line', creator)
+  redis.call('ZADD', line(creator), text(gen), id)
+end
+
+local function leave_line(r, store, id)
+  redis.call('HDEL', store, 'line', 'parked')
+  redis.call('ZREM', line(r.line), id)
+end
+
+local function has_place(r, id, limit)
+  if not r.line or limit == 0 then return true end
+  local key = line(r.line)
+  redis.call('ZADD', key, 'NX', text(r.gen), id) -- somebody may have removed the line by hand
+  return tonumber(redis.call('ZSCORE', key, id)) < 0 or redis.call('ZRANK', key, id) < limit
+end
+
+-- Appends id and generation of each store that was told to wait and has a place now. Who has begun waits for nothing.
+local function woken(answer, creator, limit)
+  local begun = redis.call('ZCOUNT', line(creator), '-inf', '(0')
+  if limit == 0 or begun >= limit then return answer end
+  for _, id in ipairs(redis.call('ZRANGE', line(creator), begun, limit - 1)) do
+    local f = redis.call('HMGET', '{orch}:store:' .. id, 'parked', 'gen')
+    if f[1] then
+      answer[#answer + 1] = id
+      answer[#answer + 1] = f[2]
+    end
+  end
+  return answer
+end
+
 -- Takes the next sequence number and leaves a callback to be told.
 local function call(r, store, calls, at, gen, status, code, err)
   r.seq = r.seq + 1

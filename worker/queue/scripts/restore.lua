@@ -13,6 +13,7 @@ redis.call('HSET', KEYS[1], 'seq', text(r.seq), 'gen', text(gen), 'op', op, 'dig
   'engine', ARGV[8], 'host', ARGV[9], 'hosts', ARGV[9], 'accepted', text(at), 'patience', ARGV[10], 'deadline', text(at + ARGV[10]),
   'del', (op == 'delete' and status == '') and text(gen) or '0')
 redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided')
+if r.line then leave_line(r, KEYS[1], id) end -- what the cluster remembers has begun: it waits for no place
 if ARGV[9] ~= '' then redis.call('HSETNX', KEYS[2], ARGV[9], id) end
 redis.call('HSETNX', KEYS[3], ARGV[7], id)
 redis.call('ZADD', KEYS[4], text(micros), id)

@@ -1,5 +1,5 @@
--- KEYS: store, gate, calls, hosts, namespaces, open   ARGV: id, op, generation, token, status, code, error
--- Answers {written|stands|superseded|lost, generation that may begin now or 0}.
+-- KEYS: store, gate, calls, hosts, namespaces, open   ARGV: id, op, generation, token, status, code, error, limit per creator or 0
+-- Answers {written|stands|superseded|lost, then id and generation of each provision that may begin now}.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local r, at = load(KEYS[1]), now()
 local success = status == 'READY' or status == 'DELETED'
@@ -13,22 +13,24 @@ end
 
 -- The provision that waited for this delete.
 local function behind()
-  if op == 'delete' and r.op == 'provision' and r.gen > gen and not decided(r) then return text(r.gen) end
-  return '0'
+  if op == 'delete' and r.op == 'provision' and r.gen > gen and not decided(r) then return { id, text(r.gen) } end
+  return {}
 end
+
+local function answer(ruling, next) return { ruling, unpack(next) } end
 
 local failed_again = op == 'delete' and status == 'DELETE_FAILED' and gen == r.undone
 
 -- The answer may have been lost and the verdict be sent again.
-if op == 'delete' and (gen <= r.deleted or (failed_again and r.del ~= gen)) then return { 'stands', behind() } end
-if not wanted(r, op, gen) then return { 'superseded', '0' } end
-if redis.call('GET', KEYS[2]) ~= token then return { 'lost', '0' } end
+if op == 'delete' and (gen <= r.deleted or (failed_again and r.del ~= gen)) then return answer('stands', behind()) end
+if not wanted(r, op, gen) then return { 'superseded' } end
+if redis.call('GET', KEYS[2]) ~= token then return { 'lost' } end
 if failed_again then
   -- A failed delete was run again. There is no news to tell, but it has ended and blocks nobody any more.
   redis.call('HSET', KEYS[1], 'del', '0')
-  return { 'stands', behind() }
+  return answer('stands', behind())
 end
-if op == 'provision' and decided(r) and (r.status == 'READY' or not success) then return { 'stands', '0' } end
+if op == 'provision' and decided(r) and (r.status == 'READY' or not success) then return { 'stands' } end
 
 call(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
 if r.gen == gen then
@@ -38,8 +40,14 @@ if status == 'READY' then release_hosts(r.host) end
 local next = behind()
 if op == 'delete' then redis.call('HSET', KEYS[1], 'del', '0', status == 'DELETED' and 'deleted' or 'undone', text(gen)) end
 if status == 'DELETED' then
-  release_hosts(next ~= '0' and r.host or '')
-  if next == '0' and redis.call('HGET', KEYS[5], r.namespace or '') == id then redis.call('HDEL', KEYS[5], r.namespace) end
+  release_hosts(next[1] and r.host or '')
+  if not next[1] and redis.call('HGET', KEYS[5], r.namespace or '') == id then redis.call('HDEL', KEYS[5], r.namespace) end
+  -- From here on that provision is one of a new store.
+  if next[1] then join_line(KEYS[1], id, cjson.decode(r.request).creator_id or '', r.gen) end
+end
+if op == 'provision' and r.line then
+  leave_line(r, KEYS[1], id)
+  woken(next, r.line, tonumber(ARGV[8]))
 end
 redis.call('ZADD', KEYS[6], at + 5000, id)
-return { 'written', next }
+return answer('written', next)
