@@ -43,6 +43,8 @@ func (t *trouble) killIngest(ctx context.Context, dice *rand.Rand) {
 
 func (t *trouble) killRedis(ctx context.Context, dice *rand.Rand) {
 	t.note("redis killed", t.rig.Watch.Inside(""))
+	t.rig.Watch.RedisAway()
+	defer t.rig.Watch.RedisAway()
 	t.rig.Redis.Kill()
 	rig.Sleep(ctx, t.between(dice, 0, 8*time.Second))
 	t.restore(ctx, "redis", t.rig.Redis.Start)
@@ -59,6 +61,8 @@ func (t *trouble) pauseRedis(ctx context.Context, dice *rand.Rand) {
 	if pause > 10*time.Second {
 		t.rig.Watch.Disturbed("redis")
 	}
+	t.rig.Watch.RedisAway()
+	defer t.rig.Watch.RedisAway()
 	t.rig.Redis.Pause(ctx, pause)
 	if pause > 10*time.Second {
 		t.rig.Watch.Disturbed("redis")

@@ -47,6 +47,7 @@ type Watch struct {
 	last      map[string]Run   // by store: the run that began a step last
 	disturbed map[string]time.Time
 	deaf      map[string]time.Time // when a worker could not reach Redis: what it wrote then was not seen
+	away      time.Time            // when Redis was away: whatever any worker wrote then may not have been seen
 	gone      map[string]bool
 	aims      map[*Aim]bool
 	took      map[Place]time.Duration // what a step takes, of late
@@ -158,7 +159,7 @@ func (w *Watch) Wrote(worker, namespace, what string) {
 
 // followed finds a run of another worker that began after the run that writes now.
 func (w *Watch) followed(mine Run, what string) {
-	if other := w.last[mine.Store]; other.Worker != mine.Worker && other.Since.After(mine.Since) && !w.deaf[mine.Worker].After(mine.Since) {
+	if other := w.last[mine.Store]; other.Worker != mine.Worker && other.Since.After(mine.Since) && !w.blind(mine) {
 		w.found = append(w.found, fmt.Sprintf("%s in %s since %s sent %s after %s had begun %s of generation %d", mine.Worker, mine.Place,
 			mine.Since.Format(time.TimeOnly), what, other.Worker, other.Place, other.Generation))
 	}
@@ -177,7 +178,19 @@ func (w *Watch) met(r Run, write bool) func(Run) {
 
 // excused reports whether a run may seem to go on beside another one.
 func (w *Watch) excused(r Run) bool {
-	return time.Since(w.disturbed[r.Worker]) < excuse || time.Since(w.disturbed["redis"]) < excuse || w.deaf[r.Worker].After(r.Since)
+	return time.Since(w.disturbed[r.Worker]) < excuse || time.Since(w.disturbed["redis"]) < excuse || w.blind(r)
+}
+
+// blind reports whether the end of a run's step may have gone unseen.
+func (w *Watch) blind(r Run) bool {
+	return w.deaf[r.Worker].After(r.Since) || w.away.After(r.Since)
+}
+
+// RedisAway notes that Redis does not answer, or did not until now.
+func (w *Watch) RedisAway() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away = time.Now()
 }
 
 // Deaf notes that a worker cannot reach Redis: the end of a step may go unseen.
