@@ -25,7 +25,7 @@ const turnTTL = redisWait + passwordWait + callback.Timeout + 2*redisWait + 5*ti
 type Turns interface {
 	Turn(ctx context.Context, storeID, token string, lease time.Duration) (queue.Turn, queue.Call, error)
 	Told(ctx context.Context, c queue.Call) error
-	Bury(ctx context.Context, letter queue.Letter) error
+	Bury(ctx context.Context, c queue.Call, reason string) error
 	Pass(ctx context.Context, storeID, token string) error
 }
 
@@ -133,7 +133,8 @@ func (d *deliveries) settle(ctx context.Context, call queue.Call, result callbac
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisWait)
 	defer cancel()
 	var err error
-	switch expired := d.now().Sub(time.UnixMilli(call.At)) > d.limits.GiveUp; {
+	// A dead letter that a person has sent again is given as much time as a new one.
+	switch expired := d.now().Sub(time.UnixMilli(max(call.At, call.Asked))) > d.limits.GiveUp; {
 	case result.Outcome == callback.Told:
 		log.Info("told")
 		err = d.turns.Told(ctx, call)
@@ -142,7 +143,7 @@ func (d *deliveries) settle(ctx context.Context, call queue.Call, result callbac
 		}
 	case result.Outcome == callback.Refused, expired:
 		log.Error("refused; kept as a dead letter", "reason", result.Reason)
-		err = d.turns.Bury(ctx, queue.Letter{Call: call, Reason: result.Reason, Died: d.now().UTC()})
+		err = d.turns.Bury(ctx, call, result.Reason)
 	default:
 		delay := max(result.After, backoff(tries, 2*time.Second, time.Hour))
 		log.Log(ctx, levelOfRefusal(result.Outcome), "not told; tried again", "reason", result.Reason, "again_in", delay)

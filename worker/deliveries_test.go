@@ -31,7 +31,7 @@ type post struct {
 
 	sent     []callback.Message
 	told     []string
-	letters  []queue.Letter
+	letters  []buried
 	passed   int
 	turns    int
 	accepted []provision.Request
@@ -73,9 +73,15 @@ func (p *post) Told(ctx context.Context, c queue.Call) error {
 	return p.shut(c)
 }
 
-func (p *post) Bury(_ context.Context, l queue.Letter) error {
-	p.letters = append(p.letters, l)
-	return p.shut(l.Call)
+// buried is a callback that was refused for good.
+type buried struct {
+	queue.Call
+	reason string
+}
+
+func (p *post) Bury(_ context.Context, c queue.Call, reason string) error {
+	p.letters = append(p.letters, buried{c, reason})
+	return p.shut(c)
 }
 
 func (p *post) Pass(ctx context.Context, _, _ string) error {
@@ -204,8 +210,8 @@ func TestARefusedCallbackIsADeadLetterAndTheNextIsTold(t *testing.T) {
 		if reply := p.delivered(t); reply.err != nil {
 			t.Error(reply.err)
 		}
-		want := []queue.Letter{{Call: refused, Reason: "422 no such store", Died: time.Now().UTC()}}
-		if diff := cmp.Diff(want, p.letters); diff != "" || len(p.told) != 2 {
+		want := []buried{{refused, "422 no such store"}}
+		if diff := cmp.Diff(want, p.letters, cmp.AllowUnexported(buried{})); diff != "" || len(p.told) != 2 {
 			t.Errorf("told %v, letters:\n%s", p.told, diff)
 		}
 	})
@@ -224,6 +230,19 @@ func TestACallbackIsGivenUpInTheEnd(t *testing.T) {
 				t.Errorf("after %s: asynq is told %v, letters %v", age, reply.err, p.letters)
 			}
 		}
+	}
+}
+
+// A person has mended the backend: the callback has its days again, however old it is.
+func TestALetterThatIsSentAgainIsNotGivenUpAtOnce(t *testing.T) {
+	call := aCall(1, provision.StatusReady)
+	call.At, call.Asked = 1, time.Now().Add(-time.Minute).UnixMilli()
+	p := newPost(call)
+	p.answer = func(context.Context, callback.Message) callback.Result {
+		return callback.Result{Outcome: callback.Again, Reason: "503"}
+	}
+	if reply := p.delivered(t); !reply.again() || len(p.letters) != 0 {
+		t.Errorf("asynq is told %v, letters %v", reply.err, p.letters)
 	}
 }
 

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,6 +171,37 @@ func TestARefusedCallbackMakesWay(t *testing.T) {
 		s.settled(t, "a")
 		if n := s.redis.HLen(t.Context(), "{orch}:dead").Val(); n != 1 {
 			t.Errorf("%d dead letters", n)
+		}
+	})
+}
+
+// A person mends the backend and sends the dead letter again: it arrives under the same id.
+func TestALetterThatIsSentAgainIsToldUnderTheSameID(t *testing.T) {
+	each(t, func(t *testing.T, s *service) {
+		s.backend.answer = func(n int) int {
+			if n == 1 {
+				return http.StatusBadRequest
+			}
+			return http.StatusOK
+		}
+		s.work(t)
+		s.accept(t, shop("a"))
+		refused := s.backend.await(t, "a", "READY")[0]
+		s.settled(t, "a")
+		letters, err := s.Letters(t.Context(), "", 10)
+		if err != nil || len(letters.Letters) != 1 || letters.Letters[0].ID != refused.id || !strings.HasPrefix(letters.Letters[0].Reason, "400 ") {
+			t.Fatalf("letters %+v: %v", letters, err)
+		}
+		if outcome, err := s.intake.Replay(t.Context(), refused.id); err != nil || outcome != provision.ReplayQueued {
+			t.Fatal(outcome, err)
+		}
+		calls := s.backend.await(t, "a", "READY", "READY")
+		if calls[0] != calls[1] {
+			t.Errorf("told %+v", calls)
+		}
+		s.settled(t, "a")
+		if letters, err = s.Letters(t.Context(), "", 10); err != nil || len(letters.Letters) != 0 {
+			t.Errorf("letters %+v: %v", letters, err)
 		}
 	})
 }

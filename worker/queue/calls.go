@@ -20,6 +20,8 @@ type Call struct {
 	Code       provision.Code   `json:"code,omitempty"`
 	Error      string           `json:"error,omitempty"`
 	At         int64            `json:"at,string"` // when it became true, ms since 1970 by Redis' clock
+	// Asked is when a person last asked for it to be sent again, after the backend had refused it.
+	Asked int64 `json:"asked,string,omitempty"`
 
 	Store provision.Store `json:"-"` // the store as its newest request has it
 }
@@ -51,35 +53,23 @@ func (r *Records) Turn(ctx context.Context, storeID, token string, lease time.Du
 	if err := json.Unmarshal([]byte(answer[1]), &call); err != nil {
 		return "", Call{}, fmt.Errorf("a callback of store %s does not parse: %w", storeID, err)
 	}
-	if err := json.Unmarshal([]byte(answer[2]), &call.Store.Request); err != nil {
-		return "", Call{}, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)
+	// A dead letter may outlive the record of its deleted store.
+	if text := answer[2]; text != "" {
+		if err := json.Unmarshal([]byte(text), &call.Store.Request); err != nil {
+			return "", Call{}, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)
+		}
 	}
-	call.Store.Generation = call.Generation
+	call.Store.StoreID, call.Store.Generation = storeID, call.Generation
 	return TurnCall, call, nil
 }
 
 // Told closes a callback that the backend has confirmed.
 func (r *Records) Told(ctx context.Context, c Call) error { return r.closeCall(ctx, c, "") }
 
-// Letter is a callback that the backend refused for good, and its answer.
-type Letter struct {
-	Call
-	Reason string    `json:"reason"` // what came back, at most a kilobyte
-	Died   time.Time `json:"died"`
-}
-
-// Bury closes a callback that the backend refuses, and keeps it among the dead letters.
-func (r *Records) Bury(ctx context.Context, letter Letter) error {
-	text, err := json.Marshal(letter)
-	if err != nil {
-		return err
-	}
-	return r.closeCall(ctx, letter.Call, string(text))
-}
-
 func (r *Records) closeCall(ctx context.Context, c Call, letter string) error {
-	keys := []string{keyStore(c.StoreID), keyCalls(c.StoreID), keyOpen, keyDead, keyJournal(c.StoreID)}
-	return redisError(toldScript.Run(ctx, r.redis, keys, c.StoreID, c.Sequence, c.ID(), letter, deletedKeep.Milliseconds()).Err())
+	keys := []string{keyStore(c.StoreID), keyCalls(c.StoreID), keyOpen, keyDead, keyJournal(c.StoreID), keyLetters}
+	return redisError(toldScript.Run(ctx, r.redis, keys, c.StoreID, c.Sequence, c.ID(), letter, deletedKeep.Milliseconds(),
+		lettersKeep.Milliseconds(), lettersMost).Err())
 }
 
 // Pass gives the turn back.

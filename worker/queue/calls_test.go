@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"encoding/json"
 	"strconv"
 	"testing"
 	"time"
@@ -186,31 +185,6 @@ func TestTellingARecordThatIsGoneLeavesNothing(t *testing.T) {
 		}
 		if n := b.redis.Exists(b.ctx, keyStore("a")).Val(); n != 0 {
 			b.Error("a late delivery made a record")
-		}
-	})
-}
-
-func TestARefusedCallbackIsBuried(t *testing.T) {
-	each(t, func(b *bench) {
-		b.end(b.accept(request("a")), provision.StatusFailed)
-		_, call := b.turn("a", "teller")
-		letter := Letter{Call: call, Reason: "404 no such store", Died: time.Now().UTC().Truncate(time.Millisecond)}
-		for range 2 {
-			if err := b.records.Bury(b.ctx, letter); err != nil {
-				b.Fatal(err)
-			}
-		}
-		dead := b.redis.HGetAll(b.ctx, keyDead).Val()
-		var got Letter
-		if err := json.Unmarshal([]byte(dead[call.ID()]), &got); err != nil || len(dead) != 1 {
-			b.Fatalf("dead letters %v: %v", dead, err)
-		}
-		letter.Store = provision.Store{} // not kept
-		if diff := cmp.Diff(letter, got); diff != "" {
-			b.Error(diff)
-		}
-		if b.open("a") || b.state("a").Untold != 0 {
-			b.Error("a buried callback keeps its store open")
 		}
 	})
 }

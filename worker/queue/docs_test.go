@@ -102,9 +102,11 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	b.wantRuling(run, provision.StatusFailed, Written, 0)
 	see()
 	b.leave(run, Exit{Counted: true, Ended: true})
-	b.tell("a")
+	b.bury("a", "400")
+	see()
 	b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
 	b.end(b.accept(deletion("a")), provision.StatusDeleted)
+	b.tell("a")
 	see()
 	if diff := cmp.Diff(named(t, "Fields of the record"), slices.Sorted(maps.Keys(written))); diff != "" {
 		t.Error("documented and written fields differ: ", diff)

@@ -25,22 +25,11 @@ func (r *Records) Store(ctx context.Context, id string) (state provision.State, 
 // Stores returns up to limit stores, newest accepted first, without their steps. cursor is Next of the page before, or
 // "". An error of code invalid means that the cursor is none.
 func (r *Records) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
-	before, err := parseCursor(cursor)
+	rows, next, err := r.latest(ctx, keyStores, cursor, limit)
 	if err != nil {
 		return provision.Page{}, err
 	}
-	limit = max(limit, 1)
-	rows, err := r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
-		Key: keyStores, ByScore: true, Rev: true, Start: before, Stop: "-inf", Count: int64(limit + 1),
-	}).Result()
-	if err != nil {
-		return provision.Page{}, redisError(err)
-	}
-	page := provision.Page{Stores: []provision.State{}}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		page.Next = strconv.FormatFloat(rows[limit-1].Score, 'f', 0, 64)
-	}
+	page := provision.Page{Next: next}
 	ids := make([]string, len(rows))
 	for i, row := range rows {
 		ids[i], _ = row.Member.(string)
@@ -52,6 +41,23 @@ func (r *Records) Stores(ctx context.Context, cursor string, limit int) (provisi
 		return page, r.forget(ctx, ids)
 	}
 	return page, nil
+}
+
+// latest returns up to limit members of an index, the one with the highest score first, and the cursor of the rest.
+func (r *Records) latest(ctx context.Context, index, cursor string, limit int) (rows []redis.Z, next string, err error) {
+	before, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	limit = max(limit, 1)
+	rows, err = r.redis.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: index, ByScore: true, Rev: true, Start: before, Stop: "-inf", Count: int64(limit + 1),
+	}).Result()
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = strconv.FormatFloat(rows[limit-1].Score, 'f', 0, 64)
+	}
+	return rows, next, redisError(err)
 }
 
 // forget drops from the list the stores whose record has expired. Records expire by themselves; nobody else does it.

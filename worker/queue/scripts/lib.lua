@@ -79,3 +79,13 @@ local function call(r, store, calls, at, gen, status, code, err)
   redis.call('HSET', calls, text(r.seq), cjson.encode({
     generation = text(gen), sequence = text(r.seq), status = status, code = code, error = err, at = text(at) }))
 end
+
+-- Does nobody want to hear this callback any more? Progress when there is something later, a provision's verdict when
+-- there is a newer generation, or no store any more. A dead letter may also come back after the backend has confirmed a
+-- later callback: told now, the older truth would stand.
+local function stale(r, c)
+  local gen, seq = tonumber(c.generation), tonumber(c.sequence)
+  if seq < tonumber(r.told or 0) then return true end
+  if c.status == 'PROVISIONING' or c.status == 'DELETING' then return seq < r.seq or gen < r.gen or r.gen == 0 end
+  return (c.status == 'READY' or c.status == 'FAILED') and (gen < r.gen or r.gen == 0)
+end
