@@ -103,15 +103,17 @@ func (o options) customers(r *rig.Rig) []*customer {
 	return all
 }
 
-// shake lets customers and faults go on for as long as was asked for.
+// shake lets customers and faults go on until it is enough.
 func (o options) shake(ctx context.Context, customers []*customer, t *trouble) {
-	ctx, cancel := context.WithTimeout(ctx, o.faults)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, c := range customers {
 		all.Go(func() { c.live(ctx) })
 	}
 	all.Go(func() { t.make(ctx) })
+	t.enough(ctx)
+	cancel()
 	all.Wait()
 }
 

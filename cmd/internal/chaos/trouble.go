@@ -17,10 +17,10 @@ type trouble struct {
 	rig       *rig.Rig
 	options   options
 	customers []*customer
-	ends      time.Time // of the faults
 	restoring sync.WaitGroup
 
 	mu       sync.Mutex
+	ends     time.Time                    // of the faults
 	happened map[string]int               // by fault
 	hits     map[string]map[rig.Place]int // by fault: the runs that were in a step when it happened
 	struck   map[string]bool              // workers that sleep, stop or are dead
@@ -28,7 +28,7 @@ type trouble struct {
 }
 
 func newTrouble(r *rig.Rig, o options, customers []*customer) *trouble {
-	return &trouble{rig: r, options: o, customers: customers, happened: map[string]int{}, hits: map[string]map[rig.Place]int{}, struck: map[string]bool{}}
+	return &trouble{rig: r, options: o, customers: customers, happened: map[string]int{}, hits: map[string]map[rig.Place]int{}, struck: map[string]bool{}, ends: time.Now().Add(o.faults)}
 }
 
 // fault is one kind of fault. It returns when the next one of its lane may come.
@@ -45,7 +45,6 @@ type lane struct {
 
 // make makes faults until ctx ends.
 func (t *trouble) make(ctx context.Context) {
-	t.ends, _ = ctx.Deadline()
 	var all sync.WaitGroup
 	for i, l := range t.lanes() {
 		dice := rand.New(rand.NewPCG(t.options.seed, uint64(1000+i)))

@@ -60,7 +60,7 @@ const (
 const patience = 8 * time.Second
 
 func (t *trouble) strikeAt(ctx context.Context, dice *rand.Rand, name string, at map[rig.Place]bool, deep depth) (rig.Run, bool) {
-	if name == slept && time.Until(t.ends) < shortestSleep {
+	if name == slept && t.left() < shortestSleep {
 		name = stopped // it would be woken before another worker has followed
 	}
 	wanted, met := maps.Clone(at), make(chan rig.Run, 1)
