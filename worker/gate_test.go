@@ -70,7 +70,7 @@ func TestTheGateIsNotWaitedForForEver(t *testing.T) {
 }
 
 func TestWhatNeedsNoWaitingIsSaidAtOnce(t *testing.T) {
-	for _, entry := range []queue.Entry{queue.Superseded, queue.Done, queue.Gone} {
+	for _, entry := range []queue.Entry{queue.Superseded, queue.Done, queue.Gone, queue.Parked} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRecords()
 			r.enter = answers(entry, time.Hour, queue.Entered)

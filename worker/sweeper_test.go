@@ -81,6 +81,16 @@ func TestWhateverIsOwedGetsItsTask(t *testing.T) {
 	}
 }
 
+func TestAStoreThatHasItsPlaceIsTriedAtOnce(t *testing.T) {
+	l := &ledger{records: newRecords(), due: []string{"a"}, open: map[string]queue.Open{"a": {Runs: waiting("a").Runs[1:], Soon: true}}}
+	if err := newSweep(l).sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(append(rescues[:4:4], "look a", "revive soon 2.a"), l.events); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestOneStoreThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
 	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]queue.Open{"a": waiting("a"), "b": waiting("b")},
 		fail: map[string]error{"a": errors.New("a does not parse"), queue.QueueDelete: errors.New("no rescue")}}

@@ -265,3 +265,24 @@ func TestALookMendsALine(t *testing.T) {
 		soon("e", true)
 	})
 }
+
+// What the cluster remembers has begun, whatever Redis has lost of it: it is not held back, and gives its place back.
+func TestARestoredStoreStandsInNoLine(t *testing.T) {
+	limited(t, 1, func(b *bench) {
+		tasks := b.acceptAll("x", "a", "b", "c")
+		b.enter(tasks["a"], "run")
+		b.wantEntry(tasks["b"], Parked)
+		newer := tasks["b"]
+		newer.Generation++
+		b.restore(remembered(newer, "", false), Restored)
+		b.enter(newer, "run")
+		if s := b.state("b"); s.CreatorUnderWay != 0 {
+			b.Errorf("a restored store is shown as %+v", s)
+		}
+		b.wantEntry(tasks["c"], Parked)
+		newer = tasks["a"]
+		newer.Generation++
+		b.restore(remembered(newer, provision.StatusReady, true), Restored)
+		b.enter(tasks["c"], "run")
+	})
+}
