@@ -33,6 +33,8 @@ func nextOfLive(s provision.State, now time.Time) string {
 		return "The delete accepted before it is being carried out; then this request begins."
 	case s.DeleteGeneration > 0:
 		return "It waits for the end of the delete accepted before it."
+	case s.CreatorUnderWay > 0:
+		return fmt.Sprintf("It waits: its creator has %s under way, as many as may be. Its time begins when one is finished.", newStores(s.CreatorUnderWay))
 	case s.Running:
 		return "A worker is at it" + atStep(s, now) + "."
 	case s.Attempts > 0:
@@ -62,6 +64,13 @@ func runs(n int) string {
 		return "one run"
 	}
 	return fmt.Sprintf("%d runs", n)
+}
+
+func newStores(n int) string {
+	if n == 1 {
+		return "one new store"
+	}
+	return fmt.Sprintf("%d new stores", n)
 }
 
 func callbacks(n int) string {

@@ -41,6 +41,8 @@ func liveNote(s provision.State, now time.Time) string {
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
 		return "after the delete before it"
+	case s.CreatorUnderWay > 0:
+		return "after other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
 		return fmt.Sprintf("%s failed · %s", runs(s.Attempts), Progress(s, now))
 	}
@@ -56,6 +58,8 @@ func note(s provision.State) string {
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
 		return "waits for a delete"
+	case s.CreatorUnderWay > 0:
+		return "waits for other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
 		return runs(s.Attempts) + " failed, is tried again"
 	case !s.Status.Final() && !s.Running:

@@ -112,6 +112,8 @@ func TestNextKnowsEveryCase(t *testing.T) {
 		"not taken 2 callbacks yet; they are repeated":  set(failed(), func(s *provision.State) { s.Untold = 2 }),
 		"waits for the end of the delete":               set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
 		"accepted before it is being carried out; then": set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),
+		"its creator has one new store under way":       set(queued(), func(s *provision.State) { s.CreatorUnderWay = 1 }),
+		"its creator has 2 new stores under way":        set(queued(), func(s *provision.State) { s.CreatorUnderWay = 2 }),
 		"one run failed so far":                         set(queued(), func(s *provision.State) { s.Attempts = 1 }),
 		"2 runs ended without a word":                   set(queued(), func(s *provision.State) { s.Crashes = 2 }),
 		"waits for its next try":                        set(underway(), func(s *provision.State) { s.Running = false }),
