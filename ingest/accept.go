@@ -101,9 +101,12 @@ func join(first, then []provision.FieldError) []provision.FieldError {
 	return first
 }
 
-// pathID is the store_id of the path. Echo leaves escapes in it only where it matched the path as it was sent.
-func pathID(c echo.Context) string {
-	id := c.Param("store_id")
+// pathID is the store_id of the path.
+func pathID(c echo.Context) string { return pathParam(c, "store_id") }
+
+// pathParam is a part of the path. Echo leaves escapes in it only where it matched the path as it was sent.
+func pathParam(c echo.Context, name string) string {
+	id := c.Param(name)
 	if c.Request().URL.RawPath == "" {
 		return id
 	}

@@ -19,7 +19,7 @@ import (
 
 const testToken = "correct-horse"
 
-// fake is an Acceptor, a Reader and a Pinger that says what it is told to say.
+// fake is an Acceptor, a Reader, a Replayer and a Pinger that says what it is told to say.
 type fake struct {
 	err    error // of every method
 	panics any
@@ -28,6 +28,9 @@ type fake struct {
 	got    []provision.Request
 	state  provision.State
 	page   provision.Page
+	dead   provision.Letters
+	replay provision.Replay
+	id     string // of the letter that was to be sent again
 	cursor string
 	limit  int
 	asked  int
@@ -59,6 +62,16 @@ func (f *fake) Stores(ctx context.Context, cursor string, limit int) (provision.
 	return f.page, f.answer(ctx)
 }
 
+func (f *fake) Letters(ctx context.Context, cursor string, limit int) (provision.Letters, error) {
+	f.cursor, f.limit = cursor, limit
+	return f.dead, f.answer(ctx)
+}
+
+func (f *fake) Replay(ctx context.Context, id string) (provision.Replay, error) {
+	f.id = id
+	return f.replay, f.answer(ctx)
+}
+
 func (f *fake) Ping(ctx context.Context) error { return f.answer(ctx) }
 
 // rig is a handler with everything around it that a test looks at.
@@ -78,7 +91,7 @@ func newRig(t testing.TB, f *fake) *rig {
 	handler, err := New(Config{
 		Tokens:   []string{testToken, "the-next-one"},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}},
-		Acceptor: f, Reader: f, Pinger: f,
+		Acceptor: f, Reader: f, Replayer: f, Pinger: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

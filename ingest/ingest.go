@@ -22,11 +22,17 @@ type Acceptor interface {
 	Accept(context.Context, provision.Request) (provision.Accepted, error)
 }
 
-// Reader shows what is known about stores. Its errors are as those of [Acceptor]; a cursor that it did not give is
+// Replayer sends a dead letter again. Its errors are as those of [Acceptor]; repeating it does no harm.
+type Replayer interface {
+	Replay(ctx context.Context, callbackID string) (provision.Replay, error)
+}
+
+// Reader shows what is known about stores and about callbacks that the backend refused. Its errors are as those of [Acceptor]; a cursor that it did not give is
 // CodeInvalid.
 type Reader interface {
 	Store(ctx context.Context, id string) (provision.State, bool, error)
 	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
+	Letters(ctx context.Context, cursor string, limit int) (provision.Letters, error)
 }
 
 // Pinger reports whether requests can be accepted now.
@@ -34,12 +40,14 @@ type Pinger interface {
 	Ping(context.Context) error
 }
 
-// Config is what a handler needs. Tokens, an engine in Policy, Acceptor, Reader and Pinger are required.
+// Config is what a handler needs. Tokens, an engine in Policy, Acceptor, Reader, Replayer and
+// Pinger are required.
 type Config struct {
 	Tokens   []string // each of them is accepted, so that one can be replaced without an interruption
 	Policy   provision.Policy
 	Acceptor Acceptor
 	Reader   Reader
+	Replayer Replayer
 	Pinger   Pinger
 
 	Timeout time.Duration         // for the record to answer one request; 0 means 3 s
@@ -84,8 +92,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Reader == nil || c.Pinger == nil:
-		return errors.New("ingest: Acceptor, Reader and Pinger are required")
+	case c.Acceptor == nil || c.Reader == nil || c.Replayer == nil || c.Pinger == nil:
+		return errors.New("ingest: Acceptor, Reader, Replayer and Pinger are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so that no store could be accepted")
 	}
@@ -109,5 +117,7 @@ func (s *server) routes() *echo.Echo {
 	e.DELETE("/stores/:store_id", s.remove, s.authorize)
 	e.Match(read, "/stores/:store_id", s.show, s.authorize)
 	e.Match(read, "/stores", s.list, s.authorize)
+	e.Match(read, "/dead-letters", s.letters, s.authorize)
+	e.POST("/dead-letters/:id/replay", s.replay, s.authorize)
 	return e
 }

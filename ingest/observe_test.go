@@ -59,6 +59,9 @@ func TestTheLogHasNeitherTokenNorBodyNorPath(t *testing.T) {
 		func(r *rig) { r.send("GET", "/S3CRET", "") },
 		func(r *rig) { r.send("GET", "/stores/S3CRET!", "") },
 		func(r *rig) { r.send("GET", "/stores?cursor=S3CRET", "") },
+		func(r *rig) { r.send("GET", "/dead-letters?cursor=S3CRET", "") },
+		func(r *rig) { r.send("POST", "/dead-letters/S3CRET.1.a/replay", "") },
+		func(r *rig) { r.send("POST", "/dead-letters/1.1.S3CRET!/replay", "") },
 	} {
 		r := newRig(t, &fake{})
 		send(r)

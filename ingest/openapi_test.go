@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,8 @@ func TestEveryReferenceOfTheDescriptionLeadsSomewhere(t *testing.T) {
 	walk(d)
 }
 
+var parameter = regexp.MustCompile(`:([a-z_]+)`)
+
 func TestTheDescriptionHasTheRoutesOfTheHandler(t *testing.T) {
 	var described, served []string
 	for path := range at(description(t), "paths") {
@@ -71,7 +74,7 @@ func TestTheDescriptionHasTheRoutesOfTheHandler(t *testing.T) {
 	}
 	for _, route := range newRig(t, &fake{}).handler.Routes() {
 		if route.Method != "HEAD" { // every GET has it
-			served = append(served, route.Method+" "+strings.Replace(route.Path, ":store_id", "{store_id}", 1))
+			served = append(served, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
 		}
 	}
 	slices.Sort(described)
@@ -93,7 +96,7 @@ func TestEveryDescribedAnswerHappens(t *testing.T) {
 		for status, e := range answers {
 			r := newRig(t, &e.fake)
 			if e.path == "" {
-				e.path = strings.Replace(path, "{store_id}", "s-1", 1)
+				e.path = strings.NewReplacer("{store_id}", "s-1", "{id}", "7.3.s-1").Replace(path)
 			}
 			a := r.send(method, e.path, e.body, tokenHeader, e.token())
 			if fmt.Sprint(a.status) != status {
@@ -143,7 +146,7 @@ func examples() map[string]map[string]example {
 		"500": {body: store(nil), fake: fake{err: errors.New("x")}},
 		"503": {body: store(nil), fake: failing(provision.CodeUnavailable)},
 	}
-	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}}
+	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}, dead: provision.Letters{Letters: []provision.Letter{fullLetter()}, Next: "x"}}
 	ok := map[string]example{"200": {stranger: true}}
 	return map[string]map[string]example{
 		"POST /":            submit,
@@ -170,6 +173,21 @@ func examples() map[string]map[string]example {
 			"400": {path: "/stores?a;b"},
 			"401": {fake: known, stranger: true},
 			"422": {path: "/stores?limit=x"},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"GET /dead-letters": {
+			"200": {fake: known},
+			"400": {path: "/dead-letters?a;b"},
+			"401": {fake: known, stranger: true},
+			"422": {path: "/dead-letters?limit=x"},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"POST /dead-letters/{id}/replay": {
+			"202": {fake: fake{replay: provision.ReplayQueued}},
+			"401": {stranger: true},
+			"404": {fake: fake{replay: provision.ReplayUnknown}},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},

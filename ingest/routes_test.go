@@ -20,6 +20,9 @@ func TestUnknownAddressesAndMethods(t *testing.T) {
 		{"PUT /orchestrate", "no-method", 405, "POST"},
 		{"PATCH /stores/s-1", "no-method", 405, "DELETE, GET, HEAD"},
 		{"DELETE /stores", "no-method", 405, "GET, HEAD"},
+		{"POST /dead-letters", "no-method", 405, "GET, HEAD"},
+		{"GET /dead-letters/7.1.s-1/replay", "no-method", 405, "POST"},
+		{"GET /dead-letters/7.1.s-1", "no-route", 404, ""},
 		{"POST /healthz", "no-method", 405, "GET, HEAD"},
 	}
 	for _, test := range tests {

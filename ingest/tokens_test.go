@@ -57,7 +57,7 @@ func TestATokenSentTwiceIsRefused(t *testing.T) {
 
 func TestNewRefusesAConfigurationThatCannotWork(t *testing.T) {
 	f := &fake{}
-	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Reader: f, Pinger: f}
+	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Reader: f, Replayer: f, Pinger: f}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,7 @@ func TestNewRefusesAConfigurationThatCannotWork(t *testing.T) {
 		"no engine":              func(c *Config) { c.Policy.Engines = nil },
 		"no acceptor":            func(c *Config) { c.Acceptor = nil },
 		"no reader":              func(c *Config) { c.Reader = nil },
+		"no replayer":            func(c *Config) { c.Replayer = nil },
 		"no pinger":              func(c *Config) { c.Pinger = nil },
 	} {
 		bad := good

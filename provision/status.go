@@ -71,6 +71,9 @@ type State struct {
 	DecidedAt  time.Time `json:"decided_at,omitzero"`
 	// Untold is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
 	Untold int `json:"untold"`
+	// Refused is the id of the last callback that the backend refused, a dead letter, until it is sent again or the backend
+	// has confirmed a later one.
+	Refused string `json:"refused,omitempty"`
 	// DeleteGeneration is set while an older delete has to end before this generation begins.
 	DeleteGeneration int64 `json:"delete_generation,omitempty"`
 	// CreatorUnderWay is set while the generation waits for one of its creator's new stores to be finished: how many of

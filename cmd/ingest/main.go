@@ -26,12 +26,14 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	defer client.Close()
 	records := queue.NewRecords(client)
+	intake := &queue.Intake{Records: records, Tasks: queue.NewTasks(client), Patience: c.Patience.Deadline, Log: log}
 	metrics := service.Metrics()
 	handler, err := ingest.New(ingest.Config{
 		Tokens:   c.Tokens.Tokens,
 		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces},
-		Acceptor: &queue.Intake{Records: records, Tasks: queue.NewTasks(client), Patience: c.Patience.Deadline, Log: log},
+		Acceptor: intake,
 		Reader:   records,
+		Replayer: intake,
 		Pinger:   records,
 		Timeout:  c.Timeout,
 		Log:      log,

@@ -362,3 +362,31 @@ func TestReplayRevivesTheDelivery(t *testing.T) {
 		}
 	})
 }
+
+func TestAStoreShowsItsRefusedCallback(t *testing.T) {
+	each(t, func(b *bench) {
+		want := func(want string) {
+			b.Helper()
+			if got := b.state("a").Refused; got != want {
+				b.Errorf("refused is %q, want %q", got, want)
+			}
+		}
+		b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
+		want("")
+		first := b.bury("a", "400")
+		want(first.ID())
+		b.wantReplay(first.ID(), provision.ReplayQueued)
+		want("")
+		b.bury("a", "400")
+		b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
+		second := b.bury("a", "400")
+		want(second.ID())
+		b.wantReplay(first.ID(), provision.ReplayQueued)
+		b.tell("a")
+		want(second.ID()) // an older one was confirmed
+		b.end(b.accept(request("a")), provision.StatusReady)
+		want(second.ID())
+		b.tell("a")
+		want("") // a later one
+	})
+}
