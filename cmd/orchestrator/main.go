@@ -71,7 +71,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("state", ".state", "folder of the service that runs on this machine")
 	root.AddGroup(&cobra.Group{ID: "run", Title: "On this machine:"}, &cobra.Group{ID: "stores", Title: "Stores:"})
 	root.AddCommand(in("run", upCommand(), demoCommand(), backendCommand())...)
-	root.AddCommand(in("stores", submitCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand())...)
+	root.AddCommand(in("stores", submitCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadCommand(), replayCommand())...)
 	return root
 }
 

@@ -75,12 +75,34 @@ func (c *Client) Store(ctx context.Context, id string) (provision.State, error) 
 
 // Stores returns a page of the list, newest accepted first, without steps.
 func (c *Client) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
+	var p provision.Page
+	return p, c.do(ctx, http.MethodGet, "/stores?"+page(cursor, limit), nil, &p)
+}
+
+// Letters returns a page of the dead letters, the latest refused first.
+func (c *Client) Letters(ctx context.Context, cursor string, limit int) (provision.Letters, error) {
+	var l provision.Letters
+	return l, c.do(ctx, http.MethodGet, "/dead-letters?"+page(cursor, limit), nil, &l)
+}
+
+// Replayed is the answer about a dead letter that was to be sent again.
+type Replayed struct {
+	ID      string           `json:"id"`
+	Outcome provision.Replay `json:"outcome"`
+}
+
+// Replay sends a dead letter again. An unknown one is a [Problem] of status 404.
+func (c *Client) Replay(ctx context.Context, id string) (Replayed, error) {
+	var r Replayed
+	return r, c.do(ctx, http.MethodPost, "/dead-letters/"+url.PathEscape(id)+"/replay", nil, &r)
+}
+
+func page(cursor string, limit int) string {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if cursor != "" {
 		query.Set("cursor", cursor)
 	}
-	var p provision.Page
-	return p, c.do(ctx, http.MethodGet, "/stores?"+query.Encode(), nil, &p)
+	return query.Encode()
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {

@@ -15,6 +15,9 @@ func Next(s provision.State, now time.Time) string {
 	if s.Untold > 0 {
 		return fmt.Sprintf("The backend has not taken %s yet; %s until it does.", callbacks(s.Untold), again(s.Untold))
 	}
+	if s.Refused != "" {
+		return fmt.Sprintf("Nothing by itself: the backend refused a callback (see: orchestrator dead). Mend the cause, then: orchestrator replay %s", s.Refused)
+	}
 	switch s.Status {
 	case provision.StatusReady:
 		return "Nothing: the store is up and the backend has been told."

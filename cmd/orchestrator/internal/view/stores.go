@@ -54,6 +54,8 @@ func note(s provision.State) string {
 	switch {
 	case s.Status.Final() && s.Untold > 0:
 		return "the backend is not told yet"
+	case s.Status.Final() && s.Refused != "":
+		return "the backend refused a callback"
 	case s.Error != "":
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:

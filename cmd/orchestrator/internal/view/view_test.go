@@ -80,7 +80,17 @@ func queued() provision.State {
 func TestList(t *testing.T) {
 	untold := ready()
 	untold.StoreID, untold.Untold = "untold", 1
-	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), untold}, now, 0, Style{}))
+	refused := ready()
+	refused.StoreID, refused.Refused = "refused", "7.1.refused"
+	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), untold, refused}, now, 0, Style{}))
+}
+
+func TestLetters(t *testing.T) {
+	letters := []provision.Letter{
+		{ID: "1764000000000.12.käse-und-brot", StoreID: "käse-und-brot", Status: provision.StatusReady, DiedAt: now.Add(-3 * time.Hour), Reason: "404 Not Found {\"detail\":\n\"no such store\"}\x1b[2J"},
+		{ID: "7.1.demo", StoreID: "demo", Status: provision.StatusDeleteFailed, DiedAt: now.Add(-20 * time.Second), Reason: "400 Bad Request"},
+	}
+	golden(t, "dead.txt", Letters(letters, now, 0, Style{}))
 }
 
 func TestLive(t *testing.T) {
@@ -110,6 +120,8 @@ func TestNextKnowsEveryCase(t *testing.T) {
 		"the store is gone":                             set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
 		"not taken one callback yet; it is repeated":    set(ready(), func(s *provision.State) { s.Untold = 1 }),
 		"not taken 2 callbacks yet; they are repeated":  set(failed(), func(s *provision.State) { s.Untold = 2 }),
+		"then: orchestrator replay 6.1.demo":            set(ready(), func(s *provision.State) { s.Refused = "6.1.demo" }),
+		"is repeated until it does":                     set(ready(), func(s *provision.State) { s.Refused, s.Untold = "6.1.demo", 1 }),
 		"waits for the end of the delete":               set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
 		"accepted before it is being carried out; then": set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),
 		"its creator has one new store under way":       set(queued(), func(s *provision.State) { s.CreatorUnderWay = 1 }),

@@ -1,0 +1,18 @@
+package view
+
+import (
+	"time"
+
+	"orchestrator/provision"
+)
+
+// Letters is a page of dead letters as a table with a head.
+func Letters(letters []provision.Letter, now time.Time, width int, style Style) []string {
+	rows := [][]Cell{head("ID", "STORE", "STATUS", "WHEN", "REASON")}
+	for _, l := range letters {
+		row := Text(l.ID, l.StoreID, string(l.Status), age(now.Sub(l.DiedAt))+" ago", l.Reason)
+		row[2].Color = ColorOf(l.Status)
+		rows = append(rows, row)
+	}
+	return Table(rows, width, style)
+}
