@@ -48,7 +48,6 @@ func (t *trouble) killRedis(ctx context.Context, dice *rand.Rand) {
 	t.rig.Redis.Kill()
 	rig.Sleep(ctx, t.between(dice, 0, 8*time.Second))
 	t.restore(ctx, "redis", t.rig.Redis.Start)
-	t.rig.Watch.Deaf("redis")
 }
 
 // pauseRedis sometimes takes longer than the gate's lease.
@@ -65,7 +64,6 @@ func (t *trouble) pauseRedis(ctx context.Context, dice *rand.Rand) {
 	t.rig.Watch.RedisAway()
 	defer t.rig.Watch.RedisAway()
 	t.rig.Redis.Pause(ctx, pause)
-	t.rig.Watch.Deaf("redis")
 	if pause > 10*time.Second {
 		t.rig.Watch.Disturbed("redis")
 	}

@@ -46,7 +46,7 @@ type Watch struct {
 	inside    map[string][]Run // by store; of one run the outer step comes first
 	last      map[string]Run   // by store: the run that began a step last
 	disturbed map[string]time.Time
-	deaf      map[string]time.Time // when a worker, or with "redis" all, could not reach Redis: what was written then was not seen
+	deaf      map[string]time.Time // when a worker could not reach Redis: what it wrote then was not seen
 	away      time.Time            // when Redis was away: whatever any worker wrote then may not have been seen
 	gone      map[string]bool
 	aims      map[*Aim]bool
@@ -193,7 +193,7 @@ func (w *Watch) RedisAway() {
 	w.away = time.Now()
 }
 
-// Deaf notes that a worker, or with "redis" all of them, cannot reach Redis: the end of a step may go unseen.
+// Deaf notes that a worker cannot reach Redis: the end of a step may go unseen.
 func (w *Watch) Deaf(worker string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
