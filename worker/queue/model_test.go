@@ -27,7 +27,11 @@ type shop struct {
 	kept   []string
 	seq    int64
 	undone int64  // the last delete that failed
-	left   []Call // to be told
+	left   []Call // to be told, in order
+	dead   []Call // refused
+	told   int64  // the last sequence that the backend confirmed
+
+	overtaken map[int64]provision.Status // by generation: a verdict that was refused, and is not told any more
 
 	line   string // the creator in whose line the new store stands, or ""
 	since  int64  // the generation with which it came into the line
@@ -44,7 +48,7 @@ type model struct {
 func newModel(ids []string, limit int) *model {
 	m := &model{map[string]*shop{}, map[string]string{}, limit}
 	for _, id := range ids {
-		m.shops[id] = &shop{}
+		m.shops[id] = &shop{overtaken: map[int64]provision.Status{}}
 	}
 	return m
 }
@@ -238,6 +242,10 @@ func (s *shop) next() (Call, bool) {
 
 func (s *shop) stale(c Call) bool {
 	older := c.Generation < s.newest().Generation
+	if c.Sequence < s.told {
+		s.overtaken[c.Generation] = c.Status
+		return true
+	}
 	switch c.Status {
 	case provision.StatusProvisioning, provision.StatusDeleting:
 		return older || c.Sequence < s.seq
@@ -247,8 +255,25 @@ func (s *shop) stale(c Call) bool {
 	return false
 }
 
-func (s *shop) told(seq int64) {
-	s.left = slices.DeleteFunc(s.left, func(c Call) bool { return c.Sequence == seq })
+// close takes a callback from those to be told. false means that it was closed before.
+func (s *shop) close(seq int64) (Call, bool) {
+	i := slices.IndexFunc(s.left, func(c Call) bool { return c.Sequence == seq })
+	if i < 0 {
+		return Call{}, false
+	}
+	c := s.left[i]
+	s.left = slices.Delete(s.left, i, i+1)
+	return c, true
+}
+
+// confirm closes a callback that the backend took. true means that it is news.
+func (s *shop) confirm(seq int64) bool {
+	_, open := s.close(seq)
+	news := open && seq > s.told
+	if open {
+		s.told = max(s.told, seq)
+	}
+	return news
 }
 
 // waits reports whether something has to be decided or told.

@@ -32,6 +32,8 @@ func TestAnyInterleavingKeepsTheContract(t *testing.T) {
 				"die":     m.die,
 				"turn":    m.turnCall,
 				"told":    m.tellOne,
+				"bury":    m.buryOne,
+				"replay":  m.replayOne,
 			})
 			m.drain(rt)
 			m.checkEnd(rt)
@@ -60,16 +62,16 @@ type inHand struct {
 
 type machine struct {
 	*model
-	ctx    context.Context
-	r      *Records
-	b      *bench
-	runs   []begun
-	hands  []inHand
-	posted map[string][]Call // by store, in the order of telling
+	ctx   context.Context
+	r     *Records
+	b     *bench
+	runs  []begun
+	hands []inHand
+	told  map[string][]Call // by store, in the order of telling
 }
 
 func newMachine(t *rapid.T, b *bench, limit int) *machine {
-	return &machine{model: newModel(propertyStores, limit), ctx: b.ctx, r: b.records.Limited(limit), b: b, posted: map[string][]Call{}}
+	return &machine{model: newModel(propertyStores, limit), ctx: b.ctx, r: b.records.Limited(limit), b: b, told: map[string][]Call{}}
 }
 
 func ok(t *rapid.T, err error) {
@@ -220,18 +222,28 @@ func (m *machine) post(t *rapid.T, id, teller string) Turn {
 	}
 	want(t, "turn", turn, TurnCall)
 	want(t, "callback", call.ID()+" "+string(call.Status), next.ID()+" "+string(next.Status))
-	if told := m.posted[id]; len(told) > 0 && told[len(told)-1].Sequence > call.Sequence {
+	if told := m.told[id]; len(told) > 0 && told[len(told)-1].Sequence > call.Sequence {
 		t.Fatalf("sequence %d is told after %d", call.Sequence, told[len(told)-1].Sequence)
 	}
-	m.posted[id] = append(m.posted[id], call)
 	m.hands = append(m.hands, inHand{teller, call})
 	return turn
 }
 
 func (m *machine) tellOne(t *rapid.T) {
 	h := pick(t, "callback", m.hands)
-	ok(t, m.r.Told(m.ctx, h.call))
-	m.shops[h.call.StoreID].told(h.call.Sequence)
+	m.confirm(t, h.call)
+	m.pass(t, h)
+}
+
+// confirm records that the backend took a callback.
+func (m *machine) confirm(t *rapid.T, c Call) {
+	ok(t, m.r.Told(m.ctx, c))
+	if m.shops[c.StoreID].confirm(c.Sequence) {
+		m.told[c.StoreID] = append(m.told[c.StoreID], c)
+	}
+}
+
+func (m *machine) pass(t *rapid.T, h inHand) {
 	if rapid.Bool().Draw(t, "pass") {
 		ok(t, m.r.Pass(m.ctx, h.call.StoreID, h.teller))
 		if s := m.shops[h.call.StoreID]; s.turn == h.teller {
@@ -246,6 +258,7 @@ func (m *machine) check(t *rapid.T) {
 		t.Fatal("owners of hosts: ", diff)
 	}
 	m.checkLines(t)
+	m.checkLetters(t)
 	namespaces := map[string]string{}
 	for id, s := range m.shops {
 		if !s.gone() && s.engine() != "" && len(s.kept) > 0 {
@@ -284,6 +297,9 @@ func (m *machine) drain(t *rapid.T) {
 	for _, id := range propertyStores {
 		ok(t, m.b.redis.Del(m.ctx, keyGate(id), keyTurn(id)).Err())
 		m.shops[id].gate, m.shops[id].turn = "", ""
+		for len(m.shops[id].dead) > 0 {
+			m.replay(t, m.shops[id], pick(t, "letter", m.shops[id].dead))
+		}
 	}
 	// In turns: a store may wait for a place that another one has.
 	for round := 0; slices.ContainsFunc(propertyStores, m.b.open); round++ {
@@ -315,8 +331,7 @@ func (m *machine) settle(t *rapid.T, id string, round int) {
 	}
 	for m.post(t, id, "sweeper") == TurnCall {
 		h := m.hands[len(m.hands)-1]
-		ok(t, m.r.Told(m.ctx, h.call))
-		m.shops[id].told(h.call.Sequence)
+		m.confirm(t, h.call)
 	}
 }
 
@@ -324,19 +339,19 @@ func (m *machine) settle(t *rapid.T, id string, round int) {
 func (m *machine) checkEnd(t *rapid.T) {
 	for id, s := range m.shops {
 		told, successes := map[int64]provision.Status{}, map[int64]int64{}
-		for _, c := range m.posted[id] {
+		for _, c := range m.told[id] {
 			if c.Status.Final() {
 				told[c.Generation] = c.Status
 			}
 			if first, again := successes[c.Generation]; c.Status.Succeeded() && again && first != c.Sequence {
-				t.Fatalf("generation %d succeeds twice: %+v", c.Generation, m.posted[id])
+				t.Fatalf("generation %d succeeds twice: %+v", c.Generation, m.told[id])
 			} else if c.Status.Succeeded() {
 				successes[c.Generation] = c.Sequence
 			}
 		}
 		for _, g := range s.gens {
 			deletion := g.Op == provision.OpDelete && !g.superseded
-			if (deletion || g == s.newest()) && told[g.Generation] != g.status {
+			if (deletion || g == s.newest()) && told[g.Generation] != g.status && s.overtaken[g.Generation] != g.status {
 				t.Fatalf("%s of generation %d of store %s is %q, and was told %q", g.Op, g.Generation, id, g.status, told[g.Generation])
 			}
 			if g.status == "" && !g.superseded {

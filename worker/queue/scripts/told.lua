@@ -22,7 +22,7 @@ end
 
 local function tell()
   if r.gen == 0 then return end -- the record has expired
-  redis.call('HSET', KEYS[1], 'told', ARGV[2])
+  redis.call('HSET', KEYS[1], 'told', text(math.max(tonumber(r.told or 0), tonumber(ARGV[2]))))
   local refused = tonumber(string.match(r.refused or '', '^%d+%.(%d+)') or 0)
   if refused < tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], 'refused') end
 end
