@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -20,24 +19,11 @@ type replayed struct {
 
 // letters is GET /dead-letters.
 func (s *server) letters(c echo.Context) error {
-	query, err := url.ParseQuery(c.Request().URL.RawQuery)
-	if err != nil {
-		return malformed.problem("the query cannot be read")
-	}
-	limit, err := limitOf(query)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
-	defer cancel()
-	page, err := s.Reader.Letters(ctx, query.Get("cursor"), limit)
-	if err != nil {
-		return err
-	}
-	if page.Letters == nil {
-		page.Letters = []provision.Letter{} // an empty list, not null
-	}
-	return c.JSON(http.StatusOK, page)
+	return paged(s, c, s.Reader.Letters, func(p *provision.Letters) {
+		if p.Letters == nil {
+			p.Letters = []provision.Letter{} // an empty list, not null
+		}
+	})
 }
 
 // replay is POST /dead-letters/{id}/replay.

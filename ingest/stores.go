@@ -37,6 +37,15 @@ func (s *server) show(c echo.Context) error {
 
 // list is GET /stores.
 func (s *server) list(c echo.Context) error {
+	return paged(s, c, s.Reader.Stores, func(p *provision.Page) {
+		if p.Stores == nil {
+			p.Stores = []provision.State{} // an empty list, not null
+		}
+	})
+}
+
+// paged answers with the page that the query asks for.
+func paged[P any](s *server, c echo.Context, read func(ctx context.Context, cursor string, limit int) (P, error), polish func(*P)) error {
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
 		return malformed.problem("the query cannot be read")
@@ -47,13 +56,11 @@ func (s *server) list(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
 	defer cancel()
-	page, err := s.Reader.Stores(ctx, query.Get("cursor"), limit)
+	page, err := read(ctx, query.Get("cursor"), limit)
 	if err != nil {
 		return err
 	}
-	if page.Stores == nil {
-		page.Stores = []provision.State{} // an empty list, not null
-	}
+	polish(&page)
 	return c.JSON(http.StatusOK, page)
 }
 
