@@ -40,6 +40,14 @@ func (r *Readiness) Wait(ctx context.Context, s provision.Store, deadline time.T
 	for {
 		now := time.Now()
 		outcome := w.look(r.c.watch.view(s.Namespace, storeSelector(s)), now)
+		if outcome.err != nil || outcome.late {
+			// The informers may be behind after an outage, and nobody may be told FAILED by what was true before it.
+			live, err := r.c.liveView(ctx, s)
+			if err != nil {
+				return err
+			}
+			outcome = w.look(live, now)
+		}
 		switch {
 		case outcome.done:
 			return outcome.err
