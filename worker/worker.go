@@ -40,7 +40,6 @@ type Worker struct {
 	gate      *gate
 	records   *queue.Records
 	stop      context.CancelCauseFunc
-	log       *slog.Logger
 }
 
 type server struct {
@@ -57,7 +56,7 @@ func New(c Config) (*Worker, error) {
 	stopped, stop := context.WithCancelCause(context.Background())
 	m := newMetrics(c.Metrics)
 	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}
-	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, stop: stop, log: c.Log}
+	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, stop: stop}
 	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
 	w.rebuilder = &rebuilder{records: c.Records, memory: c.Memory, acceptor: intake, leads: w.sweeper.leads,
 		patience: c.Limits.Patience, log: c.Log}

@@ -11,19 +11,13 @@ import (
 
 // liveView is a view as the API server itself shows it now. It costs five requests and is for last words only.
 func (c *Cluster) liveView(ctx context.Context, s provision.Store) (view, error) {
-	apps, core := c.client.AppsV1(), c.client.CoreV1()
-	store := metav1.ListOptions{LabelSelector: storeSelector(s).String()}
+	core, store := c.client.CoreV1(), metav1.ListOptions{LabelSelector: storeSelector(s).String()}
 	refused := metav1.ListOptions{FieldSelector: fields.SelectorFromSet(fields.Set{"reason": reasonFailedCreate}).String()}
-	var v view
-	deployments, err := apps.Deployments(s.Namespace).List(ctx, store)
+	v, err := c.liveWorkloads(ctx, s)
 	if err != nil {
-		return v, failure(err, "list the deployments in namespace %s", s.Namespace)
+		return v, err
 	}
-	statefulSets, err := apps.StatefulSets(s.Namespace).List(ctx, store)
-	if err != nil {
-		return v, failure(err, "list the statefulsets in namespace %s", s.Namespace)
-	}
-	replicaSets, err := apps.ReplicaSets(s.Namespace).List(ctx, store)
+	replicaSets, err := c.client.AppsV1().ReplicaSets(s.Namespace).List(ctx, store)
 	if err != nil {
 		return v, failure(err, "list the replicasets in namespace %s", s.Namespace)
 	}
@@ -35,9 +29,22 @@ func (c *Cluster) liveView(ctx context.Context, s provision.Store) (view, error)
 	if err != nil {
 		return v, failure(err, "list the events in namespace %s", s.Namespace)
 	}
-	v.deployments, v.statefulSets, v.replicaSets = pointers(deployments.Items), pointers(statefulSets.Items), pointers(replicaSets.Items)
-	v.pods, v.events = pointers(pods.Items), pointers(events.Items)
+	v.replicaSets, v.pods, v.events = pointers(replicaSets.Items), pointers(pods.Items), pointers(events.Items)
 	return v, nil
+}
+
+// liveWorkloads is the part of liveView that names the store's workloads.
+func (c *Cluster) liveWorkloads(ctx context.Context, s provision.Store) (view, error) {
+	apps, store := c.client.AppsV1(), metav1.ListOptions{LabelSelector: storeSelector(s).String()}
+	deployments, err := apps.Deployments(s.Namespace).List(ctx, store)
+	if err != nil {
+		return view{}, failure(err, "list the deployments in namespace %s", s.Namespace)
+	}
+	statefulSets, err := apps.StatefulSets(s.Namespace).List(ctx, store)
+	if err != nil {
+		return view{}, failure(err, "list the statefulsets in namespace %s", s.Namespace)
+	}
+	return view{deployments: pointers(deployments.Items), statefulSets: pointers(statefulSets.Items)}, nil
 }
 
 func pointers[T any](items []T) []*T {

@@ -73,14 +73,9 @@ func storeSelector(s provision.Store) labels.Selector {
 // wanted asks the API server itself which workloads the store has, and in which generation: the informers may not have
 // seen yet what was applied a moment ago.
 func (r *Readiness) wanted(ctx context.Context, s provision.Store) (map[types.UID]wanted, error) {
-	apps, options := r.c.client.AppsV1(), metav1.ListOptions{LabelSelector: storeSelector(s).String()}
-	deployments, err := apps.Deployments(s.Namespace).List(ctx, options)
+	live, err := r.c.liveWorkloads(ctx, s)
 	if err != nil {
-		return nil, failure(err, "list the deployments in namespace %s", s.Namespace)
-	}
-	statefulSets, err := apps.StatefulSets(s.Namespace).List(ctx, options)
-	if err != nil {
-		return nil, failure(err, "list the statefulsets in namespace %s", s.Namespace)
+		return nil, err
 	}
 	found := map[types.UID]wanted{}
 	note := func(kind string, meta metav1.ObjectMeta) {
@@ -88,10 +83,10 @@ func (r *Readiness) wanted(ctx context.Context, s provision.Store) (map[types.UI
 			found[meta.UID] = wanted{kind + " " + meta.Name, meta.Generation}
 		}
 	}
-	for _, d := range deployments.Items {
+	for _, d := range live.deployments {
 		note("deployment", d.ObjectMeta)
 	}
-	for _, set := range statefulSets.Items {
+	for _, set := range live.statefulSets {
 		note("statefulset", set.ObjectMeta)
 	}
 	if len(found) == 0 {
