@@ -105,7 +105,7 @@ func variableOf(t reflect.Type, broken env.ParseError) string {
 
 // help prints one row per variable, from the tags.
 func help[C any](w io.Writer, name, about string) {
-	fmt.Fprintf(w, "%s: %s\n\nIt is configured by its environment:\n\n", name, about)
+	fmt.Fprintf(w, "%s: %s\n\n`%s probe URL` asks a running one how it is: exit 0 for an answer of 2xx.\n\nIt is configured by its environment:\n\n", name, about, name)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	describe(table, reflect.TypeFor[C]())
 	table.Flush()

@@ -22,22 +22,13 @@ type Configuration interface {
 	LogSettings() Log
 }
 
-// Main runs a binary: --help prints about and every variable, --version the version. Otherwise it parses C, reports all
+// Main runs a binary: --help prints about and every variable, --version the version, and probe URL asks a running one how
+// it is. Otherwise it parses C, reports all
 // mistakes at once, and calls run with a context that the first SIGINT or SIGTERM ends; a second one ends the process
 // at once. It returns the exit code: 0, 1 when run failed, 2 for a mistake in the configuration.
 func Main[C Configuration](name, about string, run func(context.Context, C, *slog.Logger) error) int {
 	if len(os.Args) > 1 {
-		switch arg := os.Args[1]; arg {
-		case "-h", "-help", "--help", "help":
-			help[C](os.Stdout, name, about)
-			return 0
-		case "-version", "--version", "version":
-			fmt.Println(name, Version())
-			return 0
-		default:
-			fmt.Fprintf(os.Stderr, "%s: unknown argument %q; it is configured by its environment, see --help\n", name, arg)
-			return 2
-		}
+		return mainWith[C](name, about, os.Args[1:])
 	}
 	config, err := parse[C]()
 	if err != nil {
@@ -55,6 +46,31 @@ func Main[C Configuration](name, about string, run func(context.Context, C, *slo
 	}
 	log.Info("stopped")
 	return 0
+}
+
+// mainWith does what arguments ask for, instead of the binary's work.
+func mainWith[C Configuration](name, about string, args []string) int {
+	switch arg := args[0]; arg {
+	case "-h", "-help", "--help", "help":
+		help[C](os.Stdout, name, about)
+		return 0
+	case "-version", "--version", "version":
+		fmt.Println(name, Version())
+		return 0
+	case "probe":
+		if len(args) != 2 {
+			fmt.Fprintf(os.Stderr, "%s: probe takes one URL, such as http://127.0.0.1:9001/readyz\n", name)
+			return 2
+		}
+		if err := Probe(context.Background(), args[1]); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			return 1
+		}
+		return 0
+	default:
+		fmt.Fprintf(os.Stderr, "%s: unknown argument %q; it is configured by its environment, see --help\n", name, arg)
+		return 2
+	}
 }
 
 func complain(w io.Writer, name string, err error) {
@@ -93,8 +109,14 @@ func Signals() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
+// version is set when the binary is linked where the build knows its version and the source has no history: an image.
+var version string
+
 // Version is what the binary was built from: a tag, or the revision.
 func Version() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
