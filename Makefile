@@ -24,6 +24,17 @@ ifneq ($(ORCH_MOCK),1)
 	@.ci/devcluster
 endif
 
+# IMAGE_PREFIX is a registry with a slash at its end, or nothing; GO_IMAGE and GOPROXY are for places with their own.
+IMAGE_TAG ?= dev
+.PHONY: service-images
+service-images: ## the service's own images: ingest, worker, monitor and the command line (IMAGE_PREFIX, IMAGE_TAG)
+	for target in ingest worker monitor cli; do \
+	  docker build --target $$target --file deploy/docker/Dockerfile \
+	    $(if $(GO_IMAGE),--build-arg GO_IMAGE=$(GO_IMAGE)) $(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) \
+	    --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) \
+	    --tag $(IMAGE_PREFIX)orchestrator$$([ $$target = cli ] || echo -$$target):$(IMAGE_TAG) . || exit; \
+	done
+
 ##@ Test
 .PHONY: test
 test: tools lint unit build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
