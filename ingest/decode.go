@@ -41,6 +41,7 @@ func takeStore(f *fields, r *provision.Request) {
 	take(f, "store_url", "a string", &r.StoreURL)
 	take(f, "base_url", "a string", &r.BaseURL)
 	take(f, "creator_id", "a string", &r.CreatorID)
+	take(f, "cluster", "a string", &r.Cluster)
 	var settings object
 	take(f, "settings", "an object", &settings)
 	f.from, f.prefix = settings, "settings."

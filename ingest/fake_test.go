@@ -90,7 +90,7 @@ func newRig(t testing.TB, f *fake) *rig {
 	r := &rig{fake: f, log: &bytes.Buffer{}, metrics: prometheus.NewRegistry()}
 	handler, err := New(Config{
 		Tokens:   []string{testToken, "the-next-one"},
-		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}},
+		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
 		Acceptor: f, Reader: f, Replayer: f, Pinger: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -20,7 +20,7 @@ func FuzzSubmit(f *testing.F) {
 		r.log.Reset()
 		switch a := r.send("POST", "/", string(body)); a.status {
 		case 202:
-			if len(r.got) != 1 || r.got[0].Validate(provision.Policy{Engines: []string{"woocommerce", "medusa"}}) != nil {
+			if len(r.got) != 1 || r.got[0].Validate(provision.Policy{Engines: []string{"woocommerce", "medusa"}, Clusters: []string{"eu", "us"}}) != nil {
 				t.Errorf("handed over %v", r.got)
 			}
 		case 400, 413, 422:

@@ -91,6 +91,9 @@ func TestDigestTellsWantedStatesApart(t *testing.T) {
 	if a.Digest() != b.Digest() {
 		t.Error("equal requests differ")
 	}
+	if b.Cluster = "eu"; a.Digest() != b.Digest() {
+		t.Error("a place makes two requests differ")
+	}
 	b.Settings.SampleProduct = true
 	if a.Digest() == b.Digest() {
 		t.Error("different requests are equal")

@@ -28,6 +28,7 @@ type Request struct {
 	StoreURL  string   `json:"store_url,omitempty"`
 	BaseURL   string   `json:"base_url,omitempty"`
 	CreatorID string   `json:"creator_id,omitempty"`
+	Cluster   string   `json:"cluster,omitempty"` // where the caller wants it, or where it lives; "": anywhere, or on [DefaultCluster]
 	Action    Op       `json:"action"`
 	Settings  Settings `json:"settings,omitzero"`
 }
@@ -48,6 +49,7 @@ func (r Request) Digest() string {
 	if r.Action == OpDelete {
 		return string(OpDelete)
 	}
+	r.Cluster = "" // a place is no state
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic("provision: a request of plain strings did not marshal: " + err.Error())

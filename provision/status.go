@@ -57,6 +57,7 @@ type State struct {
 	Host       string    `json:"host,omitempty"`
 	StoreURL   string    `json:"store_url,omitempty"`
 	CreatorID  string    `json:"creator_id,omitempty"`
+	Cluster    string    `json:"cluster,omitempty"` // where it lives; "": on [DefaultCluster]
 	Action     Op        `json:"action"`
 	Generation int64     `json:"generation"`
 	TaskID     string    `json:"task_id"`

@@ -23,6 +23,7 @@ type FieldError struct {
 type Policy struct {
 	Engines            []string // the registered engines
 	ReservedNamespaces []string // refused besides kube-* and default
+	Clusters           []string // the clusters' names; none: only [DefaultCluster]
 }
 
 const (
@@ -72,6 +73,7 @@ func (r Request) Validate(p Policy) []FieldError {
 	check("store_url", checkStoreURL(r.StoreURL, r.Host))
 	check("base_url", checkBaseURL(r.BaseURL))
 	check("creator_id", checkText(r.CreatorID, maxCreator))
+	check("cluster", checkCluster(r.Cluster, p.Clusters))
 	check("settings.title", checkText(r.Settings.Title, maxTitle))
 	check("settings.admin_email", checkEmail(r.Settings.AdminEmail))
 	check("settings.currency", checkPattern(r.Settings.Currency, currencyRule, "three upper-case letters (ISO 4217), such as EUR"))
@@ -126,6 +128,16 @@ func checkNamespace(ns string, reserved []string) string {
 		return "must be an RFC 1123 label (lower-case letters, digits, '-') of at most 63 characters"
 	case ns == "default" || strings.HasPrefix(ns, "kube-") || slices.Contains(reserved, ns):
 		return fmt.Sprintf("%q is reserved", ns)
+	}
+	return ""
+}
+
+func checkCluster(cluster string, clusters []string) string {
+	if len(clusters) == 0 {
+		clusters = []string{DefaultCluster}
+	}
+	if cluster != "" && !slices.Contains(clusters, cluster) {
+		return "must be one of " + strings.Join(clusters, ", ") + ", or absent"
 	}
 	return ""
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var testPolicy = Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}}
+var testPolicy = Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}}
 
 func validRequest() Request {
 	return Request{
@@ -49,6 +49,8 @@ func TestValidateEachRule(t *testing.T) {
 		{"creator_id", func(r *Request, v string) { r.CreatorID = v },
 			[]string{"", "42", "Jürgen Müller", "名前", strings.Repeat("ü", 128)},
 			[]string{"a\n", "a\tb", "a\x00", "\u202eabc", "\u200b", strings.Repeat("ü", 129)}},
+		{"cluster", func(r *Request, v string) { r.Cluster = v },
+			[]string{"", "eu", "us"}, []string{"default", "EU", "eu ", "asia"}},
 		{"settings.title", func(r *Request, v string) { r.Settings.Title = v },
 			[]string{"", "Käse & Brot – 100 % \"bio\" 🧀", "👩\u200d🍳 Qui\u00a0?", strings.Repeat("名", 200)},
 			[]string{"a\r\nb", "\x1b[0m", strings.Repeat("a", 201)}},
@@ -169,5 +171,15 @@ func TestValidateNamesEveryBadFieldInTheOrderOfTheContract(t *testing.T) {
 	want := []string{"store_id", "action", "name", "engine", "namespace", "host", "store_url", "settings.currency"}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestOneClusterIsTheDefaultOne(t *testing.T) {
+	r, p := validRequest(), Policy{Engines: testPolicy.Engines}
+	if r.Cluster = DefaultCluster; r.Validate(p) != nil {
+		t.Errorf("the only cluster is refused: %v", r.Validate(p))
+	}
+	if r.Cluster = "eu"; r.Validate(p) == nil {
+		t.Error("a cluster that there is not is accepted")
 	}
 }

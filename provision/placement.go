@@ -1,0 +1,163 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// DefaultCluster is the cluster of an installation that names none, and of every store that was accepted before it named
+// some. In a store's record and request an absent cluster means this one.
+const DefaultCluster = "default"
+
+// Cluster is one of an installation's Kubernetes clusters.
+type Cluster struct {
+	Name       string `json:"name"`
+	Kubeconfig string `json:"-"`      // for workers; "" means the pod's own service account
+	Weight     int    `json:"weight"` // its share of the new stores, relative to the others'
+	Max        int    `json:"max"`    // closed to new stores from this many on; 0: never
+	Closed     bool   `json:"closed"` // to new stores
+}
+
+// Clusters are the clusters of an installation. None means one that is called [DefaultCluster].
+type Clusters []Cluster
+
+// UnmarshalText reads NAME[=KUBECONFIG][;weight=N][;max=N][;closed], several of them comma-separated.
+func (c *Clusters) UnmarshalText(text []byte) error {
+	*c = nil
+	for entry := range entries(string(text)) {
+		one, err := parseCluster(entry)
+		if err != nil {
+			return fmt.Errorf("%q: %w", entry, err)
+		}
+		if slices.Contains(c.Names(), one.Name) {
+			return fmt.Errorf("cluster %s is named twice", one.Name)
+		}
+		*c = append(*c, one)
+	}
+	return nil
+}
+
+// Names are the clusters' names, in order.
+func (c Clusters) Names() []string {
+	names := make([]string, len(c))
+	for i, one := range c {
+		names[i] = one.Name
+	}
+	return names
+}
+
+func parseCluster(text string) (Cluster, error) {
+	parts := strings.Split(text, ";")
+	c := Cluster{Weight: 1}
+	c.Name, c.Kubeconfig, _ = strings.Cut(strings.TrimSpace(parts[0]), "=")
+	if !labelRule.MatchString(c.Name) {
+		return c, fmt.Errorf("the name of a cluster must be an RFC 1123 label: lower-case letters, digits, '-'")
+	}
+	for _, option := range parts[1:] {
+		if err := c.set(strings.TrimSpace(option)); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Cluster) set(option string) (err error) {
+	switch key, value, _ := strings.Cut(option, "="); key {
+	case "weight":
+		c.Weight, err = strconv.Atoi(value)
+	case "max":
+		c.Max, err = strconv.Atoi(value)
+	case "closed":
+		c.Closed = true
+		if value != "" {
+			err = fmt.Errorf("closed takes no value")
+		}
+	default:
+		return fmt.Errorf("option %q is none of weight=N, max=N and closed", option)
+	}
+	if err != nil || c.Weight < 1 || c.Max < 0 {
+		return fmt.Errorf("option %q: want weight=N with N from 1, max=N with N from 0, or closed", option)
+	}
+	return nil
+}
+
+// Rule sends the new stores that fit to certain clusters.
+type Rule struct {
+	Field    string // one of ruleFields
+	Value    string
+	Clusters []string
+}
+
+// Rules are tried in order; the first that fits decides.
+type Rules []Rule
+
+// ruleFields are what a rule may look at.
+var ruleFields = map[string]func(Request) string{
+	"engine":     func(r Request) string { return r.Engine },
+	"country":    func(r Request) string { return r.Settings.Country },
+	"currency":   func(r Request) string { return r.Settings.Currency },
+	"creator_id": func(r Request) string { return r.CreatorID },
+}
+
+// UnmarshalText reads FIELD=VALUE:CLUSTER[|CLUSTER…], several of them comma-separated.
+func (r *Rules) UnmarshalText(text []byte) error {
+	*r = nil
+	for entry := range entries(string(text)) {
+		condition, clusters, found := strings.Cut(entry, ":")
+		field, value, is := strings.Cut(condition, "=")
+		if !found || !is || value == "" || clusters == "" || ruleFields[field] == nil {
+			return fmt.Errorf("%q: want FIELD=VALUE:CLUSTER[|CLUSTER…] with a FIELD of engine, country, currency and creator_id", entry)
+		}
+		*r = append(*r, Rule{Field: field, Value: value, Clusters: strings.Split(clusters, "|")})
+	}
+	return nil
+}
+
+// entries are the parts of a comma-separated list, without those that are empty.
+func entries(text string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for entry := range strings.SplitSeq(text, ",") {
+			if entry = strings.TrimSpace(entry); entry != "" && !yield(entry) {
+				return
+			}
+		}
+	}
+}
+
+// Placement says which clusters there are, and to which of them a new store may go. The zero value has one cluster.
+type Placement struct {
+	Clusters Clusters
+	Rules    Rules
+}
+
+// Validate reports rules that name a cluster that there is not.
+func (p Placement) Validate() error {
+	names := p.Clusters.Names()
+	for _, rule := range p.Rules {
+		for _, name := range rule.Clusters {
+			if !slices.Contains(names, name) {
+				return fmt.Errorf("the rule %s=%s names the cluster %q, which is none of %s", rule.Field, rule.Value, name, strings.Join(names, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+// Candidates are the clusters to which a new store of this request may go: the one that it names, those of the first rule
+// that fits, or all. None means that there is one cluster only.
+func (p Placement) Candidates(r Request) []string {
+	if len(p.Clusters) == 0 {
+		return nil
+	}
+	if r.Cluster != "" {
+		return []string{r.Cluster}
+	}
+	for _, rule := range p.Rules {
+		if ruleFields[rule.Field](r) == rule.Value {
+			return rule.Clusters
+		}
+	}
+	return p.Clusters.Names()
+}
