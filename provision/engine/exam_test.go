@@ -95,11 +95,6 @@ func TestStoreLabelIsEverywhere(t *testing.T) {
 				t.Errorf("the pods of %s have the store label %q, want %q", name, got, want)
 			}
 		}
-		for _, claim := range r.claims {
-			if got := claim.Labels[provision.LabelStore]; got != want {
-				t.Errorf("the claim template %s has the store label %q, want %q", claim.Name, got, want)
-			}
-		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/kube"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -62,21 +63,33 @@ func TestContainersHaveResources(t *testing.T) {
 	})
 }
 
-func TestVolumesFitTheQuota(t *testing.T) {
+// TestVolumesAreKept: Helm would delete a store's data with its release.
+func TestVolumesAreKept(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
-		claims := slices.Clone(r.claims)
-		for _, object := range r.objects {
-			if claim, ok := object.(*corev1.PersistentVolumeClaim); ok {
-				claims = append(claims, *claim)
+		for _, claim := range r.claims {
+			if claim.Annotations[kube.ResourcePolicyAnno] != kube.KeepPolicy {
+				t.Errorf("the volume %s goes with the release", claim.Name)
 			}
 		}
+		for name, pod := range r.pods {
+			for _, volume := range pod.Spec.Volumes {
+				if c := volume.PersistentVolumeClaim; c != nil && !slices.ContainsFunc(r.claims, func(o *corev1.PersistentVolumeClaim) bool { return o.Name == c.ClaimName }) {
+					t.Errorf("%s waits for the volume %s, which nobody makes", name, c.ClaimName)
+				}
+			}
+		}
+	})
+}
+
+func TestVolumesFitTheQuota(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
 		var sum resource.Quantity
-		for _, claim := range claims {
+		for _, claim := range r.claims {
 			sum.Add(claim.Spec.Resources.Requests[corev1.ResourceStorage])
 		}
 		storage, count := r.quota.Spec.Hard["requests.storage"], r.quota.Spec.Hard["persistentvolumeclaims"]
-		if storage.Cmp(sum) < 0 || count.Value() < int64(len(claims)) {
-			t.Errorf("%d claims of %s in all do not fit the quota of %s claims and %s", len(claims), &sum, &count, &storage)
+		if storage.Cmp(sum) < 0 || count.Value() < int64(len(r.claims)) {
+			t.Errorf("%d claims of %s in all do not fit the quota of %s claims and %s", len(r.claims), &sum, &count, &storage)
 		}
 	})
 }

@@ -113,7 +113,7 @@ type rendered struct {
 	pods     map[string]corev1.PodTemplateSpec // by <kind>/<name>
 	services map[string]*corev1.Service
 	configs  map[string]*corev1.ConfigMap
-	claims   []corev1.PersistentVolumeClaim // of StatefulSets
+	claims   []*corev1.PersistentVolumeClaim
 	quota    *corev1.ResourceQuota
 	limits   []*corev1.LimitRange
 	policies []*networkingv1.NetworkPolicy
@@ -175,11 +175,15 @@ func (r *rendered) add(document []byte) error {
 		r.pods["Deployment/"+o.Name] = o.Spec.Template
 	case *appsv1.StatefulSet:
 		r.pods["StatefulSet/"+o.Name] = o.Spec.Template
-		r.claims = append(r.claims, o.Spec.VolumeClaimTemplates...)
+		if len(o.Spec.VolumeClaimTemplates) > 0 {
+			return fmt.Errorf("StatefulSet %s has claim templates, which no upgrade can change", o.Name)
+		}
 	case *corev1.Service:
 		r.services[o.Name] = o
 	case *corev1.ConfigMap:
 		r.configs[o.Name] = o
+	case *corev1.PersistentVolumeClaim:
+		r.claims = append(r.claims, o)
 	case *corev1.ResourceQuota:
 		r.quota = o
 	case *corev1.LimitRange:

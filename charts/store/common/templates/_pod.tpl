@@ -47,18 +47,6 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
-{{/* The spec of a volume claim. Takes (list $ persistence). */}}
-{{- define "common.claim" -}}
-{{- $persistence := index . 1 -}}
-accessModes: [ReadWriteOnce]
-{{- with (index . 0).Values.common.storageClass }}
-storageClassName: {{ . | quote }}
-{{- end }}
-resources:
-  requests:
-    storage: {{ $persistence.size }}
-{{- end -}}
-
 {{/* The authority (host and port) of the store's URL: what a probe must send as Host. */}}
 {{- define "common.authority" -}}
 {{- (urlParse .Values.common.store.url).host -}}
