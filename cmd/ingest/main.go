@@ -8,11 +8,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"orchestrator/cmd/internal/ingesting"
 	"orchestrator/cmd/internal/service"
 	"orchestrator/ingest"
-	"orchestrator/provision"
-	"orchestrator/provision/engine"
-	"orchestrator/worker/queue"
 )
 
 func main() {
@@ -20,28 +18,11 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
-	client, err := queue.Connect(c.Redis.URL, queue.ForAnswers)
+	api, err := ingesting.Open(c.Common, c.Ingest, log)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	records := queue.NewRecords(client)
-	intake := &queue.Intake{Records: records, Tasks: queue.NewTasks(client), Patience: c.Patience.Deadline, Log: log}
-	metrics := service.Metrics()
-	handler, err := ingest.New(ingest.Config{
-		Tokens:   c.Tokens.Tokens,
-		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces},
-		Acceptor: intake,
-		Reader:   records,
-		Replayer: intake,
-		Pinger:   records,
-		Timeout:  c.Timeout,
-		Log:      log,
-		Metrics:  metrics,
-	})
-	if err != nil {
-		return err
-	}
+	defer api.Close()
 	public, err := service.Listen("ORCH_ADDR", c.Addr)
 	if err != nil {
 		return err
@@ -52,7 +33,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	log.Info("listening", "addr", public.Addr().String(), "admin", admin.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return service.Serve(ctx, ingest.Server("", handler), public) })
-	group.Go(func() error { return service.ServeAdmin(ctx, service.Admin(metrics, records.Ping), admin) })
+	group.Go(func() error { return service.Serve(ctx, ingest.Server("", api.Handler), public) })
+	group.Go(func() error { return service.ServeAdmin(ctx, service.Admin(api.Metrics, api.Check), admin) })
 	return group.Wait()
 }

@@ -50,6 +50,19 @@ func (t Tokens) Validate() error {
 	return nil
 }
 
+// Common is what both ends of the queues are told.
+type Common struct {
+	Redis
+	Tokens
+	Patience
+	Log
+}
+
+// Validate reports all mistakes of its parts.
+func (c Common) Validate() error {
+	return errors.Join(c.Tokens.Validate(), c.Patience.Validate(), c.Log.Validate())
+}
+
 // parse reads C from the environment. Where variables do not parse, the values of the others are checked all the same,
 // with defaults in the place of those.
 func parse[C Configuration]() (C, error) {

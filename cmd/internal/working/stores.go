@@ -1,4 +1,4 @@
-package main
+package working
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orchestrator/charts"
+	"orchestrator/cmd/internal/service"
 	"orchestrator/provision"
 	"orchestrator/provision/cluster"
 	"orchestrator/provision/engine"
@@ -20,17 +21,19 @@ type stores struct {
 	passwords worker.Passwords
 	memory    worker.Memory
 	check     func(context.Context) error
+	close     func() // waits for the end of what the context kept going that it was connected with
 }
 
-func connectCluster(ctx context.Context, c config, log *slog.Logger) (stores, error) {
-	limits := c.limits()
+func connectCluster(ctx context.Context, common service.Common, c Config, log *slog.Logger) (stores, error) {
+	limits := c.limits(common.Deadline)
 	if c.Mock {
 		return stores{
 			name:      "mock",
 			runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.Budget, limits.DeleteTimeout),
-			passwords: mock.Passwords{Token: c.Tokens.First()},
+			passwords: mock.Passwords{Token: common.First()},
 			memory:    mock.Memory{},
 			check:     func(context.Context) error { return nil },
+			close:     func() {},
 		}, nil
 	}
 	values, err := cluster.LoadValues(c.ValuesFile)
@@ -49,7 +52,7 @@ func connectCluster(ctx context.Context, c config, log *slog.Logger) (stores, er
 	if c.Verify == "off" {
 		runner.Shops = nil
 	}
-	return stores{name: c.Kubeconfig, runner: runner, passwords: k, memory: k, check: k.Check}, nil
+	return stores{name: c.Kubeconfig, runner: runner, passwords: k, memory: k, check: k.Check, close: k.Close}, nil
 }
 
 // firstLook is how long a starting worker waits for the API server. After it the worker starts all the same: it answers

@@ -1,0 +1,74 @@
+// Package ingesting wires the HTTP API to Redis, for every binary that serves it. It links no Kubernetes.
+package ingesting
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/cmd/internal/service"
+	"orchestrator/ingest"
+	"orchestrator/provision"
+	"orchestrator/provision/engine"
+	"orchestrator/worker/queue"
+)
+
+// Config is what the API is told besides [service.Common].
+type Config struct {
+	ReservedNamespaces []string      `env:"ORCH_RESERVED_NAMESPACES" help:"namespaces refused besides default and kube-*, comma-separated"`
+	Timeout            time.Duration `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"3s" help:"time for Redis to answer one request; then 503"`
+}
+
+// Validate reports a timeout that the HTTP server could not keep.
+func (c Config) Validate() error {
+	if c.Timeout < 100*time.Millisecond || c.Timeout > 20*time.Second {
+		return fmt.Errorf("ORCH_ACCEPT_TIMEOUT is %s; it must be between 100ms and 20s", c.Timeout)
+	}
+	return nil
+}
+
+// API is the HTTP API on its Redis.
+type API struct {
+	Handler http.Handler
+	Metrics *prometheus.Registry
+	client  redis.UniversalClient
+	records *queue.Records
+}
+
+// Open makes the API. It asks no network: a Redis that cannot be reached is every request's own trouble.
+func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
+	client, err := queue.Connect(common.URL, queue.ForAnswers)
+	if err != nil {
+		return nil, err
+	}
+	records := queue.NewRecords(client)
+	intake := &queue.Intake{Records: records, Tasks: queue.NewTasks(client), Patience: common.Deadline, Log: log}
+	metrics := service.Metrics()
+	handler, err := ingest.New(ingest.Config{
+		Tokens:   common.Tokens.Tokens,
+		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces},
+		Acceptor: intake,
+		Reader:   records,
+		Replayer: intake,
+		Pinger:   records,
+		Timeout:  c.Timeout,
+		Log:      log,
+		Metrics:  metrics,
+	})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &API{Handler: handler, Metrics: metrics, client: client, records: records}, nil
+}
+
+// Check reports whether requests can be accepted now.
+func (a *API) Check(ctx context.Context) error { return a.records.Ping(ctx) }
+
+// Close gives the connections back.
+func (a *API) Close() { a.client.Close() }

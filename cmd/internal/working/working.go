@@ -1,0 +1,90 @@
+// Package working wires a worker to Redis and to its cluster, for every binary that runs stores. It links Helm and
+// client-go, so that a binary that has to stay small must not import it.
+package working
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/cmd/internal/service"
+	"orchestrator/worker"
+	"orchestrator/worker/callback"
+	"orchestrator/worker/queue"
+)
+
+// Worker is a worker with all its connections. It runs once.
+type Worker struct {
+	*worker.Worker
+	Metrics *prometheus.Registry
+	Cluster string // where it makes stores exist, as an operator would name it
+
+	answers, server redis.UniversalClient
+	stores          stores
+	stop            context.CancelFunc // what keeps the cluster's state up to date
+}
+
+// Open connects a worker. The cluster's state is kept up to date until ctx ends or the worker is closed.
+func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger) (_ *Worker, err error) {
+	w := &Worker{Metrics: service.Metrics()}
+	ctx, w.stop = context.WithCancel(ctx)
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	// What the one client must give up the other must outlast.
+	if w.answers, err = queue.Connect(common.URL, queue.ForAnswers); err != nil {
+		return nil, err
+	}
+	if w.server, err = queue.Connect(common.URL, queue.ForServer); err != nil {
+		return nil, err
+	}
+	sender, err := callback.NewSender(c.Backend, common.First(), c.WebhookSecret)
+	if err != nil {
+		return nil, err
+	}
+	if w.stores, err = connectCluster(ctx, common, c, log); err != nil {
+		return nil, err
+	}
+	w.Cluster = w.stores.name
+	w.Worker, err = worker.New(worker.Config{
+		Server:    w.server,
+		Records:   queue.NewRecords(w.answers),
+		Tasks:     queue.NewTasks(w.answers),
+		Runner:    w.stores.runner,
+		Passwords: w.stores.passwords,
+		Memory:    w.stores.memory,
+		Sender:    sender,
+		Limits:    c.limits(common.Deadline),
+		Slots:     worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots},
+		Poll:      c.QueuePoll,
+		Progress:  c.Progress,
+		Metrics:   w.Metrics,
+		Log:       log,
+	})
+	return w, err
+}
+
+// Check reports whether the worker can do its work: Redis and the cluster answer.
+func (w *Worker) Check(ctx context.Context) error {
+	if err := w.Worker.Check(ctx); err != nil {
+		return err
+	}
+	return w.stores.check(ctx)
+}
+
+// Close gives everything back, and waits for what Open has started.
+func (w *Worker) Close() {
+	w.stop()
+	if w.stores.close != nil {
+		w.stores.close()
+	}
+	for _, client := range []redis.UniversalClient{w.answers, w.server} {
+		if client != nil {
+			_ = client.Close()
+		}
+	}
+}
