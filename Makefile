@@ -48,6 +48,11 @@ unit: tools ## unit tests and tests on a real Redis, with the race detector
 integration: build devcluster ## the tests that need the development cluster
 	.ci/integration $(RACE)
 
+# KUBECONFIG says which cluster; IMAGES, ENGINES, TIMEOUT and KEEP are explained in docs/e2e.md.
+.PHONY: e2e
+e2e: tools build ## both engines from POST to orders to DELETED in a real cluster: make e2e KUBECONFIG=… IMAGES=…
+	.ci/e2e
+
 # STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed it is one at random, printed.
 .PHONY: chaos
 chaos: tools build devcluster ## break everything at random, then compare the world with what was accepted
@@ -85,4 +90,4 @@ clean: ## remove what was built and what ran
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,4 +1,4 @@
-//go:build devcluster
+//go:build devcluster || realcluster
 
 package endtoend
 

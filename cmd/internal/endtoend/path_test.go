@@ -10,28 +10,6 @@ import (
 	"orchestrator/provision"
 )
 
-const soonEnough = 2 * time.Minute
-
-// awaitStatus returns the callback that tells the status, the nth of its kind.
-func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
-	r.t.Helper()
-	var found told
-	r.eventually(store+" is told "+string(status), soonEnough, func() bool {
-		n := 0
-		for _, c := range r.backend.of(store) {
-			switch c.Status {
-			case status:
-				n++
-				found = c
-			case provision.StatusFailed, provision.StatusDeleteFailed:
-				r.t.Fatalf("told %s: %s", c.Status, c.Error)
-			}
-		}
-		return n >= nth
-	})
-	return found
-}
-
 // The whole life of a store of each engine: READY with the Secret's password, the same request changes nothing, another
 // one is an upgrade, DELETED leaves nothing.
 func TestLifeOfAStore(t *testing.T) {

@@ -1,4 +1,4 @@
-//go:build devcluster
+//go:build devcluster || realcluster
 
 package endtoend
 
@@ -23,23 +23,29 @@ import (
 
 const token = "endtoend-token"
 
+// soonEnough is what a store on simulated pods may take to its verdict.
+const soonEnough = 2 * time.Minute
+
 // rig is one installation of the service: a Redis, an ingest, a backend, and the workers that a test starts.
 type rig struct {
-	t       *testing.T
-	redis   string
-	api     string
-	backend *backend
-	env     []string
+	t        *testing.T
+	redis    string
+	api      string
+	backend  *backend
+	env      []string
+	patience time.Duration // with a verdict
 }
 
-func newRig(t *testing.T) *rig {
+// newRig starts all but workers; env is added to the environment of each of its processes.
+func newRig(t *testing.T, env ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, redis: redistest.Real(t), backend: newBackend(t)}
+	r := &rig{t: t, redis: redistest.Real(t), backend: newBackend(t), patience: soonEnough}
 	addr := freeAddr(t)
 	r.api = "http://" + addr
 	r.env = append(os.Environ(), "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
 		"KUBECONFIG="+must(t, "ORCH_TEST_KUBECONFIG"), "ORCH_ADDR="+addr, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0",
 		"ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_POLL_ATTEMPTS=12", "ORCH_QUEUE_POLL=50ms")
+	r.env = append(r.env, env...)
 	r.start("ingest", "ORCH_LOG_LEVEL=warn")
 	r.eventually("ingest answers", 20*time.Second, func() bool {
 		resp, err := http.Get(r.api + "/readyz")
@@ -111,6 +117,26 @@ func (r *rig) call(method, path string, body any) (int, []byte) {
 	var answer bytes.Buffer
 	_, _ = answer.ReadFrom(resp.Body)
 	return resp.StatusCode, answer.Bytes()
+}
+
+// awaitStatus returns the callback that tells the status, the nth of its kind.
+func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
+	r.t.Helper()
+	var found told
+	r.eventually(store+" is told "+string(status), r.patience, func() bool {
+		n := 0
+		for _, c := range r.backend.of(store) {
+			switch c.Status {
+			case status:
+				n++
+				found = c
+			case provision.StatusFailed, provision.StatusDeleteFailed:
+				r.t.Fatalf("told %s: %s", c.Status, c.Error)
+			}
+		}
+		return n >= nth
+	})
+	return found
 }
 
 // remove deletes the store and waits until that was told.
@@ -189,7 +215,7 @@ func must(t *testing.T, variable string) string {
 	t.Helper()
 	value := os.Getenv(variable)
 	if value == "" {
-		t.Fatalf("%s is not set; run `make integration`", variable)
+		t.Fatalf("%s is not set; run `make integration`, or `make e2e` against a cluster of your own", variable)
 	}
 	return value
 }
