@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"orchestrator/provision"
+	"orchestrator/worker/queue"
 )
 
 // shopper is what strangers and owners do in the shops of one engine. Every method ends the test when the shop does not
@@ -70,6 +71,7 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	tr.rig = newRig(t, "STORE_VALUES_FILE="+o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
 		"ORCH_POLL_INTERVAL=1s", "ORCH_DELETE_TIMEOUT="+o.timeout.String())
 	tr.patience = 2 * o.timeout // so that it is the service that says what is wrong
+	leaveOthersAlone(t, tr.redis)
 	switch engine {
 	case "woocommerce":
 		tr.shopper = woocommerce{tr}
@@ -80,6 +82,20 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	}
 	t.Cleanup(tr.cleanUp)
 	return tr
+}
+
+// leaveOthersAlone keeps the workers from taking the stores of another installation in this cluster for their own, as they
+// do where a Redis has lost its records.
+func leaveOthersAlone(t *testing.T, url string) {
+	t.Helper()
+	client, err := queue.Connect(url, queue.ForAnswers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := queue.NewRecords(client).Mark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (tr *tour) run() {
