@@ -31,6 +31,13 @@ func (s *server) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	asked, err := retainInQuery(c)
+	if err != nil {
+		return err
+	}
+	if asked.given && asked.retain != r.RetainData {
+		bad = append(bad, provision.FieldError{Field: retainData, Detail: "stands in the body of a POST; the query says otherwise"})
+	}
 	return s.accept(c, r, bad)
 }
 
@@ -44,7 +51,11 @@ func (s *server) remove(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	r, bad := provision.Request{StoreID: id, Action: provision.OpDelete}, []provision.FieldError(nil)
+	asked, err := retainInQuery(c)
+	if err != nil {
+		return err
+	}
+	r, bad := provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: asked.retain}, []provision.FieldError(nil)
 	if len(body) > 0 {
 		if r, bad, err = decode(body, r); err != nil {
 			return err
@@ -56,15 +67,15 @@ func (s *server) remove(c echo.Context) error {
 	if r.Action != provision.OpDelete {
 		bad = append(bad, provision.FieldError{Field: "action", Detail: `must be "delete" here, or absent`})
 	}
-	return s.accept(c, provision.Request{StoreID: id, Action: provision.OpDelete}, bad)
+	if asked.given && asked.retain != r.RetainData {
+		bad = append(bad, provision.FieldError{Field: retainData, Detail: "the body and the query contradict each other"})
+	}
+	return s.accept(c, provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}, bad)
 }
 
 // accept validates r, hands it over and answers. What decode found wrong comes first, and once per field.
 func (s *server) accept(c echo.Context, r provision.Request, bad []provision.FieldError) error {
 	c.Set(entryKey, entry{storeID: r.StoreID})
-	if err := refuseRetainQuery(c); err != nil {
-		return err
-	}
 	if bad = join(bad, r.Validate(s.Policy)); len(bad) > 0 {
 		return invalidFields(bad)
 	}
@@ -117,15 +128,22 @@ func pathParam(c echo.Context, name string) string {
 	return plain
 }
 
-func refuseRetainQuery(c echo.Context) error {
+// wish is what the query says of the data.
+type wish struct{ given, retain bool }
+
+// retainInQuery reads retain_data from the query. Whatever is not plainly true or false is refused: who meant to keep the
+// data must not lose it.
+func retainInQuery(c echo.Context) (wish, error) {
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return malformed.problem("the query cannot be read")
+		return wish{}, malformed.problem("the query cannot be read")
 	}
-	for _, v := range query[retainData] {
-		if v != "false" {
-			return invalidFields([]provision.FieldError{{Field: retainData, Detail: retainRefused}})
-		}
+	values := query[retainData]
+	if len(values) == 0 {
+		return wish{}, nil
 	}
-	return nil
+	if len(values) > 1 || (values[0] != "true" && values[0] != "false") {
+		return wish{}, invalidFields([]provision.FieldError{{Field: retainData, Detail: "must be true or false, once"}})
+	}
+	return wish{given: true, retain: values[0] == "true"}, nil
 }

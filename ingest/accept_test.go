@@ -73,16 +73,39 @@ func TestDeleteNeedsOnlyTheStoreID(t *testing.T) {
 	}
 }
 
-// A caller that asks for its data to be kept must never get a delete, wherever it says so.
-func TestRetainDataIsNeverIgnored(t *testing.T) {
+func TestADeleteMayRetainTheData(t *testing.T) {
 	tests := []struct{ method, path, body string }{
 		{"POST", "/", `{"store_id":"s-1","action":"delete","retain_data":true}`},
+		{"POST", "/?retain_data=true", `{"store_id":"s-1","action":"delete","retain_data":true,"name":"NOT A NAME"}`},
+		{"DELETE", "/stores/s-1", `{"retain_data":true}`},
+		{"DELETE", "/stores/s-1?retain_data=true", ""},
+		{"DELETE", "/stores/s-1?retain_data=true", `{}`},
+		{"DELETE", "/stores/s-1?retain_data=true", `{"retain_data":true}`},
+	}
+	for _, test := range tests {
+		r := newRig(t, &fake{})
+		a := r.send(test.method, test.path, test.body)
+		if a.status != 202 || a.body["action"] != "delete" {
+			t.Errorf("%v: %d %s", test, a.status, a.raw)
+		}
+		if diff := cmp.Diff([]provision.Request{{StoreID: "s-1", Action: provision.OpDelete, RetainData: true}}, r.got); diff != "" {
+			t.Errorf("%v: %s", test, diff)
+		}
+	}
+}
+
+// A caller that wants its data to be kept must never get another delete, whatever way it says so.
+func TestRetainDataIsNeverIgnored(t *testing.T) {
+	tests := []struct{ method, path, body string }{
 		{"POST", "/", store(map[string]any{"retain_data": true})},
 		{"POST", "/", `{"store_id":"s-1","action":"delete","retain_data":"true"}`},
 		{"POST", "/", `{"store_id":"s-1","action":"delete","retain_data":1}`},
 		{"POST", "/?retain_data=1", `{"store_id":"s-1","action":"delete"}`},
-		{"DELETE", "/stores/s-1", `{"retain_data":true}`},
-		{"DELETE", "/stores/s-1?retain_data=true", ""},
+		{"POST", "/?retain_data=true", `{"store_id":"s-1","action":"delete"}`},
+		{"POST", "/?retain_data=true", store(nil)},
+		{"DELETE", "/stores/s-1?retain_data=true", `{"retain_data":false}`},
+		{"DELETE", "/stores/s-1?retain_data=false", `{"retain_data":true}`},
+		{"DELETE", "/stores/s-1?retain_data=TRUE", ""},
 		{"DELETE", "/stores/s-1?retain_data", ""},
 		{"DELETE", "/stores/s-1?retain_data=false&retain_data=true", ""},
 	}

@@ -4,30 +4,24 @@ import (
 	"orchestrator/provision"
 )
 
-const (
-	retainData    = "retain_data"
-	retainRefused = "is not supported yet: deleting a store deletes its data"
-)
+const retainData = "retain_data"
 
 // decode reads a request from a body over defaults. The error is the problem of a body that cannot be read; a field of
-// the wrong type is an entry like any other broken rule. Of a delete only the store_id counts.
+// the wrong type is an entry like any other broken rule. Of a delete only the store_id and retain_data count.
 func decode(body []byte, defaults provision.Request) (provision.Request, []provision.FieldError, error) {
 	top, err := parse(body)
 	if err != nil {
 		return provision.Request{}, nil, malformed.problem(err.Error())
 	}
-	r, retain := defaults, false
+	r := defaults
 	action := string(defaults.Action)
 	f := fields{from: top}
 	take(&f, "store_id", "a string", &r.StoreID)
 	take(&f, "action", "a string", &action)
-	take(&f, retainData, "true or false", &retain)
+	take(&f, retainData, "true or false", &r.RetainData)
 	r.Action = provision.Op(action)
-	if retain {
-		f.refuse(retainData, retainRefused)
-	}
 	if r.Action == provision.OpDelete {
-		return provision.Request{StoreID: r.StoreID, Action: r.Action}, f.bad, nil
+		return provision.Request{StoreID: r.StoreID, Action: r.Action, RetainData: r.RetainData}, f.bad, nil
 	}
 	takeStore(&f, &r)
 	return r, f.bad, nil

@@ -10,6 +10,7 @@
 //     known or unknown, make it malformed, because readers disagree about which of the two counts.
 //   - null is the same as absent.
 //   - DELETE /stores/{store_id} may have a body; it is read by the same rules and may not contradict the path.
-//   - retain_data asks for something that does not exist. It is refused rather than ignored, since ignoring it would
-//     destroy what the caller wants to keep.
+//   - retain_data belongs to a delete: in the body, or in the query of DELETE /stores/{store_id}. Where it contradicts
+//     itself, is neither true nor false, or comes with a provision, it is refused rather than ignored, since ignoring it
+//     could destroy what the caller wants to keep.
 package ingest

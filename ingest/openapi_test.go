@@ -155,6 +155,7 @@ func examples() map[string]map[string]example {
 			"202": {},
 			"400": {body: "{"},
 			"401": {stranger: true},
+			"409": {path: "/stores/s-1?retain_data=true", fake: failing(provision.CodeConflict)},
 			"413": {body: large},
 			"422": {path: "/stores/a..b"},
 			"429": {fake: failing(provision.CodeBusy)},
@@ -271,7 +272,7 @@ func TestTheDescribedExamplesAreAccepted(t *testing.T) {
 			got  map[string]any
 		}{{"Provision", got}, {"Settings", got["settings"].(map[string]any)}} {
 			described := at(d, "components", "schemas", schema.name, "properties")
-			delete(described, retainData) // described to say that it is refused
+			delete(described, retainData) // a delete's; described to say that it is refused
 			if diff := cmp.Diff(slices.Sorted(maps.Keys(described)), slices.Sorted(maps.Keys(schema.got))); diff != "" {
 				t.Errorf("%s: described and taken over differ: %s", schema.name, diff)
 			}

@@ -16,7 +16,8 @@ type cluster struct {
 
 	calls   []string
 	writes  int
-	secrets int // passwords made
+	secrets int  // passwords made
+	retain  bool // what deletes say of the data
 
 	fail    map[string]error                       // by call
 	hold    map[string]func(context.Context) error // by call: what happens instead
@@ -34,6 +35,7 @@ type state struct {
 type namespace struct {
 	Generation int64
 	Claimed    bool // a delete began
+	Retained   bool // and leaves the data
 	Applied    map[int64]time.Time
 	Secret     map[string]string
 }
@@ -78,10 +80,10 @@ func (c namespaces) Ensure(ctx context.Context, s provision.Store) (bool, error)
 		})
 	case ns.Generation > s.Generation:
 		return false, provision.Errorf(provision.CodeSuperseded, "newer")
-	case ns.Claimed:
+	case ns.Claimed && !ns.Retained:
 		return true, nil
-	case ns.Generation < s.Generation:
-		c.write(func() { ns.Generation = s.Generation })
+	case ns.Generation < s.Generation || ns.Claimed:
+		c.write(func() { ns.Generation, ns.Claimed, ns.Retained = s.Generation, false, false })
 	}
 	return false, nil
 }
@@ -91,7 +93,9 @@ func (c namespaces) Claim(ctx context.Context, s provision.Store) ([]provision.S
 		return nil, err
 	}
 	if !c.Namespace.Claimed || c.Namespace.Generation != s.Generation {
-		c.write(func() { c.Namespace.Claimed, c.Namespace.Generation = true, s.Generation })
+		c.write(func() {
+			c.Namespace.Claimed, c.Namespace.Retained, c.Namespace.Generation = true, s.RetainData, s.Generation
+		})
 	}
 	return []provision.Store{s}, nil
 }
@@ -162,6 +166,10 @@ func (c volumes) Remove(ctx context.Context, _ provision.Store) error {
 	return nil
 }
 
+func (c volumes) Detach(ctx context.Context, _ provision.Store) error {
+	return c.call(ctx, "volumes.Detach")
+}
+
 // shops opens the way to a shop; verify of the engine below goes through it.
 type shops struct{ *cluster }
 
@@ -200,7 +208,9 @@ func (c *cluster) runner() *provision.Runner {
 // run carries op out and returns the journal. It may crash.
 func (c *cluster) run(ctx context.Context, op provision.Op, generation int64) (journal, error) {
 	var j journal
-	err := c.runner().Run(ctx, op, store(generation), func(s provision.Step) { j = append(j, s) })
+	s := store(generation)
+	s.RetainData = op == provision.OpDelete && c.retain
+	err := c.runner().Run(ctx, op, s, func(s provision.Step) { j = append(j, s) })
 	return j, err
 }
 

@@ -2,7 +2,8 @@ package provision
 
 import "context"
 
-// delete makes the store be gone: release → volumes → namespace, for every place where the cluster has it.
+// delete makes the store be gone: release → volumes → namespace, for every place where the cluster has it. Where its data
+// is retained, it ends when nothing uses the volumes any more.
 func (r *Runner) delete(ctx context.Context, s Store, j journal) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.DeleteTimeout,
 		Errorf(CodeTimeout, "the store was not gone after %s", r.DeleteTimeout))
@@ -26,6 +27,10 @@ func (r *Runner) deletePlace(ctx context.Context, s Store, j journal) (err error
 		}
 	}
 	step(StepRelease, r.Releases.Remove)
+	if s.RetainData {
+		step(StepVolumes, r.Volumes.Detach)
+		return err
+	}
 	step(StepVolumes, r.Volumes.Remove)
 	step(StepNamespace, r.Namespaces.Remove)
 	return err

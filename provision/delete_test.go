@@ -169,3 +169,43 @@ func TestANamespaceThatIsStillGoingIsComeBackTo(t *testing.T) {
 		t.Errorf("%v after %v", err, c.calls)
 	}
 }
+
+func TestADeleteMayRetainTheData(t *testing.T) {
+	c := &cluster{}
+	exists(t, c)
+	secret := c.Namespace.Secret[provision.AdminPassword]
+	c.restart()
+	c.retain = true
+	j, err := c.run(t.Context(), provision.OpDelete, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"release started", "release done", "volumes started", "volumes done"}, j.entries()); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+	if c.Release != "" || c.Volumes != 2 || c.Namespace == nil {
+		t.Fatalf("left %+v", c.state)
+	}
+	if _, err := c.run(t.Context(), provision.OpProvision, 3); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Namespace.Secret[provision.AdminPassword]; got != secret {
+		t.Errorf("the password became %q, was %q", got, secret)
+	}
+	if c.reached("volumes.Remove", "namespace.Remove") {
+		t.Errorf("calls: %v", c.calls)
+	}
+	c.retain = false
+	if _, err := c.run(t.Context(), provision.OpDelete, 4); err != nil || c.Namespace != nil || c.Volumes != 0 {
+		t.Errorf("%v, left %+v", err, c.state)
+	}
+}
+
+func TestARetainingDeleteWaitsUntilNothingWrites(t *testing.T) {
+	held := provision.Errorf(provision.CodeTimeout, "pod shop is still there")
+	c := &cluster{retain: true, fail: map[string]error{"volumes.Detach": held}}
+	exists(t, c)
+	if _, err := c.run(t.Context(), provision.OpDelete, 2); err != held {
+		t.Errorf("%v", err)
+	}
+}

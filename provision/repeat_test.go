@@ -70,8 +70,15 @@ func TestACrashAnywhereIsMadeGood(t *testing.T) {
 			exists(t, c)
 			c.Namespace.Claimed = true
 		}, provision.OpProvision, 4}, // a deleted store's password is not the next one's
-		"delete":            {exists, provision.OpDelete, 2},
-		"delete of nothing": {func(*testing.T, *cluster) {}, provision.OpDelete, 0},
+		"delete":                         {exists, provision.OpDelete, 2},
+		"provision of what was retained": {isRetained, provision.OpProvision, 2},
+		"provision after an unfinished retaining delete": {func(t *testing.T, c *cluster) {
+			exists(t, c)
+			c.Namespace.Claimed, c.Namespace.Retained = true, true
+		}, provision.OpProvision, 2},
+		"delete that retains the data": {func(t *testing.T, c *cluster) { exists(t, c); c.retain = true }, provision.OpDelete, 2},
+		"delete of what was retained":  {isRetained, provision.OpDelete, 2},
+		"delete of nothing":            {func(*testing.T, *cluster) {}, provision.OpDelete, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -108,4 +115,15 @@ func exists(t *testing.T, c *cluster) {
 	if _, err := c.run(t.Context(), provision.OpProvision, 1); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// isRetained leaves a store that was deleted without its data.
+func isRetained(t *testing.T, c *cluster) {
+	t.Helper()
+	exists(t, c)
+	c.retain = true
+	if _, err := c.run(t.Context(), provision.OpDelete, 1); err != nil {
+		t.Fatal(err)
+	}
+	c.retain = false
 }

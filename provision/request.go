@@ -18,7 +18,7 @@ const (
 // Request is the whole wanted state of one store, as the backend posted it. Absent settings mean defaults, so two
 // requests that say the same are equal ([Request.Digest]).
 //
-// A request of [OpDelete] needs only the StoreID; the other fields are then empty.
+// A request of [OpDelete] needs only the StoreID; besides it, it may have RetainData.
 type Request struct {
 	StoreID   string   `json:"store_id"`
 	Name      string   `json:"name,omitempty"`
@@ -31,6 +31,9 @@ type Request struct {
 	Cluster   string   `json:"cluster,omitempty"` // where the caller wants it, or where it lives; "": anywhere, or on [DefaultCluster]
 	Action    Op       `json:"action"`
 	Settings  Settings `json:"settings,omitzero"`
+	// RetainData belongs to a delete: the shop stops and its address is given back, while namespace, Secret and volumes
+	// stay for a later provision of the same store.
+	RetainData bool `json:"retain_data,omitempty"`
 }
 
 // Settings are the owner's wishes for the shop. The zero value of a field means the engine's default.
@@ -44,9 +47,12 @@ type Settings struct {
 }
 
 // Digest is equal for two requests exactly if they ask for the same state. For a delete it depends on nothing but the
-// operation, since everything else about the store is known from its record.
+// operation and what it leaves, since everything else about the store is known from its record.
 func (r Request) Digest() string {
-	if r.Action == OpDelete {
+	switch {
+	case r.Action == OpDelete && r.RetainData:
+		return string(OpDelete) + " retain_data"
+	case r.Action == OpDelete:
 		return string(OpDelete)
 	}
 	r.Cluster = "" // a place is no state

@@ -9,13 +9,15 @@ import (
 // CodeConflict.
 type Namespaces interface {
 	// Ensure makes the namespace exist and records the generation in it. It reports unfinished when the namespace is left
-	// over from a delete that did not end: the caller removes what is there, and asks again. CodeSuperseded means the
+	// over from a delete that did not end: the caller removes what is there, and asks again. One whose delete retained the
+	// data is taken up again; CodeConflict where that data is of another engine or release. CodeSuperseded means the
 	// cluster has seen a newer generation.
 	Ensure(context.Context, Store) (unfinished bool, err error)
 	// Remove deletes the namespace and returns when it is gone. Not found is success.
 	Remove(context.Context, Store) error
 	// Claim marks every namespace labelled for the store as being deleted by this generation, and returns the store as it
-	// lives in each. None is success. CodeSuperseded means that the cluster has seen a newer generation.
+	// lives in each. None is success. CodeSuperseded means that the cluster has seen a newer generation, CodeConflict that
+	// data is to be retained of which the deletion has begun.
 	Claim(context.Context, Store) ([]Store, error)
 }
 
@@ -40,9 +42,12 @@ type Readiness interface {
 	Wait(ctx context.Context, s Store, deadline time.Time) error
 }
 
-// Volumes removes the store's persistent volume claims and returns when they are gone. Not found is success.
+// Volumes ends the use of the store's persistent volume claims. Not found is success.
 type Volumes interface {
+	// Remove deletes them and returns when they are gone.
 	Remove(context.Context, Store) error
+	// Detach leaves them as they are and returns when no pod is there that could still write to them.
+	Detach(context.Context, Store) error
 }
 
 // Shops opens the way to a store's pods. The returned function closes it.

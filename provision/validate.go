@@ -66,6 +66,9 @@ func (r Request) Validate(p Policy) []FieldError {
 	if r.Action == OpDelete {
 		return errs
 	}
+	if r.RetainData {
+		check("retain_data", "belongs to a delete only")
+	}
 	check("name", checkName(r.Name))
 	check("engine", checkEngine(r.Engine, p.Engines))
 	check("namespace", checkNamespace(r.Namespace, p.ReservedNamespaces))

@@ -138,7 +138,7 @@ func (d *deliveries) settle(ctx context.Context, call queue.Call, result callbac
 	case result.Outcome == callback.Told:
 		log.Info("told")
 		err = d.turns.Told(ctx, call)
-		if call.Status.Final() && call.Status != provision.StatusDeleted {
+		if call.Status.Final() && (call.Status != provision.StatusDeleted || call.Store.RetainData) {
 			remember(ctx, log, call.Store, func(ctx context.Context) error { return d.memory.RememberTold(ctx, call.Store, call.Status) })
 		}
 	case result.Outcome == callback.Refused, expired:

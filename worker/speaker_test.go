@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -45,5 +46,30 @@ func TestAVerdictWakesTheProvisionThatWaitedForIt(t *testing.T) {
 	}
 	if r.count("revive soon 9.s") != 1 {
 		t.Errorf("events %v", r.events)
+	}
+}
+
+// notebook is a cluster that notes what it is to remember.
+type notebook struct {
+	mock.Memory
+	verdicts []provision.Status
+}
+
+func (n *notebook) Remember(_ context.Context, _ provision.Store, v provision.Verdict) error {
+	n.verdicts = append(n.verdicts, v.Status)
+	return nil
+}
+
+func TestADeletedStoreIsRememberedWhereItsDataIs(t *testing.T) {
+	for _, retain := range []bool{false, true} {
+		r, run, cluster := newRecords(), aRun("x"), &notebook{}
+		r.verdict = func() (queue.Ruling, []queue.Task, error) { return queue.Written, nil, nil }
+		run.Store.RetainData = retain
+		if err := (&speaker{r, r, cluster, quiet()}).rule(run, provision.StatusDeleted, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		if (len(cluster.verdicts) == 1) != retain {
+			t.Errorf("with retain_data %t the cluster remembers %v", retain, cluster.verdicts)
+		}
 	}
 }

@@ -83,17 +83,22 @@ func show(c *cobra.Command, args []string) error {
 
 func deleteCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "delete ID", Short: "Ask for a store to be gone, with all its data",
+		Use: "delete ID", Short: "Ask for a store to be gone, with all its data unless told otherwise",
 		Long: `delete asks for a store to be gone: its release, its volumes, its namespace. Nothing of its data is kept. A delete that was
-accepted is carried out to its end, whatever is submitted meanwhile.`,
-		Example: "  orchestrator delete my-shop --watch",
-		Args:    storeID,
+accepted is carried out to its end, whatever is submitted meanwhile.
+
+With --retain-data only the release goes: the shop stops and its host is free. Namespace, credentials and volumes stay for a
+later submit of the same store with the same engine, name and namespace, or until a delete without --retain-data.`,
+		Example: `  orchestrator delete my-shop --watch
+  orchestrator delete my-shop --retain-data`,
+		Args: storeID,
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := client(c)
 			if err != nil {
 				return err
 			}
-			accepted, err := client.Delete(c.Context(), args[0])
+			retain, _ := c.Flags().GetBool("retain-data")
+			accepted, err := client.Delete(c.Context(), args[0], retain)
 			if err != nil {
 				return err
 			}
@@ -101,6 +106,7 @@ accepted is carried out to its end, whatever is submitted meanwhile.`,
 		},
 	}
 	c.Flags().BoolP("watch", "w", false, "stay until the store is DELETED or that has failed")
+	c.Flags().Bool("retain-data", false, "leave namespace, credentials and volumes for a later submit of the store")
 	outputFlag(c)
 	return c
 }

@@ -92,7 +92,7 @@ func (c *Credentials) noOldData(ctx context.Context, s provision.Store) error {
 		return nil
 	}
 	return provision.Errorf(provision.CodeConflict,
-		"namespace %s has the volume claims %s but no secret %s: the data in them needs the credentials it was made with; restore the secret or delete the store",
+		"namespace %s has the volume claims %s but not the credentials that the data in them was made with, in secret %s: restore the secret, or delete the store without retain_data",
 		s.Namespace, strings.Join(names, ", "), provision.CredentialsSecret)
 }
 

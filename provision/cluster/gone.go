@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,19 +54,26 @@ func overdue(ctx context.Context, err error, object string, holders func(context
 	return provision.Wrap(provision.CodeTimeout, cause, "%s was not gone in time: %s", object, strings.Join(held, "; "))
 }
 
-// namespaceHolders says why a namespace does not go away: its own finalizers, and what the namespace controller found
-// left in it ("Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances").
+// namespaceHolders says why a namespace does not go away: its own finalizers, and what the namespace controller says ("Some
+// content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"; with an aggregated API
+// that does not answer, "Discovery failed for some groups").
 func (c *Cluster) namespaceHolders(ctx context.Context, name string) []string {
 	ns, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil
 	}
 	var held []string
-	if len(ns.Finalizers) > 0 {
-		held = append(held, fmt.Sprintf("it has the finalizers %s", strings.Join(ns.Finalizers, ", ")))
+	finalizers := slices.Clone(ns.Finalizers)
+	for _, f := range ns.Spec.Finalizers {
+		if f != corev1.FinalizerKubernetes { // the namespace controller's own: it follows from the rest
+			finalizers = append(finalizers, string(f))
+		}
+	}
+	if len(finalizers) > 0 {
+		held = append(held, fmt.Sprintf("it has the finalizers %s", strings.Join(finalizers, ", ")))
 	}
 	for _, condition := range ns.Status.Conditions {
-		if condition.Status == corev1.ConditionTrue && condition.Type != corev1.NamespaceDeletionDiscoveryFailure {
+		if condition.Status == corev1.ConditionTrue {
 			held = append(held, condition.Message)
 		}
 	}
@@ -81,6 +89,19 @@ func (c *Cluster) claimHolders(ctx context.Context, namespace string) []string {
 	var held []string
 	for _, claim := range list.Items {
 		held = append(held, holder("persistentvolumeclaim", claim.ObjectMeta))
+	}
+	return held
+}
+
+// podHolders says why pods do not go away.
+func (c *Cluster) podHolders(ctx context.Context, namespace string) []string {
+	list, err := c.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: maxHolders})
+	if err != nil {
+		return nil
+	}
+	var held []string
+	for _, pod := range list.Items {
+		held = append(held, holder("pod", pod.ObjectMeta))
 	}
 	return held
 }

@@ -28,9 +28,10 @@ const (
 	annotationOp         = "orchestrator/op"
 	annotationRequest    = "orchestrator/request" // JSON of the newest provision's request
 	annotationRelease    = "orchestrator/release"
-	annotationApplied    = "orchestrator/applied" // "<generation> <RFC 3339 time>"
-	annotationVerdict    = "orchestrator/verdict" // JSON of the generation's provision.Verdict
-	annotationTold       = "orchestrator/told"    // "<generation> <status>" that the backend has confirmed
+	annotationRetain     = "orchestrator/retain-data" // "true": the delete leaves everything but the release
+	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
+	annotationVerdict    = "orchestrator/verdict"     // JSON of the generation's provision.Verdict
+	annotationTold       = "orchestrator/told"        // "<generation> <status>" that the backend has confirmed
 )
 
 // labelsOf are the labels of an object that belongs to the store.
@@ -49,10 +50,14 @@ func generationOf(ns *corev1.Namespace) int64 {
 	return n
 }
 
-// beingDeleted reports whether a delete has begun on the namespace and not ended.
+// beingDeleted reports whether a delete has begun on the namespace that leaves nothing, and has not ended.
 func beingDeleted(ns *corev1.Namespace) bool {
-	return ns.DeletionTimestamp != nil || ns.Annotations[annotationOp] == string(provision.OpDelete)
+	return ns.DeletionTimestamp != nil || (ns.Annotations[annotationOp] == string(provision.OpDelete) && !retained(ns))
 }
+
+// retained reports whether the last delete of the store leaves its data. Whether that delete has ended makes no
+// difference to a later provision: what is left of the release is repaired like any other.
+func retained(ns *corev1.Namespace) bool { return ns.Annotations[annotationRetain] == "true" }
 
 // storeIn is the store as its namespace describes it, as a part of s's generation. An unreadable annotation leaves a
 // field empty: a delete has to work with what there is.
@@ -63,6 +68,7 @@ func storeIn(ns *corev1.Namespace, s provision.Store) provision.Store {
 	if name := ns.Annotations[annotationRelease]; name != "" {
 		found.Name = name
 	}
+	found.RetainData = retained(ns)
 	return found
 }
 
@@ -93,6 +99,10 @@ func mark(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	ns.Annotations[annotationStoreID] = s.StoreID
 	ns.Annotations[annotationGeneration] = strconv.FormatInt(s.Generation, 10)
 	ns.Annotations[annotationOp] = string(op)
+	delete(ns.Annotations, annotationRetain)
+	if op == provision.OpDelete && s.RetainData {
+		ns.Annotations[annotationRetain] = "true"
+	}
 }
 
 // appliedAt is when the generation's release was first applied, as the namespace says.

@@ -34,6 +34,9 @@ func (n *Namespaces) Ensure(ctx context.Context, s provision.Store) (unfinished 
 			if beingDeleted(ns) {
 				return true, nil
 			}
+			if err := sameShop(ns, s); err != nil {
+				return false, err
+			}
 			err = n.renew(ctx, ns, s)
 		}
 		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
@@ -90,6 +93,26 @@ func (n *Namespaces) Claim(ctx context.Context, s provision.Store) ([]provision.
 	return places, nil
 }
 
+// retainable refuses to retain data of which the deletion has begun: Kubernetes does not take one back.
+func (n *Namespaces) retainable(ctx context.Context, ns *corev1.Namespace) error {
+	if ns.DeletionTimestamp != nil {
+		return provision.Errorf(provision.CodeConflict,
+			"the data of the store cannot be retained: namespace %s is being deleted already; delete the store without retain_data", ns.Name)
+	}
+	list, err := n.c.client.CoreV1().PersistentVolumeClaims(ns.Name).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return failure(err, "list the volume claims in namespace %s", ns.Name)
+	}
+	for _, claim := range list.Items {
+		if claim.DeletionTimestamp != nil {
+			return provision.Errorf(provision.CodeConflict,
+				"the data of the store cannot be retained: volume claim %s in namespace %s is being deleted already; delete the store without retain_data",
+				claim.Name, ns.Name)
+		}
+	}
+	return nil
+}
+
 // claim marks one namespace as being deleted by this generation.
 func (n *Namespaces) claim(ctx context.Context, ns *corev1.Namespace, s provision.Store) (provision.Store, error) {
 	place := s
@@ -97,6 +120,11 @@ func (n *Namespaces) claim(ctx context.Context, ns *corev1.Namespace, s provisio
 	for range maxConflicts {
 		if err := mayTouch(ns, s); err != nil {
 			return place, err
+		}
+		if s.RetainData {
+			if err := n.retainable(ctx, ns); err != nil {
+				return place, err
+			}
 		}
 		was := ns.DeepCopy()
 		mark(ns, provision.OpDelete, s)

@@ -38,6 +38,18 @@ func mayTouch(ns *corev1.Namespace, s provision.Store) error {
 	return nil
 }
 
+// sameShop refuses a request for another shop than the one whose data is in the namespace. The record refuses it first, as
+// far as it knows.
+func sameShop(ns *corev1.Namespace, s provision.Store) error {
+	there := storeIn(ns, s)
+	if (there.Engine == "" || there.Engine == s.Engine) && (there.Name == "" || there.Name == s.Name) {
+		return nil
+	}
+	return provision.Errorf(provision.CodeConflict,
+		"namespace %s holds the data of this store as %s, release %s; ask for the same again, or delete the store without retain_data first",
+		ns.Name, there.Engine, there.Name)
+}
+
 // unlessGone is nil for an error that says that the object is not there, which a delete takes for success.
 func unlessGone(err error) error {
 	if apierrors.IsNotFound(err) {

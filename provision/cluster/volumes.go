@@ -17,6 +17,24 @@ type Volumes struct{ c *Cluster }
 // Volumes is the cluster's [provision.Volumes].
 func (c *Cluster) Volumes() *Volumes { return &Volumes{c} }
 
+// Detach implements [provision.Volumes]. The release has to be removed before: pods that nobody deletes stay.
+func (v *Volumes) Detach(ctx context.Context, s provision.Store) error {
+	if _, err := v.c.ownNamespace(ctx, s); err != nil {
+		return unlessGone(err)
+	}
+	pods := v.c.client.CoreV1().Pods(s.Namespace)
+	lw := &cache.ListWatch{
+		ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return pods.List(ctx, o) },
+		WatchFuncWithContext: pods.Watch,
+	}
+	err := waitGone(ctx, lw, &corev1.Pod{})
+	if err == nil {
+		return nil
+	}
+	return overdue(ctx, err, "what ran in namespace "+s.Namespace,
+		func(ctx context.Context) []string { return v.c.podHolders(ctx, s.Namespace) })
+}
+
 // Remove implements [provision.Volumes]. It takes every claim of the namespace, labelled or not: the namespace is the
 // store's alone. A claim that a pod still uses goes when the pod has gone, so the release has to be removed before.
 func (v *Volumes) Remove(ctx context.Context, s provision.Store) error {

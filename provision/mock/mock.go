@@ -68,6 +68,7 @@ func (r readiness) Wait(ctx context.Context, _ provision.Store, _ time.Time) err
 type volumes struct{ c Cluster }
 
 func (v volumes) Remove(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
+func (v volumes) Detach(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
 
 // Passwords derives each store's password from its id and the installation's token: always the same, guessed by nobody
 // who does not know the token.

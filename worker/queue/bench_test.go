@@ -78,6 +78,12 @@ func deletion(id string) provision.Request {
 	return provision.Request{StoreID: id, Action: provision.OpDelete}
 }
 
+func retaining(id string) provision.Request {
+	req := deletion(id)
+	req.RetainData = true
+	return req
+}
+
 func must[T any](t testing.TB, value T, err error) T {
 	t.Helper()
 	if err != nil {

@@ -59,7 +59,7 @@ func (r *Records) Turn(ctx context.Context, storeID, token string, lease time.Du
 			return "", Call{}, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)
 		}
 	}
-	call.Store.StoreID, call.Store.Generation = storeID, call.Generation
+	call.Store.StoreID, call.Store.Generation, call.Store.RetainData = storeID, call.Generation, call.Status == provision.StatusDeleted && answer[3] == "1"
 	return TurnCall, call, nil
 }
 

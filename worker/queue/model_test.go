@@ -25,6 +25,8 @@ type shop struct {
 	gate   string // token of the run inside
 	turn   string // token of the teller
 	kept   []string
+	retain bool // the last delete retains the data
+	owns   bool // the namespace
 	seq    int64
 	undone int64  // the last delete that failed
 	left   []Call // to be told, in order
@@ -94,11 +96,16 @@ func (s *shop) wanted(g *generation) bool {
 // refusal is the field for which a request is refused, or "".
 func (m *model) refusal(req provision.Request) string {
 	s := m.shops[req.StoreID]
-	if owner := m.hosts[req.Host]; req.Action == provision.OpDelete || m.joins(req) {
-		return ""
-	} else if !s.gone() && s.engine() != "" && s.engine() != req.Engine {
+	owner := m.hosts[req.Host]
+	switch {
+	case m.joins(req):
+	case req.Action == provision.OpDelete:
+		if req.RetainData && s.deleting() && !s.retain {
+			return "retain_data"
+		}
+	case (!s.gone() || s.retain) && s.engine() != "" && s.engine() != req.Engine:
 		return "engine"
-	} else if owner != "" && owner != req.StoreID {
+	case owner != "" && owner != req.StoreID:
 		return "host"
 	}
 	return ""
@@ -117,12 +124,15 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 			g.over, g.superseded = true, g.superseded || g.status == ""
 		}
 	}
+	if req.Action == provision.OpDelete {
+		s.retain = req.RetainData
+	}
 	if req.Action == provision.OpProvision {
 		if s.gone() {
 			s.kept = nil
 			s.line, s.since, s.begun = req.CreatorID, gen, false
 		}
-		s.kept = append(s.kept, req.Host)
+		s.kept, s.owns = append(s.kept, req.Host), true
 		m.hosts[req.Host] = req.StoreID
 	}
 	g := &generation{Task: Task{req.Action, req.StoreID, gen}, req: req}
@@ -200,6 +210,10 @@ func (m *model) verdict(g *generation, token string, status provision.Status) (R
 	s.call(g, status)
 	if status.Succeeded() {
 		m.release(g, len(next) > 0)
+	}
+	if status == provision.StatusDeleted {
+		s.retain = s.retain && s.owns
+		s.owns = s.owns && (s.retain || len(next) > 0)
 	}
 	if n := s.newest(); status == provision.StatusDeleted && len(next) > 0 {
 		s.line, s.since, s.begun = n.req.CreatorID, n.Generation, false

@@ -105,7 +105,9 @@ func pick[V any](t *rapid.T, label string, from []V) V {
 func (m *machine) draw(t *rapid.T) provision.Request {
 	id := pick(t, "store", propertyStores)
 	if rapid.IntRange(0, 2).Draw(t, "delete") == 0 {
-		return deletion(id)
+		req := deletion(id)
+		req.RetainData = rapid.IntRange(0, 3).Draw(t, "retain data") == 0
+		return req
 	}
 	req := onHost(titled(request(id), pick(t, "title", []string{"", "x"})), pick(t, "host", propertyHosts))
 	req.CreatorID = pick(t, "creator", []string{"x", "x", "y", ""})
@@ -152,6 +154,7 @@ func (m *machine) enterFor(t *rapid.T, g *generation, worker string, progress bo
 		return begun{}, false
 	}
 	wantTasks(t, run.Next, next)
+	want(t, "the run retains the data", run.Store.RetainData, g.req.RetainData)
 	if g.Op == provision.OpProvision {
 		want(t, "request of the run", run.Store.Request, g.req)
 	}
@@ -261,7 +264,7 @@ func (m *machine) check(t *rapid.T) {
 	m.checkLetters(t)
 	namespaces := map[string]string{}
 	for id, s := range m.shops {
-		if !s.gone() && s.engine() != "" && len(s.kept) > 0 {
+		if s.owns {
 			namespaces["store-"+id] = id
 		}
 		if s.waits() && !m.b.open(id) {

@@ -34,16 +34,18 @@ func (r *Records) Ping(ctx context.Context) error { return redisError(r.redis.Pi
 
 // Accept records a valid request as the newest of its store, or joins an equal one that is under way. patience is how
 // long after acceptance the generation may take at the most. Errors of code conflict name the field: one that may not
-// change while the store lives, or one that another live store owns.
+// change while the store lives or its data is retained, one that another store owns, or a retain_data that comes too late.
 func (r *Records) Accept(ctx context.Context, req provision.Request, patience time.Duration) (provision.Accepted, error) {
-	text, err := json.Marshal(req)
+	kept := req
+	kept.RetainData = false // a field of its own: the record's request is the provision's
+	text, err := json.Marshal(kept)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
 	answer, err := r.words(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen, keyJournal(req.StoreID), keyMarker},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		patience.Milliseconds(), channelNewest, req.CreatorID)
+		patience.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData))
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -54,6 +56,12 @@ func (r *Records) Accept(ctx context.Context, req provision.Request, patience ti
 	case "changed":
 		return provision.Accepted{}, provision.Errorf(provision.CodeConflict,
 			"%s of store %s may not change while the store lives; delete the store first", answer[1], req.StoreID)
+	case "retained":
+		return provision.Accepted{}, provision.Errorf(provision.CodeConflict,
+			"%s of store %s may not change while its data is retained; delete the store without retain_data first", answer[1], req.StoreID)
+	case "deleting":
+		return provision.Accepted{}, provision.Errorf(provision.CodeConflict,
+			"retain_data comes too late for store %s: a delete of the store with its data is under way", req.StoreID)
 	case "owned":
 		return provision.Accepted{}, provision.Errorf(provision.CodeConflict,
 			"%s is in use by another live store", answer[1])
@@ -97,11 +105,11 @@ func (r *Records) Enter(ctx context.Context, t Task, token string, lease time.Du
 		return entryOf(answer), Run{}, err
 	}
 	run := Run{Op: t.Op, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		Left: time.Duration(number(answer[4])) * time.Millisecond, Next: provisions(answer[5:])}
+		Left: time.Duration(number(answer[4])) * time.Millisecond, Next: provisions(answer[6:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
-	run.Store.Generation = t.Generation
+	run.Store.Generation, run.Store.RetainData = t.Generation, answer[5] == "1"
 	return Entered, run, nil
 }
 

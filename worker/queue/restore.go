@@ -34,14 +34,14 @@ const (
 // generation without a verdict is then run again, and a verdict that nobody has confirmed is told again.
 func (r *Records) Restore(ctx context.Context, m provision.Memory, patience time.Duration) (Restoration, error) {
 	req := m.Store.Request
-	req.Action = provision.OpProvision
+	req.Action, req.RetainData = provision.OpProvision, false
 	text, err := json.Marshal(req)
 	if err != nil {
 		return "", err
 	}
 	digest := req.Digest()
 	if m.Op == provision.OpDelete {
-		digest = provision.Request{Action: provision.OpDelete}.Digest()
+		digest = provision.Request{Action: provision.OpDelete, RetainData: m.Store.RetainData}.Digest()
 	}
 	var v provision.Verdict
 	if m.Verdict != nil {
@@ -51,6 +51,6 @@ func (r *Records) Restore(ctx context.Context, m provision.Memory, patience time
 	answer, err := restoreScript.Run(ctx, r.redis,
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOpen, keyCalls(id)},
 		id, string(m.Op), m.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, patience.Milliseconds(),
-		string(v.Status), string(v.Code), v.Error, flag(m.Told)).Text()
+		string(v.Status), string(v.Code), v.Error, flag(m.Told), flag(m.Store.RetainData)).Text()
 	return Restoration(answer), redisError(err)
 }

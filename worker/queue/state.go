@@ -133,6 +133,7 @@ func stateOf(id string, f map[string]string) provision.State {
 		s.Status, s.Code, s.Error = provision.Status(status), provision.Code(f["code"]), f["error"]
 		s.DecidedAt = instant(f["decided"])
 	}
+	s.RetainData = op == provision.OpDelete && f["retain"] != ""
 	s.Refused = f["refused"]
 	s.CreatorUnderWay = int(whole(f["parked"]))
 	if del := whole(f["del"]); del != gen {

@@ -1,6 +1,6 @@
--- KEYS: store, hosts, namespaces, stores, open, journal, marker   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel, creator
--- Answers {accepted|joined, generation} or {changed, field} or {owned, field} or {rebuilding}.
-local id, op, digest, request = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- KEYS: store, hosts, namespaces, stores, open, journal, marker   ARGV: id, op, digest, request, name, namespace, engine, host, patience ms, channel, creator, retain (1 or 0)
+-- Answers {accepted|joined, generation} or {changed|retained, field} or {owned, field} or {rebuilding} or {deleting}.
+local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
 local r, at, micros = load(KEYS[1]), now()
 
@@ -11,15 +11,17 @@ if r.gen > 0 and not decided(r) and r.op == op and r.digest == digest then
   return { 'joined', text(r.gen) }
 end
 if op == 'provision' then
-  if not gone(r) then
+  if not gone(r) or r.retain then
     for _, field in ipairs({ 'engine', 'name', 'namespace' }) do
-      if (r[field] or '') ~= '' and r[field] ~= want[field] then return { 'changed', field } end
+      if (r[field] or '') ~= '' and r[field] ~= want[field] then return { gone(r) and 'retained' or 'changed', field } end
     end
   end
   for i, field in ipairs({ 'host', 'namespace' }) do
     local owner = redis.call('HGET', KEYS[1 + i], want[field])
     if owner and owner ~= id then return { 'owned', field } end
   end
+elseif retain == '1' and r.del > 0 and not r.retain then
+  return { 'deleting' } -- with its data: nobody can take that back
 end
 
 local gen = math.max(r.gen + 1, at)
@@ -30,6 +32,7 @@ redis.call('HSET', KEYS[1], 'gen', text(gen), 'op', op, 'digest', digest, 'accep
 redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided', 'parked')
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'del', text(gen))
+  if retain == '1' then redis.call('HSET', KEYS[1], 'retain', '1') else redis.call('HDEL', KEYS[1], 'retain') end
   if r.gen == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
   redis.call('HSET', KEYS[1], 'request', request, 'name', want.name, 'namespace', want.namespace, 'engine', want.engine, 'host', want.host)

@@ -1,5 +1,6 @@
 -- KEYS: store, gate, calls   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0
--- Answers {entered, request, attempts, crashes, patience left ms, then id and generation of each store that may begin now},
+-- Answers {entered, request, attempts, crashes, patience left ms, 1 for a delete that retains the data or 0, then id and
+-- generation of each store that may begin now},
 -- or why not: {gone|superseded|done|waiting|parked|held}.
 local op, gen, token, id, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], tonumber(ARGV[7])
 local r, at = load(KEYS[1]), now()
@@ -26,7 +27,8 @@ end
 if op == 'provision' and r.parked then r.deadline = at + r.patience end -- the time in line is not the store's
 redis.call('HSET', KEYS[1], 'run', token, 'run_gen', text(gen), 'attempts', attempts, 'crashes', crashes, 'deadline', text(r.deadline))
 if op == 'delete' then redis.call('HSET', KEYS[1], 'del', text(gen)) end
-local answer = { 'entered', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at) }
+local answer = { 'entered', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at),
+  (op == 'delete' and r.retain) and '1' or '0' }
 if r.line and op == 'delete' then
   -- Whoever was inside before has left by now: not earlier than here is the place free.
   leave_line(r, KEYS[1], id)

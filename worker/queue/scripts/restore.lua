@@ -1,24 +1,28 @@
 -- KEYS: store, hosts, namespaces, stores, open, calls
--- ARGV: id, op, generation, digest, request, name, namespace, engine, host, patience ms, status or '', code, error, told (1 or 0)
+-- ARGV: id, op, generation, digest, request, name, namespace, engine, host, patience ms, status or '', code, error, told (1 or 0),
+-- retain (1 or 0)
 -- Rebuilds a record from what the cluster remembers, where there is none or an older one.
 -- Answers restored, known, or leftover: a delete that came later has ended, and the namespace should not be there.
 local id, op, gen, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[11]
 local r, at, micros = load(KEYS[1]), now()
-if r.gen >= gen then return (gone(r) and r.deleted > gen) and 'leftover' or 'known' end
+local host = status ~= 'DELETED' and ARGV[9] or '' -- a deleted store that left its data has no address any more
+if r.gen >= gen then return (gone(r) and not r.retain and r.deleted > gen) and 'leftover' or 'known' end
 
 -- Sequences were lost too: what is told from now on must come after whatever the backend has heard, under new ids.
 r.seq = math.max(r.seq, at)
 redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'seq', text(r.seq), 'gen', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
-  'engine', ARGV[8], 'host', ARGV[9], 'hosts', ARGV[9], 'accepted', text(at), 'patience', ARGV[10], 'deadline', text(at + ARGV[10]),
+  'engine', ARGV[8], 'host', ARGV[9], 'hosts', host, 'accepted', text(at), 'patience', ARGV[10], 'deadline', text(at + ARGV[10]),
   'del', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided', 'retain')
+if ARGV[15] == '1' then redis.call('HSET', KEYS[1], 'retain', '1') end
 if r.line then leave_line(r, KEYS[1], id) end -- what the cluster remembers has begun: it waits for no place
-if ARGV[9] ~= '' then redis.call('HSETNX', KEYS[2], ARGV[9], id) end
+if host ~= '' then redis.call('HSETNX', KEYS[2], host, id) end
 redis.call('HSETNX', KEYS[3], ARGV[7], id)
 redis.call('ZADD', KEYS[4], text(micros), id)
 if status ~= '' then
   redis.call('HSET', KEYS[1], 'vgen', text(gen), 'status', status, 'code', ARGV[12], 'error', ARGV[13], 'decided', text(at))
+  if status == 'DELETED' then redis.call('HSET', KEYS[1], 'deleted', text(gen)) end
   if status == 'DELETE_FAILED' then redis.call('HSET', KEYS[1], 'undone', text(gen)) end
   if ARGV[14] ~= '1' then call(r, KEYS[1], KEYS[6], at, gen, status, ARGV[12], ARGV[13]) end
 end

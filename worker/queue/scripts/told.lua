@@ -33,7 +33,7 @@ if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then
 end
 if decided(r) and r.del == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])
-  if r.status == 'DELETED' then
+  if r.status == 'DELETED' and not r.retain then -- retained data has an owner for as long as it is there
     redis.call('PEXPIRE', KEYS[1], ARGV[5])
     redis.call('PEXPIRE', KEYS[5], ARGV[5])
   end

@@ -1,5 +1,5 @@
 -- KEYS: store, turn, calls   ARGV: token, lease ms
--- Drops what nobody wants to hear any more and answers {call, callback, request}, {none} or {held}.
+-- Drops what nobody wants to hear any more and answers {call, callback, request, 1 if the last delete retains the data or 0}, {none} or {held}.
 local r = load(KEYS[1])
 if not take(KEYS[2], ARGV[1], ARGV[2]) then return { 'held' } end
 
@@ -7,7 +7,7 @@ local seqs = redis.call('HKEYS', KEYS[3])
 table.sort(seqs, function(a, b) return tonumber(a) < tonumber(b) end)
 for _, seq in ipairs(seqs) do
   local json = redis.call('HGET', KEYS[3], seq)
-  if not stale(r, cjson.decode(json)) then return { 'call', json, r.request or '' } end
+  if not stale(r, cjson.decode(json)) then return { 'call', json, r.request or '', r.retain or '0' } end
   redis.call('HDEL', KEYS[3], seq)
 end
 return { 'none' }

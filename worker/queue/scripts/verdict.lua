@@ -41,7 +41,9 @@ local next = behind()
 if op == 'delete' then redis.call('HSET', KEYS[1], 'del', '0', status == 'DELETED' and 'deleted' or 'undone', text(gen)) end
 if status == 'DELETED' then
   release_hosts(next[1] and r.host or '')
-  if not next[1] and redis.call('HGET', KEYS[5], r.namespace or '') == id then redis.call('HDEL', KEYS[5], r.namespace) end
+  local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
+  if not owns then redis.call('HDEL', KEYS[1], 'retain') end -- nothing is known that it could have left
+  if owns and not next[1] and not r.retain then redis.call('HDEL', KEYS[5], r.namespace) end
   -- From here on that provision is one of a new store.
   if next[1] then join_line(KEYS[1], id, cjson.decode(r.request).creator_id or '', r.gen) end
 end

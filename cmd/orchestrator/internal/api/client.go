@@ -61,10 +61,14 @@ func (c *Client) Submit(ctx context.Context, request json.RawMessage) (Accepted,
 	return a, c.do(ctx, http.MethodPost, "/", request, &a)
 }
 
-// Delete asks for the store to be gone.
-func (c *Client) Delete(ctx context.Context, id string) (Accepted, error) {
+// Delete asks for the store to be gone; with retainData its namespace, credentials and volumes stay.
+func (c *Client) Delete(ctx context.Context, id string, retainData bool) (Accepted, error) {
+	path := "/stores/" + url.PathEscape(id)
+	if retainData {
+		path += "?retain_data=true"
+	}
 	var a Accepted
-	return a, c.do(ctx, http.MethodDelete, "/stores/"+url.PathEscape(id), nil, &a)
+	return a, c.do(ctx, http.MethodDelete, path, nil, &a)
 }
 
 // Store returns what is known about a store, with its latest steps.

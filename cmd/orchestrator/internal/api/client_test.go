@@ -39,7 +39,7 @@ func TestCallsAreWhatIngestUnderstands(t *testing.T) {
 	if err != nil || a.Generation != 7 || a.TaskID != "7.a.b" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	_, _ = c.Delete(ctx, "a.b")
+	_, _ = c.Delete(ctx, "a.b", false)
 	_, _ = c.Store(ctx, "a/b")
 	_, _ = c.Stores(ctx, "", 50)
 	_, _ = c.Stores(ctx, "12", 5)

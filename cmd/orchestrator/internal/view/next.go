@@ -18,12 +18,14 @@ func Next(s provision.State, now time.Time) string {
 	if s.Refused != "" {
 		return fmt.Sprintf("Nothing by itself: the backend refused a callback (see: orchestrator dead). Mend the cause, then: orchestrator replay %s", s.Refused)
 	}
-	switch s.Status {
-	case provision.StatusReady:
+	switch {
+	case s.Status == provision.StatusReady:
 		return "Nothing: the store is up and the backend has been told."
-	case provision.StatusDeleted:
+	case s.Status == provision.StatusDeleted && s.RetainData:
+		return "Nothing: the shop is gone and the backend has been told. Its data is retained until the store is submitted or deleted again."
+	case s.Status == provision.StatusDeleted:
 		return "Nothing: the store is gone and the backend has been told."
-	case provision.StatusDeleteFailed:
+	case s.Status == provision.StatusDeleteFailed:
 		return "Nothing by itself, the backend has been told. Mend the cause, then delete it again."
 	}
 	return "Nothing by itself, the backend has been told. Mend the cause, then submit the request again; what exists is kept and used."
