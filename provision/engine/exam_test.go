@@ -5,13 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/lint"
 	"helm.sh/helm/v3/pkg/lint/support"
+	"helm.sh/helm/v3/pkg/release"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -57,28 +58,6 @@ func TestEqualStoresGiveEqualReleases(t *testing.T) {
 	}
 }
 
-func TestSchemaRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, name := range engine.Names() {
-		for _, wrong := range []map[string]any{
-			{"mystery": true},
-			{"common": map[string]any{"mystery": true}},
-			{"common": map[string]any{"store": map[string]any{"url": "https://user:pw@shop.example.com"}}},
-			{"common": map[string]any{"storeLabel": ""}},
-			{"images": map[string]any{"mystery": map[string]any{"repository": "x", "tag": "1"}}},
-			{"global": map[string]any{"anything": "x"}},
-		} {
-			values := chartutil.MergeTables(wrong, releaseOf(t, store(name, wanted)).Values)
-			merged, err := chartutil.CoalesceValues(chartOf(t, name, "production"), values)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := chartutil.ValidateAgainstSchema(chartOf(t, name, "production"), merged); err == nil {
-				t.Errorf("%s: the schema accepts %v", name, wrong)
-			}
-		}
-	}
-}
-
 func TestStoreLabelIsEverywhere(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, v variant, r rendered) {
 		want := provision.StoreLabel(v.store.StoreID)
@@ -90,7 +69,7 @@ func TestStoreLabelIsEverywhere(t *testing.T) {
 				t.Errorf("%T %s is in the namespace %s", object, object.GetName(), object.GetNamespace())
 			}
 		}
-		for name, pod := range r.pods {
+		for name, pod := range r.allPods() {
 			if got := pod.Labels[provision.LabelStore]; got != want {
 				t.Errorf("the pods of %s have the store label %q, want %q", name, got, want)
 			}
@@ -98,10 +77,22 @@ func TestStoreLabelIsEverywhere(t *testing.T) {
 	})
 }
 
-func TestNoHooks(t *testing.T) {
+// TestOnlyTestsAreHooks: a hook of an install or an upgrade would hold up what nobody waits for. What `helm test` runs must
+// be there.
+func TestOnlyTestsAreHooks(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
 		for _, hook := range r.release.Hooks {
-			t.Errorf("%s %s is a hook: it would hold up an install that nobody waits for", hook.Kind, hook.Name)
+			if !slices.Equal(hook.Events, []release.HookEvent{release.HookTest}) {
+				t.Errorf("%s %s is a hook of %v", hook.Kind, hook.Name, hook.Events)
+			}
+		}
+		if len(r.tests) == 0 || len(r.tests) != len(r.release.Hooks) {
+			t.Errorf("%d of %d hooks are test pods", len(r.tests), len(r.release.Hooks))
+		}
+		for name, pod := range r.tests {
+			if pod.Spec.RestartPolicy != corev1.RestartPolicyNever || pod.Spec.ActiveDeadlineSeconds == nil {
+				t.Errorf("the test %s may run for ever", name)
+			}
 		}
 	})
 }
@@ -121,9 +112,20 @@ func TestShopServiceIsNamedAsTheRelease(t *testing.T) {
 		if p := service.Spec.Ports[0]; p.Name != "http" || p.TargetPort.StrVal != "http" {
 			t.Errorf("the Service's port is %v, want one called http that leads to the port called http", p)
 		}
-		backend := r.ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service
-		if r.ingress.Spec.Rules[0].Host != v.store.Host || backend.Name != v.store.Name || backend.Port.Name != "http" {
-			t.Errorf("the Ingress leads %s to %v", r.ingress.Spec.Rules[0].Host, backend)
+		if r.ingress == nil && len(r.routes) == 0 {
+			t.Error("nothing leads to the shop")
+		}
+		if r.ingress != nil {
+			backend := r.ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service
+			if r.ingress.Spec.Rules[0].Host != v.store.Host || backend.Name != v.store.Name || backend.Port.Name != "http" {
+				t.Errorf("the Ingress leads %s to %v", r.ingress.Spec.Rules[0].Host, backend)
+			}
+		}
+		for _, route := range r.routes {
+			backend := route.Spec.Rules[0].BackendRefs[0]
+			if !slices.Equal(route.Spec.Hostnames, []string{v.store.Host}) || backend.Name != v.store.Name || backend.Port != service.Spec.Ports[0].Port {
+				t.Errorf("the HTTPRoute leads %v to %v", route.Spec.Hostnames, backend)
+			}
 		}
 	})
 }
@@ -165,6 +167,9 @@ func settingsOf(t *testing.T, r rendered) map[string]string {
 	t.Helper()
 	var found map[string]string
 	r.containers(func(where, kind string, c corev1.Container) {
+		if kind == "test" {
+			return
+		}
 		for _, from := range c.EnvFrom {
 			if found != nil || kind != "init" || from.ConfigMapRef == nil || from.Prefix != "" {
 				t.Errorf("%s takes its environment from %v", where, from)
@@ -234,7 +239,7 @@ func TestLint(t *testing.T) {
 			for _, f := range files {
 				writeFile(t, filepath.Join(dir, filepath.FromSlash(f.Name)), f.Data)
 			}
-			values := chartutil.MergeTables(releaseOf(t, v.store).Values, v.extra)
+			values := values(v.extra, releaseOf(t, v.store).Values)
 			for _, m := range lint.All(dir, values, v.store.Namespace, true).Messages {
 				if m.Severity > support.InfoSev {
 					t.Error(m)
@@ -254,25 +259,40 @@ func writeFile(t *testing.T, name string, data []byte) {
 	}
 }
 
-// TestQuotaLeavesHeadroom: a pod that is being replaced is still counted while its successor is asked for.
+// TestQuotaLeavesHeadroom: a pod that is being replaced is still counted while its successor is asked for, every Deployment
+// may have one more while it is rolled out, and `helm test` comes on top.
 func TestQuotaLeavesHeadroom(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
+		pods := map[string]int{}
+		count := 0
+		for name := range r.allPods() {
+			pods[name] = max(1, int(r.replicas[name]))
+			if strings.HasPrefix(name, "Deployment/") {
+				pods[name]++
+			}
+			count += pods[name]
+		}
+		if most := r.quota.Spec.Hard[corev1.ResourcePods]; most.Value() < int64(count) {
+			t.Errorf("the quota allows %s pods, and there may be %d", &most, count)
+		}
 		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 			for prefix, of := range map[string]func(corev1.ResourceRequirements) corev1.ResourceList{
 				"requests.": func(r corev1.ResourceRequirements) corev1.ResourceList { return r.Requests },
 				"limits.":   func(r corev1.ResourceRequirements) corev1.ResourceList { return r.Limits },
 			} {
-				var sum, largest resource.Quantity
-				for _, pod := range r.pods {
-					need := podNeeds(pod.Spec, name, of)
-					sum.Add(need)
-					if need.Cmp(largest) > 0 {
-						largest = need
+				var sum resource.Quantity
+				for where, pod := range r.allPods() {
+					for range pods[where] {
+						sum.Add(podNeeds(pod.Spec, name, of))
 					}
 				}
-				sum.Add(largest)
-				if quota := r.quota.Spec.Hard[corev1.ResourceName(prefix+string(name))]; quota.Cmp(sum) < 0 {
-					t.Errorf("the quota of %s%s is %s; all pods and the largest once more need %s", prefix, name, &quota, &sum)
+				quota := r.quota.Spec.Hard[corev1.ResourceName(prefix+string(name))]
+				if quota.Cmp(sum) < 0 {
+					t.Errorf("the quota of %s%s is %s; all pods and one more of each Deployment need %s", prefix, name, &quota, &sum)
+				}
+				sum.Add(sum)
+				if quota.Cmp(sum) > 0 {
+					t.Errorf("the quota of %s%s is %s, more than twice of what is needed", prefix, name, &quota)
 				}
 			}
 		}

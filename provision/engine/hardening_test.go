@@ -8,7 +8,9 @@ import (
 
 	"helm.sh/helm/v3/pkg/kube"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"orchestrator/provision"
 )
@@ -16,7 +18,7 @@ import (
 // TestPodsAreRestricted asks for what the Pod Security Standard "restricted" asks for, and for more.
 func TestPodsAreRestricted(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
-		for name, pod := range r.pods {
+		for name, pod := range r.allPods() {
 			spec, sec := pod.Spec, pod.Spec.SecurityContext
 			if sec == nil || !isTrue(sec.RunAsNonRoot) || sec.RunAsUser == nil || *sec.RunAsUser == 0 {
 				t.Errorf("%s may run as root", name)
@@ -48,15 +50,11 @@ func TestContainersHaveResources(t *testing.T) {
 		if len(r.limits) != 1 {
 			t.Fatalf("there are %d LimitRanges, want one", len(r.limits))
 		}
-		most := r.limits[0].Spec.Limits[0].Max
 		r.containers(func(where, _ string, c corev1.Container) {
 			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				request, limit := c.Resources.Requests[name], c.Resources.Limits[name]
 				if request.IsZero() || limit.IsZero() || request.Cmp(limit) > 0 {
 					t.Errorf("%s asks for %s and at most %s of %s", where, &request, &limit, name)
-				}
-				if allowed := most[name]; limit.Cmp(allowed) > 0 {
-					t.Errorf("%s may have %s of %s, the LimitRange allows %s", where, &limit, name, &allowed)
 				}
 			}
 		})
@@ -163,7 +161,8 @@ func TestCredentialsCannotBeGuessed(t *testing.T) {
 	}
 }
 
-// TestNetworkIsClosed: one policy takes everything in the namespace, and only the shop may call out.
+// TestNetworkIsClosed: one policy takes everything in the namespace and gives nothing; each pod is taken by exactly one more,
+// which says what it may; and only the shop and its workers may call out.
 func TestNetworkIsClosed(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, v variant, r rendered) {
 		denied := false
@@ -174,19 +173,55 @@ func TestNetworkIsClosed(t *testing.T) {
 			if len(p.Spec.PodSelector.MatchLabels) == 0 && len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 {
 				denied = true
 			}
-			if shop := strings.HasSuffix(p.Name, "-shop"); !shop && len(p.Spec.Egress) > 0 {
+			kind := p.Name[strings.LastIndex(p.Name, "-")+1:]
+			if len(p.Spec.Egress) > 0 && !slices.Contains([]string{"shop", "worker", "test"}, kind) {
 				t.Errorf("the policy %s lets more than the shop call out", p.Name)
+			}
+			for _, rule := range p.Spec.Egress {
+				if len(rule.To) == 0 || len(rule.Ports) == 0 || kind == "test" && rule.To[0].IPBlock != nil {
+					t.Errorf("the policy %s lets its pods ask anything", p.Name)
+				}
 			}
 			for _, rule := range p.Spec.Ingress {
 				// A certificate authority may ask from anywhere.
-				acme := strings.HasSuffix(p.Name, "-acme")
-				if len(rule.Ports) == 0 || (len(rule.From) == 0 && v.extra != nil && !acme) {
+				if len(rule.Ports) == 0 || (len(rule.From) == 0 && v.extra != nil && kind != "acme") {
 					t.Errorf("the policy %s lets everybody in", p.Name)
 				}
 			}
 		}
 		if !denied {
 			t.Error("no policy denies everything by default")
+		}
+		for name, pod := range r.allPods() {
+			var taken []string
+			for _, p := range r.policies {
+				if s := p.Spec.PodSelector.MatchLabels; len(s) > 0 && labels.SelectorFromSet(s).Matches(labels.Set(pod.Labels)) {
+					taken = append(taken, p.Name)
+				}
+			}
+			if len(taken) != 1 {
+				t.Errorf("%s is taken by the policies %v, want one", name, taken)
+			}
+		}
+	})
+}
+
+// TestBudgetsFitTheReplicas: a budget of a single pod would hold up the drain of its node for ever.
+func TestBudgetsFitTheReplicas(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
+		for name, pod := range r.pods {
+			var taken []*policyv1.PodDisruptionBudget
+			for _, b := range r.budgets {
+				if labels.SelectorFromSet(b.Spec.Selector.MatchLabels).Matches(labels.Set(pod.Labels)) {
+					taken = append(taken, b)
+				}
+			}
+			switch several := r.replicas[name] > 1; {
+			case several != (len(taken) == 1):
+				t.Errorf("%s has %d pods and %d budgets", name, r.replicas[name], len(taken))
+			case several && (taken[0].Spec.MaxUnavailable.IntValue() != 1 || *taken[0].Spec.UnhealthyPodEvictionPolicy != policyv1.AlwaysAllow):
+				t.Errorf("the budget of %s may hold up a drain: %+v", name, taken[0].Spec)
+			}
 		}
 	})
 }

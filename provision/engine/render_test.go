@@ -17,6 +17,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -43,8 +44,15 @@ func variants() []variant {
 				variant{name: name + "-" + env, engine: name, env: env, store: store(name, provision.Settings{})},
 				variant{name: name + "-" + env + "-settings", engine: name, env: env, store: store(name, wanted), extra: installation})
 		}
+		all = append(all,
+			variant{name: name + "-production-route", engine: name, env: "production", store: store(name, wanted), extra: values(installation, gateway)},
+			variant{name: name + "-production-replicas", engine: name, env: "production", store: store(name, wanted), extra: values(installation, shared, replicas[name])})
 	}
-	return all
+	return append(all,
+		variant{name: "woocommerce-production-stock", engine: "woocommerce", env: "production", store: store("woocommerce", wanted),
+			extra: values(installation, map[string]any{"wordpress": map[string]any{"layout": "stock"}})},
+		variant{name: "medusa-production-worker", engine: "medusa", env: "production", store: store("medusa", wanted),
+			extra: values(installation, shared, map[string]any{"worker": map[string]any{"enabled": true, "replicas": 2}})})
 }
 
 var (
@@ -58,7 +66,39 @@ var (
 		"ingress":       map[string]any{"className": "public", "annotations": map[string]any{"cert-manager.io/cluster-issuer": "letsencrypt"}},
 		"networkPolicy": map[string]any{"ingressNamespaces": []any{"ingress"}},
 	}}
+	gateway = map[string]any{"common": map[string]any{
+		"ingress": map[string]any{"enabled": false},
+		"route": map[string]any{
+			"enabled":     true,
+			"annotations": map[string]any{"example.com/owner": "stores"},
+			"parentRefs":  []any{map[string]any{"name": "public", "namespace": "gateways", "sectionName": "https"}},
+		},
+	}}
+	shared   = map[string]any{"persistence": map[string]any{"data": map[string]any{"accessMode": "ReadWriteMany"}}}
+	replicas = map[string]map[string]any{
+		"woocommerce": {"wordpress": map[string]any{"replicas": 2}},
+		"medusa":      {"medusa": map[string]any{"replicas": 3}},
+	}
 )
+
+// values lays values over each other, the last ones on top, and leaves each as it is.
+func values(layers ...map[string]any) map[string]any {
+	all := map[string]any{}
+	for _, layer := range slices.Backward(layers) {
+		all = chartutil.MergeTables(all, copyOf(layer))
+	}
+	return all
+}
+
+func copyOf(values map[string]any) map[string]any {
+	copied := maps.Clone(values)
+	for key, value := range values {
+		if table, ok := value.(map[string]any); ok {
+			copied[key] = copyOf(table)
+		}
+	}
+	return copied
+}
 
 func store(engineName string, settings provision.Settings) provision.Store {
 	return provision.Store{Generation: 7, Request: provision.Request{
@@ -111,6 +151,10 @@ type rendered struct {
 	values   map[string]any
 	objects  []metav1.Object
 	pods     map[string]corev1.PodTemplateSpec // by <kind>/<name>
+	replicas map[string]int32                  // of each of pods
+	tests    map[string]*corev1.Pod            // what only `helm test` runs
+	budgets  []*policyv1.PodDisruptionBudget
+	routes   []*httpRoute
 	services map[string]*corev1.Service
 	configs  map[string]*corev1.ConfigMap
 	claims   []*corev1.PersistentVolumeClaim
@@ -118,6 +162,25 @@ type rendered struct {
 	limits   []*corev1.LimitRange
 	policies []*networkingv1.NetworkPolicy
 	ingress  *networkingv1.Ingress
+}
+
+// httpRoute is as much of the Gateway API's HTTPRoute as the charts use.
+type httpRoute struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		ParentRefs []struct{ Group, Kind, Namespace, Name, SectionName string } `json:"parentRefs"`
+		Hostnames  []string                                                     `json:"hostnames"`
+		Rules      []struct {
+			Matches []struct {
+				Path struct{ Type, Value string } `json:"path"`
+			} `json:"matches"`
+			BackendRefs []struct {
+				Name string `json:"name"`
+				Port int32  `json:"port"`
+			} `json:"backendRefs"`
+		} `json:"rules"`
+	} `json:"spec"`
 }
 
 func render(t testing.TB, v variant) rendered {
@@ -131,7 +194,7 @@ func render(t testing.TB, v variant) rendered {
 
 func tryRender(t testing.TB, v variant) (rendered, error) {
 	t.Helper()
-	values := chartutil.MergeTables(releaseOf(t, v.store).Values, v.extra)
+	values := values(v.extra, releaseOf(t, v.store).Values)
 	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
 	install.DryRun, install.ClientOnly, install.Replace = true, true, true
 	install.ReleaseName, install.Namespace = v.store.Name, v.store.Namespace
@@ -140,12 +203,17 @@ func tryRender(t testing.TB, v variant) (rendered, error) {
 		return rendered{}, err
 	}
 	r := rendered{
-		release: out, values: values, pods: map[string]corev1.PodTemplateSpec{},
-		services: map[string]*corev1.Service{}, configs: map[string]*corev1.ConfigMap{},
+		release: out, values: values, pods: map[string]corev1.PodTemplateSpec{}, replicas: map[string]int32{},
+		services: map[string]*corev1.Service{}, configs: map[string]*corev1.ConfigMap{}, tests: map[string]*corev1.Pod{},
 	}
 	for _, document := range strings.Split("\n"+out.Manifest, "\n---\n") {
 		if err := r.add([]byte(document)); err != nil {
 			return r, fmt.Errorf("%w in\n%s", err, document)
+		}
+	}
+	for _, hook := range out.Hooks {
+		if err := r.add([]byte(hook.Manifest)); err != nil {
+			return r, fmt.Errorf("%w in the hook\n%s", err, hook.Manifest)
 		}
 	}
 	return r, nil
@@ -161,7 +229,8 @@ func (r *rendered) add(document []byte) error {
 		"ServiceAccount": &corev1.ServiceAccount{}, "ResourceQuota": &corev1.ResourceQuota{}, "LimitRange": &corev1.LimitRange{},
 		"NetworkPolicy": &networkingv1.NetworkPolicy{}, "ConfigMap": &corev1.ConfigMap{}, "Service": &corev1.Service{},
 		"Ingress": &networkingv1.Ingress{}, "Deployment": &appsv1.Deployment{}, "StatefulSet": &appsv1.StatefulSet{},
-		"PersistentVolumeClaim": &corev1.PersistentVolumeClaim{},
+		"PersistentVolumeClaim": &corev1.PersistentVolumeClaim{}, "PodDisruptionBudget": &policyv1.PodDisruptionBudget{},
+		"HTTPRoute": &httpRoute{}, "Pod": &corev1.Pod{},
 	}[kind.Kind]
 	if !ok {
 		return fmt.Errorf("unexpected kind %s", kind.Kind)
@@ -172,9 +241,9 @@ func (r *rendered) add(document []byte) error {
 	r.objects = append(r.objects, object)
 	switch o := object.(type) {
 	case *appsv1.Deployment:
-		r.pods["Deployment/"+o.Name] = o.Spec.Template
+		r.pods["Deployment/"+o.Name], r.replicas["Deployment/"+o.Name] = o.Spec.Template, *o.Spec.Replicas
 	case *appsv1.StatefulSet:
-		r.pods["StatefulSet/"+o.Name] = o.Spec.Template
+		r.pods["StatefulSet/"+o.Name], r.replicas["StatefulSet/"+o.Name] = o.Spec.Template, *o.Spec.Replicas
 		if len(o.Spec.VolumeClaimTemplates) > 0 {
 			return fmt.Errorf("StatefulSet %s has claim templates, which no upgrade can change", o.Name)
 		}
@@ -192,19 +261,38 @@ func (r *rendered) add(document []byte) error {
 		r.policies = append(r.policies, o)
 	case *networkingv1.Ingress:
 		r.ingress = o
+	case *corev1.Pod:
+		r.tests[o.Name] = o
+	case *policyv1.PodDisruptionBudget:
+		r.budgets = append(r.budgets, o)
+	case *httpRoute:
+		r.routes = append(r.routes, o)
 	}
 	return nil
 }
 
-// containers calls f with each container of each pod; kind is "init" or "main".
+// allPods are the pods of the workloads and of the tests, by <kind>/<name>.
+func (r rendered) allPods() map[string]corev1.PodTemplateSpec {
+	all := maps.Clone(r.pods)
+	for name, pod := range r.tests {
+		all["Pod/"+name] = corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}
+	}
+	return all
+}
+
+// containers calls f with each container of each pod; kind is "init", "main" or "test".
 func (r rendered) containers(f func(where, kind string, c corev1.Container)) {
-	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
-		spec := r.pods[name].Spec
-		for _, c := range spec.InitContainers {
+	all := r.allPods()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		kind := "main"
+		if strings.HasPrefix(name, "Pod/") {
+			kind = "test"
+		}
+		for _, c := range all[name].Spec.InitContainers {
 			f(name+"/"+c.Name, "init", c)
 		}
-		for _, c := range spec.Containers {
-			f(name+"/"+c.Name, "main", c)
+		for _, c := range all[name].Spec.Containers {
+			f(name+"/"+c.Name, kind, c)
 		}
 	}
 }
@@ -214,7 +302,11 @@ func (r rendered) containers(f func(where, kind string, c corev1.Container)) {
 func (r rendered) manifest() []byte {
 	var out bytes.Buffer
 	inScript := false
-	for line := range strings.Lines(r.release.Manifest) {
+	manifest := r.release.Manifest
+	for _, hook := range r.release.Hooks {
+		manifest += "---\n# Source: " + hook.Path + "\n" + hook.Manifest + "\n"
+	}
+	for line := range strings.Lines(manifest) {
 		line = strings.TrimRight(line, " \n")
 		inScript = inScript && (line == "" || strings.HasPrefix(line, "    "))
 		if line != "" && !inScript {

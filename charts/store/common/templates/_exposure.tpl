@@ -54,6 +54,31 @@ spec:
                 port:
                   name: http
 {{- end }}
+{{- if .Values.common.route.enabled }}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: {{ .Release.Name | quote }}
+  labels:
+    {{- include "common.labels" (list . "shop") | nindent 4 }}
+  {{- with .Values.common.route.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  parentRefs:
+    {{- toYaml .Values.common.route.parentRefs | nindent 4 }}
+  hostnames: [{{ .Values.common.store.host | quote }}]
+  rules:
+    - matches:
+        - path:
+            type: PathPrefix
+            value: /
+      backendRefs:
+        - name: {{ .Release.Name | quote }}
+          port: 80
+{{- end }}
 {{- end -}}
 
 {{/* The Service of a backend; headless, since a StatefulSet of one has one address. Takes (list $ "component" port). */}}

@@ -1,46 +1,43 @@
 {{/*
-Nothing is allowed, then what the store needs: requests to the shop, DNS, the shop's way to its own backends, and the
-internet's HTTPS for payment services. Backends answer the shop and call nobody.
-Takes (list $ (dict "component" port ...)), the backends.
+Nothing is allowed, then what the store needs: requests to the shop, DNS, the way of the shop and its workers to their own
+backends, and the internet's HTTPS for payment services. Backends answer these and call nobody. What tests the shop may ask
+the shop alone.
+Takes (list $ (dict "component" port ...) (list "component" ...)): the backends, and who uses them besides the shop.
 */}}
 {{- define "common.network" -}}
 {{- $root := index . 0 -}}
+{{- $backends := index . 1 -}}
+{{- $clients := prepend (index . 2) "shop" -}}
 {{- $policy := $root.Values.common.networkPolicy -}}
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: {{ include "common.name" (list $root "deny") }}
-  labels:
-    {{- include "common.labels" (list $root "isolation") | nindent 4 }}
-spec:
+{{ include "common.network.head" (list $root "deny") }}
   podSelector: {}
   policyTypes: [Ingress, Egress]
+{{- range $client := $clients }}
 ---
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: {{ include "common.name" (list $root "shop") }}
-  labels:
-    {{- include "common.labels" (list $root "isolation") | nindent 4 }}
-spec:
+{{ include "common.network.head" (list $root $client) }}
   podSelector:
     matchLabels:
-      {{- include "common.selector" (list $root "shop") | nindent 6 }}
+      {{- include "common.selector" (list $root $client) | nindent 6 }}
   policyTypes: [Ingress, Egress]
+  {{- if eq $client "shop" }}
   ingress:
     - ports:
         - port: http
       {{- with $policy.ingressNamespaces }}
       from:
+        - podSelector:
+            matchLabels:
+              {{- include "common.selector" (list $root "test") | nindent 14 }}
         {{- range . }}
         - namespaceSelector:
             matchLabels:
               kubernetes.io/metadata.name: {{ . | quote }}
         {{- end }}
       {{- end }}
+  {{- end }}
   egress:
     {{- include "common.network.dns" $policy | nindent 4 }}
-    {{- range $component, $port := index . 1 }}
+    {{- range $component, $port := $backends }}
     - ports:
         - port: {{ $port }}
       to:
@@ -51,16 +48,25 @@ spec:
     {{- with $policy.internetPorts }}
     {{- include "common.network.internet" . | nindent 4 }}
     {{- end }}
+{{- end }}
+---
+{{ include "common.network.head" (list $root "test") }}
+  podSelector:
+    matchLabels:
+      {{- include "common.selector" (list $root "test") | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  egress:
+    {{- include "common.network.dns" $policy | nindent 4 }}
+    - ports:
+        - port: http
+      to:
+        - podSelector:
+            matchLabels:
+              {{- include "common.selector" (list $root "shop") | nindent 14 }}
 {{- if include "common.tls" $root }}
 ---
 # cert-manager proves with a pod of its own, in the store's namespace, that the host is ours.
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: {{ include "common.name" (list $root "acme") }}
-  labels:
-    {{- include "common.labels" (list $root "isolation") | nindent 4 }}
-spec:
+{{ include "common.network.head" (list $root "acme") }}
   podSelector:
     matchLabels:
       acme.cert-manager.io/http01-solver: "true"
@@ -69,15 +75,9 @@ spec:
     - ports:
         - port: 8089
 {{- end }}
-{{- range $component, $port := index . 1 }}
+{{- range $component, $port := $backends }}
 ---
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata:
-  name: {{ include "common.name" (list $root $component) }}
-  labels:
-    {{- include "common.labels" (list $root "isolation") | nindent 4 }}
-spec:
+{{ include "common.network.head" (list $root $component) }}
   podSelector:
     matchLabels:
       {{- include "common.selector" (list $root $component) | nindent 6 }}
@@ -86,10 +86,23 @@ spec:
     - ports:
         - port: {{ $port }}
       from:
+        {{- range $clients }}
         - podSelector:
             matchLabels:
-              {{- include "common.selector" (list $root "shop") | nindent 14 }}
+              {{- include "common.selector" (list $root .) | nindent 14 }}
+        {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* A policy down to its spec. Takes (list $ "name"). */}}
+{{- define "common.network.head" -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ include "common.name" . }}
+  labels:
+    {{- include "common.labels" (list (index . 0) "isolation") | nindent 4 }}
+spec:
 {{- end -}}
 
 {{/* The cluster's DNS: its pods, and the address that a cache on the node listens on, which is no pod's. */}}

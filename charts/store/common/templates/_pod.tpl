@@ -72,3 +72,80 @@ httpGet:
     - name: X-Forwarded-Proto
       value: {{ include "common.scheme" $root }}
 {{- end -}}
+
+{{/*
+What depends on the number of pods, to the left edge of a Deployment's spec. One pod is replaced by taking it away first:
+its volume may be attached to one node at a time. Several are replaced one after the other, without a gap.
+Takes (list $ "component" replicas).
+*/}}
+{{- define "common.rollout" -}}
+replicas: {{ index . 2 }}
+revisionHistoryLimit: 2
+strategy:
+{{- if gt (int (index . 2)) 1 }}
+  type: RollingUpdate
+  rollingUpdate:
+    maxSurge: 1
+    maxUnavailable: 0
+{{- else }}
+  type: Recreate
+{{- end }}
+selector:
+  matchLabels:
+    {{- include "common.selector" . | nindent 4 }}
+{{- end -}}
+
+{{/* Pods of one kind go to different nodes where there are any. Takes (list $ "component" replicas). */}}
+{{- define "common.spread" -}}
+{{- if gt (int (index . 2)) 1 -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "common.selector" . | nindent 8 }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+A node may be drained of one of several pods at a time. Of a single pod nothing is said: a budget would hold up the drain
+for ever. Takes (list $ "component" replicas).
+*/}}
+{{- define "common.disruption" -}}
+{{- if gt (int (index . 2)) 1 -}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "common.name" . }}
+  labels:
+    {{- include "common.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "common.selector" . | nindent 6 }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The frame of what `helm test` runs; nothing else runs it. Takes (list $ uid gid); the container "test" is the caller's.
+*/}}
+{{- define "common.test" -}}
+{{- $root := index . 0 -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "common.name" (list $root "test") }}
+  labels:
+    {{- include "common.labels" (list $root "test") | nindent 4 }}
+  annotations:
+    helm.sh/hook: test
+    helm.sh/hook-delete-policy: before-hook-creation
+spec:
+  {{- include "common.pod" . | nindent 2 }}
+  restartPolicy: Never
+  activeDeadlineSeconds: 120
+{{- end -}}

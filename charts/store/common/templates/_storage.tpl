@@ -68,9 +68,23 @@ resources:
 {{- end -}}
 {{- end -}}
 
-{{/* A quantity as a whole number of thousandths, to be compared and added: 500m is 500, 1Gi is 1073741824000. */}}
-{{- define "common.units" -}}
-{{- $number := regexFind "^[0-9]+([.][0-9]+)?" . -}}
-{{- $factors := dict "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 "Ki" 1024000 "Mi" 1048576000 "Gi" 1073741824000 "Ti" 1099511627776000 -}}
-{{- printf "%.0f" (mulf $number (get $factors (trimPrefix $number .))) -}}
+{{/*
+How many pods of the shop there can be: one, where the volume that exists can be attached to one node only and nobody can
+change that. Takes (list $ replicas).
+*/}}
+{{- define "common.replicas" -}}
+{{- $root := index . 0 -}}
+{{- $replicas := index . 1 -}}
+{{- if gt (int $replicas) 1 -}}
+{{- $claim := lookup "v1" "PersistentVolumeClaim" $root.Release.Namespace (include "common.name" (list $root "data")) -}}
+{{- if and $claim (not (has "ReadWriteMany" $claim.spec.accessModes)) -}}{{- $replicas = 1 -}}{{- end -}}
+{{- end -}}
+{{- $replicas -}}
+{{- end -}}
+
+{{/* Ends the rendering unless several pods may use the volume of the shop. Takes (list $ "what needs that"). */}}
+{{- define "common.mustShare" -}}
+{{- if ne (index . 0).Values.persistence.data.accessMode "ReadWriteMany" -}}
+{{- fail (printf "%s needs persistence.data.accessMode ReadWriteMany: pods on several nodes share the volume" (index . 1)) -}}
+{{- end -}}
 {{- end -}}

@@ -1,12 +1,15 @@
 {{/*
 What the image's medusa-config.js reads. Kubernetes puts the passwords into the two URLs; they consist of letters and
-digits, so nothing has to be escaped there.
+digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or "worker" "key of resources").
 */}}
 {{- define "medusa.env" -}}
+{{- $mode := index . 1 -}}
+{{- $resources := index . 2 -}}
+{{- with index . 0 -}}
 - name: NODE_ENV
   value: production
 - name: NODE_OPTIONS
-  value: --max-old-space-size={{ .Values.medusa.heapMiB }}
+  value: --max-old-space-size={{ include "medusa.heap" (list . $resources) }}
 {{ include "common.secretEnv" (list . "DATABASE_PASSWORD" "db-password") }}
 {{ include "common.secretEnv" (list . "REDIS_PASSWORD" "redis-password") }}
 {{ include "common.secretEnv" (list . "JWT_SECRET" "jwt-secret") }}
@@ -24,17 +27,132 @@ digits, so nothing has to be escaped there.
 - name: AUTH_CORS
   value: {{ include "medusa.origins" . | quote }}
 - name: MEDUSA_WORKER_MODE
-  value: shared
+  value: {{ $mode }}
 - name: MEDUSA_DISABLE_TELEMETRY
   value: "true"
 # Medusa writes below its home directory at every start and ends where it cannot.
 - name: HOME
   value: /tmp
 {{- end -}}
+{{- end -}}
+
+{{/* The most that Node may use for objects: three quarters of the memory limit, in MiB. Takes (list $ "key of resources"). */}}
+{{- define "medusa.heap" -}}
+{{- div (include "common.units" (index (index . 0).Values.resources (index . 1)).limits.memory | int64) (div 4194304000 3) -}}
+{{- end -}}
 
 {{/* Where browsers may call the shop from. */}}
 {{- define "medusa.origins" -}}
 {{- concat (list .Values.common.store.url) .Values.medusa.storefronts | uniq | join "," -}}
+{{- end -}}
+
+{{/* What the shop's pods are: all of Medusa, or what answers requests. */}}
+{{- define "medusa.mode" -}}
+{{- ternary "server" "shared" .Values.worker.enabled -}}
+{{- end -}}
+
+{{- define "medusa.replicas" -}}
+{{- if gt (int .Values.medusa.replicas) 1 -}}
+{{- include "common.mustShare" (list . "medusa.replicas above 1") -}}
+{{- end -}}
+{{- include "common.replicas" (list . .Values.medusa.replicas) -}}
+{{- end -}}
+
+{{/* All pods, as common.quota counts them. */}}
+{{- define "medusa.pods" -}}
+- {containers: [medusa], init: [medusa], replicas: {{ .Values.medusa.replicas }}, surge: 1}
+{{- if .Values.worker.enabled }}
+- {containers: [worker], init: [medusa], replicas: {{ .Values.worker.replicas }}, surge: 1}
+{{- end }}
+- {containers: [postgres], replicas: 1}
+- {containers: [valkey], replicas: 1}
+- {containers: [test], replicas: 1}
+{{- end -}}
+
+{{/*
+The pod of the shop or of a worker. Both make sure of migrations, administrator and settings before anything listens, one
+pod at a time: which of them starts first is nobody's choice. Takes (list $ "component" replicas); the containers are the
+caller's.
+*/}}
+{{- define "medusa.pod" -}}
+{{- $root := index . 0 -}}
+metadata:
+  labels:
+    {{- include "common.identity" . | nindent 4 }}
+  annotations:
+    {{- include "common.checksum" (list $root "bootstrap/*") | nindent 4 }}
+spec:
+  {{- include "common.pod" (list $root 1000 1000) | nindent 2 }}
+  {{- with include "common.spread" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  terminationGracePeriodSeconds: 40
+  initContainers:
+    - name: bootstrap
+      {{- include "common.container" (list $root "medusa") | nindent 6 }}
+      command: [sh, bootstrap/bootstrap.sh]
+      workingDir: /app
+      envFrom:
+        - configMapRef:
+            name: {{ include "common.name" (list $root "settings") }}
+      env:
+        {{- include "medusa.env" (list $root (include "medusa.mode" $root) "medusa") | nindent 8 }}
+        {{- include "common.secretEnv" (list $root "STORE_ADMIN_PASSWORD" "admin-password") | nindent 8 }}
+      resources:
+        {{- toYaml $root.Values.resources.medusa | nindent 8 }}
+      volumeMounts:
+        {{- include "medusa.mounts" $root | nindent 8 }}
+        # Within Medusa's folder, because the scripts use its dependencies.
+        - name: bootstrap
+          mountPath: /app/bootstrap
+  volumes:
+    - name: data
+      persistentVolumeClaim:
+        claimName: {{ include "common.name" (list $root "data") }}
+    - name: tmp
+      emptyDir:
+        sizeLimit: 256Mi
+    - name: bootstrap
+      configMap:
+        name: {{ include "common.name" (list $root "bootstrap") }}
+{{- end -}}
+
+{{/* The container of the shop or of a worker. Takes (list $ "mode" "key of resources"). */}}
+{{- define "medusa.container" -}}
+{{- $root := index . 0 -}}
+{{- include "common.container" (list $root "medusa") }}
+ports:
+  - name: http
+    containerPort: 9000
+env:
+  {{- include "medusa.env" . | nindent 2 }}
+  - name: PORT
+    value: "9000"
+# /health says that Medusa has started and nothing about the database; no path of Medusa does so without a key.
+# The orchestrator asks for products before it calls the store ready.
+startupProbe:
+  {{- include "common.httpGet" (list $root "/health") | nindent 2 }}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 90
+readinessProbe:
+  {{- include "common.httpGet" (list $root "/health") | nindent 2 }}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+livenessProbe:
+  {{- include "common.httpGet" (list $root "/health") | nindent 2 }}
+  periodSeconds: 20
+  timeoutSeconds: 10
+  failureThreshold: 6
+lifecycle:
+  preStop:
+    exec:
+      command: [sleep, "5"]
+resources:
+  {{- toYaml (index $root.Values.resources (index . 2)) | nindent 2 }}
+volumeMounts:
+  {{- include "medusa.mounts" $root | nindent 2 }}
 {{- end -}}
 
 {{- define "medusa.mounts" -}}

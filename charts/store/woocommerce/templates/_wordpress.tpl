@@ -52,3 +52,21 @@ text, and what belongs to the store comes in through getenv.
 - name: tmp
   mountPath: /tmp
 {{- end -}}
+
+{{/* How many pods the shop has. In the stock layout each would change the code of the others. */}}
+{{- define "woocommerce.replicas" -}}
+{{- if gt (int .Values.wordpress.replicas) 1 -}}
+{{- include "common.mustShare" (list . "wordpress.replicas above 1") -}}
+{{- if not (include "woocommerce.static" .) -}}
+{{- fail "wordpress.replicas above 1 needs wordpress.layout static: pods of the stock layout share their code" -}}
+{{- end -}}
+{{- end -}}
+{{- include "common.replicas" (list . .Values.wordpress.replicas) -}}
+{{- end -}}
+
+{{/* All pods, as common.quota counts them. */}}
+{{- define "woocommerce.pods" -}}
+- {containers: [wordpress, cron], init: [bootstrap], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
+- {containers: [mariadb], replicas: 1}
+- {containers: [test], replicas: 1}
+{{- end -}}

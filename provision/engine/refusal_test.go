@@ -1,0 +1,130 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chartutil"
+
+	"orchestrator/provision/engine"
+)
+
+// at is a value at a path of keys, as the tables around it.
+func at(path string, value any) map[string]any {
+	first, rest, more := strings.Cut(path, "/")
+	if !more {
+		return map[string]any{first: value}
+	}
+	return map[string]any{first: at(rest, value)}
+}
+
+// TestSchemaRefusesWhatItDoesNotKnow puts a key that nobody knows into every table that a chart's values have.
+func TestSchemaRefusesWhatItDoesNotKnow(t *testing.T) {
+	for _, name := range engine.Names() {
+		loaded := chartOf(t, name, "production")
+		merged, err := chartutil.CoalesceValues(loaded, releaseOf(t, store(name, wanted)).Values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := []string{"global", "common/global", "common/scheduling/nodeSelector", "common/ingress/annotations", "common/route/annotations"}
+		tables := tablesOf(merged.AsMap(), "")
+		if len(tables) < 30 {
+			t.Errorf("%s: only %d tables of values were found", name, len(tables))
+		}
+		for _, path := range tables {
+			if !strings.Contains(strings.Join(free, " ")+" ", strings.TrimSuffix(path, "/")+" ") {
+				refuses(t, name, at(path+"mystery", true))
+			}
+		}
+	}
+}
+
+// tablesOf lists the paths of all tables in values, each with a slash at its end.
+func tablesOf(values map[string]any, path string) []string {
+	all := []string{path}
+	for key, value := range values {
+		if table, ok := value.(map[string]any); ok {
+			all = append(all, tablesOf(table, path+key+"/")...)
+		}
+	}
+	return all
+}
+
+func TestSchemaRefusesWrongValues(t *testing.T) {
+	wrong := []map[string]any{
+		at("global/anything", "x"),
+		at("common/storeLabel", ""),
+		at("common/store/url", "https://user:pw@shop.example.com"),
+		at("common/store/url", "https://shop.example.com/path"),
+		at("common/store/host", "Shop.example.com"),
+		at("common/store/host", "shop..example.com"),
+		at("common/store/host", "-shop.example.com"),
+		at("common/store/host", "*.example.com"),
+		at("common/store/currency", "eur"),
+		at("common/store/locale", "de-DE"),
+		at("common/image/registry", "https://registry.example.com"),
+		at("common/image/pullPolicy", "Sometimes"),
+		at("common/storageClass", "Fast Disk"),
+		at("common/expandVolumes", "yes"),
+		at("common/route", map[string]any{"enabled": true, "parentRefs": []any{}}),
+		at("common/route/parentRefs", []any{map[string]any{"name": "public", "mystery": "x"}}),
+		at("common/networkPolicy/internetPorts", []any{0}),
+		at("common/networkPolicy/dnsCIDRs", []any{"everywhere"}),
+		at("common/quota", map[string]any{"pods": 5}),
+		at("common/headroom/cpu", "lots"),
+		at("common/limitRange/default/memory", "256MB"),
+		at("common/scheduling/tolerations", []any{map[string]any{"mystery": "x"}}),
+		at("persistence/data/size", "5GB"),
+		at("persistence/data/size", 5),
+		at("persistence/data/accessMode", "ReadOnlyMany"),
+		at("resources/test/limits/cpu", "half"),
+		at("resources/test/requests", nil),
+	}
+	own := map[string][]map[string]any{
+		"woocommerce": {
+			at("wordpress/replicas", 0), at("wordpress/layout", "other"), at("wordpress/woocommerceVersion", "11"), at("mariadb/bufferPool", "128"),
+			at("images/mariadb/tag", "latest"), at("images/mariadb/tag", ""), at("images/mariadb/repository", "UPPER"),
+			at("images/mariadb/tag", "11.8.8@sha256:123"),
+		},
+		"medusa": {
+			at("medusa/replicas", "2"), at("worker/enabled", "yes"), at("worker/replicas", 0), at("medusa/storefronts", []any{"shop.example.com"}),
+			at("medusa/storefronts", []any{"https://shop.example.com/path"}), at("images/valkey/tag", "latest-alpine"),
+		},
+	}
+	for _, name := range engine.Names() {
+		for _, values := range append(wrong, own[name]...) {
+			refuses(t, name, values)
+		}
+	}
+}
+
+func refuses(t *testing.T, name string, wrong map[string]any) {
+	t.Helper()
+	loaded := chartOf(t, name, "production")
+	merged, err := chartutil.CoalesceValues(loaded, values(releaseOf(t, store(name, wanted)).Values, wrong))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chartutil.ValidateAgainstSchema(loaded, merged); err == nil {
+		t.Errorf("%s: the schema accepts %v", name, wrong)
+	}
+}
+
+// TestChartsRefuseWhatCannotWork in words that say what to do.
+func TestChartsRefuseWhatCannotWork(t *testing.T) {
+	for _, c := range []struct {
+		engine, want string
+		values       map[string]any
+	}{
+		{"woocommerce", "wordpress.replicas above 1 needs persistence.data.accessMode ReadWriteMany", at("wordpress/replicas", 2)},
+		{"woocommerce", "wordpress.replicas above 1 needs wordpress.layout static",
+			values(shared, at("wordpress/replicas", 2), at("wordpress/layout", "stock"))},
+		{"medusa", "medusa.replicas above 1 needs persistence.data.accessMode ReadWriteMany", at("medusa/replicas", 2)},
+		{"medusa", "worker.enabled needs persistence.data.accessMode ReadWriteMany", at("worker/enabled", true)},
+	} {
+		v := variant{engine: c.engine, env: "production", store: store(c.engine, wanted), extra: c.values}
+		if _, err := tryRender(t, v); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s with %v: %v, want %q", c.engine, c.values, err, c.want)
+		}
+	}
+}
