@@ -22,6 +22,7 @@ type Cluster struct {
 	disco  *discovered
 	charts *chartStore
 	watch  *informed
+	rights rights
 }
 
 // Connect prepares everything and asks no network: a Cluster may be made before its API server can be reached.
@@ -62,6 +63,7 @@ func connect(cfg Config, loaded *rest.Config) (*Cluster, error) {
 		disco:  disco,
 		charts: &chartStore{fsys: cfg.Charts, env: cfg.Env, values: cfg.Values},
 		watch:  newInformed(client, cfg.Log),
+		rights: rights{role: cfg.StoreRole},
 	}, nil
 }
 

@@ -21,6 +21,7 @@ type Config struct {
 	Values     map[string]any // the installation's values, over the chart's and the environment's ([LoadValues])
 	Charts     fs.FS          // store/<chart> holds one chart per folder
 	Writes     int            // how many writes and Helm operations run at once; 0 means twice the number of CPUs
+	StoreRole  string         // ClusterRole that the process binds itself to in each store's namespace; "" where it has its rights already
 	Log        *slog.Logger   // nil means slog.Default; Helm and client-go write to it at debug level
 }
 

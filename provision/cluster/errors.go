@@ -62,7 +62,8 @@ func refusal(err error, api apierrors.APIStatus, doing string) error {
 // lackingPermission tells a missing role, which operators mend, from an admission rule, which the store's owner has to
 // know: both are 403.
 func lackingPermission(code int, text string) bool {
-	rbac := strings.Contains(text, `User "`) && strings.Contains(text, " cannot ")
+	rbac := strings.Contains(text, `User "`) && strings.Contains(text, " cannot ") ||
+		strings.Contains(text, "attempting to grant RBAC permissions not currently held")
 	return code == http.StatusUnauthorized || code == http.StatusForbidden && rbac
 }
 

@@ -43,6 +43,7 @@ func TestEveryFailureHasItsCode(t *testing.T) {
 		{"not found", apierrors.NewNotFound(configMaps, "x"), provision.CodeUnavailable, ""},
 		{"namespace going", terminating, provision.CodeUnavailable, "is being deleted"},
 		{"no permission", status(403, `configmaps is forbidden: User "system:serviceaccount:a:b" cannot create resource "configmaps"`), provision.CodeInternal, ""},
+		{"no right to grant", status(403, `rolebindings "x" is forbidden: user "system:serviceaccount:a:b" is attempting to grant RBAC permissions not currently held: {}`), provision.CodeInternal, ""},
 		{"not logged in", apierrors.NewUnauthorized("who are you"), provision.CodeInternal, ""},
 		{"quota", status(403, `pods "x" is forbidden: exceeded quota: q`), provision.CodeQuota, "exceeded quota: q"},
 		{"admission webhook", status(400, `admission webhook "w" denied the request: no`), provision.CodeQuota, "denied the request: no"},

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -29,6 +31,8 @@ type fakeAPI struct {
 	version int
 	// before is asked first; it may answer with a status, and anything but 0 ends the request there.
 	before func(method, path string, mutating int) (status int)
+	user   string      // who asks, for reviews
+	grants func() bool // what an access review says
 }
 
 var fakeKinds = map[string][]metav1.APIResource{
@@ -71,9 +75,26 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !f.discovery(w, r) {
+	if !f.discovery(w, r) && !f.review(w, r) {
 		f.object(w, r)
 	}
+}
+
+// review answers who asks, and what he may do.
+func (f *fakeAPI) review(w http.ResponseWriter, r *http.Request) bool {
+	switch r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:] {
+	case "selfsubjectreviews":
+		review := &authenticationv1.SelfSubjectReview{TypeMeta: metav1.TypeMeta{APIVersion: "authentication.k8s.io/v1", Kind: "SelfSubjectReview"}}
+		review.Status.UserInfo.Username = f.user
+		answer(w, 201, review)
+	case "selfsubjectaccessreviews":
+		review := &authorizationv1.SelfSubjectAccessReview{TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectAccessReview"}}
+		review.Status.Allowed = f.grants()
+		answer(w, 201, review)
+	default:
+		return false
+	}
+	return true
 }
 
 func (f *fakeAPI) discovery(w http.ResponseWriter, r *http.Request) bool {

@@ -39,6 +39,9 @@ func (n *Namespaces) Ensure(ctx context.Context, s provision.Store) (unfinished 
 			}
 			err = n.renew(ctx, ns, s)
 		}
+		if err == nil {
+			return false, n.c.bind(ctx, s.Namespace)
+		}
 		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
 			return false, failure(err, "prepare namespace %s", s.Namespace)
 		}
@@ -84,6 +87,9 @@ func (n *Namespaces) Claim(ctx context.Context, s provision.Store) ([]provision.
 		place, err := n.claim(ctx, &list.Items[i], s)
 		if apierrors.IsNotFound(err) {
 			continue
+		}
+		if err == nil && list.Items[i].DeletionTimestamp == nil {
+			err = n.c.bind(ctx, place.Namespace) // a store may be older than the binding
 		}
 		if err != nil {
 			return nil, err

@@ -60,11 +60,12 @@ func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.
 
 // Remove implements [provision.Releases]. Only "not found" counts as gone: a record that cannot be read is an error.
 func (r *Releases) Remove(ctx context.Context, s provision.Store) error {
-	if _, err := r.c.ownNamespace(ctx, s); err != nil {
+	ns, err := r.c.ownNamespace(ctx, s)
+	if err != nil {
 		return unlessGone(err)
 	}
-	if s.Name == "" {
-		return nil // the namespace does not say; what a release left behind goes with the namespace
+	if s.Name == "" || ns.DeletionTimestamp != nil {
+		return nil // the namespace does not say, or is going; what a release left behind goes with it
 	}
 	return r.c.helm(ctx, s, func(op *operation) error { return op.remove(ctx, s) })
 }

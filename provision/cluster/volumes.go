@@ -38,8 +38,12 @@ func (v *Volumes) Detach(ctx context.Context, s provision.Store) error {
 // Remove implements [provision.Volumes]. It takes every claim of the namespace, labelled or not: the namespace is the
 // store's alone. A claim that a pod still uses goes when the pod has gone, so the release has to be removed before.
 func (v *Volumes) Remove(ctx context.Context, s provision.Store) error {
-	if _, err := v.c.ownNamespace(ctx, s); err != nil {
+	ns, err := v.c.ownNamespace(ctx, s)
+	if err != nil {
 		return unlessGone(err)
+	}
+	if ns.DeletionTimestamp != nil {
+		return nil // they are going with it, and so are our rights to look at them
 	}
 	claims := v.c.client.CoreV1().PersistentVolumeClaims(s.Namespace)
 	list, err := claims.List(ctx, metav1.ListOptions{Limit: 1})

@@ -16,6 +16,7 @@ type Config struct {
 
 	Mock       bool   `env:"ORCH_MOCK" envDefault:"false" help:"no cluster: every step is simulated"`
 	Kubeconfig string `env:"KUBECONFIG" help:"file that leads to the cluster; empty: the pod's own service account"`
+	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds itself to in each store's namespace; empty: it has its rights already"`
 	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"picks values-<env>.yaml of the charts"`
 	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML values of this installation, over those of the charts"`
 	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"pod: a store is READY once its shop was checked over a port-forward; off: once its pods are ready"`

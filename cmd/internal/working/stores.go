@@ -40,7 +40,7 @@ func connectCluster(ctx context.Context, common service.Common, c Config, log *s
 	if err != nil {
 		return stores{}, err
 	}
-	k, err := cluster.Connect(cluster.Config{Kubeconfig: c.Kubeconfig, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, Log: log})
+	k, err := cluster.Connect(cluster.Config{Kubeconfig: c.Kubeconfig, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, StoreRole: c.StoreRole, Log: log})
 	if err != nil {
 		return stores{}, err
 	}
