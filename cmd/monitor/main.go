@@ -19,7 +19,7 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
-	client, err := queue.Connect(c.URL, queue.ForAnswers)
+	client, err := c.Connect(queue.ForAnswers)
 	if err != nil {
 		return err
 	}

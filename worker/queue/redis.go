@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,16 +26,29 @@ const (
 	ForServer
 )
 
-// Connect returns a client for a URL with the scheme redis, rediss, unix, redis-sentinel or redis-cluster. It opens no
-// connection. The error names what is wrong with the URL, without its password.
+// Connect is [Trust.Connect] without any trust of its own.
 func Connect(url string, purpose Purpose) (redis.UniversalClient, error) {
-	opts, err := parseURL(url)
+	return Trust{}.Connect(url, purpose)
+}
+
+// Connect returns a client for a URL with the scheme redis, unix, redis-sentinel or redis-cluster, or with rediss in the
+// place of redis for TLS. It opens no connection. The error names what is wrong with the URL, without its password.
+func (trust Trust) Connect(url string, purpose Purpose) (redis.UniversalClient, error) {
+	t, err := parseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
-	opts.ContextTimeoutEnabled = true
-	client := redis.NewUniversalClient(opts)
+	if err := trust.check(t.tls); err != nil {
+		return nil, err
+	}
+	t.DialTimeout = cmp.Or(t.DialTimeout, 2*time.Second)
+	t.ReadTimeout = cmp.Or(t.ReadTimeout, 3*time.Second)
+	t.WriteTimeout = cmp.Or(t.WriteTimeout, 3*time.Second)
+	t.ContextTimeoutEnabled = true
+	if t.tls {
+		t.Dialer = trust.dial(t.DialTimeout, t.skipVerify)
+	}
+	client := redis.NewUniversalClient(&t.UniversalOptions)
 	if purpose == ForServer {
 		client.AddHook(settleHook{})
 	}
@@ -57,7 +71,7 @@ func transport(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
 	}
-	for _, word := range []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "OOM ", "MISCONF ", "connection refused", "i/o timeout", "EOF", "all sentinels"} {
+	for _, word := range []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "OOM ", "MISCONF ", "NOREPLICAS ", "MOVED ", "ASK ", "cluster has no nodes", "connection refused", "i/o timeout", "EOF", "all sentinels"} {
 		if strings.Contains(err.Error(), word) {
 			return true
 		}

@@ -10,20 +10,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// target is what a URL says.
+type target struct {
+	redis.UniversalOptions
+	tls        bool
+	skipVerify bool
+}
+
 // parseURL understands what go-redis does, and two schemes of ours in the form that other Redis tools use:
-// redis-sentinel://[:password@]host:port[,host:port…]/master[?db=n] and redis-cluster://[:password@]host:port[,host:port…].
-func parseURL(raw string) (*redis.UniversalOptions, error) {
+// redis-sentinel://[:password@]host:port[,host:port…]/master and redis-cluster://[:password@]host:port[,host:port…], each
+// with options behind a question mark, and as rediss-… with TLS.
+func parseURL(raw string) (*target, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || strings.Contains(raw, "#") { // an unescaped '#' would end the URL, and what is before it be taken for hosts
 		return nil, errURL
 	}
+	secure := strings.HasPrefix(scheme, "rediss")
 	switch scheme {
 	case "redis", "rediss", "unix":
-		return parseSingle(raw)
-	case "redis-sentinel":
-		return parseSentinel(rest)
-	case "redis-cluster":
-		return parseCluster(rest)
+		return parseSingle(raw, secure)
+	case "redis-sentinel", "rediss-sentinel":
+		return parseSentinel(rest, secure)
+	case "redis-cluster", "rediss-cluster":
+		return parseCluster(rest, secure)
 	}
 	return nil, errURL
 }
@@ -31,48 +40,52 @@ func parseURL(raw string) (*redis.UniversalOptions, error) {
 // errURL says what is right, not what is wrong: where a password holds characters that should have been escaped, any
 // part of the URL may be a part of the password.
 var errURL = errors.New("want redis[s]://[user:password@]host[:port][/db], unix://[:password@]/path[?db=n], " +
-	"redis-sentinel://[user:password@]host:port[,host:port…]/master[?db=n] or redis-cluster://[user:password@]host:port[,host:port…], " +
+	"redis[s]-sentinel://[user:password@]host:port[,host:port…]/master[?db=n] or redis[s]-cluster://[user:password@]host:port[,host:port…], " +
 	"with special characters in user and password percent-encoded")
 
-func parseSingle(raw string) (*redis.UniversalOptions, error) {
-	o, err := redis.ParseURL(raw)
+func parseSingle(raw string, secure bool) (*target, error) {
+	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, errURL
 	}
-	return &redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
-		Dialer: o.Dialer, PoolSize: o.PoolSize}, nil
+	query := u.RawQuery
+	u.RawQuery, u.ForceQuery = "", false
+	o, err := redis.ParseURL(u.String())
+	if err != nil {
+		return nil, errURL
+	}
+	t := &target{UniversalOptions: redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password}, tls: secure}
+	return t, t.apply(query, forDatabase, forAll)
 }
 
-func parseSentinel(rest string) (*redis.UniversalOptions, error) {
-	o, u, err := parseMany(rest)
+func parseSentinel(rest string, secure bool) (*target, error) {
+	t, u, err := parseMany(rest, secure)
 	if err != nil {
 		return nil, err
 	}
-	o.MasterName = strings.Trim(u.Path, "/")
-	if o.MasterName == "" || strings.ContainsAny(o.MasterName, "/@:") {
+	t.MasterName = strings.Trim(u.Path, "/")
+	if t.MasterName == "" || strings.ContainsAny(t.MasterName, "/@:") {
 		return nil, errURL
 	}
-	o.SentinelUsername, o.SentinelPassword = u.Query().Get("sentinel_username"), u.Query().Get("sentinel_password")
-	if db := u.Query().Get("db"); db != "" {
-		if o.DB, err = strconv.Atoi(db); err != nil {
-			return nil, errURL
-		}
-	}
-	return o, nil
+	return t, t.apply(u.RawQuery, forDatabase, forSentinel, forAll)
 }
 
-func parseCluster(rest string) (*redis.UniversalOptions, error) {
-	o, u, err := parseMany(rest)
+func parseCluster(rest string, secure bool) (*target, error) {
+	t, u, err := parseMany(rest, secure)
 	if err != nil || strings.Trim(u.Path, "/") != "" {
 		return nil, errURL
 	}
-	o.IsClusterMode = true
-	return o, nil
+	t.IsClusterMode = true
+	return t, t.apply(u.RawQuery, forCluster, forAll)
 }
 
 // parseMany reads user, password and a list of hosts, which net/url does not take as one host.
-func parseMany(rest string) (*redis.UniversalOptions, *url.URL, error) {
-	authority, tail, _ := strings.Cut(rest, "/")
+func parseMany(rest string, secure bool) (*target, *url.URL, error) {
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, tail := rest[:end], strings.TrimPrefix(rest[end:], "/")
 	user, hosts := "", authority
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
 		user, hosts = authority[:at+1], authority[at+1:]
@@ -81,15 +94,15 @@ func parseMany(rest string) (*redis.UniversalOptions, *url.URL, error) {
 	if err != nil {
 		return nil, nil, errURL
 	}
-	o := &redis.UniversalOptions{Username: u.User.Username()}
-	o.Password, _ = u.User.Password()
+	t := &target{UniversalOptions: redis.UniversalOptions{Username: u.User.Username()}, tls: secure}
+	t.Password, _ = u.User.Password()
 	for host := range strings.SplitSeq(hosts, ",") {
 		if !hasPort(host) {
 			return nil, nil, errURL
 		}
-		o.Addrs = append(o.Addrs, host)
+		t.Addrs = append(t.Addrs, host)
 	}
-	return o, u, nil
+	return t, u, nil
 }
 
 func hasPort(addr string) bool {

@@ -42,7 +42,7 @@ type API struct {
 
 // Open makes the API. It asks no network: a Redis that cannot be reached is every request's own trouble.
 func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
-	client, err := queue.Connect(common.URL, queue.ForAnswers)
+	client, err := common.Connect(queue.ForAnswers)
 	if err != nil {
 		return nil, err
 	}

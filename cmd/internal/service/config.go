@@ -14,11 +14,6 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Redis is where records and queues live.
-type Redis struct {
-	URL string `env:"REDIS_URL,required,notEmpty" help:"redis://, rediss://, unix://, redis-sentinel:// or redis-cluster:// URL of Redis 6.2 or later"`
-}
-
 // Tokens are shared with the backend.
 type Tokens struct {
 	Tokens []string `env:"ORCHESTRATOR_TOKEN,required,notEmpty" help:"token shared with the backend; several, comma-separated, to rotate: all are accepted, the first is sent"`

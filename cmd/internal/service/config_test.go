@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
+
+	"orchestrator/worker/queue"
 )
 
 // settings is a configuration with every kind of variable in it.
@@ -33,6 +36,24 @@ func (s settings) Validate() error {
 }
 
 var sound = map[string]string{"REDIS_URL": "redis://:redispass@localhost", "ORCHESTRATOR_TOKEN": "tokenpass,older"}
+
+// A child process must come to the same Redis, and to no other one's certificates.
+func TestTheWayToRedisPassesThroughTheEnvironment(t *testing.T) {
+	r := Redis{URL: "rediss://h", CAFile: "ca", CertFile: "crt", KeyFile: "key", ServerName: "name"}
+	for _, variable := range r.Environment() {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	if got, err := read[struct{ Redis }](env.ToMap(os.Environ())); err != nil || got.Redis != r {
+		t.Errorf("read as %+v, %v", got, err)
+	}
+	if got := RedisAt(r.URL, os.Getenv); got != r {
+		t.Errorf("found as %+v", got)
+	}
+	if _, err := r.Connect(queue.ForAnswers); err == nil || !strings.Contains(err.Error(), "ORCH_REDIS_CA_FILE: open ca") {
+		t.Errorf("a file that is missing: %v", err)
+	}
+}
 
 // with is the sound environment with changes; a variable that is "-" is unset.
 func with(changes ...string) map[string]string {

@@ -36,10 +36,10 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 		}
 	}()
 	// What the one client must give up the other must outlast.
-	if w.answers, err = queue.Connect(common.URL, queue.ForAnswers); err != nil {
+	if w.answers, err = common.Connect(queue.ForAnswers); err != nil {
 		return nil, err
 	}
-	if w.server, err = queue.Connect(common.URL, queue.ForServer); err != nil {
+	if w.server, err = common.Connect(queue.ForServer); err != nil {
 		return nil, err
 	}
 	sender, err := callback.NewSender(c.Backend, common.First(), c.WebhookSecret)

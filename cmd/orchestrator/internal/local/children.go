@@ -9,19 +9,26 @@ import (
 	"strings"
 	"time"
 
+	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/orchestrator/internal/child"
 )
 
 // workerGrace is longer than a worker's own limit for letting its runs end (worker.ShutdownTimeout).
 const workerGrace = 2 * time.Minute
 
-// env is this process's environment with these variables over it. Secrets go this way, since an argv is seen by all.
-func env(values ...string) []string { return append(os.Environ(), values...) }
+// env is this process's environment with the way to Redis and these variables over it. Secrets go this way, since an argv is seen by all.
+func (s *Service) env(values ...string) []string {
+	redis := service.Redis{URL: s.redis.URL}
+	if s.redis.Given {
+		redis = service.RedisAt(s.redis.URL, os.Getenv)
+	}
+	return append(append(os.Environ(), redis.Environment()...), values...)
+}
 
 func (s *Service) startIngest(ctx context.Context) (err error) {
 	s.ingest, err = s.group.Start(ctx, child.Spec{
 		Name: "ingest", Path: s.program("ingest"), Log: s.Dir.Log("ingest"), Restart: true,
-		Env: env("REDIS_URL="+s.redis.URL, "ORCHESTRATOR_TOKEN="+s.Secrets.Token,
+		Env: s.env("ORCHESTRATOR_TOKEN="+s.Secrets.Token,
 			"ORCH_ADDR="+s.places.Ingest.address, "ORCH_INGEST_ADMIN_ADDR="+s.places.IngestAdmin.address),
 		Ready: answers(s.places.Ingest.url() + "/readyz"),
 	})
@@ -38,7 +45,7 @@ func (s *Service) startWorker(ctx context.Context) (err error) {
 	}
 	s.worker, err = s.group.Start(ctx, child.Spec{
 		Name: "worker", Path: s.program("worker"), Log: s.Dir.Log("worker"), Restart: true, Grace: workerGrace,
-		Env: env("REDIS_URL="+s.redis.URL, "ORCHESTRATOR_TOKEN="+s.Secrets.Token, "ORCH_WEBHOOK_SECRET="+s.Secrets.WebhookSecret,
+		Env: s.env("ORCHESTRATOR_TOKEN="+s.Secrets.Token, "ORCH_WEBHOOK_SECRET="+s.Secrets.WebhookSecret,
 			"BACKEND_API_BASE="+backend, "KUBECONFIG="+s.Kubeconfig, "ORCH_WORKER_ADMIN_ADDR="+s.places.Worker.address),
 		Ready: answers(s.places.Worker.url() + "/readyz"),
 	})
@@ -56,7 +63,7 @@ func (s *Service) startMonitor(ctx context.Context) (err error) {
 	}
 	s.monitor, err = s.group.Start(ctx, child.Spec{
 		Name: "monitor", Path: s.program("monitor"), Log: s.Dir.Log("monitor"), Restart: true,
-		Env: env("REDIS_URL="+s.redis.URL, "ORCH_MONITOR_ADDR="+s.places.Monitor.address,
+		Env: s.env("ORCH_MONITOR_ADDR="+s.places.Monitor.address,
 			"ORCH_MONITOR_USER="+s.Secrets.MonitorUser, "ORCH_MONITOR_PASSWORD="+s.Secrets.MonitorPassword),
 		Ready: answers(s.places.Monitor.url() + "/healthz"),
 	})

@@ -3,17 +3,19 @@ package tier
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/cmd/internal/service"
 	"orchestrator/worker/queue"
 )
 
 // given takes a Redis that somebody else runs, once it has answered and is fit for queues.
 func given(ctx context.Context, rawURL string) (*Redis, error) {
-	client, err := queue.Connect(rawURL, queue.ForAnswers)
+	client, err := service.RedisAt(rawURL, os.Getenv).Connect(queue.ForAnswers)
 	if err != nil {
 		return nil, err
 	}
@@ -68,9 +70,9 @@ func setting(ctx context.Context, client redis.UniversalClient, name string) str
 // place is where a URL leads, without its password. The URL may name several hosts, which net/url does not read.
 func place(rawURL string) string {
 	scheme, rest, _ := strings.Cut(rawURL, "://")
+	rest, _, _ = strings.Cut(rest, "?")
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
 		rest = rest[i+1:]
 	}
-	rest, _, _ = strings.Cut(rest, "?")
 	return scheme + "://" + rest
 }

@@ -1,0 +1,29 @@
+package redistest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+)
+
+var portsGiven sync.Map
+
+// freePort is a port on loopback below those that the kernel gives to connections: one of these could take it before the
+// server does.
+func freePort(t testing.TB) int {
+	t.Helper()
+	for range 1000 {
+		port := 10000 + rand.IntN(20000)
+		if _, taken := portsGiven.LoadOrStore(port, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free on loopback")
+	return 0
+}
