@@ -165,7 +165,8 @@ func TestHelpListsEveryVariable(t *testing.T) {
 	for _, row := range rows {
 		got = append(got, []string{row[1], row[2]})
 	}
-	want := [][]string{{"REDIS_URL", "(required)"}, {"ORCHESTRATOR_TOKEN", "(required)"}, {"ORCH_DEADLINE", "24h"}, {"ORCH_LOG_LEVEL", "info"},
+	want := [][]string{{"REDIS_URL", "(required)"}, {"ORCH_REDIS_CA_FILE", "-"}, {"ORCH_REDIS_CERT_FILE", "-"}, {"ORCH_REDIS_KEY_FILE", "-"},
+		{"ORCH_REDIS_SERVER_NAME", "-"}, {"ORCHESTRATOR_TOKEN", "(required)"}, {"ORCH_DEADLINE", "24h"}, {"ORCH_LOG_LEVEL", "info"},
 		{"ORCH_LOG_FORMAT", "json"}, {"TOY_ATTEMPTS", "30"}, {"TOY_EVERY", "10s"}, {"TOY_OPTIONAL", "-"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s\n(-want +got):\n%s", text.String(), diff)
