@@ -76,4 +76,6 @@ type Accepted struct {
 	TaskID     string
 	// Joined says that an equal request was under way already, and that this one shares its generation and its truth.
 	Joined bool
+	// Cluster is where its task is queued; "" is the default one.
+	Cluster string
 }

@@ -136,7 +136,7 @@ func (r *records) Revive(_ context.Context, t queue.Task, soon bool) error {
 	return r.queue
 }
 
-func (r *records) ReviveCall(_ context.Context, t queue.CallTask) error {
+func (r *records) ReviveCall(_ context.Context, t queue.CallTask, _ bool) error {
 	r.note("revive call")
 	return r.queue
 }

@@ -18,7 +18,7 @@ type Verdicts interface {
 type Queue interface {
 	EnqueueCall(ctx context.Context, task queue.CallTask) error
 	Revive(ctx context.Context, task queue.Task, soon bool) error
-	ReviveCall(ctx context.Context, task queue.CallTask) error
+	ReviveCall(ctx context.Context, task queue.CallTask, soon bool) error
 }
 
 // speaker sees to it that a truth is written once and will be told.

@@ -27,6 +27,7 @@ type Ledger interface {
 
 // Rescuer hands back the tasks of dead workers.
 type Rescuer interface {
+	Queues(ctx context.Context) ([]string, error)
 	Rescue(ctx context.Context, queue string) (ids []string, err error)
 }
 
@@ -84,7 +85,9 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	for _, q := range []string{queue.QueueProvision, queue.QueueDelete, queue.QueueCallback} {
+	queues, err := s.rescuer.Queues(ctx)
+	errs = append(errs, err)
+	for _, q := range queues {
 		ids, err := s.rescuer.Rescue(ctx, q)
 		errs = append(errs, err)
 		for _, id := range ids {
@@ -110,7 +113,7 @@ func (s *sweeper) look(ctx context.Context, storeID string) error {
 		err = errors.Join(err, s.queue.Revive(ctx, task, open.Soon))
 	}
 	if len(open.Calls) > 0 {
-		err = errors.Join(err, s.queue.ReviveCall(ctx, open.Calls[0]))
+		err = errors.Join(err, s.queue.ReviveCall(ctx, open.Calls[0], false))
 	}
 	return err
 }

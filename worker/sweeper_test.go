@@ -51,6 +51,10 @@ func (l *ledger) Look(_ context.Context, id string) (queue.Open, error) {
 	return l.open[id], l.fail[id]
 }
 
+func (l *ledger) Queues(context.Context) ([]string, error) {
+	return []string{queue.QueueProvision, queue.QueueDelete, queue.QueueCallback}, nil
+}
+
 func (l *ledger) Rescue(_ context.Context, q string) ([]string, error) {
 	l.note("rescue " + q)
 	return nil, l.fail[q]

@@ -95,7 +95,7 @@ func must[T any](t testing.TB, value T, err error) T {
 func (b *bench) accept(req provision.Request) Task {
 	b.Helper()
 	accepted, err := b.records.Accept(b.ctx, req, patience)
-	return Task{Op: req.Action, StoreID: req.StoreID, Generation: must(b, accepted, err).Generation}
+	return Task{req.Action, req.StoreID, must(b, accepted, err).Generation, accepted.Cluster}
 }
 
 // refused is the message with which a request is refused; it must be a conflict.

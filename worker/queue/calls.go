@@ -16,6 +16,7 @@ type Call struct {
 	StoreID    string           `json:"store_id,omitempty"`
 	Generation int64            `json:"generation,string"`
 	Sequence   int64            `json:"sequence,string"`
+	Cluster    string           `json:"cluster,omitempty"` // where it became true; "" is the default one
 	Status     provision.Status `json:"status"`
 	Code       provision.Code   `json:"code,omitempty"`
 	Error      string           `json:"error,omitempty"`
@@ -29,6 +30,11 @@ type Call struct {
 // ID is the callback's name over all its deliveries: generation.sequence.store.
 func (c Call) ID() string {
 	return fmt.Sprintf("%d.%d.%s", c.Generation, c.Sequence, c.StoreID)
+}
+
+// Task is the task that delivers the callback.
+func (c Call) Task() CallTask {
+	return CallTask{StoreID: c.StoreID, Generation: c.Generation, Sequence: c.Sequence, Cluster: c.Cluster}
 }
 
 // Turn is what [Records.Turn] found.
@@ -59,7 +65,8 @@ func (r *Records) Turn(ctx context.Context, storeID, token string, lease time.Du
 			return "", Call{}, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)
 		}
 	}
-	call.Store.StoreID, call.Store.Generation, call.Store.RetainData = storeID, call.Generation, call.Status == provision.StatusDeleted && answer[3] == "1"
+	call.Store.StoreID, call.Store.Generation, call.Store.Cluster = storeID, call.Generation, call.Cluster
+	call.Store.RetainData = call.Status == provision.StatusDeleted && answer[3] == "1"
 	return TurnCall, call, nil
 }
 
@@ -89,7 +96,8 @@ func (r *Records) Untold(ctx context.Context, storeID string) ([]CallTask, error
 		if err := json.Unmarshal([]byte(text), &call); err != nil {
 			return nil, fmt.Errorf("callback %s of store %s does not parse: %w", seq, storeID, err)
 		}
-		tasks = append(tasks, CallTask{StoreID: storeID, Generation: call.Generation, Sequence: call.Sequence})
+		call.StoreID = storeID
+		tasks = append(tasks, call.Task())
 	}
 	slices.SortFunc(tasks, func(a, b CallTask) int { return int(a.Sequence - b.Sequence) })
 	return tasks, nil

@@ -28,7 +28,7 @@ func TestCallbacksAreToldInOrder(t *testing.T) {
 			b.Fatalf("%d callbacks are untold", len(tasks))
 		}
 		for i, call := range b.tell("a") {
-			if call.Sequence != int64(i+1) || tasks[i] != (CallTask{"a", call.Generation, call.Sequence}) {
+			if call.Sequence != int64(i+1) || tasks[i] != (CallTask{"a", call.Generation, call.Sequence, ""}) {
 				b.Errorf("callback %d is %+v, its task %+v", i, call, tasks[i])
 			}
 			want := strconv.FormatInt(call.Generation, 10) + "." + strconv.Itoa(i+1) + ".a"

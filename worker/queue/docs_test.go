@@ -90,7 +90,11 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 			written[field] = true
 		}
 	}
-	b.records = b.records.Limited(1)
+	b.records = b.records.Limited(1).Placing(twoClusters)
+	search := b.accept(deletion("a"))
+	see()
+	b.endOn(search, "eu", Onward)
+	b.endOn(search, "us", Written)
 	first, task := b.accept(of("x", "0")), b.accept(of("x", "a")) // within one millisecond, the order of the ids counts
 	b.wantEntry(task, Parked)
 	see()

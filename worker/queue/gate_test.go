@@ -34,9 +34,9 @@ func TestEnterSaysWhyThereIsNothingToRun(t *testing.T) {
 func TestARunOfTheWrongOperationDoesNotEnter(t *testing.T) {
 	each(t, func(b *bench) {
 		accepted := b.accept(request("a"))
-		b.wantEntry(Task{provision.OpDelete, "a", accepted.Generation}, Superseded)
+		b.wantEntry(Task{provision.OpDelete, "a", accepted.Generation, ""}, Superseded)
 		del := b.accept(deletion("a"))
-		b.wantEntry(Task{provision.OpProvision, "a", del.Generation}, Superseded)
+		b.wantEntry(Task{provision.OpProvision, "a", del.Generation, ""}, Superseded)
 	})
 }
 

@@ -23,7 +23,7 @@ func (i *Intake) Accept(ctx context.Context, req provision.Request) (provision.A
 	if err != nil {
 		return provision.Accepted{}, err
 	}
-	task := Task{Op: req.Action, StoreID: req.StoreID, Generation: accepted.Generation}
+	task := Task{Op: req.Action, StoreID: req.StoreID, Generation: accepted.Generation, Cluster: accepted.Cluster}
 	if err := i.Tasks.Enqueue(ctx, task); err != nil {
 		i.Log.Warn("accepted, but not in its queue yet; the sweeper puts it there", "store_id", req.StoreID,
 			"generation", accepted.Generation, "error", err)

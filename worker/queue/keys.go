@@ -20,6 +20,13 @@ func keyTurn(id string) string    { return prefix + "turn:" + id }    // string:
 func keyCalls(id string) string   { return prefix + "calls:" + id }   // hash: sequence to callback not told yet
 func keyJournal(id string) string { return prefix + "journal:" + id } // stream: steps
 
+// Scripts make the names of these themselves: which cluster a store is on is decided there.
+const (
+	keyClusters = prefix + "cluster:" // set per cluster that has a name of its own: the stores that live there
+	keyUp       = prefix + "up:"      // string per cluster: some worker has reached it lately
+	keySurveyed = prefix + "surveyed" // set: clusters whose stores are on record again, while the marker is missing
+)
+
 // keyLine is a zset: stores that are new with this creator, those that have begun first. Scripts make the name themselves,
 // since only the record says which line its store stands in.
 func keyLine(creator string) string { return prefix + "line:" + creator }

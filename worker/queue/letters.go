@@ -87,10 +87,16 @@ func (r *Records) Replay(ctx context.Context, callbackID string) (provision.Repl
 		return provision.ReplayUnknown, CallTask{}, nil
 	}
 	id := task.StoreID
-	outcome, err := replayScript.Run(ctx, r.redis,
+	answer, err := r.words(ctx, replayScript,
 		[]string{keyStore(id), keyCalls(id), keyOpen, keyDead, keyLetters, keyJournal(id)},
-		id, callbackID, task.Generation, task.Sequence).Text()
-	return provision.Replay(outcome), task, redisError(err)
+		id, callbackID, task.Generation, task.Sequence)
+	if err != nil {
+		return "", CallTask{}, err
+	}
+	if len(answer) > 1 {
+		task.Cluster = clusterOf(answer[1])
+	}
+	return provision.Replay(answer[0]), task, nil
 }
 
 // parseCallID reads what [Call.ID] wrote.
@@ -111,8 +117,7 @@ func (i *Intake) Replay(ctx context.Context, callbackID string) (provision.Repla
 		return outcome, err
 	}
 	// Whoever asks has mended something: a task that waits for its next try is tried now.
-	err = i.Tasks.revive(ctx, QueueCallback, task.id(), true, func() error { return i.Tasks.EnqueueCall(ctx, task) })
-	if err != nil {
+	if err := i.Tasks.ReviveCall(ctx, task, true); err != nil {
 		i.Log.Warn("to be sent again, but not in its queue yet; the sweeper puts it there", "store_id", task.StoreID,
 			"webhook_id", callbackID, "error", err)
 	}

@@ -135,7 +135,7 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 		s.kept, s.owns = append(s.kept, req.Host), true
 		m.hosts[req.Host] = req.StoreID
 	}
-	g := &generation{Task: Task{req.Action, req.StoreID, gen}, req: req}
+	g := &generation{Task: Task{req.Action, req.StoreID, gen, ""}, req: req}
 	s.gens = append(s.gens, g)
 	return g
 }

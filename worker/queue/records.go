@@ -20,6 +20,7 @@ const deletedKeep = 30 * 24 * time.Hour
 type Records struct {
 	redis      redis.UniversalClient
 	perCreator int // how many new stores of one creator may be under way; 0: any number
+	placement  provision.Placement
 }
 
 // NewRecords returns the records kept in a Redis. The client should fail within a few seconds ([Connect]).
@@ -27,14 +28,27 @@ func NewRecords(client redis.UniversalClient) *Records { return &Records{redis: 
 
 // Limited returns the same records for a worker that has at most n new stores of one creator under way; 0 sets no limit.
 // A store is new until its first verdict. Workers should agree on the limit; whichever asks decides by its own.
-func (r *Records) Limited(n int) *Records { return &Records{redis: r.redis, perCreator: n} }
+func (r *Records) Limited(n int) *Records {
+	limited := *r
+	limited.perCreator = n
+	return &limited
+}
+
+// Placing returns the same records for whoever accepts requests for an installation with these clusters: all of them. A
+// worker needs it not; what it accepts is for a store that has its place, or names one.
+func (r *Records) Placing(p provision.Placement) *Records {
+	placing := *r
+	placing.placement = p
+	return &placing
+}
 
 // Ping reports whether Redis answers.
 func (r *Records) Ping(ctx context.Context) error { return redisError(r.redis.Ping(ctx).Err()) }
 
 // Accept records a valid request as the newest of its store, or joins an equal one that is under way. patience is how
 // long after acceptance the generation may take at the most. Errors of code conflict name the field: one that may not
-// change while the store lives or its data is retained, one that another store owns, or a retain_data that comes too late.
+// change while the store lives or its data is retained, one that another store owns, or a retain_data that comes too late. A new
+// store is placed on a cluster.
 func (r *Records) Accept(ctx context.Context, req provision.Request, patience time.Duration) (provision.Accepted, error) {
 	kept := req
 	kept.RetainData = false // a field of its own: the record's request is the provision's
@@ -45,14 +59,15 @@ func (r *Records) Accept(ctx context.Context, req provision.Request, patience ti
 	answer, err := r.words(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOpen, keyJournal(req.StoreID), keyMarker},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		patience.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData))
+		patience.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.places(req))
 	if err != nil {
 		return provision.Accepted{}, err
 	}
 	switch answer[0] {
 	case "rebuilding":
-		return provision.Accepted{}, provision.Errorf(provision.CodeUnavailable,
-			"the records are not whole: a worker rebuilds them from the cluster at its start, within seconds")
+		return provision.Accepted{}, rebuilding(answer)
+	case "closed":
+		return provision.Accepted{}, closed(req)
 	case "changed":
 		return provision.Accepted{}, provision.Errorf(provision.CodeConflict,
 			"%s of store %s may not change while the store lives; delete the store first", answer[1], req.StoreID)
@@ -67,7 +82,7 @@ func (r *Records) Accept(ctx context.Context, req provision.Request, patience ti
 			"%s is in use by another live store", answer[1])
 	}
 	gen := number(answer[1])
-	return provision.Accepted{Generation: gen, TaskID: taskID(gen, req.StoreID), Joined: answer[0] == "joined"}, nil
+	return provision.Accepted{Generation: gen, TaskID: taskID(gen, req.StoreID), Joined: answer[0] == "joined", Cluster: clusterOf(answer[2])}, nil
 }
 
 // Entry is what [Records.Enter] found.
@@ -78,6 +93,7 @@ const (
 	Entered    Entry = "entered"
 	Held       Entry = "held"       // another run has the gate
 	Waiting    Entry = "waiting"    // a delete of the store has to end first
+	Misplaced  Entry = "elsewhere"  // the run has to be on another cluster
 	Parked     Entry = "parked"     // its creator has as many new stores under way as allowed
 	Superseded Entry = "superseded" // a newer request took this one's place
 	Done       Entry = "done"       // the generation has its success; see that it is told
@@ -100,16 +116,16 @@ type Run struct {
 func (r *Records) Enter(ctx context.Context, t Task, token string, lease time.Duration, progress bool) (Entry, Run, error) {
 	answer, err := r.words(ctx, enterScript,
 		[]string{keyStore(t.StoreID), keyGate(t.StoreID), keyCalls(t.StoreID)},
-		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress), t.StoreID, r.perCreator)
+		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress), t.StoreID, r.perCreator, scriptName(t.Cluster))
 	if err != nil || Entry(answer[0]) != Entered {
 		return entryOf(answer), Run{}, err
 	}
 	run := Run{Op: t.Op, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		Left: time.Duration(number(answer[4])) * time.Millisecond, Next: provisions(answer[6:])}
+		Left: time.Duration(number(answer[4])) * time.Millisecond, Next: tasksOf(provision.OpProvision, answer[6:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
-	run.Store.Generation, run.Store.RetainData = t.Generation, answer[5] == "1"
+	run.Store.Generation, run.Store.Cluster, run.Store.RetainData = t.Generation, t.Cluster, answer[5] == "1"
 	return Entered, run, nil
 }
 
@@ -158,6 +174,7 @@ const (
 	Written Ruling = "written"
 	Stands  Ruling = "stands"     // an earlier verdict stays
 	Moot    Ruling = "superseded" // a newer request took this generation's place: nobody is told
+	Onward  Ruling = "onward"     // a delete has found nothing more here and has to look in another cluster: next is its task there
 	Expired Ruling = "lost"       // the run no longer holds the gate: its verdict counts for nothing
 )
 
@@ -168,17 +185,21 @@ func (r *Records) Verdict(ctx context.Context, run Run, status provision.Status,
 	id := run.Store.StoreID
 	answer, err := r.words(ctx, verdictScript,
 		[]string{keyStore(id), keyGate(id), keyCalls(id), keyHosts, keyNamespaces, keyOpen},
-		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.perCreator)
+		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.perCreator, scriptName(run.Store.Cluster))
 	if err != nil {
 		return "", nil, err
 	}
-	return Ruling(answer[0]), provisions(answer[1:]), nil
+	ruling = Ruling(answer[0])
+	if ruling == Onward {
+		return ruling, tasksOf(provision.OpDelete, answer[1:]), nil
+	}
+	return ruling, tasksOf(provision.OpProvision, answer[1:]), nil
 }
 
-// provisions parses the ids and generations at the end of a script's answer.
-func provisions(words []string) (tasks []Task) {
-	for ; len(words) >= 2; words = words[2:] {
-		tasks = append(tasks, Task{Op: provision.OpProvision, StoreID: words[0], Generation: number(words[1])})
+// tasksOf parses the ids, generations and clusters at the end of a script's answer.
+func tasksOf(op provision.Op, words []string) (tasks []Task) {
+	for ; len(words) >= 3; words = words[3:] {
+		tasks = append(tasks, Task{Op: op, StoreID: words[0], Generation: number(words[1]), Cluster: clusterOf(words[2])})
 	}
 	return tasks
 }

@@ -19,7 +19,7 @@ import (
 
 // everyMethod is every method that asks Redis.
 func everyMethod(b *bench) map[string]func(context.Context) error {
-	task, call := Task{provision.OpProvision, "a", 1}, CallTask{"a", 1, 1}
+	task, call := Task{provision.OpProvision, "a", 1, ""}, CallTask{"a", 1, 1, ""}
 	run := Run{Op: provision.OpProvision, Store: provision.Store{Request: request("a"), Generation: 1}, Token: "t"}
 	r := b.records
 	return map[string]func(context.Context) error{
@@ -49,7 +49,7 @@ func everyMethod(b *bench) map[string]func(context.Context) error {
 		"Enqueue":     func(ctx context.Context) error { return b.tasks.Enqueue(ctx, task) },
 		"EnqueueCall": func(ctx context.Context) error { return b.tasks.EnqueueCall(ctx, call) },
 		"Revive":      func(ctx context.Context) error { return b.tasks.Revive(ctx, task, true) },
-		"ReviveCall":  func(ctx context.Context) error { return b.tasks.ReviveCall(ctx, call) },
+		"ReviveCall":  func(ctx context.Context) error { return b.tasks.ReviveCall(ctx, call, false) },
 		"Rescue":      func(ctx context.Context) error { _, err := b.tasks.Rescue(ctx, QueueProvision); return err },
 	}
 }

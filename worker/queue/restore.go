@@ -15,6 +15,22 @@ func (r *Records) Whole(ctx context.Context) (bool, error) {
 	return n > 0, redisError(err)
 }
 
+// WholeOf reports whether the records of a cluster's stores are whole.
+func (r *Records) WholeOf(ctx context.Context, cluster string) (bool, error) {
+	whole, err := r.Whole(ctx)
+	if err != nil || whole {
+		return whole, err
+	}
+	surveyed, err := r.redis.SIsMember(ctx, keySurveyed, scriptName(cluster)).Result()
+	return surveyed, redisError(err)
+}
+
+// Surveyed notes that every store of a cluster is on record. The records are whole when all clusters of the installation were
+// surveyed; which these are is known where requests are accepted.
+func (r *Records) Surveyed(ctx context.Context, cluster string) error {
+	return redisError(r.redis.SAdd(ctx, keySurveyed, scriptName(cluster)).Err())
+}
+
 // Mark declares the records whole.
 func (r *Records) Mark(ctx context.Context) error {
 	return redisError(r.redis.Set(ctx, keyMarker, time.Now().UTC().Format(time.RFC3339), 0).Err())
@@ -25,9 +41,10 @@ type Restoration string
 
 // Only Restored changed anything.
 const (
-	Restored Restoration = "restored"
-	Known    Restoration = "known"    // the record is as new as what the cluster remembers
-	Leftover Restoration = "leftover" // a delete that came later has ended: the namespace should not be there
+	Restored  Restoration = "restored"
+	Known     Restoration = "known"     // the record is as new as what the cluster remembers
+	Elsewhere Restoration = "elsewhere" // the store lives on another cluster: somebody has to decide about this namespace
+	Leftover  Restoration = "leftover"  // a delete that came later has ended: the namespace should not be there
 )
 
 // Restore rebuilds the record of one store from what the cluster remembers of it, unless there is one as new. A
@@ -51,6 +68,6 @@ func (r *Records) Restore(ctx context.Context, m provision.Memory, patience time
 	answer, err := restoreScript.Run(ctx, r.redis,
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOpen, keyCalls(id)},
 		id, string(m.Op), m.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, patience.Milliseconds(),
-		string(v.Status), string(v.Code), v.Error, flag(m.Told), flag(m.Store.RetainData)).Text()
+		string(v.Status), string(v.Code), v.Error, flag(m.Told), flag(m.Store.RetainData), scriptName(m.Store.Cluster)).Text()
 	return Restoration(answer), redisError(err)
 }

@@ -8,7 +8,7 @@ import (
 
 // remembered is what a namespace would say of a generation.
 func remembered(t Task, verdict provision.Status, told bool) provision.Memory {
-	m := provision.Memory{Store: provision.Store{Request: request(t.StoreID), Generation: t.Generation}, Op: t.Op, Told: told}
+	m := provision.Memory{Store: provision.Store{Request: on(t.Cluster, request(t.StoreID)), Generation: t.Generation}, Op: t.Op, Told: told}
 	if verdict != "" {
 		m.Verdict = &provision.Verdict{Generation: t.Generation, Status: verdict}
 	}
@@ -76,7 +76,7 @@ func TestARestoredStoreIsTheOneThatWas(t *testing.T) {
 
 func TestARestoredGenerationWithoutVerdictIsRunAgain(t *testing.T) {
 	each(t, func(b *bench) {
-		provisioned, deleted := Task{provision.OpProvision, "a", 100}, Task{provision.OpDelete, "b", 100}
+		provisioned, deleted := Task{provision.OpProvision, "a", 100, ""}, Task{provision.OpDelete, "b", 100, ""}
 		b.restore(remembered(provisioned, "", false), Restored)
 		b.restore(remembered(deleted, "", false), Restored)
 		for _, task := range []Task{provisioned, deleted} {
@@ -90,10 +90,10 @@ func TestARestoredGenerationWithoutVerdictIsRunAgain(t *testing.T) {
 
 func TestARestoredVerdictThatNobodyConfirmedIsToldAgain(t *testing.T) {
 	each(t, func(b *bench) {
-		failed := remembered(Task{provision.OpProvision, "a", 100}, provision.StatusFailed, false)
+		failed := remembered(Task{provision.OpProvision, "a", 100, ""}, provision.StatusFailed, false)
 		failed.Verdict.Code, failed.Verdict.Error = provision.CodeImage, "no such image"
 		b.restore(failed, Restored)
-		b.restore(remembered(Task{provision.OpDelete, "b", 100}, provision.StatusDeleteFailed, false), Restored)
+		b.restore(remembered(Task{provision.OpDelete, "b", 100, ""}, provision.StatusDeleteFailed, false), Restored)
 		if told := b.tell("a"); len(told) != 1 || told[0].Status != provision.StatusFailed || told[0].Error != "no such image" {
 			b.Errorf("told %+v", told)
 		}

@@ -125,7 +125,7 @@ func TestARetainedStoreIsRestored(t *testing.T) {
 		m := remembered(del, provision.StatusDeleted, true)
 		m.Store.RetainData = true
 		b.restore(m, Known)
-		old := remembered(Task{provision.OpProvision, "a", del.Generation - 1}, provision.StatusReady, true)
+		old := remembered(Task{provision.OpProvision, "a", del.Generation - 1, ""}, provision.StatusReady, true)
 		b.restore(old, Known) // brought back from a backup, perhaps: it is not for us to delete it
 		b.lose()
 		b.restore(m, Restored)
@@ -145,14 +145,14 @@ func TestARetainedStoreIsRestored(t *testing.T) {
 
 func TestARestoredRetainingDeleteGoesOn(t *testing.T) {
 	each(t, func(b *bench) {
-		m := remembered(Task{provision.OpDelete, "a", 100}, "", false)
+		m := remembered(Task{provision.OpDelete, "a", 100, ""}, "", false)
 		m.Store.RetainData = true
 		b.restore(m, Restored)
 		b.whole()
 		if joined := b.accept(retaining("a")); joined.Generation != 100 {
 			b.Errorf("an equal delete became generation %d", joined.Generation)
 		}
-		if run := b.enter(Task{provision.OpDelete, "a", 100}, "run"); !run.Store.RetainData {
+		if run := b.enter(Task{provision.OpDelete, "a", 100, ""}, "run"); !run.Store.RetainData {
 			b.Errorf("the run is of %+v", run.Store)
 		}
 	})

@@ -123,7 +123,7 @@ func stateOf(id string, f map[string]string) provision.State {
 	gen, op := whole(f["gen"]), provision.Op(f["op"])
 	s := provision.State{
 		StoreID: id, Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host, StoreURL: req.StoreURL,
-		CreatorID: req.CreatorID, Action: op, Generation: gen, TaskID: taskID(gen, id), Status: op.Progress(),
+		CreatorID: req.CreatorID, Cluster: f["cluster"], Action: op, Generation: gen, TaskID: taskID(gen, id), Status: op.Progress(),
 		AcceptedAt: instant(f["accepted"]), Deadline: instant(f["deadline"]),
 	}
 	if whole(f["run_gen"]) == gen {

@@ -41,10 +41,11 @@ func (r *Records) Look(ctx context.Context, storeID string) (Open, error) {
 	var open Open
 	gen, del := whole(f["gen"]), whole(f["del"])
 	if del > 0 {
-		open.Runs = append(open.Runs, Task{Op: provision.OpDelete, StoreID: storeID, Generation: del})
+		open.Runs = append(open.Runs, Task{Op: provision.OpDelete, StoreID: storeID, Generation: del, Cluster: where(f, provision.OpDelete)})
 	}
 	if gen > 0 && gen != del && whole(f["vgen"]) != gen {
-		open.Runs = append(open.Runs, Task{Op: provision.Op(f["op"]), StoreID: storeID, Generation: gen})
+		op := provision.Op(f["op"])
+		open.Runs = append(open.Runs, Task{Op: op, StoreID: storeID, Generation: gen, Cluster: where(f, op)})
 	}
 	if f["parked"] != "" {
 		if open.Soon, err = placeScript.Run(ctx, r.redis, []string{keyStore(storeID)}, storeID, r.perCreator).Bool(); err != nil {

@@ -53,7 +53,7 @@ func TestLookFindsWhatAStoreWaitsFor(t *testing.T) {
 			b.Error(diff)
 		}
 		b.end(task, provision.StatusReady)
-		if diff := cmp.Diff(Open{Calls: []CallTask{{"a", task.Generation, 1}}}, b.look("a")); diff != "" {
+		if diff := cmp.Diff(Open{Calls: []CallTask{{"a", task.Generation, 1, ""}}}, b.look("a")); diff != "" {
 			b.Error(diff)
 		}
 		del := b.accept(deletion("a"))

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -14,7 +16,8 @@ import (
 	"orchestrator/provision"
 )
 
-// The queues, each with a server of its own: a priority within one server does not isolate.
+// The queues, each with a server of its own: a priority within one server does not isolate. Clusters that have a name of
+// their own have queues of their own ([On]).
 const (
 	QueueProvision = "provision"
 	QueueDelete    = "delete"
@@ -31,13 +34,25 @@ const (
 )
 
 // TypeOf is the type of the tasks in a queue; each queue holds one.
-func TypeOf(queue string) string { return "store:" + queue }
+func TypeOf(queue string) string {
+	base, _, _ := strings.Cut(queue, ".")
+	return "store:" + base
+}
+
+// On is the queue's counterpart of a cluster: provision.eu.
+func On(queue, cluster string) string {
+	if cluster == "" || cluster == provision.DefaultCluster {
+		return queue
+	}
+	return queue + "." + cluster
+}
 
 // Task is what a task of a run carries: which generation of which store, and nothing to show a stranger.
 type Task struct {
 	Op         provision.Op `json:"-"` // by the task's type
 	StoreID    string       `json:"store_id"`
 	Generation int64        `json:"generation"`
+	Cluster    string       `json:"-"` // by the task's queue; "" is the default one
 }
 
 // CallTask is what a task of a delivery carries.
@@ -45,6 +60,7 @@ type CallTask struct {
 	StoreID    string `json:"store_id"`
 	Generation int64  `json:"generation"`
 	Sequence   int64  `json:"sequence"`
+	Cluster    string `json:"-"` // by the task's queue: where the truth became one
 }
 
 // taskID is unique per generation. asynq's web UI cuts ids at the first '-', so the number comes first.
@@ -54,7 +70,10 @@ func taskID(gen int64, storeID string) string { return strconv.FormatInt(gen, 10
 func (t Task) ID() string { return taskID(t.Generation, t.StoreID) }
 
 // Queue is the queue of the task.
-func (t Task) Queue() string { return string(t.Op) }
+func (t Task) Queue() string { return On(string(t.Op), t.Cluster) }
+
+// Queue is the queue of the task.
+func (c CallTask) Queue() string { return On(QueueCallback, c.Cluster) }
 
 // ParseTask reads the payload of a run's task. An error means that the task is not ours: retrying it is pointless.
 func ParseTask(t *asynq.Task) (Task, error) {
@@ -105,7 +124,7 @@ func (t *Tasks) Enqueue(ctx context.Context, task Task) error {
 
 // EnqueueCall makes the delivery's task exist. One that exists already is success.
 func (t *Tasks) EnqueueCall(ctx context.Context, task CallTask) error {
-	return t.enqueue(ctx, QueueCallback, task.id(), task)
+	return t.enqueue(ctx, task.Queue(), task.id(), task)
 }
 
 func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any) error {
@@ -128,8 +147,8 @@ func (t *Tasks) Revive(ctx context.Context, task Task, soon bool) error {
 }
 
 // ReviveCall is [Tasks.Revive] for a delivery.
-func (t *Tasks) ReviveCall(ctx context.Context, task CallTask) error {
-	return t.revive(ctx, QueueCallback, task.id(), false, func() error { return t.EnqueueCall(ctx, task) })
+func (t *Tasks) ReviveCall(ctx context.Context, task CallTask, soon bool) error {
+	return t.revive(ctx, task.Queue(), task.id(), soon, func() error { return t.EnqueueCall(ctx, task) })
 }
 
 func (t *Tasks) revive(ctx context.Context, queue, id string, soon bool, enqueue func() error) error {
@@ -160,6 +179,19 @@ func (t *Tasks) revive(ctx context.Context, queue, id string, soon bool, enqueue
 
 func absent(err error) bool {
 	return errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound)
+}
+
+// Queues are all queues of ours, those of clusters included that this process does not serve.
+func (t *Tasks) Queues(ctx context.Context) ([]string, error) {
+	all := []string{QueueProvision, QueueDelete, QueueCallback}
+	known, err := t.redis.SMembers(ctx, "asynq:queues").Result()
+	for _, name := range known {
+		base, cluster, _ := strings.Cut(name, ".")
+		if cluster != "" && slices.Contains(all[:3], base) {
+			all = append(all, name)
+		}
+	}
+	return all, redisError(err)
 }
 
 // Rescue hands tasks back whose worker has died: asynq itself waits for up to a minute more. It returns their ids.

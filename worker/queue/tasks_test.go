@@ -75,7 +75,7 @@ func succeeds(context.Context, *asynq.Task) error { return nil }
 
 func TestTasksAreWhatTheContractSays(t *testing.T) {
 	each(t, func(b *bench) {
-		del := Task{provision.OpDelete, "b", 5}
+		del := Task{provision.OpDelete, "b", 5, ""}
 		for range 2 { // a task that exists already is success
 			b.enqueue(aTask)
 			b.enqueue(del)
@@ -102,7 +102,7 @@ func TestTasksAreWhatTheContractSays(t *testing.T) {
 
 func TestTasksAreParsed(t *testing.T) {
 	each(t, func(b *bench) {
-		del := Task{provision.OpDelete, "b", 5}
+		del := Task{provision.OpDelete, "b", 5, ""}
 		b.enqueue(aTask)
 		b.enqueue(del)
 		for _, want := range []Task{aTask, del} {
@@ -173,7 +173,7 @@ func TestReviveCall(t *testing.T) {
 	each(t, func(b *bench) {
 		revive := func(want asynq.TaskState) {
 			b.Helper()
-			if err := b.tasks.ReviveCall(b.ctx, aCall); err != nil {
+			if err := b.tasks.ReviveCall(b.ctx, aCall, false); err != nil {
 				b.Fatal(err)
 			}
 			if got := b.info(QueueCallback, aCall.id()).State; got != want {
@@ -233,7 +233,7 @@ func (b *bench) seize(until time.Time) string {
 
 func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
 	each(t, func(b *bench) {
-		task := func(gen int64) Task { return Task{provision.OpProvision, "a", gen} }
+		task := func(gen int64) Task { return Task{provision.OpProvision, "a", gen, ""} }
 		for gen := int64(1); gen <= 5; gen++ {
 			b.enqueue(task(gen))
 		}

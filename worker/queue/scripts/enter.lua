@@ -1,13 +1,14 @@
--- KEYS: store, gate, calls   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0
--- Answers {entered, request, attempts, crashes, patience left ms, 1 for a delete that retains the data or 0, then id and
--- generation of each store that may begin now},
--- or why not: {gone|superseded|done|waiting|parked|held}.
+-- KEYS: store, gate, calls   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0, cluster
+-- Answers {entered, request, attempts, crashes, patience left ms, 1 for a delete that retains the data or 0, then id, generation
+-- and cluster of each store that may begin now},
+-- or why not: {gone|superseded|done|waiting|parked|held|elsewhere}.
 local op, gen, token, id, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], tonumber(ARGV[7])
 local r, at = load(KEYS[1]), now()
 
 if r.gen == 0 then return { 'gone' } end
 if op == 'delete' and gen <= r.deleted then return { 'done' } end
 if not wanted(r, op, gen) then return { 'superseded' } end
+if where(r, op) ~= ARGV[8] then return { 'elsewhere' } end
 if op == 'provision' and r.status == 'READY' then return { 'done' } end
 if op == 'provision' and r.del > 0 then return { 'waiting' } end
 if op == 'provision' and not has_place(r, id, limit) then

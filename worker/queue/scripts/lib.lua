@@ -28,6 +28,30 @@ local function wanted(r, op, gen)
   return r.gen == gen and r.op == 'provision'
 end
 
+-- The cluster that a store lives on, or lived on last; nil where nothing is known. Only installations that name clusters
+-- write the field.
+local function home(r)
+  if r.cluster then return r.cluster end
+  return (r.name or '') ~= '' and 'default' or nil
+end
+
+-- Where a run of this operation has to be. A delete of a store that nothing is known of goes from cluster to cluster:
+-- `search` is where it still has to look, and the first of them is where it is.
+local function where(r, op)
+  return op == 'delete' and r.search and string.match(r.search, '^%S+') or home(r) or 'default'
+end
+
+-- The stores of a cluster. Those of the default one are all that the others have not: it may be older than its name.
+local function members(cluster) return '{orch}:cluster:' .. cluster end
+
+local function join_cluster(cluster, id)
+  if cluster ~= 'default' then redis.call('SADD', members(cluster), id) end
+end
+
+local function leave_cluster(cluster, id)
+  if cluster and cluster ~= 'default' then redis.call('SREM', members(cluster), id) end
+end
+
 -- Takes a lease, or extends the one that the token has. The holder counts from its last call.
 local function take(key, token, ms)
   if redis.call('SET', key, token, 'NX', 'PX', ms) then return true end
@@ -58,15 +82,16 @@ local function has_place(r, id, limit)
   return tonumber(redis.call('ZSCORE', key, id)) < 0 or redis.call('ZRANK', key, id) < limit
 end
 
--- Appends id and generation of each store that was told to wait and has a place now. Who has begun waits for nothing.
+-- Appends id, generation and cluster of each store that was told to wait and has a place now. Who has begun waits for nothing.
 local function woken(answer, creator, limit)
   local begun = redis.call('ZCOUNT', line(creator), '-inf', '(0')
   if limit == 0 or begun >= limit then return answer end
   for _, id in ipairs(redis.call('ZRANGE', line(creator), begun, limit - 1)) do
-    local f = redis.call('HMGET', '{orch}:store:' .. id, 'parked', 'gen')
+    local f = redis.call('HMGET', '{orch}:store:' .. id, 'parked', 'gen', 'cluster')
     if f[1] then
       answer[#answer + 1] = id
       answer[#answer + 1] = f[2]
+      answer[#answer + 1] = f[3] or 'default'
     end
   end
   return answer
@@ -75,9 +100,10 @@ end
 -- Takes the next sequence number and leaves a callback to be told.
 local function call(r, store, calls, at, gen, status, code, err)
   r.seq = r.seq + 1
+  local cluster = where(r, string.sub(status, 1, 6) == 'DELETE' and 'delete' or 'provision')
   redis.call('HSET', store, 'seq', text(r.seq))
   redis.call('HSET', calls, text(r.seq), cjson.encode({
-    generation = text(gen), sequence = text(r.seq), status = status, code = code, error = err, at = text(at) }))
+    generation = text(gen), sequence = text(r.seq), cluster = cluster ~= 'default' and cluster or nil, status = status, code = code, error = err, at = text(at) }))
 end
 
 -- Does nobody want to hear this callback any more? Progress when there is something later, a provision's verdict when

@@ -1,5 +1,6 @@
--- KEYS: store, gate, calls, hosts, namespaces, open   ARGV: id, op, generation, token, status, code, error, limit per creator or 0
--- Answers {written|stands|superseded|lost, then id and generation of each provision that may begin now}.
+-- KEYS: store, gate, calls, hosts, namespaces, open   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster
+-- Answers {written|stands|superseded|lost, then id, generation and cluster of each provision that may begin now}, or {onward, then
+-- those of the delete itself}: it has to look in another cluster.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local r, at = load(KEYS[1]), now()
 local success = status == 'READY' or status == 'DELETED'
@@ -13,7 +14,7 @@ end
 
 -- The provision that waited for this delete.
 local function behind()
-  if op == 'delete' and r.op == 'provision' and r.gen > gen and not decided(r) then return { id, text(r.gen) } end
+  if op == 'delete' and r.op == 'provision' and r.gen > gen and not decided(r) then return { id, text(r.gen), where(r, 'provision') } end
   return {}
 end
 
@@ -25,6 +26,14 @@ local failed_again = op == 'delete' and status == 'DELETE_FAILED' and gen == r.u
 if op == 'delete' and (gen <= r.deleted or (failed_again and r.del ~= gen)) then return answer('stands', behind()) end
 if not wanted(r, op, gen) then return { 'superseded' } end
 if redis.call('GET', KEYS[2]) ~= token then return { 'lost' } end
+if op == 'delete' and r.search and status == 'DELETED' then
+  local rest = string.match(r.search, '^%S+%s+(.+)$')
+  if where(r, op) ~= ARGV[9] then return { 'onward', id, text(gen), where(r, op) } end -- said before, and the answer was lost
+  if rest then
+    redis.call('HSET', KEYS[1], 'search', rest)
+    return { 'onward', id, text(gen), string.match(rest, '^%S+') }
+  end
+end
 if failed_again then
   -- A failed delete was run again. There is no news to tell, but it has ended and blocks nobody any more.
   redis.call('HSET', KEYS[1], 'del', '0')
@@ -39,10 +48,16 @@ end
 if status == 'READY' then release_hosts(r.host) end
 local next = behind()
 if op == 'delete' then redis.call('HSET', KEYS[1], 'del', '0', status == 'DELETED' and 'deleted' or 'undone', text(gen)) end
+if op == 'delete' and r.search then
+  redis.call('HDEL', KEYS[1], 'search')
+  -- What is left of the store, or was, is here.
+  if not home(r) then redis.call('HSET', KEYS[1], 'cluster', where(r, op)) end
+end
 if status == 'DELETED' then
   release_hosts(next[1] and r.host or '')
   local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
   if not owns then redis.call('HDEL', KEYS[1], 'retain') end -- nothing is known that it could have left
+  if not next[1] and not (owns and r.retain) then leave_cluster(home(r), id) end
   if owns and not next[1] and not r.retain then redis.call('HDEL', KEYS[5], r.namespace) end
   -- From here on that provision is one of a new store.
   if next[1] then join_line(KEYS[1], id, cjson.decode(r.request).creator_id or '', r.gen) end
