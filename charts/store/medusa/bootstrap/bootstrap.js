@@ -6,7 +6,7 @@
 const fs = require("node:fs")
 const { ContainerRegistrationKeys, FeatureFlag, Modules } = require("@medusajs/framework/utils")
 const flows = require("@medusajs/medusa/core-flows")
-const { makeSellable, ensureSampleProduct } = require("./catalogue.js")
+const { makeSellable, ensureSampleProduct, withdrawSampleProduct } = require("./catalogue.js")
 
 // setting returns a variable; one that is missing is a mistake in the chart.
 function setting(name) {
@@ -23,6 +23,18 @@ function wantedSettings() {
     country: setting("STORE_COUNTRY").toLowerCase(),
     sampleProduct: setting("STORE_SAMPLE_PRODUCT") === "yes",
   }
+}
+
+// moveAdmin gives the user of another request before the address that is wanted now, with the password that the owner has,
+// in steps that a cut-short run may have begun. Where the new address is somebody's already, nothing moves.
+async function moveAdmin(container, from, to) {
+  if (!from || from === to || (await findUser(container, to))) return
+  const user = await findUser(container, from)
+  if (!user) return
+  const auth = container.resolve(Modules.AUTH)
+  const [identity] = await auth.listProviderIdentities({ entity_id: from, provider: "emailpass" })
+  if (identity) await auth.updateProviderIdentities([{ id: identity.id, entity_id: to }])
+  await container.resolve(Modules.USER).updateUsers({ id: user.id, email: to })
 }
 
 // ensureAdmin makes the user that the password belongs to, in steps that a cut-short run may have begun. An identity that
@@ -62,7 +74,7 @@ async function currentStore(container) {
 }
 
 // applySettings writes what the request asks for. Other currencies that the owner has added stay.
-async function applySettings(container, store, wanted) {
+async function applySettings(container, store, wanted, before) {
   const others = store.supported_currencies.map((c) => c.currency_code).filter((code) => code !== wanted.currency)
   const region = await ensureRegion(container, wanted)
   const update = {
@@ -73,6 +85,7 @@ async function applySettings(container, store, wanted) {
   await flows.updateStoresWorkflow(container).run({ input: { selector: { id: store.id }, update } })
   await makeSellable(container, store, wanted)
   if (wanted.sampleProduct) await ensureSampleProduct(container, store, wanted)
+  else if (before.sampleProduct) await withdrawSampleProduct(container)
 }
 
 // ensureRegion returns the region of the wanted country, in the wanted currency. A country is in one region at most.
@@ -101,11 +114,13 @@ async function remember(container, store, applied) {
 
 async function bootstrap({ container }) {
   const wanted = wantedSettings()
-  await ensureAdmin(container, wanted.adminEmail)
   const store = await currentStore(container)
+  const before = JSON.parse(store.metadata?.orchestrator_settings ?? "{}")
+  await moveAdmin(container, before.adminEmail, wanted.adminEmail)
+  await ensureAdmin(container, wanted.adminEmail)
   const applied = JSON.stringify(wanted)
   if (store.metadata?.orchestrator_settings !== applied) {
-    await applySettings(container, store, wanted)
+    await applySettings(container, store, wanted, before)
     await remember(container, store, applied)
     console.log("bootstrap: settings applied")
   }

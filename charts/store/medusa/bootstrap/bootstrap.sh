@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a migrated and configured shop of whatever it finds: an empty database, a half-finished set-up, or a shop that
-# only needs looking at. It runs in Medusa's folder, before the shop is reachable, and again at every start of the pod.
-# Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
+# only needs looking at. It runs in Medusa's folder, before the shop is reachable, and again at every start of the pod;
+# run.js starts it. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
 set -eu
 
 here=$(dirname "$0")
@@ -9,7 +9,6 @@ STORE_BOOTSTRAP_DONE=$(mktemp -u)
 export STORE_BOOTSTRAP_DONE
 PATH="$PWD/node_modules/.bin:$PATH"
 
-node "$here/wait-for-backends.js"
 medusa db:migrate
 medusa exec "$here/bootstrap.js"
 # medusa ends with 0 even where its configuration is wrong, so the script itself says that it came to its end.

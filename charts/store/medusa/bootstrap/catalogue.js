@@ -4,6 +4,7 @@ const flows = require("@medusajs/medusa/core-flows")
 
 const location = "Main"
 const sample = "sample-t-shirt"
+const sampleTitle = "Sample T-Shirt"
 
 // makeSellable makes shipping possible in the wanted country, in steps that a cut-short run may have begun.
 async function makeSellable(container, store, { country, currency }) {
@@ -69,10 +70,9 @@ async function ensureShippingOption(container, zone, currency) {
 }
 
 async function ensureSampleProduct(container, store, { currency }) {
-  const [known] = await container.resolve(Modules.PRODUCT).listProducts({ handle: sample })
-  if (known) return
+  if (await showSampleProduct(container, ProductStatus.PUBLISHED)) return
   const product = {
-    title: "Sample T-Shirt",
+    title: sampleTitle,
     handle: sample,
     status: ProductStatus.PUBLISHED,
     shipping_profile_id: (await defaultProfile(container)).id,
@@ -85,4 +85,19 @@ async function ensureSampleProduct(container, store, { currency }) {
   await flows.createProductsWorkflow(container).run({ input: { products: [product] } })
 }
 
-module.exports = { makeSellable, ensureSampleProduct }
+// withdrawSampleProduct takes it from the shop; it is not deleted, since somebody may have ordered it.
+async function withdrawSampleProduct(container) {
+  await showSampleProduct(container, ProductStatus.DRAFT)
+}
+
+// showSampleProduct returns whether the sample exists. One that the owner has made a product of goes by another name, and is
+// left alone.
+async function showSampleProduct(container, status) {
+  const [known] = await container.resolve(Modules.PRODUCT).listProducts({ handle: sample })
+  if (known && known.title === sampleTitle && known.status !== status) {
+    await flows.updateProductsWorkflow(container).run({ input: { selector: { id: known.id }, update: { status } } })
+  }
+  return known !== undefined
+}
+
+module.exports = { makeSellable, ensureSampleProduct, withdrawSampleProduct }

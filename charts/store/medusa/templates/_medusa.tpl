@@ -90,7 +90,7 @@ spec:
   initContainers:
     - name: bootstrap
       {{- include "common.container" (list $root "medusa") | nindent 6 }}
-      command: [sh, bootstrap/bootstrap.sh]
+      command: [node, bootstrap/run.js, sh, bootstrap/bootstrap.sh]
       workingDir: /app
       envFrom:
         - configMapRef:

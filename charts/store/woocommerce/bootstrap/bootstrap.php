@@ -15,6 +15,17 @@ function store_env( string $name ): string {
 	return $value;
 }
 
+/** A newer image brings newer code to an older database. */
+function store_upgrade_database(): void {
+	global $wp_db_version;
+	if ( (int) get_option( 'db_version' ) !== $wp_db_version ) {
+		WP_CLI::runcommand( 'core update-db --quiet', array( 'launch' => true ) );
+	}
+	if ( WC_Install::needs_db_update() ) {
+		WP_CLI::runcommand( 'wc update --quiet', array( 'launch' => true ) );
+	}
+}
+
 /**
  * An installation that was cut short may have left no administrator. An existing one keeps its password, and an owner who
  * works under another name does not get ours back.
@@ -79,7 +90,8 @@ function store_settings(): array {
 	return $settings;
 }
 
-function store_apply_settings( array $settings, int $admin ): void {
+/** Applies the settings; those applied last are empty in a new shop. */
+function store_apply_settings( array $settings, array $applied, int $admin ): void {
 	store_set_address( $settings['ADMIN_EMAIL'], $admin );
 	update_option( 'blogname', $settings['TITLE'] );
 	update_option( 'woocommerce_currency', $settings['CURRENCY'] );
@@ -92,11 +104,16 @@ function store_apply_settings( array $settings, int $admin ): void {
 	store_make_sellable();
 	if ( 'yes' === $settings['SAMPLE_PRODUCT'] ) {
 		store_ensure_sample_product();
+	} elseif ( 'yes' === ( $applied['SAMPLE_PRODUCT'] ?? 'no' ) ) {
+		store_withdraw_sample_product();
 	}
 }
 
+/**
+ * The administrator stays the same under another address. One that somebody else in the shop has cannot be given; that is no
+ * reason to keep the shop closed.
+ */
 function store_set_address( string $email, int $admin ): void {
-	update_option( 'admin_email', $email );
 	$done = wp_update_user(
 		array(
 			'ID'         => $admin,
@@ -104,19 +121,25 @@ function store_set_address( string $email, int $admin ): void {
 		)
 	);
 	if ( is_wp_error( $done ) ) {
-		WP_CLI::error( 'the address of the administrator could not be set: ' . $done->get_error_code() );
+		WP_CLI::warning( 'the address of the administrator stays as it is: ' . $done->get_error_code() );
+		return;
 	}
+	update_option( 'admin_email', $email );
 }
 
-/** A language without its translation leaves the shop in English, which is better than no shop. */
+/**
+ * A language without its translation leaves the shop in English, which is better than no shop. A variant such as
+ * de_DE_formal is as good as its language.
+ */
 function store_set_locale( string $locale ): void {
-	if ( 'en_US' === $locale ) {
-		update_option( 'WPLANG', '' );
-	} elseif ( in_array( $locale, get_available_languages(), true ) ) {
-		update_option( 'WPLANG', $locale );
-	} else {
-		WP_CLI::warning( "there is no translation for $locale; the shop stays as it is" );
+	$known = array_merge( array( 'en_US' ), get_available_languages() );
+	foreach ( array( $locale, implode( '_', array_slice( explode( '_', $locale ), 0, 2 ) ) ) as $wanted ) {
+		if ( in_array( $wanted, $known, true ) ) {
+			update_option( 'WPLANG', 'en_US' === $wanted ? '' : $wanted );
+			return;
+		}
 	}
+	WP_CLI::warning( "there is no translation for $locale; the shop stays as it is" );
 }
 
 /** Opens the doors: no coming-soon page, no wizard, addresses that can be read. */
@@ -147,12 +170,16 @@ function store_make_sellable(): void {
 	}
 }
 
+const STORE_SAMPLE_NAME = 'Sample T-Shirt';
+
 function store_ensure_sample_product(): void {
-	if ( wc_get_product_id_by_sku( 'SAMPLE-1' ) ) {
+	$known = wc_get_product_id_by_sku( 'SAMPLE-1' );
+	if ( $known ) {
+		store_show_sample_product( wc_get_product( $known ), 'publish' );
 		return;
 	}
 	$product = new WC_Product_Simple();
-	$product->set_name( 'Sample T-Shirt' );
+	$product->set_name( STORE_SAMPLE_NAME );
 	$product->set_sku( 'SAMPLE-1' );
 	$product->set_regular_price( '20' );
 	$product->set_manage_stock( true );
@@ -161,15 +188,33 @@ function store_ensure_sample_product(): void {
 	$product->save();
 }
 
+/** Not deleted, since somebody may have ordered it. */
+function store_withdraw_sample_product(): void {
+	$known = wc_get_product_id_by_sku( 'SAMPLE-1' );
+	if ( $known ) {
+		store_show_sample_product( wc_get_product( $known ), 'draft' );
+	}
+}
+
+/** A sample that the owner has made a product of goes by another name, and is left alone. */
+function store_show_sample_product( WC_Product $product, string $status ): void {
+	if ( STORE_SAMPLE_NAME === $product->get_name() && $status !== $product->get_status() ) {
+		$product->set_status( $status );
+		$product->save();
+	}
+}
+
 // WordPress writes to the owner about another address and each new way to pay; nobody has asked for that here.
 add_filter( 'pre_wp_mail', '__return_true' );
 
+store_upgrade_database();
 $store_admin = store_ensure_admin();
 store_finish_woocommerce();
 store_ensure_rest_key( $store_admin );
-$store_wanted = store_settings();
-if ( get_option( 'orchestrator_settings' ) !== $store_wanted ) {
-	store_apply_settings( $store_wanted, $store_admin );
+$store_wanted  = store_settings();
+$store_applied = get_option( 'orchestrator_settings', array() );
+if ( $store_applied !== $store_wanted ) {
+	store_apply_settings( $store_wanted, $store_applied, $store_admin );
 	update_option( 'orchestrator_settings', $store_wanted );
 	WP_CLI::log( 'bootstrap: settings applied' );
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes an installed and configured shop of whatever it finds: an empty database, a half-finished installation, or a shop
 # that only needs looking at. It runs in WordPress's folder, before the shop is reachable, and again at every start of the
-# pod. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
+# pod; run.php starts it. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
 set -eu
 
 here=$(dirname "$0")
@@ -21,15 +21,10 @@ install_woocommerce() {
 	wp plugin is-active woocommerce || wp plugin activate woocommerce --quiet
 }
 
-# A newer image brings newer code to an older database.
-upgrade_database() {
-	wp core update-db --quiet
-	wp wc update --quiet
-}
-
-php "$here/wait-for-database.php"
-install_wordpress
-install_woocommerce
-upgrade_database
+# The plugin is active in an installed shop only, so at a restart one question does.
+if ! wp plugin is-active woocommerce 2>/dev/null; then
+	install_wordpress
+	install_woocommerce
+fi
 wp eval-file "$here/bootstrap.php"
 echo "bootstrap: done"
