@@ -37,12 +37,17 @@ service-images: ## the service's own images: ingest, worker, monitor and the com
 
 ##@ Test
 .PHONY: test
-test: tools lint unit build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
+test: tools lint unit redis-topologies build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
 .PHONY: unit
 unit: tools ## unit tests and tests on a real Redis, with the race detector
 	go test $(RACE) ./...
 	cd deploy/devcluster && go test $(RACE) ./internal/...
+
+.PHONY: redis-topologies
+redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a Cluster, and a failover of each
+	ORCH_TEST_REDIS=sentinel go test -count=1 ./worker ./worker/queue ./cmd/monitor
+	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./cmd/monitor
 
 .PHONY: integration
 integration: build devcluster ## the tests that need the development cluster
@@ -90,4 +95,4 @@ clean: ## remove what was built and what ran
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

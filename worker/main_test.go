@@ -6,11 +6,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+
+	"orchestrator/worker/queue/redistest"
 )
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(silence{}) // that a Redis which a test took away does not answer is no news
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(redistest.Main(m))
 }
 
 type silence struct{}

@@ -17,7 +17,7 @@ import (
 func each(t *testing.T, test func(t *testing.T, s *service)) {
 	t.Helper()
 	t.Parallel()
-	redistest.Each(t, func(t *testing.T, url string) { t.Parallel(); test(t, newService(t, url)) })
+	redistest.Each(t, func(t *testing.T, url string) { redistest.Parallel(t); test(t, newService(t, url)) })
 }
 
 func TestAStoreIsProvisionedAndDeleted(t *testing.T) {

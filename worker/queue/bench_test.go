@@ -230,3 +230,11 @@ func (b *bench) owner(index, key string) string {
 	}
 	return owner
 }
+
+// flush is a loss of all data.
+func (b *bench) flush() {
+	b.Helper()
+	if err := redistest.Flush(b.ctx, b.redis); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -6,12 +6,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+
+	"orchestrator/worker/queue/redistest"
 )
 
 // TestMain silences the client library, which logs each attempt of an outage, and finds goroutines left behind.
 func TestMain(m *testing.M) {
 	redis.SetLogger(silence{})
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(redistest.Main(m))
 }
 
 type silence struct{}

@@ -19,7 +19,7 @@ import (
 func TestAnyInterleavingKeepsTheContract(t *testing.T) {
 	each(t, func(b *bench) {
 		rapid.Check(t, func(rt *rapid.T) {
-			b.redis.FlushAll(b.ctx)
+			b.flush()
 			b.whole()
 			m := newMachine(rt, b, rapid.IntRange(0, 2).Draw(rt, "limit per creator"))
 			rt.Repeat(map[string]func(*rapid.T){

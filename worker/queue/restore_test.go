@@ -18,9 +18,7 @@ func remembered(t Task, verdict provision.Status, told bool) provision.Memory {
 // lose empties Redis, as one without persistence is after a restart.
 func (b *bench) lose() {
 	b.Helper()
-	if err := b.redis.FlushAll(b.ctx).Err(); err != nil {
-		b.Fatal(err)
-	}
+	b.flush()
 }
 
 func (b *bench) restore(m provision.Memory, want Restoration) {

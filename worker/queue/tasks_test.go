@@ -206,7 +206,7 @@ func TestReviveLeavesARunningTaskAlone(t *testing.T) {
 func TestReviveAfterALossOfData(t *testing.T) {
 	each(t, func(b *bench) {
 		b.enqueue(aTask)
-		b.redis.FlushAll(b.ctx)
+		b.flush()
 		b.revive(aTask, false)
 		b.wantState(aTask, asynq.TaskStatePending)
 		if err := b.tasks.inspector.ArchiveTask(QueueProvision, aTask.ID()); err != nil {

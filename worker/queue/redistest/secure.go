@@ -34,7 +34,11 @@ func StartSecure(t testing.TB) *Secure {
 	a.issue(t, s.CertFile, s.KeyFile)
 	serverCert, serverKey := filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
 	a.issue(t, serverCert, serverKey)
-	port := strconv.Itoa(freePort(t))
+	free, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := strconv.Itoa(free)
 	s.Addr = net.JoinHostPort("127.0.0.1", port)
 	p := &process{network: "tcp", addr: s.Addr, args: []string{"--port", "0", "--tls-port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
 		"--tls-cert-file", serverCert, "--tls-key-file", serverKey, "--tls-ca-cert-file", s.CAFile,

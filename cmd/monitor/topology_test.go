@@ -1,0 +1,39 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/worker/queue"
+	"orchestrator/worker/queue/redistest"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.Main(m).Run()) }
+
+// The pages that ask Redis differently by its kind: one server, Sentinel, Cluster.
+func TestPagesOfARealRedis(t *testing.T) {
+	client, err := queue.Connect(redistest.Real(t), queue.ForAnswers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	task := asynq.NewTask(queue.TypeOf(queue.QueueProvision), []byte(testPayload))
+	if _, err := asynq.NewClientFromRedisClient(client).Enqueue(task, asynq.Queue(queue.QueueProvision), asynq.TaskID(testID)); err != nil {
+		t.Fatal(err)
+	}
+	s := site{handler: newHandler(config{User: "op", Password: "correct horse"}, client, slog.New(slog.DiscardHandler))}
+	for path, wanted := range map[string]string{
+		"/api/queues":                         `"queue":"provision"`,
+		"/api/queues/provision/pending_tasks": testID,
+		"/api/redis_info":                     `"raw_info"`,
+		"/api/servers":                        `"servers"`,
+	} {
+		if w := s.ask("GET", path); w.Code != 200 || !strings.Contains(w.Body.String(), wanted) || strings.Contains(w.Body.String(), "S3CRET") {
+			t.Errorf("%s: %d, %.300s", path, w.Code, w.Body)
+		}
+	}
+}
