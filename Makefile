@@ -71,6 +71,11 @@ chaos-short: tools build devcluster ## the same with 20 stores and a minute of f
 chaos-mutants: tools build devcluster ## take out one guard at a time and see chaos find it (15 minutes)
 	.ci/chaos-mutants
 
+# STORES may be set. The figures of docs/scaling.md are from here.
+.PHONY: capacity
+capacity: tools build devcluster ## measure what a store costs: Redis, workers, API server (docs/scaling.md)
+	bin/capacity --stores $(or $(STORES),2000)
+
 .PHONY: lint
 lint: bin/golangci-lint-$(GOLANGCI_LINT) ## formatting, mistakes, and the direction of imports
 	bin/golangci-lint-$(GOLANGCI_LINT) run ./...

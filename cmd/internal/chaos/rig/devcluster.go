@@ -16,27 +16,30 @@ import (
 // Cluster is a development cluster of this rig's own.
 type Cluster struct {
 	*Process
-	Kube *Kube
-	dir  string
+	Kube       *Kube
+	Kubeconfig string
+	dir        string
 }
 
-func startCluster(ctx context.Context, program, dir string) (*Cluster, error) {
+// StartCluster starts a development cluster whose state and log are below dir. delay is how long its pods take to become
+// ready: 5s, or 0s..10s for any time between.
+func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, error) {
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
 	s := spec{name: "devcluster", path: program, log: filepath.Join(dir, "logs", "devcluster.log"), stdout: in,
-		args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", "0s..10s"}}
+		args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", delay}}
 	p, err := s.start()
 	in.Close() // the child has its own
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{Process: p, dir: filepath.Join(dir, "cluster")}
-	kubeconfig, err := readyLine(ctx, out)
+	c.Kubeconfig, err = readyLine(ctx, out)
 	if err == nil {
-		c.Kube, err = NewKube(kubeconfig)
+		c.Kube, err = NewKube(c.Kubeconfig)
 	}
 	if err != nil {
 		c.Stop(20 * time.Second)

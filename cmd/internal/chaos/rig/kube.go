@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -61,22 +62,43 @@ func (k *Kube) Delete(ctx context.Context, path string) error {
 	return k.do(ctx, http.MethodDelete, path, &struct{}{})
 }
 
+// Text reads what is at a path and is no JSON.
+func (k *Kube) Text(ctx context.Context, path string) (string, error) {
+	resp, err := k.ask(ctx, http.MethodGet, path)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
+}
+
 func (k *Kube) do(ctx context.Context, method, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, k.server+path, nil)
+	resp, err := k.ask(ctx, method, path)
 	if err != nil {
 		return err
+	}
+	defer resp.Body.Close()
+	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// ask returns an answer that is none of a refusal.
+func (k *Kube) ask(ctx context.Context, method, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, k.server+path, nil)
+	if err != nil {
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+k.token)
 	req.Header.Set("Accept", "application/json")
 	resp, err := (&http.Client{Transport: k.transport}).Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
+		resp.Body.Close()
+		return nil, fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
-	return json.NewDecoder(resp.Body).Decode(into)
+	return resp, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -40,6 +41,14 @@ func (s spec) start() (*Process, error) {
 	}
 	return p, nil
 }
+
+// Launch starts a program with its log at dir/logs/name.log.
+func Launch(name, program, dir string, env ...string) (*Process, error) {
+	return spec{name: name, path: program, log: filepath.Join(dir, "logs", name+".log"), env: env}.start()
+}
+
+// PID is the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // spawn starts the process from a thread that stays until it has ended, since Linux binds the child to that thread.
 func (p *Process) spawn() error {

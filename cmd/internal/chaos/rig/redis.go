@@ -17,7 +17,8 @@ type Redis struct {
 	socket string
 }
 
-func startRedis(ctx context.Context, dir string) (*Redis, error) {
+// StartRedis starts a server whose data and log are below dir.
+func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 	r := &Redis{dir: dir, socket: filepath.Join(dir, "redis.sock")}
 	r.Client = redis.NewClient(&redis.Options{Network: "unix", Addr: r.socket, MaxRetries: -1, ReadTimeout: 2 * time.Second})
 	return r, r.Start(ctx)

@@ -56,16 +56,16 @@ func (r *Rig) up(ctx context.Context) (err error) {
 	if r.Backend, err = NewBackend(); err != nil {
 		return err
 	}
-	if r.Redis, err = startRedis(ctx, r.Dir); err != nil {
+	if r.Redis, err = StartRedis(ctx, r.Dir); err != nil {
 		return err
 	}
-	if r.Cluster, err = startCluster(ctx, r.programs.Devcluster, r.Dir); err != nil {
+	if r.Cluster, err = StartCluster(ctx, r.programs.Devcluster, r.Dir, "0s..10s"); err != nil {
 		return err
 	}
 	if r.proxy, err = NewRedisProxy(filepath.Join(r.Dir, "ingest.sock"), r.Redis.socket, r.Lose.ofIngest, func() {}); err != nil {
 		return err
 	}
-	addr, err := freeAddr()
+	addr, err := FreeAddr()
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,8 @@ func (r *Rig) up(ctx context.Context) (err error) {
 	return r.StartIngest(ctx)
 }
 
-func freeAddr() (string, error) {
+// FreeAddr is an address of this machine that nobody listens on at the moment.
+func FreeAddr() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
