@@ -113,6 +113,9 @@ func (tr *tour) run() {
 	tr.phase("the shop's pod is deleted", tr.losePod)
 	tr.phase("DELETE to DELETED", tr.remove)
 	tr.phase("created again, worker killed", tr.createAgain)
+	tr.phase("another guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
+	tr.phase("DELETE retains the data", tr.retain)
+	tr.phase("taken up again", tr.takeUp)
 	if tr.options.keep {
 		tr.rig.t.Logf("kept: namespace %s, label %s=%s", tr.store.Namespace, provision.LabelStore, provision.StoreLabel(tr.store.StoreID))
 		return
@@ -239,13 +242,19 @@ func (tr *tour) losePod() string {
 	return "order, picture and password are there"
 }
 
-func (tr *tour) remove() string {
-	volumes := tr.volumes(tr.store)
-	if status, body := tr.call("DELETE", "/stores/"+tr.store.StoreID, nil); status != 202 {
+// delete asks for a delete and waits until it is told.
+func (tr *tour) delete(query string) {
+	tr.rig.t.Helper()
+	if status, body := tr.call("DELETE", "/stores/"+tr.store.StoreID+query, nil); status != 202 {
 		tr.rig.t.Fatalf("DELETE answered %d %s", status, body)
 	}
 	tr.deletes++
 	tr.awaitStatus(tr.store.StoreID, provision.StatusDeleted, tr.deletes)
+}
+
+func (tr *tour) remove() string {
+	volumes := tr.volumes(tr.store)
+	tr.delete("")
 	if !tr.gone(tr.store.Namespace) {
 		tr.rig.t.Fatal("DELETED was told and the namespace is still there")
 	}
@@ -287,7 +296,27 @@ func (tr *tour) createAgain() string {
 		tr.rig.t.Fatalf("the new store has the orders %v", found)
 	}
 	tr.shopper.browse(tr.visit(), tr.store.Settings)
+	tr.picture = tr.shopper.upload(owner)
 	return fmt.Sprintf("killed in %s; %s; a new store from nothing", step, steps)
+}
+
+func (tr *tour) retain() string {
+	tr.delete("?retain_data=true")
+	if left := tr.pods(tr.store, ""); len(left) != 0 {
+		tr.rig.t.Fatalf("DELETED was told and there are still %d pods", len(left))
+	}
+	return fmt.Sprintf("no pods, %d volumes left", len(tr.volumes(tr.store)))
+}
+
+func (tr *tour) takeUp() string {
+	password, steps := tr.ready()
+	if password != tr.password {
+		tr.rig.t.Fatal("the store whose data was retained has another password")
+	}
+	owner := tr.visit()
+	tr.shopper.login(owner, tr.password)
+	tr.sees(owner)
+	return steps + "; order, picture and password are there"
 }
 
 // reached reports whether a step of the generation has begun.

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs what WordPress has scheduled, once a minute. A request that fails is made up for by the next one.
 set -eu
-trap 'exit 0' TERM
+# Apache's images name WINCH as the signal to stop with.
+trap 'exit 0' TERM WINCH
 
 while :; do
 	# In the background, so that the signal above is heard at once.
