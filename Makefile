@@ -25,15 +25,34 @@ ifneq ($(ORCH_MOCK),1)
 endif
 
 # IMAGE_PREFIX is a registry with a slash at its end, or nothing; GO_IMAGE and GOPROXY are for places with their own.
+# IMAGE_SUFFIX tells images for different machines apart, before they become one.
 IMAGE_TAG ?= dev
+DOCKER_BUILD ?= docker build
+.PHONY: images
+images: service-images store-images ## all images, the service's own and the stores'
+
 .PHONY: service-images
 service-images: ## the service's own images: ingest, worker, monitor and the command line (IMAGE_PREFIX, IMAGE_TAG)
 	for target in ingest worker monitor cli; do \
-	  docker build --target $$target --file deploy/docker/Dockerfile \
+	  $(DOCKER_BUILD) --target $$target --file deploy/docker/Dockerfile \
 	    $(if $(GO_IMAGE),--build-arg GO_IMAGE=$(GO_IMAGE)) $(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) \
 	    --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) \
-	    --tag $(IMAGE_PREFIX)orchestrator$$([ $$target = cli ] || echo -$$target):$(IMAGE_TAG) . || exit; \
+	    --tag $(IMAGE_PREFIX)orchestrator$$([ $$target = cli ] || echo -$$target):$(IMAGE_TAG)$(IMAGE_SUFFIX) . || exit; \
 	done
+
+# A store's image has the name and the tag that its chart gives it: chart_image takes the engine and the key of images.
+chart_image = $(IMAGE_PREFIX)$(shell sed -nE 's/^  $(2): \{repository: ([^,]+), tag: "?([^"}]+)"?\}.*/\1:\2/p' charts/store/$(1)/values.yaml)$(IMAGE_SUFFIX)
+.PHONY: store-images
+store-images: store-woocommerce ## the stores' images (IMAGE_PREFIX; build arguments in WOOCOMMERCE_ARGS)
+
+.PHONY: store-woocommerce
+store-woocommerce:
+	$(DOCKER_BUILD) $(WOOCOMMERCE_ARGS) --tag $(call chart_image,woocommerce,static) deploy/images/woocommerce
+
+.PHONY: image-names
+image-names: # what the targets above build, for whoever pulls, pushes or joins them
+	@printf '%s\n' $(foreach name,orchestrator-ingest orchestrator-worker orchestrator-monitor orchestrator,$(IMAGE_PREFIX)$(name):$(IMAGE_TAG)$(IMAGE_SUFFIX)) \
+	  $(call chart_image,woocommerce,static)
 
 ##@ Test
 .PHONY: test

@@ -1,0 +1,83 @@
+package charts
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// pins are what a chart says about the images of its store.
+type pins struct {
+	AppVersion string `json:"appVersion"`
+	WordPress  struct {
+		Version string `json:"woocommerceVersion"`
+	} `json:"wordpress"`
+	Images map[string]struct {
+		Repository string `json:"repository"`
+		Tag        string `json:"tag"`
+	} `json:"images"`
+}
+
+func chartPins(t *testing.T, engine string) pins {
+	t.Helper()
+	var p pins
+	for _, name := range []string{"Chart.yaml", "values.yaml"} {
+		data, err := fs.ReadFile(FS, "store/"+engine+"/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(data, &p); err != nil {
+			t.Fatalf("%s of %s: %v", name, engine, err)
+		}
+	}
+	return p
+}
+
+// argument is the default of a build argument. One that two stages declare has to have the same default in both.
+func argument(t *testing.T, dockerfile, name string) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^ARG `+name+`=(\S+)$`).FindAllStringSubmatch(dockerfile, -1)
+	if len(found) == 0 {
+		t.Fatalf("the Dockerfile has no argument %s with a default", name)
+	}
+	for _, one := range found {
+		if one[1] != found[0][1] {
+			t.Errorf("the Dockerfile has two defaults of %s: %s and %s", name, found[0][1], one[1])
+		}
+	}
+	return found[0][1]
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestWooCommerceImageIsTheOneThatTheChartNames(t *testing.T) {
+	chart := chartPins(t, "woocommerce")
+	dockerfile := readText(t, "../deploy/images/woocommerce/Dockerfile")
+
+	version := argument(t, dockerfile, "WOOCOMMERCE_VERSION")
+	for name, got := range map[string]string{
+		"appVersion": chart.AppVersion, "wordpress.woocommerceVersion": chart.WordPress.Version, "images.static.tag": chart.Images["static"].Tag,
+	} {
+		if got != version {
+			t.Errorf("%s of the chart is %s, the image has WooCommerce %s", name, got, version)
+		}
+	}
+	base := chart.Images["wordpress"]
+	if got := argument(t, dockerfile, "WORDPRESS_IMAGE"); got != base.Repository+":"+base.Tag {
+		t.Errorf("the image is made from %s, the stock layout runs %s:%s", got, base.Repository, base.Tag)
+	}
+	if cli := argument(t, dockerfile, "WP_CLI_VERSION"); !strings.HasPrefix(chart.Images["cli"].Tag, "cli-"+cli+"-") {
+		t.Errorf("the image has wp-cli %s, the stock layout runs %s", cli, chart.Images["cli"].Tag)
+	}
+}
