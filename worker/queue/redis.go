@@ -52,6 +52,9 @@ func (trust Trust) Connect(url string, purpose Purpose) (redis.UniversalClient, 
 	if purpose == ForServer {
 		client.AddHook(settleHook{})
 	}
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		cluster.AddHook(followHook{cluster}) // behind settleHook: each of its attempts may find the new master
+	}
 	return client, nil
 }
 
@@ -107,6 +110,28 @@ func (settleHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		return err
 	}
+}
+
+// followHook asks a Cluster who its masters are as soon as one does not answer. The client library by itself goes on
+// asking the dead one until its next periodic look, which was seen to take up to a minute.
+type followHook struct{ cluster *redis.ClusterClient }
+
+func (followHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h followHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { return h.follow(ctx, next(ctx, cmd)) }
+}
+
+func (h followHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error { return h.follow(ctx, next(ctx, cmds)) }
+}
+
+// follow does not wait for the answer, and the client asks five times a second at most.
+func (h followHook) follow(ctx context.Context, err error) error {
+	if err != nil && transport(err) {
+		h.cluster.ReloadState(ctx)
+	}
+	return err
 }
 
 // SharedClient lends a client to a part of asynq that wants to make its own.

@@ -137,6 +137,18 @@ func (c *Cluster) KillMasterOf(key string) {
 	for i, n := range c.nodes[:masters] {
 		if int(slot) >= i*slots/masters && int(slot) < (i+1)*slots/masters {
 			n.kill()
+			begun := time.Now()
+			err := within(time.Minute, "a replica takes the place", func(ctx context.Context) error {
+				info, err := c.nodes[i+masters].InfoMap(ctx, "replication").Result()
+				if err == nil && info["Replication"]["role"] != "master" {
+					err = errNotYet
+				}
+				return err
+			})
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			c.t.Logf("a replica took the place after %s", time.Since(begun).Round(time.Millisecond))
 			return
 		}
 	}
