@@ -46,7 +46,7 @@ var (
 	labelRule    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) // RFC 1123
 	currencyRule = regexp.MustCompile(`^[A-Z]{3}$`)
 	countryRule  = regexp.MustCompile(`^[A-Z]{2}$`)
-	localeRule   = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
+	localeRule   = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2}(_[a-z0-9]{1,20})?)?$`)
 	numberRule   = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)                      // browsers read such a last label as an IPv4 address
 	urlRule      = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=@A-Z\[\]_a-z~-]*$`)       // RFC 3986 without '?' and '#'
 	emailRule    = regexp.MustCompile(`^[!-?A-~]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+$`) // ASCII, one '@', a dot in the domain: what the shops accept
@@ -81,7 +81,7 @@ func (r Request) Validate(p Policy) []FieldError {
 	check("settings.admin_email", checkEmail(r.Settings.AdminEmail))
 	check("settings.currency", checkPattern(r.Settings.Currency, currencyRule, "three upper-case letters (ISO 4217), such as EUR"))
 	check("settings.country", checkPattern(r.Settings.Country, countryRule, "two upper-case letters (ISO 3166-1), such as DE"))
-	check("settings.locale", checkPattern(r.Settings.Locale, localeRule, "a language, or language_COUNTRY, such as de_DE"))
+	check("settings.locale", checkPattern(r.Settings.Locale, localeRule, "a language, or language_COUNTRY, such as de_DE, or a variant of it, such as de_DE_formal"))
 	return errs
 }
 

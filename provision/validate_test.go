@@ -64,7 +64,7 @@ func TestValidateEachRule(t *testing.T) {
 		{"settings.country", func(r *Request, v string) { r.Settings.Country = v },
 			[]string{"", "DE"}, []string{"de", "D", "DEU", "49"}},
 		{"settings.locale", func(r *Request, v string) { r.Settings.Locale = v },
-			[]string{"", "de", "de_DE", "gsw_CH"}, []string{"DE", "de-DE", "de_de", "d", "de_DE.UTF-8", "de_DE; id"}},
+			[]string{"", "de", "de_DE", "gsw_CH", "de_DE_formal", "pt_PT_ao90"}, []string{"DE", "de_formal", "de_DE_", "de-DE", "de_de", "d", "de_DE.UTF-8", "de_DE; id"}},
 		{"host", func(r *Request, v string) { r.Host, r.StoreURL = v, "https://"+v },
 			[]string{"a", "localhost", "shop.example.com", "xn--mller-kva.example", "1.example", "127.0.0.1.example", "a--b.example", host253},
 			nil},

@@ -37,6 +37,7 @@ func TestCountryAndCurrencyFollow(t *testing.T) {
 		country, currency string
 	}{
 		{"the locale", provision.Settings{Locale: "de_AT"}, "AT", "EUR"},
+		{"a variant of a locale", provision.Settings{Locale: "de_CH_informal"}, "CH", "CHF"},
 		{"a locale without country", provision.Settings{Locale: "ja"}, "US", "USD"},
 		{"a locale of nowhere", provision.Settings{Locale: "en_QQ"}, "US", "USD"},
 		{"the country", provision.Settings{Locale: "de_DE", Country: "CH"}, "CH", "CHF"},

@@ -59,9 +59,10 @@ func defaultEmail(host string) string {
 	return email
 }
 
-// countryOf takes the country from a locale such as de_AT.
+// countryOf takes the country from a locale such as de_AT or de_AT_formal.
 func countryOf(locale string) string {
 	_, country, _ := strings.Cut(locale, "_")
+	country, _, _ = strings.Cut(country, "_")
 	if countryCurrency[country] == "" {
 		return defaultCountry
 	}
