@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -26,7 +27,8 @@ func (c *Cluster) Credentials() *Credentials { return &Credentials{c} }
 // Volume claims without a Secret are a conflict, whether the release was ever applied here or not: data directories keep
 // the password they were made with, so a new one would lock the store out of its own data for good. Claims are only ever
 // made after the Secret, so this is a Secret that somebody lost, or data that somebody brought; either way a person has
-// to bring the Secret as well, or remove the claims. A claim that is being deleted does not count.
+// to bring the Secret as well, or remove the claims. A claim that is being deleted does not count. The same holds for
+// entries that were there once.
 func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []provision.Credential) error {
 	if _, err := c.c.ownNamespace(ctx, s); err != nil {
 		return err
@@ -51,7 +53,7 @@ func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []prov
 }
 
 func (c *Credentials) create(ctx context.Context, s provision.Store, want []provision.Credential) error {
-	if err := c.noOldData(ctx, s); err != nil {
+	if err := c.noOldData(ctx, s, "secret "+provision.CredentialsSecret); err != nil {
 		return err
 	}
 	secret := &corev1.Secret{Type: corev1.SecretTypeOpaque, ObjectMeta: metav1.ObjectMeta{Name: provision.CredentialsSecret}}
@@ -66,6 +68,12 @@ func (c *Credentials) create(ctx context.Context, s provision.Store, want []prov
 
 // complete adds missing entries with the resourceVersion that was read, so that two writers cannot replace each other's.
 func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *corev1.Secret, want []provision.Credential) error {
+	if lost := lostEntries(secret, want); len(lost) > 0 {
+		missing := fmt.Sprintf("%s in secret %s", strings.Join(lost, ", "), provision.CredentialsSecret)
+		if err := c.noOldData(ctx, s, missing); err != nil {
+			return err
+		}
+	}
 	changed, err := fill(secret, s, want)
 	if err != nil || !changed {
 		return err
@@ -76,8 +84,28 @@ func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *c
 	})
 }
 
+// lostEntries are those that are wanted, are not there, and were: the Secret says which it was made with. In one that says
+// nothing, and has none of them, all are lost.
+func lostEntries(secret *corev1.Secret, want []provision.Credential) (lost []string) {
+	made, known := secret.Annotations[annotationEntries]
+	missing := 0
+	for _, credential := range want {
+		if len(secret.Data[credential.Key]) > 0 {
+			continue
+		}
+		missing++
+		if !known || slices.Contains(strings.Split(made, ","), credential.Key) {
+			lost = append(lost, credential.Key)
+		}
+	}
+	if !known && missing < len(want) {
+		return nil
+	}
+	return lost
+}
+
 // noOldData refuses to make up credentials beside data that was made with others.
-func (c *Credentials) noOldData(ctx context.Context, s provision.Store) error {
+func (c *Credentials) noOldData(ctx context.Context, s provision.Store, missing string) error {
 	list, err := c.c.client.CoreV1().PersistentVolumeClaims(s.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return failure(err, "list the volume claims in namespace %s", s.Namespace)
@@ -92,8 +120,8 @@ func (c *Credentials) noOldData(ctx context.Context, s provision.Store) error {
 		return nil
 	}
 	return provision.Errorf(provision.CodeConflict,
-		"namespace %s has the volume claims %s but not the credentials that the data in them was made with, in secret %s: restore the secret, or delete the store without retain_data",
-		s.Namespace, strings.Join(names, ", "), provision.CredentialsSecret)
+		"namespace %s has the volume claims %s but not the credentials that the data in them was made with, %s: restore the secret, or delete the store without retain_data",
+		s.Namespace, strings.Join(names, ", "), missing)
 }
 
 // fill adds labels and entries that are missing and reports whether any were.
@@ -104,6 +132,12 @@ func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential)
 	for key, value := range labelsOf(s) {
 		changed = changed || secret.Labels[key] != value
 		secret.Labels[key] = value
+	}
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	if entries := entriesOf(secret, want); secret.Annotations[annotationEntries] != entries {
+		changed, secret.Annotations[annotationEntries] = true, entries
 	}
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
@@ -118,6 +152,19 @@ func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential)
 		changed = true
 	}
 	return changed, nil
+}
+
+// entriesOf names every entry that the Secret was made with, now or before.
+func entriesOf(secret *corev1.Secret, want []provision.Credential) string {
+	keys := map[string]bool{}
+	for key := range strings.SplitSeq(secret.Annotations[annotationEntries], ",") {
+		keys[key] = key != ""
+	}
+	for _, credential := range want {
+		keys[credential.Key] = true
+	}
+	maps.DeleteFunc(keys, func(_ string, made bool) bool { return !made })
+	return strings.Join(slices.Sorted(maps.Keys(keys)), ",")
 }
 
 // generate draws every character independently and with equal chances.

@@ -34,6 +34,10 @@ const (
 	annotationTold       = "orchestrator/told"        // "<generation> <status>" that the backend has confirmed
 )
 
+// annotationEntries of the store's Secret names the entries that it was made with, so that one that somebody has removed is
+// not taken for a new one.
+const annotationEntries = "orchestrator/entries"
+
 // labelsOf are the labels of an object that belongs to the store.
 func labelsOf(s provision.Store) map[string]string {
 	return map[string]string{provision.LabelStore: provision.StoreLabel(s.StoreID), labelManagedBy: Manager}

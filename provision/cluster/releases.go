@@ -29,7 +29,7 @@ const (
 // follows from its status, and looks again, until the record says what is wanted:
 //
 //	last release in storage                    Apply                          Remove
-//	none                                       install                        done
+//	none                                       install                        remove what runs without one, done
 //	deployed, same digest, objects there       nothing                        uninstall
 //	deployed otherwise, failed, superseded     upgrade                        uninstall
 //	pending-* (a dead run's), unknown          mark failed                    mark failed
@@ -67,7 +67,16 @@ func (r *Releases) Remove(ctx context.Context, s provision.Store) error {
 	if s.Name == "" || ns.DeletionTimestamp != nil {
 		return nil // the namespace does not say, or is going; what a release left behind goes with it
 	}
-	return r.c.helm(ctx, s, func(op *operation) error { return op.remove(ctx, s) })
+	return r.c.helm(ctx, s, func(op *operation) error {
+		last, err := op.last(s.Name)
+		if err != nil {
+			return err
+		}
+		if last == nil {
+			return r.c.removeStrays(ctx, s)
+		}
+		return op.remove(ctx, s)
+	})
 }
 
 // helm runs one Helm operation in a slot.

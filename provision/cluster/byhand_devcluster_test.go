@@ -1,0 +1,193 @@
+//go:build devcluster
+
+package cluster
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+
+	"orchestrator/provision"
+)
+
+// What somebody does to a store in the cluster, past the orchestrator.
+var byHand = map[string]struct {
+	do    func(l *life)
+	fresh bool // the store starts from nothing
+}{
+	"namespace deleted": {func(l *life) {
+		l.note(l.c.client.CoreV1().Namespaces().Delete(l.Context(), l.s.Namespace, metav1.DeleteOptions{}))
+	}, true},
+	"namespace deleted, and gone": {func(l *life) {
+		l.note(l.c.Namespaces().Remove(l.Context(), l.s))
+	}, true},
+	"release uninstalled": {func(l *life) { l.note(l.c.Releases().Remove(l.Context(), l.s)) }, false},
+	"release's record deleted": {func(l *life) {
+		l.note(l.c.client.CoreV1().Secrets(l.s.Namespace).DeleteCollection(l.Context(), metav1.DeleteOptions{},
+			metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("type", "helm.sh/release.v1").String()}))
+	}, false},
+	"deployment deleted": {func(l *life) {
+		l.note(l.c.client.AppsV1().Deployments(l.s.Namespace).Delete(l.Context(), l.s.Name, metav1.DeleteOptions{}))
+	}, false},
+}
+
+func (l *life) note(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+func TestAStoreThatWasBrokenByHandIsRepairedOrMadeAnew(t *testing.T) {
+	for name, hand := range byHand {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t)
+			l.must(provision.OpProvision, false)
+			password, claims := l.password(), l.claims()
+			hand.do(l)
+			l.must(provision.OpProvision, false)
+			if same := l.password() == password && maps.Equal(l.claims(), claims); same == hand.fresh {
+				t.Errorf("same password and volumes: %t", same)
+			}
+			if d, err := l.c.client.AppsV1().Deployments(l.s.Namespace).Get(t.Context(), l.s.Name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas != 1 {
+				t.Errorf("the deployment after it: %v", err)
+			}
+			hand.do(l)
+			l.must(provision.OpDelete, false)
+			if _, err := l.c.client.CoreV1().Namespaces().Get(t.Context(), l.s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+				t.Errorf("the namespace is there after the delete, or %v", err)
+			}
+		})
+	}
+}
+
+// The same store again, at once: nothing of the old one is in it.
+func TestAStoreDeletedAndMadeAgainStartsFromNothing(t *testing.T) {
+	l := newLife(t)
+	l.must(provision.OpProvision, false)
+	password, claims := l.password(), l.claims()
+	l.must(provision.OpDelete, false)
+	l.must(provision.OpProvision, false)
+	if l.password() == password {
+		t.Error("the new store has the password of the old one")
+	}
+	now := l.claims()
+	for name, uid := range claims {
+		if now[name] == "" || now[name] == uid {
+			t.Errorf("volume claim %s was %s and is %s", name, uid, now[name])
+		}
+	}
+}
+
+func TestDataIsNotGivenOtherCredentials(t *testing.T) {
+	for name, lose := range map[string]func(l *life){
+		"the secret": func(l *life) {
+			l.note(l.c.client.CoreV1().Secrets(l.s.Namespace).Delete(l.Context(), provision.CredentialsSecret, metav1.DeleteOptions{}))
+		},
+		"one entry":   func(l *life) { l.patchSecret(`{"data":{"admin-password":null}}`) },
+		"its content": func(l *life) { l.patchSecret(`{"metadata":{"annotations":null},"data":null}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t)
+			l.must(provision.OpProvision, false)
+			l.must(provision.OpDelete, true)
+			kept := getSecret(t, l.c, l.s)
+			lose(l)
+			err := l.do(provision.OpProvision, false)
+			wantCode(t, err, provision.CodeConflict)
+			for _, word := range []string{l.s.Namespace, "data-shop-db-0", "files", "secret store-credentials", "restore the secret, or delete the store without retain_data"} {
+				if !strings.Contains(provision.Public(err), word) {
+					t.Errorf("%q does not say %q", provision.Public(err), word)
+				}
+			}
+			l.restoreSecret(kept)
+			l.must(provision.OpProvision, false)
+			if l.password() != string(kept.Data[provision.AdminPassword]) {
+				t.Error("the password has changed")
+			}
+			lose(l)
+			l.must(provision.OpDelete, false)
+		})
+	}
+}
+
+func (l *life) patchSecret(patch string) {
+	l.Helper()
+	_, err := l.c.client.CoreV1().Secrets(l.s.Namespace).Patch(l.Context(), provision.CredentialsSecret, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	l.note(err)
+}
+
+func (l *life) restoreSecret(kept *corev1.Secret) {
+	l.Helper()
+	secrets := l.c.client.CoreV1().Secrets(l.s.Namespace)
+	if err := secrets.Delete(l.Context(), kept.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		l.Fatal(err)
+	}
+	back := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: kept.Name, Labels: kept.Labels}, Data: kept.Data}
+	_, err := secrets.Create(l.Context(), back, metav1.CreateOptions{})
+	l.note(err)
+}
+
+// What holds a delete up is named, whatever kind of thing it is.
+func TestADeleteThatIsHeldNamesWhatHoldsIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		hold, free func(l *life)
+		words      []string
+	}{
+		"volume claim": {
+			func(l *life) { hold(l.T, l.c, l.s, "files") },
+			func(l *life) { letClaimGo(l.T, l.c, l.s, "files") },
+			[]string{"persistentvolumeclaim files has the finalizers", "example.com/hold"},
+		},
+		"config map": {
+			func(l *life) {
+				stuck := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "stuck", Finalizers: []string{"example.com/hold"}}}
+				_, err := l.c.client.CoreV1().ConfigMaps(l.s.Namespace).Create(l.Context(), stuck, metav1.CreateOptions{})
+				l.note(err)
+			},
+			func(l *life) { letGo(l.T, l.c, l.s, "stuck") },
+			[]string{"configmap stuck has the finalizers example.com/hold"},
+		},
+		"namespace": {
+			func(l *life) { l.finalize("kubernetes", "example.com/space") },
+			func(l *life) { l.finalize() },
+			[]string{"it has the finalizers example.com/space"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t)
+			l.must(provision.OpProvision, false)
+			test.hold(l)
+			t.Cleanup(func() { test.free(l) })
+			l.r.DeleteTimeout = 10 * time.Second
+			err := l.do(provision.OpDelete, false)
+			wantCode(t, err, provision.CodeTimeout)
+			for _, word := range append(test.words, l.s.Namespace) {
+				if !strings.Contains(provision.Public(err), word) {
+					t.Errorf("%q does not say %q", provision.Public(err), word)
+				}
+			}
+		})
+	}
+}
+
+// finalize sets the namespace's finalizers of its own kind, as only a special request can.
+func (l *life) finalize(names ...corev1.FinalizerName) {
+	l.Helper()
+	ns, err := l.c.client.CoreV1().Namespaces().Get(context.Background(), l.s.Namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return
+	}
+	l.note(err)
+	ns.Spec.Finalizers, ns.ResourceVersion = names, "" // whatever else is at it
+	_, err = l.c.client.CoreV1().Namespaces().Finalize(context.Background(), ns, metav1.UpdateOptions{})
+	l.note(err)
+}
