@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,6 +37,7 @@ type namespace struct {
 	Generation int64
 	Claimed    bool // a delete began
 	Retained   bool // and leaves the data
+	Proven     bool // the shop has passed its check
 	Applied    map[int64]time.Time
 	Secret     map[string]string
 }
@@ -175,7 +177,15 @@ type shops struct{ *cluster }
 
 func (c shops) Open(ctx context.Context, _ provision.Store) (provision.Shop, func(), error) {
 	err := c.call(ctx, "shop.Open")
-	return provision.Shop{}, func() { c.calls = append(c.calls, "shop.close") }, err
+	return provision.Shop{Proven: c.Namespace.Proven}, func() { c.calls = append(c.calls, "shop.close") }, err
+}
+
+func (c shops) Keep(ctx context.Context, _ provision.Store, _ provision.Facts) error {
+	if err := c.call(ctx, "shop.Keep"); err != nil || c.Namespace.Proven {
+		return err
+	}
+	c.write(func() { c.Namespace.Proven = true })
+	return nil
 }
 
 // engine installs the store's title.
@@ -189,8 +199,15 @@ func (e engine) Release(s provision.Store) (provision.Release, error) {
 		Credentials: []provision.Credential{{Key: provision.AdminPassword}, {Key: "database-password"}}}, e.refuses
 }
 
-func (e engine) Verify(ctx context.Context, _ provision.Store, _ provision.Shop) error {
-	return e.call(ctx, "shop.Verify")
+func (e engine) Verify(ctx context.Context, _ provision.Store, _ provision.Shop) (provision.Facts, error) {
+	return provision.Facts{"key": "open to all"}, e.call(ctx, "shop.Verify")
+}
+
+func (e engine) Visit(ctx context.Context, _ provision.Store, shop provision.Shop) error {
+	if shop.Credential != nil {
+		return errors.New("a visitor has no credentials")
+	}
+	return e.call(ctx, "shop.Visit")
 }
 
 const (

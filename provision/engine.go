@@ -10,10 +10,17 @@ type Engine interface {
 	// Release says what to install for the store. It is pure: equal stores give equal releases, and no secret is in it.
 	// Its errors are of CodeInvalid.
 	Release(Store) (Release, error)
-	// Verify asks the running shop whether a shopper can use it. An error of a retried code means not yet; the caller asks
-	// again within the readiness budget.
-	Verify(context.Context, Store, Shop) error
+	// Verify asks the running shop whether a shopper can use it, and returns what it has learned. Of a shop that is Proven it
+	// requires only what its owner cannot change. An error of a retried code means not yet; the caller asks again within the
+	// readiness budget.
+	Verify(context.Context, Store, Shop) (Facts, error)
+	// Visit asks at the shop's public address what anybody may ask. It has and sends no credential; its errors are as those of
+	// Verify, and say what is wrong on the way: DNS, TLS, or the answer.
+	Visit(context.Context, Store, Shop) error
 }
+
+// Facts are what a shop has told the orchestrator that others may know. Nothing in them is secret.
+type Facts map[string]string
 
 // Release is a chart, its values and the credentials that its pods read.
 type Release struct {
@@ -49,4 +56,9 @@ type Shop struct {
 	HTTP *http.Client
 	// Credential returns an entry of the store's Secret.
 	Credential func(ctx context.Context, key string) (string, error)
+	// Proven says that the shop has passed its check before, with the credentials that it has: from then on it is its owner's,
+	// who may change the password, close the shop for a while, or move its pages.
+	Proven bool
+	// Facts are those of the check before.
+	Facts Facts
 }

@@ -6,6 +6,7 @@ type Verdict struct {
 	Status     Status `json:"status"`
 	Code       Code   `json:"code,omitempty"`
 	Error      string `json:"error,omitempty"` // the public text
+	Facts      Facts  `json:"facts,omitempty"` // of READY
 }
 
 // Memory is what the cluster knows of a store whose record was lost.

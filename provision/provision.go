@@ -26,7 +26,11 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	step(StepRelease, func(ctx context.Context) (err error) { applied, err = r.Releases.Apply(ctx, s, release); return err })
 	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.Budget)) })
 	if r.Shops != nil {
-		step(StepVerify, func(ctx context.Context) error { return r.verify(ctx, s, engine, applied.Add(r.Budget)) })
+		if err == nil {
+			err = j.tellingStep(ctx, OpProvision, s, StepVerify, func(ctx context.Context) (Facts, error) {
+				return r.verify(ctx, s, engine, applied.Add(r.Budget))
+			})
+		}
 	}
 	return err
 }
@@ -52,21 +56,24 @@ func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error 
 // or its worker was away, still asks once before it says that a shop is not there.
 const verifyAtLeast = 10 * time.Second
 
-// verify asks the shop until it answers as a shop or the deadline has come.
-func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline time.Time) error {
+// verify asks the shop until it answers as a shop or the deadline has come, and has that remembered.
+func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline time.Time) (Facts, error) {
 	every := r.VerifyEvery
 	if every == 0 {
 		every = 2 * time.Second
 	}
 	said := "it could not be asked"
 	for {
-		err := r.verifyOnce(ctx, s, engine, deadline)
-		if err == nil || CodeOf(err).Final() || ctx.Err() != nil {
-			return err
+		facts, err := r.verifyOnce(ctx, s, engine, deadline)
+		if err == nil {
+			return facts, r.Shops.Keep(ctx, s, facts)
+		}
+		if CodeOf(err).Final() || ctx.Err() != nil {
+			return nil, err
 		}
 		said = lastWord(err, said)
 		if time.Until(deadline) < every {
-			return Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, said)
+			return nil, Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, said)
 		}
 		select {
 		case <-ctx.Done():
@@ -75,7 +82,7 @@ func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline ti
 	}
 }
 
-func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadline time.Time) error {
+func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadline time.Time) (Facts, error) {
 	if least := time.Now().Add(verifyAtLeast); deadline.Before(least) {
 		deadline = least
 	}
@@ -83,10 +90,14 @@ func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadlin
 	defer cancel()
 	shop, closeShop, err := r.Shops.Open(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeShop()
-	return engine.Verify(ctx, s, shop)
+	facts, err := engine.Verify(ctx, s, shop)
+	if err == nil && r.Outside != nil {
+		err = engine.Visit(ctx, s, Shop{HTTP: r.Outside, Proven: shop.Proven})
+	}
+	return facts, err
 }
 
 // lastWord is the message of the last refusal that had one: a question that was cut off says nothing, and what went

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -50,9 +51,12 @@ type Volumes interface {
 	Detach(context.Context, Store) error
 }
 
-// Shops opens the way to a store's pods. The returned function closes it.
+// Shops opens the way to a store's pods, and remembers what was found there.
 type Shops interface {
+	// Open returns the shop and what closes the way to it.
 	Open(context.Context, Store) (Shop, func(), error)
+	// Keep remembers, as long as the store's credentials live, that its shop has passed the check, and the facts.
+	Keep(context.Context, Store, Facts) error
 }
 
 // Runner carries out one operation on one store. It is safe for concurrent use; that a store is run by one caller at
@@ -64,7 +68,9 @@ type Runner struct {
 	Readiness   Readiness
 	Volumes     Volumes
 	Shops       Shops // nil: the shop is not asked
-	Engines     map[string]Engine
+	// Outside asks shops at their public addresses, too, after the check through the cluster; nil: it is not asked.
+	Outside *http.Client
+	Engines map[string]Engine
 
 	Budget        time.Duration // from the release's application to a verified shop
 	DeleteTimeout time.Duration // from the start of a delete's run to its end

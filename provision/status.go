@@ -70,6 +70,8 @@ type State struct {
 	AcceptedAt time.Time `json:"accepted_at"`
 	Deadline   time.Time `json:"deadline"`
 	DecidedAt  time.Time `json:"decided_at,omitzero"`
+	// Facts are what the shop has told of itself that others may use, such as a storefront.
+	Facts Facts `json:"facts,omitempty"`
 	// RetainData says of a delete that namespace, credentials and volumes stay.
 	RetainData bool `json:"retain_data,omitempty"`
 	// Untold is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.

@@ -36,18 +36,26 @@ type Step struct {
 	Code       Code      `json:"code,omitempty"`
 	Error      string    `json:"error,omitempty"` // the public text
 	Cause      error     `json:"-"`               // for the log
+	Facts      Facts     `json:"-"`               // what a step that is done has learned of the shop
 }
 
 type journal struct{ write func(Step) }
 
 // step runs one step between two journal entries.
 func (j journal) step(ctx context.Context, op Op, s Store, name string, run func(context.Context) error) error {
+	return j.tellingStep(ctx, op, s, name, func(ctx context.Context) (Facts, error) { return nil, run(ctx) })
+}
+
+// tellingStep is a step that learns something.
+func (j journal) tellingStep(ctx context.Context, op Op, s Store, name string, run func(context.Context) (Facts, error)) error {
 	start := time.Now()
 	entry := Step{At: start, Generation: s.Generation, Op: op, Name: name, State: StepStarted}
 	j.write(entry)
-	err := run(ctx)
+	facts, err := run(ctx)
 	entry.At, entry.State, entry.Millis = time.Now(), StepDone, time.Since(start).Milliseconds()
-	if err != nil {
+	if err == nil {
+		entry.Facts = facts
+	} else {
 		err = endedBy(ctx, err)
 		entry.State, entry.Code, entry.Error, entry.Cause = StepFailed, CodeOf(err), Public(err), err
 	}

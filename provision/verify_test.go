@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,6 +137,60 @@ func TestAVerificationThatIsStoppedEndsAtOnce(t *testing.T) {
 		c := &cluster{hold: map[string]func(context.Context) error{"shop.Verify": answers(says("502"))}}
 		start := time.Now()
 		if _, err := c.run(ctx, provision.OpProvision, 1); err != newer || time.Since(start) != 7*time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+func TestWhatAShopTellsIsKeptAndToldOnce(t *testing.T) {
+	c := &cluster{}
+	j, err := c.run(t.Context(), provision.OpProvision, 1)
+	if err != nil || !c.Namespace.Proven {
+		t.Fatalf("%v, proven %t", err, c.Namespace.Proven)
+	}
+	for _, step := range j {
+		if told := step.Facts != nil; told != (step.Name == provision.StepVerify && step.State == provision.StepDone) {
+			t.Errorf("%s %s tells %v", step.Name, step.State, step.Facts)
+		}
+	}
+}
+
+func TestAShopIsProvenOnlyByItsCheck(t *testing.T) {
+	for _, failing := range []string{"shop.Verify", "shop.Visit"} {
+		c := &cluster{fail: map[string]error{failing: provision.Errorf(provision.CodeConflict, "somebody else's")}}
+		r := c.runner()
+		r.Outside = http.DefaultClient
+		if err := r.Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); provision.CodeOf(err) != provision.CodeConflict {
+			t.Errorf("%s failed, and the run ends with %v", failing, err)
+		}
+		if c.Namespace.Proven || c.reached("shop.Keep") {
+			t.Errorf("%s failed, and the shop is proven", failing)
+		}
+	}
+}
+
+func TestAProofThatCannotBeKeptIsNone(t *testing.T) {
+	away := provision.Errorf(provision.CodeUnavailable, "the API server is away")
+	c := &cluster{fail: map[string]error{"shop.Keep": away}}
+	if _, err := c.run(t.Context(), provision.OpProvision, 1); err != away {
+		t.Errorf("%v", err)
+	}
+}
+
+// The public address is asked after the check through the cluster, as often as it takes, within the same budget.
+func TestTheOutsideIsAskedUntilItAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{hold: map[string]func(context.Context) error{"shop.Visit": answers(says("no DNS"), says("no TLS"), nil)}}
+		r := c.runner()
+		r.Outside = http.DefaultClient
+		if err := r.Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); err != nil || c.called("shop.Visit") != 3 {
+			t.Errorf("%v after %d visits", err, c.called("shop.Visit"))
+		}
+		c.restart()
+		c.hold = map[string]func(context.Context) error{"shop.Visit": answers(says("GET https://shop/ got no answer: no DNS"))}
+		start := time.Now()
+		err := r.Run(t.Context(), provision.OpProvision, store(2), func(provision.Step) {})
+		if provision.CodeOf(err) != provision.CodeTimeout || !strings.HasSuffix(provision.Public(err), "in time: GET https://shop/ got no answer: no DNS") || time.Since(start) > budget {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 	})

@@ -32,6 +32,7 @@ type records struct {
 	renewals []time.Time
 	exits    []queue.Exit
 	verdicts []ruled
+	facts    []provision.Facts // of each verdict
 	steps    []provision.Step
 }
 
@@ -111,12 +112,13 @@ func (r *records) Leave(_ context.Context, run queue.Run, exit queue.Exit) (int,
 	return 0, r.leave
 }
 
-func (r *records) Verdict(ctx context.Context, _ queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, []queue.Task, error) {
+func (r *records) Verdict(ctx context.Context, run queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, []queue.Task, error) {
 	r.note("verdict")
 	if ctx.Err() != nil {
 		return "", nil, ctx.Err()
 	}
 	r.verdicts = append(r.verdicts, ruled{status, code, text})
+	r.facts = append(r.facts, run.Facts)
 	return r.verdict()
 }
 

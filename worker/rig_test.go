@@ -123,8 +123,11 @@ func quick() *provision.Runner {
 // toy is an engine with nothing in it.
 type toy struct{}
 
-func (toy) Release(provision.Store) (provision.Release, error)            { return provision.Release{}, nil }
-func (toy) Verify(context.Context, provision.Store, provision.Shop) error { return nil }
+func (toy) Release(provision.Store) (provision.Release, error)           { return provision.Release{}, nil }
+func (toy) Visit(context.Context, provision.Store, provision.Shop) error { return nil }
+func (toy) Verify(context.Context, provision.Store, provision.Shop) (provision.Facts, error) {
+	return nil, nil
+}
 
 func runs(r worker.Runner) func(*worker.Config) { return func(c *worker.Config) { c.Runner = r } }
 

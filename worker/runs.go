@@ -103,10 +103,10 @@ func (h *runs) run(ctx context.Context, p *pass, log *slog.Logger) error {
 	start := time.Now()
 	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
 	h.speakOfEntry(p)
-	err := h.attempt(p, log)
+	facts, err := h.attempt(p, log)
 	a := answerTo(err, p.run, h.limits)
 	if a.tell {
-		a, err = h.tell(p, a, err)
+		a, err = h.tell(p, a, facts, err)
 	}
 	h.gate.leave(p, queue.Exit{Counted: a.counted, Ended: !a.again})
 	h.metrics.ran(p.run.Op, err, a, time.Since(start))
@@ -127,7 +127,7 @@ func (h *runs) speakOfEntry(p *pass) {
 
 // attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq
 // would recover it too, but nobody would leave the gate.
-func (h *runs) attempt(p *pass, log *slog.Logger) (err error) {
+func (h *runs) attempt(p *pass, log *slog.Logger) (facts provision.Facts, err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			log.Error("a run panicked", "panic", x, "stack", string(debug.Stack()))
@@ -135,27 +135,36 @@ func (h *runs) attempt(p *pass, log *slog.Logger) (err error) {
 		}
 	}()
 	if p.run.Crashes >= h.limits.MaxCrashes {
-		return provision.Errorf(provision.CodeCrash, "the work on this store ended the worker %d times; it is not tried again by itself", p.run.Crashes)
+		return nil, provision.Errorf(provision.CodeCrash, "the work on this store ended the worker %d times; it is not tried again by itself", p.run.Crashes)
 	}
 	if p.run.Left <= 0 {
-		return errPatience
+		return nil, errPatience
 	}
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.run.Left, errPatience)
 	defer cancel()
 	ctx, cancel = context.WithTimeoutCause(ctx, h.limits.run(), fmt.Errorf("the run did not end within %s", h.limits.run()))
 	defer cancel()
-	return h.runner.Run(provision.WithFence(ctx, p), p.run.Op, p.run.Store, h.onStep(p, log))
+	journal := h.onStep(p, log)
+	err = h.runner.Run(provision.WithFence(ctx, p), p.run.Op, p.run.Store, func(step provision.Step) {
+		if step.Facts != nil {
+			facts = step.Facts
+		}
+		journal(step)
+	})
+	return facts, err
 }
 
 var errPatience = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time from its acceptance that is allowed")
 
 // tell writes the verdict. A verdict that could not be written is no end: the task is tried again.
-func (h *runs) tell(p *pass, a answer, err error) (answer, error) {
+func (h *runs) tell(p *pass, a answer, facts provision.Facts, err error) (answer, error) {
+	run := p.run
+	run.Facts = facts
 	status, code, text := p.run.Op.Success(), provision.Code(""), ""
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
 	}
-	if failed := h.speaker.rule(p.run, status, code, text); failed != nil {
+	if failed := h.speaker.rule(run, status, code, text); failed != nil {
 		return unwritten(failed), failed
 	}
 	return a, err

@@ -370,3 +370,15 @@ func TestProgressIsSpokenOfBeforeTheRun(t *testing.T) {
 		})
 	}
 }
+
+func TestTheFactsOfARunAreItsVerdicts(t *testing.T) {
+	r := newRig(t, func(_ context.Context, onStep func(provision.Step)) error {
+		onStep(provision.Step{Name: provision.StepVerify, State: provision.StepDone, Facts: provision.Facts{"key": "open to all"}})
+		onStep(provision.Step{Name: "another", State: provision.StepDone})
+		return nil
+	})
+	r.process(t, t.Context())
+	if len(r.records.facts) != 1 || r.records.facts[0]["key"] != "open to all" {
+		t.Errorf("the verdicts came with %v", r.records.facts)
+	}
+}

@@ -46,7 +46,7 @@ func (s *speaker) rule(run queue.Run, status provision.Status, code provision.Co
 	s.speak(ctx, run.Store.StoreID, next...)
 	if ruling == queue.Written && (status != provision.StatusDeleted || run.Store.RetainData) {
 		remember(ctx, s.log, run.Store, func(ctx context.Context) error {
-			return s.memory.Remember(ctx, run.Store, provision.Verdict{Generation: run.Store.Generation, Status: status, Code: code, Error: text})
+			return s.memory.Remember(ctx, run.Store, provision.Verdict{Generation: run.Store.Generation, Status: status, Code: code, Error: text, Facts: run.Facts})
 		})
 	}
 	return nil

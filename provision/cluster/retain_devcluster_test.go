@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -104,6 +105,9 @@ func TestRetainedDataIsTakenUpAgain(t *testing.T) {
 		}
 	}
 	l.wantRefused()
+	if proven, facts, err := l.c.Shops().known(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
+		t.Errorf("of the shop is known: proven %t, %v, error %v", proven, facts, err)
+	}
 	l.must(provision.OpProvision, false)
 	if now := l.claims(); !maps.Equal(now, claims) || l.password() != password {
 		t.Errorf("the claims were %v and are %v", claims, now)
@@ -148,7 +152,7 @@ func TestTheClusterRemembersARetention(t *testing.T) {
 	note(t, l.c.Remember(t.Context(), l.s, verdict))
 	note(t, l.c.RememberTold(t.Context(), l.s, provision.StatusDeleted))
 	m := recall(t, l.c, l.s)
-	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Verdict == nil || *m.Verdict != verdict || !m.Told {
+	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Verdict == nil || !reflect.DeepEqual(*m.Verdict, verdict) || !m.Told {
 		t.Errorf("remembered %+v", m)
 	}
 	l.must(provision.OpProvision, false)

@@ -39,6 +39,10 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	if err := fenced(ctx); err != nil {
 		return provision.Shop{}, nil, err
 	}
+	proven, facts, err := o.known(ctx, s)
+	if err != nil {
+		return provision.Shop{}, nil, err
+	}
 	tunnel, err := o.c.openTunnel(ctx, s.Namespace, pod, port)
 	if err != nil {
 		return provision.Shop{}, nil, err
@@ -46,6 +50,8 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	client, done := shopClient(tunnel.dial)
 	shop := provision.Shop{
 		HTTP:       client,
+		Proven:     proven,
+		Facts:      facts,
 		Credential: func(ctx context.Context, key string) (string, error) { return o.c.credential(ctx, s, key) },
 	}
 	return shop, func() { done(); tunnel.close() }, nil

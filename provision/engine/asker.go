@@ -24,8 +24,9 @@ const (
 // asker asks a shop under its own address. Its errors are of CodeUnavailable: what a shop does not do now it may do in a
 // moment, and who asks knows when to give up.
 type asker struct {
-	client *http.Client
-	origin *url.URL
+	client  *http.Client
+	origin  *url.URL
+	outside bool // over the public address: messages name it
 }
 
 // answer is what came back. The question is public; the body is not, and no error quotes it.
@@ -48,6 +49,9 @@ func (a asker) ask(ctx context.Context, method, path string, body any, prepare f
 		prepare(request)
 	}
 	result := answer{question: method + " " + shorten(path)}
+	if a.outside {
+		result.question = method + " " + shorten(a.origin.String()+path)
+	}
 	response, err := a.client.Do(request)
 	if err != nil {
 		return result, result.unanswered(err)
@@ -117,7 +121,7 @@ func (a answer) unanswered(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return provision.Wrap(provision.CodeUnavailable, err, "%s got no answer in time", a.question)
 	}
-	return provision.Wrap(provision.CodeUnavailable, err, "%s got no answer: the shop does not take connections yet", a.question)
+	return provision.Wrap(provision.CodeUnavailable, err, "%s got no answer: %s", a.question, onTheWay(err))
 }
 
 // shorten keeps what a shop has sent from filling a message.

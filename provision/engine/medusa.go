@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -41,30 +42,80 @@ func (Medusa) Release(s provision.Store) (provision.Release, error) {
 	}, nil
 }
 
+// publishableFact names the key that a storefront sends with every question.
+const publishableFact = "publishable_key"
+
 // Verify implements [provision.Engine]. Medusa's /health answers without a database, so it is only where to begin: the
 // owner's login, the publishable key and the products behind it need everything.
-func (Medusa) Verify(ctx context.Context, s provision.Store, shop provision.Shop) error {
+//
+// Once the shop is proven, its owner may change the password and replace the keys. Where that has shut us out, a
+// storefront's question is what is left to prove.
+func (Medusa) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Facts, error) {
+	origin, err := originOf(s)
+	if err != nil {
+		return nil, err
+	}
+	w, err := wishesOf(s, medusaCurrencies)
+	if err != nil {
+		return nil, err
+	}
+	a := asker{client: shop.HTTP, origin: origin}
+	if err := checkHealth(ctx, a); err != nil {
+		return nil, err
+	}
+	key, err := workingKey(ctx, a, shop, w.email)
+	if err == nil {
+		return provision.Facts{publishableFact: key}, nil
+	}
+	if !shop.Proven {
+		return nil, err
+	}
+	return stillSells(ctx, a, shop.Facts[publishableFact])
+}
+
+// Visit implements [provision.Engine]. Without a key a storefront is refused, in Medusa's own words.
+func (Medusa) Visit(ctx context.Context, s provision.Store, shop provision.Shop) error {
 	origin, err := originOf(s)
 	if err != nil {
 		return err
 	}
-	w, err := wishesOf(s, medusaCurrencies)
-	if err != nil {
-		return err
-	}
-	a := asker{client: shop.HTTP, origin: origin}
+	a := asker{client: shop.HTTP, origin: origin, outside: true}
 	if err := checkHealth(ctx, a); err != nil {
 		return err
 	}
-	token, err := logIn(ctx, a, shop, w.email)
+	answer, err := a.products(ctx, "")
+	if err == nil && !answer.wantsAKey() {
+		return answer.refused("this is not Medusa's answer to a storefront without a key")
+	}
+	return err
+}
+
+// workingKey logs in as the owner, reads a publishable key and uses it.
+func workingKey(ctx context.Context, a asker, shop provision.Shop, email string) (string, error) {
+	token, err := logIn(ctx, a, shop, email)
 	if err != nil {
-		return err
+		return "", err
 	}
 	key, err := publishableKey(ctx, a, token)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return checkProducts(ctx, a, key)
+	return key, checkProducts(ctx, a, key)
+}
+
+// stillSells asks as a storefront with the key that is known. That Medusa does not take it any more is an answer, too, for
+// which it has asked its database; the key is then no fact any more.
+func stillSells(ctx context.Context, a asker, key string) (provision.Facts, error) {
+	answer, err := a.products(ctx, cmp.Or(key, "pk_unknown"))
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.listsProducts():
+		return provision.Facts{publishableFact: key}, nil
+	case answer.wantsAKey():
+		return nil, nil
+	}
+	return nil, answer.refused("a storefront cannot list products")
 }
 
 func checkHealth(ctx context.Context, a asker) error {
@@ -127,19 +178,36 @@ func bearer(token string) func(*http.Request) {
 }
 
 func checkProducts(ctx context.Context, a asker, key string) error {
-	answer, err := a.ask(ctx, http.MethodGet, "/store/products?limit=1", nil, func(r *http.Request) {
-		r.Header.Set("x-publishable-api-key", key)
-	})
-	var body struct {
-		Products *[]json.RawMessage `json:"products"`
-	}
+	answer, err := a.products(ctx, key)
 	switch {
 	case err != nil:
 		return err
 	case answer.status != http.StatusOK:
 		return answer.refused("a storefront cannot list products")
-	case json.Unmarshal(answer.body, &body) != nil || body.Products == nil:
+	case !answer.listsProducts():
 		return answer.refused("the answer is no list of products")
 	}
 	return nil
+}
+
+// products asks as a storefront with a key does; "" is a storefront without one.
+func (a asker) products(ctx context.Context, key string) (answer, error) {
+	return a.ask(ctx, http.MethodGet, "/store/products?limit=1", nil, func(r *http.Request) {
+		if key != "" {
+			r.Header.Set("x-publishable-api-key", key)
+		}
+	})
+}
+
+func (a answer) listsProducts() bool {
+	var body struct {
+		Products *[]json.RawMessage `json:"products"`
+	}
+	return a.status == http.StatusOK && json.Unmarshal(a.body, &body) == nil && body.Products != nil
+}
+
+// wantsAKey is how Medusa refuses a storefront whose key is missing or not valid.
+func (a answer) wantsAKey() bool {
+	var body struct{ Type string }
+	return a.status == http.StatusBadRequest && json.Unmarshal(a.body, &body) == nil && body.Type == "not_allowed"
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
 )
@@ -87,13 +89,43 @@ type misbehaviour struct {
 	name string
 	shop routes
 	want string
+
+	proven        bool
+	facts, learns provision.Facts
+}
+
+// of is a shop that was never proven before.
+func of(name string, shop routes, want string) misbehaviour {
+	return misbehaviour{name: name, shop: shop, want: want}
+}
+
+// proven is a shop that has passed its check before.
+func proven(name string, shop routes, want string) misbehaviour {
+	return misbehaviour{name: name, shop: shop, want: want, proven: true}
+}
+
+// knowing is the shop whose key was a fact.
+func (m misbehaviour) knowing(key string) misbehaviour {
+	m.facts = provision.Facts{"publishable_key": key}
+	return m
+}
+
+// tells is the shop from which a key is learned.
+func (m misbehaviour) tells(key string) misbehaviour {
+	m.learns = provision.Facts{"publishable_key": key}
+	return m
 }
 
 func check(t *testing.T, engineName string, cases []misbehaviour) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			err := engine.All()[engineName].Verify(t.Context(), store(engineName, wanted), shopAt(t, c.shop))
+			shop := shopAt(t, c.shop)
+			shop.Proven, shop.Facts = c.proven, c.facts
+			facts, err := engine.All()[engineName].Verify(t.Context(), store(engineName, wanted), shop)
+			if diff := cmp.Diff(c.learns, facts); diff != "" {
+				t.Errorf("the facts differ (-want +got):\n%s", diff)
+			}
 			switch {
 			case c.want == "" && err != nil:
 				t.Fatalf("a well shop is refused: %v", err)
@@ -112,6 +144,11 @@ func check(t *testing.T, engineName string, cases []misbehaviour) {
 	}
 }
 
+const (
+	comingSoon = `<meta name='woo-coming-soon-page' content='yes'><body class="woocommerce">`
+	keyRefused = `{"type":"not_allowed","message":"A valid publishable key is required to proceed with the request"}`
+)
+
 const shopPage = `<html><body class="woocommerce-shop woocommerce-page"><ul class="products"></ul></body></html>`
 
 var wordpress = routes{
@@ -129,61 +166,68 @@ var wordpress = routes{
 func TestWooCommerceVerify(t *testing.T) {
 	const products = "GET /wp-json/wc/v3/products"
 	check(t, "woocommerce", []misbehaviour{
-		{"well", wordpress, ""},
-		{"a renamed shop page", wordpress.with("GET /shop/", http.NotFound).with("GET /", leads(301, "https://shop-1.example.com/laden/")).with("GET /laden/", says(200, shopPage)), ""},
-		{
+		of("well", wordpress, ""),
+		of("a renamed shop page", wordpress.with("GET /shop/", http.NotFound).with("GET /", leads(301, "https://shop-1.example.com/laden/")).with("GET /laden/", says(200, shopPage)), ""),
+		of(
 			"not installed", wordpress.with("GET /shop/", leads(302, "/wp-admin/install.php")),
 			"GET /shop/ answered 302 to /wp-admin/install.php: WordPress is not installed",
-		},
-		{
+		),
+		of(
 			"installer elsewhere", wordpress.with("GET /shop/", leads(302, "http://shop-1.example.com:8080/wp-admin/install.php")),
 			"GET /shop/ answered 302 to http://shop-1.example.com:8080: a shop page was expected",
-		},
-		{
+		),
+		of(
 			"redirect to itself", wordpress.with("GET /shop/", leads(301, "https://shop-1.example.com/shop/")),
 			"GET /shop/ answered 301 to /shop/: the shop redirects in a circle",
-		},
-		{
+		),
+		of(
 			"redirect in a circle", wordpress.with("GET /shop/", leads(302, "/a")).with("GET /a", leads(302, "/shop/")),
 			"GET /a answered 302 to /shop/: the shop redirects in a circle",
-		},
-		{
+		),
+		of(
 			"endless redirects", wordpress.with("GET /shop/", leads(302, "/1")).with("GET /1", leads(302, "/2")).with("GET /2", leads(302, "/3")).
 				with("GET /3", leads(302, "/4")).with("GET /4", leads(302, "/5")),
 			"GET /5 is the end of 5 redirects: the shop does not come to an answer",
-		},
-		{
+		),
+		of(
 			"somebody else's", wordpress.with("GET /shop/", leads(301, "https://other.example.com/x?"+sesame)),
 			"GET /shop/ answered 301 to https://other.example.com: a shop page was expected",
-		},
-		{
+		),
+		of(
 			"coming soon", wordpress.with("GET /shop/", says(200, `<meta name='woo-coming-soon-page' content='yes'><body class="woocommerce">`)),
 			"GET /shop/ answered 200: the shop shows its coming-soon page",
-		},
-		{
+		),
+		of(
 			"database away", wordpress.with("GET /shop/", says(500, "Error establishing a database connection")),
 			"GET /shop/ answered 500: a shop page was expected",
-		},
-		{
+		),
+		of(
 			"warming up", wordpress.with("GET /shop/", http.NotFound),
 			"GET /?post_type=product answered 404: a shop page was expected",
-		},
-		{
+		),
+		of(
 			"no WooCommerce", wordpress.with("GET /shop/", says(200, "It works!")),
 			"GET /shop/ answered 200: the page has nothing of WooCommerce in it",
-		},
-		{
+		),
+		of(
 			"keys unknown", wordpress.with(products, says(401, sesame)),
 			"GET /wp-json/wc/v3/products?per_page=1 answered 401: WooCommerce does not take the orchestrator's keys",
-		},
-		{
+		),
+		of(
 			"API away", wordpress.with(products, http.NotFound),
 			"GET /wp-json/wc/v3/products?per_page=1 answered 404: WooCommerce's API does not answer",
-		},
-		{
+		),
+		proven("a shop that opens soon", wordpress.with("GET /shop/", says(200, comingSoon)), ""),
+		proven("under maintenance", wordpress.with("GET /shop/", says(503, "Briefly unavailable for scheduled maintenance.")), ""),
+		proven("a shop of its own making", wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), ""),
+		proven("keys deleted by the owner", wordpress.with(products, says(401, "")), ""),
+		proven("neither page nor keys", wordpress.with("GET /shop/", says(503, "")).with(products, says(401, "")), "GET /shop/ answered 503: a shop page was expected"),
+		proven("database away", wordpress.with("GET /shop/", says(500, "")).with(products, says(500, "")), "GET /shop/ answered 500: a shop page was expected"),
+		proven("database empty", wordpress.with("GET /shop/", leads(302, "/wp-admin/install.php")), "GET /shop/ answered 302 to /wp-admin/install.php: WordPress is not installed"),
+		of(
 			"API says nonsense", wordpress.with(products, says(200, `<b>Notice</b>`+sesame)),
 			"GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is no list of products",
-		},
+		),
 	})
 }
 
@@ -217,20 +261,28 @@ var medusa = routes{
 func TestMedusaVerify(t *testing.T) {
 	const login, keys, products = "POST /auth/user/emailpass", "GET /admin/api-keys", "GET /store/products"
 	check(t, "medusa", []misbehaviour{
-		{"well", medusa, ""},
-		{"not up", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up"},
-		{
+		of("well", medusa, "").tells("pk_1"),
+		of("not up", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up"),
+		of(
 			"other password", medusa.with(login, says(401, sesame)),
 			"POST /auth/user/emailpass answered 401: the store's password does not open its dashboard; it may have been changed there",
-		},
-		{"no login", medusa.with(login, says(500, "")), "POST /auth/user/emailpass answered 500: nobody can log in"},
-		{"no token", medusa.with(login, says(200, `{"location":"x"}`)), "POST /auth/user/emailpass answered 200: the answer has no token"},
-		{"no keys", medusa.with(keys, says(200, `{"api_keys":[]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"},
-		{"only old keys", medusa.with(keys, says(200, `{"api_keys":[{"token":"pk_1","revoked_at":"2026-01-01"}]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"},
-		{"keys are refused", medusa.with(keys, says(401, "")), "GET /admin/api-keys?type=publishable answered 401: the API keys were expected"},
-		{"keys are nonsense", medusa.with(keys, says(200, "hello")), "GET /admin/api-keys?type=publishable answered 200: the answer is no list of API keys"},
-		{"no products", medusa.with(products, says(400, "")), "GET /store/products?limit=1 answered 400: a storefront cannot list products"},
-		{"products are nonsense", medusa.with(products, says(200, "{}")), "GET /store/products?limit=1 answered 200: the answer is no list of products"},
+		),
+		of("no login", medusa.with(login, says(500, "")), "POST /auth/user/emailpass answered 500: nobody can log in"),
+		of("no token", medusa.with(login, says(200, `{"location":"x"}`)), "POST /auth/user/emailpass answered 200: the answer has no token"),
+		of("no keys", medusa.with(keys, says(200, `{"api_keys":[]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
+		of("only old keys", medusa.with(keys, says(200, `{"api_keys":[{"token":"pk_1","revoked_at":"2026-01-01"}]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
+		of("keys are refused", medusa.with(keys, says(401, "")), "GET /admin/api-keys?type=publishable answered 401: the API keys were expected"),
+		of("keys are nonsense", medusa.with(keys, says(200, "hello")), "GET /admin/api-keys?type=publishable answered 200: the answer is no list of API keys"),
+		of("no products", medusa.with(products, says(400, "")), "GET /store/products?limit=1 answered 400: a storefront cannot list products"),
+		proven("well, and known", medusa, "").knowing("pk_0").tells("pk_1"),
+		proven("the owner's own password", medusa.with(login, says(401, "")), "").knowing("pk_1").tells("pk_1"),
+		proven("the owner's own password, and keys", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), "").knowing("pk_0"),
+		proven("all keys revoked", medusa.with(keys, says(200, `{"api_keys":[]}`)).with(products, says(400, keyRefused)), "").knowing("pk_1"),
+		proven("nothing known of it", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), ""),
+		proven("away behind the login", medusa.with(login, says(401, "")).with(products, says(500, "")), "GET /store/products?limit=1 answered 500: a storefront cannot list products").knowing("pk_1"),
+		proven("refuses for another reason", medusa.with(login, says(500, "")).with(products, says(400, `{"type":"invalid_data"}`)), "GET /store/products?limit=1 answered 400: a storefront cannot list products").knowing("pk_1"),
+		proven("not up any more", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up").knowing("pk_1"),
+		of("products are nonsense", medusa.with(products, says(200, "{}")), "GET /store/products?limit=1 answered 200: the answer is no list of products"),
 	})
 }
 
@@ -238,7 +290,7 @@ func TestVerifyOfAShopThatDoesNotAnswer(t *testing.T) {
 	for _, name := range engine.Names() {
 		shop := shopAt(t, routes{})
 		shop.HTTP.Transport = refusing{}
-		err := engine.All()[name].Verify(t.Context(), store(name, wanted), shop)
+		_, err := engine.All()[name].Verify(t.Context(), store(name, wanted), shop)
 		if provision.CodeOf(err) != provision.CodeUnavailable || !strings.HasSuffix(provision.Public(err), "got no answer: the shop does not take connections yet") {
 			t.Errorf("%s: %s: %v", name, provision.CodeOf(err), err)
 		}
@@ -255,7 +307,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	for _, name := range engine.Names() {
 		ctx, cancel := context.WithCancel(t.Context())
 		hangs := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
-		if err := engine.All()[name].Verify(ctx, store(name, wanted), shopAt(t, hangs)); !errors.Is(err, context.Canceled) {
+		if _, err := engine.All()[name].Verify(ctx, store(name, wanted), shopAt(t, hangs)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -270,7 +322,7 @@ func TestVerifyReadsNoMoreThanItNeeds(t *testing.T) {
 			}
 		}
 	})
-	err := engine.All()["woocommerce"].Verify(t.Context(), store("woocommerce", wanted), shopAt(t, endless))
+	_, err := engine.All()["woocommerce"].Verify(t.Context(), store("woocommerce", wanted), shopAt(t, endless))
 	if want := "GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is no list of products"; provision.Public(err) != want {
 		t.Errorf("%v", err)
 	}
@@ -280,7 +332,7 @@ func TestVerifyReportsAMissingCredential(t *testing.T) {
 	for name, handler := range map[string]routes{"woocommerce": wordpress, "medusa": medusa} {
 		shop := shopAt(t, handler)
 		shop.Credential = func(context.Context, string) (string, error) { return "", provision.ErrNoCredentials }
-		if err := engine.All()[name].Verify(t.Context(), store(name, wanted), shop); !errors.Is(err, provision.ErrNoCredentials) {
+		if _, err := engine.All()[name].Verify(t.Context(), store(name, wanted), shop); !errors.Is(err, provision.ErrNoCredentials) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -66,36 +67,75 @@ func woocommerceCredentials() []provision.Credential {
 // Verify implements [provision.Engine]. A WordPress that nobody has installed answers every page with a redirect to its
 // installer and passes for well with whoever only looks at the status; so the shop page itself is looked at, and then
 // whether the shop's API takes the keys that the bootstrap has stored.
-func (WooCommerce) Verify(ctx context.Context, s provision.Store, shop provision.Shop) error {
+//
+// Once the shop is proven, its owner may close it for a while, move its pages, or delete the keys. One of the two has to
+// be as it was, and nothing may lead to the installer.
+func (WooCommerce) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Facts, error) {
+	origin, err := originOf(s)
+	if err != nil {
+		return nil, err
+	}
+	a := asker{client: shop.HTTP, origin: origin}
+	page, err := findShopPage(ctx, a)
+	if err == nil {
+		err = page.isShop()
+	}
+	if err != nil && (!shop.Proven || page.leadsToInstaller()) {
+		return nil, err
+	}
+	refused := checkRESTKeys(ctx, a, shop)
+	if shop.Proven && (err == nil || refused == nil) {
+		return nil, nil
+	}
+	return nil, cmp.Or(err, refused)
+}
+
+// Visit implements [provision.Engine]. Of a proven shop it is enough that some page of WordPress answers.
+func (WooCommerce) Visit(ctx context.Context, s provision.Store, shop provision.Shop) error {
 	origin, err := originOf(s)
 	if err != nil {
 		return err
 	}
-	a := asker{client: shop.HTTP, origin: origin}
-	if err := checkShopPage(ctx, a); err != nil {
+	a := asker{client: shop.HTTP, origin: origin, outside: true}
+	page, err := findShopPage(ctx, a)
+	if err != nil {
 		return err
 	}
-	return checkRESTKeys(ctx, a, shop)
+	err = page.isShop()
+	switch {
+	case err == nil || !shop.Proven || page.leadsToInstaller():
+		return err
+	case page.status == http.StatusOK && bytes.Contains(page.body, []byte("/wp-content/")):
+		return nil
+	}
+	index, failed := a.ask(ctx, http.MethodGet, "/wp-json/", nil, nil)
+	if failed == nil && index.status == http.StatusOK && bytes.Contains(index.body, []byte(`"namespaces"`)) {
+		return nil
+	}
+	return err
 }
 
-// checkShopPage asks for the shop under the name that WooCommerce gives it. Where an owner has renamed the page,
+// findShopPage asks for the shop under the name that WooCommerce gives it. Where an owner has renamed the page,
 // WordPress leads from the other address to it.
-func checkShopPage(ctx context.Context, a asker) error {
+func findShopPage(ctx context.Context, a asker) (answer, error) {
 	page, err := a.follow(ctx, "/shop/")
 	if err == nil && page.status == http.StatusNotFound {
-		page, err = a.follow(ctx, "/?post_type=product")
+		return a.follow(ctx, "/?post_type=product")
 	}
+	return page, err
+}
+
+// isShop is nil for a page of a shop that is open.
+func (a answer) isShop() error {
 	switch {
-	case err != nil:
-		return err
-	case page.leadsToInstaller():
-		return page.refused("WordPress is not installed")
-	case page.status != http.StatusOK:
-		return page.refused("a shop page was expected")
-	case bytes.Contains(page.body, []byte("woo-coming-soon-page")):
-		return page.refused("the shop shows its coming-soon page")
-	case !bytes.Contains(bytes.ToLower(page.body), []byte("woocommerce")):
-		return page.refused("the page has nothing of WooCommerce in it")
+	case a.leadsToInstaller():
+		return a.refused("WordPress is not installed")
+	case a.status != http.StatusOK:
+		return a.refused("a shop page was expected")
+	case bytes.Contains(a.body, []byte("woo-coming-soon-page")):
+		return a.refused("the shop shows its coming-soon page")
+	case !bytes.Contains(bytes.ToLower(a.body), []byte("woocommerce")):
+		return a.refused("the page has nothing of WooCommerce in it")
 	}
 	return nil
 }

@@ -108,6 +108,11 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	b.leave(run, Exit{Counted: true, Ended: true})
 	b.bury("a", "400")
 	see()
+	run = b.enter(task, "again")
+	run.Facts = provision.Facts{"key": "open to all"}
+	b.wantRuling(run, provision.StatusReady, Written, 0)
+	b.leave(run, Exit{Ended: true})
+	see()
 	b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
 	b.end(b.accept(retaining("a")), provision.StatusDeleted)
 	b.tell("a")

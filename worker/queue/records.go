@@ -109,6 +109,8 @@ type Run struct {
 	Crashes  int           // runs before this one that never left
 	Left     time.Duration // until the generation's deadline; may be negative
 	Next     []Task        // of other stores: provisions that this entry has made a place for
+
+	Facts provision.Facts // what the run has learned, for the record of its READY
 }
 
 // Enter takes the store's gate for a run of this generation, for as long as lease. With progress a callback of the
@@ -183,9 +185,13 @@ const (
 // that may begin now: the one that waited for this delete, and those that waited for a place.
 func (r *Records) Verdict(ctx context.Context, run Run, status provision.Status, code provision.Code, text string) (ruling Ruling, next []Task, err error) {
 	id := run.Store.StoreID
+	facts, err := factsText(run.Facts)
+	if err != nil {
+		return "", nil, err
+	}
 	answer, err := r.words(ctx, verdictScript,
 		[]string{keyStore(id), keyGate(id), keyCalls(id), keyHosts, keyNamespaces, keyOpen},
-		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.perCreator, scriptName(run.Store.Cluster))
+		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.perCreator, scriptName(run.Store.Cluster), facts)
 	if err != nil {
 		return "", nil, err
 	}
@@ -194,6 +200,15 @@ func (r *Records) Verdict(ctx context.Context, run Run, status provision.Status,
 		return ruling, tasksOf(provision.OpDelete, answer[1:]), nil
 	}
 	return ruling, tasksOf(provision.OpProvision, answer[1:]), nil
+}
+
+// factsText is how facts are kept; "" for none.
+func factsText(facts provision.Facts) (string, error) {
+	if len(facts) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(facts)
+	return string(text), err
 }
 
 // tasksOf parses the ids, generations and clusters at the end of a script's answer.

@@ -64,10 +64,14 @@ func (r *Records) Restore(ctx context.Context, m provision.Memory, patience time
 	if m.Verdict != nil {
 		v = *m.Verdict
 	}
+	facts, err := factsText(v.Facts)
+	if err != nil {
+		return "", err
+	}
 	id := req.StoreID
 	answer, err := restoreScript.Run(ctx, r.redis,
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOpen, keyCalls(id)},
 		id, string(m.Op), m.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, patience.Milliseconds(),
-		string(v.Status), string(v.Code), v.Error, flag(m.Told), flag(m.Store.RetainData), scriptName(m.Store.Cluster)).Text()
+		string(v.Status), string(v.Code), v.Error, flag(m.Told), flag(m.Store.RetainData), scriptName(m.Store.Cluster), facts).Text()
 	return Restoration(answer), redisError(err)
 }

@@ -1,11 +1,54 @@
 package queue
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"orchestrator/provision"
 )
+
+// ready ends a provision with what it has learned.
+func (b *bench) ready(t Task, facts provision.Facts) {
+	b.Helper()
+	run := b.enter(t, "run-"+t.ID())
+	run.Facts = facts
+	b.wantRuling(run, provision.StatusReady, Written, 0)
+	b.leave(run, Exit{Ended: true})
+}
+
+func (b *bench) wantFacts(when string, want provision.Facts) {
+	b.Helper()
+	if got := b.state("a").Facts; !maps.Equal(got, want) {
+		b.Errorf("%s the facts are %v, want %v", when, got, want)
+	}
+}
+
+func TestFactsAreThoseOfTheLastReady(t *testing.T) {
+	each(t, func(b *bench) {
+		one, two := provision.Facts{"key": "1"}, provision.Facts{"key": `"2"`}
+		b.ready(b.accept(request("a")), one)
+		b.wantFacts("after READY", one)
+		b.end(b.accept(request("a")), provision.StatusFailed)
+		b.wantFacts("after FAILED", one)
+		b.ready(b.accept(request("a")), two)
+		b.wantFacts("after the next READY", two)
+		b.ready(b.accept(request("a")), nil)
+		b.wantFacts("after a READY that has learned nothing", nil)
+		b.ready(b.accept(request("a")), one)
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		b.wantFacts("after DELETED", nil)
+	})
+}
+
+func TestFactsAreRestored(t *testing.T) {
+	each(t, func(b *bench) {
+		m := remembered(Task{Op: provision.OpProvision, StoreID: "a", Generation: 100}, provision.StatusReady, true)
+		m.Verdict.Facts = provision.Facts{"key": "1"}
+		b.restore(m, Restored)
+		b.wantFacts("after Redis was lost", m.Verdict.Facts)
+	})
+}
 
 // retained brings a store to DELETED with its data retained.
 func (b *bench) retained(id string) Task {

@@ -134,6 +134,7 @@ func stateOf(id string, f map[string]string) provision.State {
 		s.DecidedAt = instant(f["decided"])
 	}
 	s.RetainData = op == provision.OpDelete && f["retain"] != ""
+	_ = json.Unmarshal([]byte(f["facts"]), &s.Facts)
 	s.Refused = f["refused"]
 	s.CreatorUnderWay = int(whole(f["parked"]))
 	if del := whole(f["del"]); del != gen {

@@ -3,6 +3,7 @@ package working
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"orchestrator/worker"
@@ -19,7 +20,7 @@ type Config struct {
 	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds itself to in each store's namespace; empty: it has its rights already"`
 	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"picks values-<env>.yaml of the charts"`
 	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML values of this installation, over those of the charts"`
-	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"pod: a store is READY once its shop was checked over a port-forward; off: once its pods are ready"`
+	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"pod: a store is READY once its shop was checked over a port-forward; public: and once it answered at its store_url, without a secret being sent there; off: once its pods are ready"`
 
 	PollAttempts  int           `env:"ORCH_POLL_ATTEMPTS" envDefault:"30" help:"times ORCH_POLL_INTERVAL: the time a store has to become ready after its release was applied"`
 	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS; a number alone means seconds"`
@@ -51,7 +52,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(c.Verify != "pod" && c.Verify != "off", "ORCH_VERIFY is %q; it must be pod or off", c.Verify)
+	refuse(!slices.Contains([]string{"pod", "public", "off"}, c.Verify), "ORCH_VERIFY is %q; it must be pod, public or off", c.Verify)
 	refuse(c.ProvisionSlots < 1 || c.DeleteSlots < 1 || c.CallbackSlots < 1, "ORCH_PROVISION_CONCURRENCY, ORCH_DELETE_CONCURRENCY and ORCH_CALLBACK_CONCURRENCY must be at least 1")
 	refuse(c.QueuePoll < 10*time.Millisecond || c.QueuePoll > 10*time.Second, "ORCH_QUEUE_POLL is %s; it must be between 10ms and 10s", c.QueuePoll)
 	return errors.Join(errs...)

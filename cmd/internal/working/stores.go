@@ -49,8 +49,11 @@ func connectCluster(ctx context.Context, common service.Common, c Config, log *s
 	}
 	runner := &provision.Runner{Engines: engine.All(), Budget: limits.Budget, DeleteTimeout: limits.DeleteTimeout}
 	k.Fill(runner)
-	if c.Verify == "off" {
+	switch c.Verify {
+	case "off":
 		runner.Shops = nil
+	case "public":
+		runner.Outside = engine.Outside()
 	}
 	return stores{name: c.Kubeconfig, runner: runner, passwords: k, memory: k, check: k.Check, close: k.Close}, nil
 }

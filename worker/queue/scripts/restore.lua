@@ -1,6 +1,6 @@
 -- KEYS: store, hosts, namespaces, stores, open, calls
 -- ARGV: id, op, generation, digest, request, name, namespace, engine, host, patience ms, status or '', code, error, told (1 or 0),
--- retain (1 or 0), cluster
+-- retain (1 or 0), cluster, facts or ''
 -- Rebuilds a record from what the cluster remembers, where there is none or an older one.
 -- Answers restored, known, elsewhere: the store lives on another cluster, or leftover: a delete that came later has ended, and
 -- the namespace should not be there.
@@ -18,7 +18,7 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'seq', text(r.seq), 'gen', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'hosts', host, 'accepted', text(at), 'patience', ARGV[10], 'deadline', text(at + ARGV[10]),
   'del', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided', 'retain', 'search')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided', 'retain', 'search', 'facts')
 if ARGV[15] == '1' then redis.call('HSET', KEYS[1], 'retain', '1') end
 leave_cluster(r.cluster, id)
 join_cluster(cluster, id)
@@ -30,6 +30,7 @@ redis.call('HSETNX', KEYS[3], ARGV[7], id)
 redis.call('ZADD', KEYS[4], text(micros), id)
 if status ~= '' then
   redis.call('HSET', KEYS[1], 'vgen', text(gen), 'status', status, 'code', ARGV[12], 'error', ARGV[13], 'decided', text(at))
+  if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'facts', ARGV[17]) end
   if status == 'DELETED' then redis.call('HSET', KEYS[1], 'deleted', text(gen)) end
   if status == 'DELETE_FAILED' then redis.call('HSET', KEYS[1], 'undone', text(gen)) end
   if ARGV[14] ~= '1' then call(r, KEYS[1], KEYS[6], at, gen, status, ARGV[12], ARGV[13]) end

@@ -1,4 +1,4 @@
--- KEYS: store, gate, calls, hosts, namespaces, open   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster
+-- KEYS: store, gate, calls, hosts, namespaces, open   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, facts or ''
 -- Answers {written|stands|superseded|lost, then id, generation and cluster of each provision that may begin now}, or {onward, then
 -- those of the delete itself}: it has to look in another cluster.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -45,7 +45,10 @@ call(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
 if r.gen == gen then
   redis.call('HSET', KEYS[1], 'vgen', text(gen), 'status', status, 'code', ARGV[6], 'error', ARGV[7], 'decided', text(at))
 end
-if status == 'READY' then release_hosts(r.host) end
+if status == 'READY' then
+  release_hosts(r.host)
+  if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'facts', ARGV[10]) else redis.call('HDEL', KEYS[1], 'facts') end
+end
 local next = behind()
 if op == 'delete' then redis.call('HSET', KEYS[1], 'del', '0', status == 'DELETED' and 'deleted' or 'undone', text(gen)) end
 if op == 'delete' and r.search then
@@ -54,6 +57,7 @@ if op == 'delete' and r.search then
   if not home(r) then redis.call('HSET', KEYS[1], 'cluster', where(r, op)) end
 end
 if status == 'DELETED' then
+  redis.call('HDEL', KEYS[1], 'facts')
   release_hosts(next[1] and r.host or '')
   local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
   if not owns then redis.call('HDEL', KEYS[1], 'retain') end -- nothing is known that it could have left

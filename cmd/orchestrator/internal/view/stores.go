@@ -2,6 +2,8 @@ package view
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +89,9 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	add("host", s.Host, "")
 	add("url", s.StoreURL, "")
 	add("creator", s.CreatorID, "")
+	for _, name := range slices.Sorted(maps.Keys(s.Facts)) {
+		add(name, s.Facts[name], "")
+	}
 	add("accepted", fmt.Sprintf("%s, %s ago", Clock(s.AcceptedAt), age(now.Sub(s.AcceptedAt))), "")
 	if s.Status.Final() && !s.DecidedAt.IsZero() {
 		add("took", Duration(Elapsed(s, now)), "")

@@ -1,0 +1,110 @@
+package cluster
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"orchestrator/provision"
+)
+
+// What is known of a shop lives in the store's Secret, and so exactly as long as the credentials that it was found out
+// with: new credentials mean a new shop, whose check is strict again.
+const (
+	annotationProven = "orchestrator/proven" // when the shop passed its check first, RFC 3339
+	annotationFacts  = "orchestrator/facts"  // names of the entries that are facts, not credentials
+)
+
+// known is what Keep has remembered of the shop.
+func (o *Shops) known(ctx context.Context, s provision.Store) (proven bool, facts provision.Facts, err error) {
+	secret, err := o.c.client.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil, nil // the first question that needs a credential says so
+	}
+	if err != nil {
+		return false, nil, failure(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+	}
+	if !ours(secret.Labels, s) {
+		return false, nil, nil
+	}
+	return secret.Annotations[annotationProven] != "", factsIn(secret), nil
+}
+
+// Keep implements [provision.Shops]. It writes where something is new, and only then.
+func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Facts) error {
+	secrets := o.c.client.CoreV1().Secrets(s.Namespace)
+	for range maxConflicts {
+		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
+		if err != nil {
+			return failure(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		}
+		if !ours(secret.Labels, s) {
+			return provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store",
+				provision.CredentialsSecret, s.Namespace)
+		}
+		if !noteProof(secret, facts) {
+			return nil
+		}
+		err = o.c.write(ctx, func() error {
+			_, err := secrets.Update(ctx, secret, metav1.UpdateOptions{})
+			return err
+		})
+		if !apierrors.IsConflict(err) {
+			return failure(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		}
+	}
+	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s is being changed all the time",
+		provision.CredentialsSecret, s.Namespace)
+}
+
+// noteProof writes the proof and the facts into the Secret and reports whether that changed it. A fact that is none any more
+// goes; an entry that was there as a credential is never touched.
+func noteProof(secret *corev1.Secret, facts provision.Facts) (changed bool) {
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	if secret.Annotations[annotationProven] == "" {
+		secret.Annotations[annotationProven], changed = time.Now().UTC().Format(time.RFC3339), true
+	}
+	before := factsIn(secret)
+	if maps.Equal(before, facts) {
+		return changed
+	}
+	for name := range before {
+		delete(secret.Data, entryOf(name))
+	}
+	var entries []string
+	for _, name := range slices.Sorted(maps.Keys(facts)) {
+		entry := entryOf(name)
+		if _, taken := secret.Data[entry]; taken {
+			continue
+		}
+		if secret.Data == nil {
+			secret.Data = map[string][]byte{}
+		}
+		secret.Data[entry] = []byte(facts[name])
+		entries = append(entries, entry)
+	}
+	secret.Annotations[annotationFacts] = strings.Join(entries, ",")
+	return true
+}
+
+// factsIn are the facts that the Secret holds.
+func factsIn(secret *corev1.Secret) provision.Facts {
+	facts := provision.Facts{}
+	for entry := range strings.SplitSeq(secret.Annotations[annotationFacts], ",") {
+		if value := secret.Data[entry]; len(value) > 0 {
+			facts[strings.ReplaceAll(entry, "-", "_")] = string(value)
+		}
+	}
+	return facts
+}
+
+// entryOf is a fact's name as the Secret's other entries are written: publishable_key is publishable-key there.
+func entryOf(fact string) string { return strings.ReplaceAll(fact, "_", "-") }

@@ -1,0 +1,45 @@
+package cluster
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"orchestrator/provision"
+)
+
+func TestAProofIsNotedOnce(t *testing.T) {
+	secret := &corev1.Secret{}
+	if !noteProof(secret, nil) || secret.Annotations[annotationProven] == "" {
+		t.Fatal("the proof was not noted")
+	}
+	first := secret.Annotations[annotationProven]
+	secret.Annotations[annotationProven] = "earlier"
+	if noteProof(secret, nil) || secret.Annotations[annotationProven] != "earlier" {
+		t.Errorf("%s was noted again", first)
+	}
+}
+
+func TestFactsLiveBesideTheCredentials(t *testing.T) {
+	secret := &corev1.Secret{Data: map[string][]byte{"admin-password": []byte("secret"), "taken": []byte("secret, too")}}
+	for i, facts := range []provision.Facts{
+		{"publishable_key": "pk_1", "colour": "blue"}, {"publishable_key": "pk_2"}, {"publishable_key": "pk_2"}, nil,
+	} {
+		if changed := noteProof(secret, facts); changed == (i == 2) {
+			t.Errorf("%v: changed %t", facts, changed)
+		}
+		if diff := cmp.Diff(facts, factsIn(secret)); diff != "" && len(facts)+len(factsIn(secret)) > 0 {
+			t.Errorf("(-noted +found):\n%s", diff)
+		}
+	}
+	noteProof(secret, provision.Facts{"admin_password": "known to all", "colour": "red"})
+	if string(secret.Data["admin-password"]) != "secret" {
+		t.Error("a fact took the place of a credential")
+	}
+	noteProof(secret, nil)
+	want := map[string][]byte{"admin-password": []byte("secret"), "taken": []byte("secret, too")}
+	if diff := cmp.Diff(want, secret.Data); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,220 @@
+package engine_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/provision/engine"
+)
+
+// street is the way to a shop's public address: one listener for every name, and the authority whose certificates count.
+type street struct {
+	listener net.Addr
+	trusts   *x509.CertPool
+	dial     func() (net.Conn, error)
+}
+
+func (s street) visit(t *testing.T, name string, proven bool, storeURL string) error {
+	t.Helper()
+	client := engine.Outside()
+	transport := client.Transport.(*http.Transport)
+	transport.TLSClientConfig = &tls.Config{RootCAs: s.trusts}
+	transport.Proxy = nil
+	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if s.dial != nil {
+			return s.dial()
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", s.listener.String())
+	}
+	wanted := store(name, wanted)
+	wanted.StoreURL = storeURL
+	// A visitor who were asked for a credential would panic here.
+	return engine.All()[name].Visit(t.Context(), wanted, provision.Shop{HTTP: client, Proven: proven})
+}
+
+// anonymous fails the test when a question carries what a stranger does not have.
+func anonymous(t *testing.T, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, header := range []string{"Authorization", "Cookie", "X-Publishable-Api-Key", "X-Orchestrator-Token"} {
+			if r.Header.Get(header) != "" {
+				t.Errorf("%s %s carries %s", r.Method, r.URL, header)
+			}
+		}
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+const publicURL = "https://shop-1.example.com"
+
+// overTLS serves a shop under a certificate that is valid for its host.
+func overTLS(t *testing.T, shop http.Handler) street {
+	t.Helper()
+	return serveTLS(t, shop, "shop-1.example.com")
+}
+
+func serveTLS(t *testing.T, shop http.Handler, name string) street {
+	t.Helper()
+	server := httptest.NewUnstartedServer(anonymous(t, shop))
+	server.Config.ErrorLog = silentLog()
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t, name)}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	pool := x509.NewCertPool()
+	leaf, err := x509.ParseCertificate(server.TLS.Certificates[0].Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.AddCert(leaf)
+	return street{listener: server.Listener.Addr(), trusts: pool}
+}
+
+// refusal compares what the caller would read with what it should be; "" is a shop that is well.
+func refusal(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("a well shop is refused: %v", err)
+	case want != "" && err == nil:
+		t.Errorf("the shop passes, want %q", want)
+	case want != "" && (provision.CodeOf(err) != provision.CodeUnavailable || provision.Public(err) != want):
+		t.Errorf("the caller reads\n%s, want\n%s", provision.Public(err), want)
+	}
+}
+
+func TestVisitOfAWooCommerce(t *testing.T) {
+	const page = "GET " + publicURL + "/shop/"
+	index := wordpress.with("GET /wp-json/", says(200, `{"name":"x","namespaces":["wc/v3"]}`))
+	for name, test := range map[string]struct {
+		shop   routes
+		proven bool
+		want   string
+	}{
+		"well":                {wordpress, false, ""},
+		"well and proven":     {wordpress, true, ""},
+		"coming soon":         {wordpress.with("GET /shop/", says(200, comingSoon)), false, page + " answered 200: the shop shows its coming-soon page"},
+		"opens soon":          {wordpress.with("GET /shop/", says(200, comingSoon+`<img src="/wp-content/x">`)), true, ""},
+		"under maintenance":   {index.with("GET /shop/", says(503, "")), true, ""},
+		"no ingress":          {routes{}, false, "GET " + publicURL + "/?post_type=product answered 404: a shop page was expected"},
+		"no ingress any more": {routes{}, true, "GET " + publicURL + "/?post_type=product answered 404: a shop page was expected"},
+		"no pods":             {routes{"GET /shop/": says(503, "")}, true, page + " answered 503: a shop page was expected"},
+		"installer":           {index.with("GET /shop/", leads(302, "/wp-admin/install.php")), true, page + " answered 302 to /wp-admin/install.php: WordPress is not installed"},
+		"somebody else's":     {wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), false, page + " answered 301 to https://other.example.com: a shop page was expected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal(t, overTLS(t, test.shop).visit(t, "woocommerce", test.proven, publicURL), test.want)
+		})
+	}
+}
+
+func TestVisitOfAMedusa(t *testing.T) {
+	open := medusa.with("GET /store/products", says(400, keyRefused))
+	for name, test := range map[string]struct {
+		shop routes
+		want string
+	}{
+		"well":          {open, ""},
+		"not up":        {open.with("GET /health", says(502, "")), "GET " + publicURL + "/health answered 502: Medusa is not up"},
+		"not a Medusa":  {routes{"GET /health": says(200, "OK")}, "GET " + publicURL + "/store/products?limit=1 answered 404: this is not Medusa's answer to a storefront without a key"},
+		"no way behind": {open.with("GET /store/products", says(504, "")), "GET " + publicURL + "/store/products?limit=1 answered 504: this is not Medusa's answer to a storefront without a key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal(t, overTLS(t, test.shop).visit(t, "medusa", false, publicURL), test.want)
+		})
+	}
+}
+
+// From http to https and back to the page: the way that most ingresses send a shopper.
+func TestAVisitorFollowsToTLS(t *testing.T) {
+	secure := overTLS(t, wordpress)
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://"+r.Host+r.URL.RequestURI(), http.StatusPermanentRedirect)
+	}))
+	t.Cleanup(plain.Close)
+	first := true
+	secure.dial = func() (net.Conn, error) {
+		to := secure.listener
+		if first {
+			to, first = plain.Listener.Addr(), false
+		}
+		return net.Dial("tcp", to.String())
+	}
+	refusal(t, secure.visit(t, "woocommerce", false, "http://shop-1.example.com"), "")
+}
+
+func TestAVisitorNamesWhatIsWrongOnTheWay(t *testing.T) {
+	const asked = "GET " + publicURL + "/health got no answer: "
+	good := overTLS(t, medusa)
+	stranger, other, plain := good, serveTLS(t, medusa, "other.example.com"), httptest.NewServer(medusa)
+	t.Cleanup(plain.Close)
+	stranger.trusts = x509.NewCertPool()
+	for name, test := range map[string]struct {
+		way  street
+		want string
+	}{
+		"no name":               {failing(&net.DNSError{Name: "shop-1.example.com", Err: "no such host", IsNotFound: true}), "the name shop-1.example.com does not exist in DNS"},
+		"no name server":        {failing(&net.DNSError{Name: "shop-1.example.com", Err: "server misbehaving"}), "the name shop-1.example.com could not be looked up in DNS"},
+		"unknown authority":     {stranger, "TLS: its certificate is not accepted: x509: "},
+		"another's certificate": {other, "TLS: its certificate is not accepted: x509: certificate is valid for other.example.com, not shop-1.example.com"},
+		"no TLS":                {street{listener: plain.Listener.Addr()}, "TLS: what listens there does not speak it"},
+		"refused":               {street{listener: closed(t)}, "the connection is refused"},
+		"cut off":               {failing(errors.New("reset")), "the shop does not take connections yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.way.visit(t, "medusa", false, publicURL)
+			if provision.CodeOf(err) != provision.CodeUnavailable || !strings.HasPrefix(provision.Public(err), asked+test.want) {
+				t.Errorf("the caller reads\n%v, want\n%s", err, asked+test.want)
+			}
+		})
+	}
+}
+
+func failing(err error) street {
+	return street{dial: func() (net.Conn, error) { return nil, err }}
+}
+
+// closed is an address on which nobody listens.
+func closed(t *testing.T) net.Addr {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	return l.Addr()
+}
+
+// certificate is one that signs itself, for one name.
+func certificate(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func silentLog() *log.Logger { return log.New(io.Discard, "", 0) }
