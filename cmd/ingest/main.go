@@ -34,6 +34,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	log.Info("listening", "addr", public.Addr().String(), "admin", admin.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.Serve(ctx, ingest.Server("", api.Handler), public) })
+	group.Go(func() error { return api.CheckRedis(ctx, log) })
 	group.Go(func() error { return service.ServeAdmin(ctx, service.Admin(api.Metrics, api.Check), admin) })
 	return group.Wait()
 }

@@ -29,6 +29,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	log.Info("working", "cluster", w.Cluster, "admin", admin.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })
+	group.Go(func() error { return w.CheckRedis(ctx, log) })
 	group.Go(func() error { return service.ServeAdmin(ctx, service.Admin(w.Metrics, w.Check), admin) })
 	return group.Wait()
 }

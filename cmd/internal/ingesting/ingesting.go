@@ -70,5 +70,10 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 // Check reports whether requests can be accepted now.
 func (a *API) Check(ctx context.Context) error { return a.records.Ping(ctx) }
 
+// CheckRedis warns of settings by which Redis could lose what is accepted; see [queue.CheckKeeping].
+func (a *API) CheckRedis(ctx context.Context, log *slog.Logger) error {
+	return queue.CheckKeeping(ctx, a.client, log)
+}
+
 // Close gives the connections back.
 func (a *API) Close() { a.client.Close() }

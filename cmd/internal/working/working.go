@@ -76,6 +76,11 @@ func (w *Worker) Check(ctx context.Context) error {
 	return w.stores.check(ctx)
 }
 
+// CheckRedis warns of settings by which Redis could lose what is accepted; see [queue.CheckKeeping].
+func (w *Worker) CheckRedis(ctx context.Context, log *slog.Logger) error {
+	return queue.CheckKeeping(ctx, w.answers, log)
+}
+
 // Close gives everything back, and waits for what Open has started.
 func (w *Worker) Close() {
 	w.stop()
