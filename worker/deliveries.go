@@ -45,10 +45,12 @@ type Acceptor interface {
 	Accept(ctx context.Context, req provision.Request) (provision.Accepted, error)
 }
 
-// deliveries handles the tasks of the queue callback. A task tells whatever the store still has to tell, in order, so
+// deliveries handles the tasks of the queue callback of one cluster. A task tells whatever the store still has to tell, in order, so
 // that a later truth never overtakes an earlier one.
 type deliveries struct {
+	cluster   string // "" is the default one
 	turns     Turns
+	queue     Queue
 	passwords Passwords
 	memory    Memory
 	sender    Sender
@@ -86,6 +88,8 @@ func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 			return nil
 		case turn == queue.TurnHeld:
 			return &retry{cause: provision.Errorf(provision.CodeBusy, "another delivery has the turn of store %s", task.StoreID), delay: soon(provision.CodeBusy)}
+		case call.Cluster != d.cluster:
+			return d.handOver(ctx, call, token)
 		}
 		switch err := d.tell(ctx, call, token, asked, tries); {
 		case err != nil && ctx.Err() != nil:
@@ -94,6 +98,15 @@ func (d *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 			return err
 		}
 	}
+}
+
+// handOver lets the cluster's own queue tell a callback: the password is there. Whatever comes after it follows.
+func (d *deliveries) handOver(ctx context.Context, call queue.Call, token string) error {
+	d.pass(ctx, call.StoreID, token)
+	if err := d.queue.ReviveCall(ctx, call.Task(), true); err != nil {
+		return &retry{cause: err, delay: soon(provision.CodeUnavailable)}
+	}
+	return nil
 }
 
 func (d *deliveries) pass(ctx context.Context, storeID, token string) {

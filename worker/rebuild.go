@@ -30,9 +30,10 @@ type Restorer interface {
 	Mark(ctx context.Context) error
 }
 
-// rebuilder keeps records and cluster in agreement: it brings back records that Redis has lost, and has namespaces
+// rebuilder keeps records and one cluster in agreement: it brings back records that Redis has lost, and has namespaces
 // deleted that outlived their delete.
 type rebuilder struct {
+	cluster  string // "" is the default one
 	records  Restorer
 	memory   Memory
 	acceptor Acceptor
@@ -91,14 +92,18 @@ func (b *rebuilder) round(ctx context.Context) error {
 // agree brings each record and its namespace into agreement. What fails for one store does not keep the others from it.
 func (b *rebuilder) agree(ctx context.Context, memories []provision.Memory) (restored int, err error) {
 	for _, m := range memories {
+		m.Store.Cluster = b.cluster
 		found, failed := b.records.Restore(ctx, m, b.patience)
 		err = errors.Join(err, failed)
 		switch found {
 		case queue.Restored:
 			restored++
+		case queue.Elsewhere:
+			b.log.Error("a store that lives on another cluster has a namespace here too; nobody touches it until somebody has decided",
+				"store_id", m.Store.StoreID, "namespace", m.Store.Namespace)
 		case queue.Leftover:
 			b.log.Warn("a namespace outlived its delete and is deleted again", "store_id", m.Store.StoreID, "namespace", m.Store.Namespace)
-			_, failed := b.acceptor.Accept(ctx, provision.Request{StoreID: m.Store.StoreID, Action: provision.OpDelete})
+			_, failed := b.acceptor.Accept(ctx, provision.Request{StoreID: m.Store.StoreID, Action: provision.OpDelete, Cluster: b.cluster})
 			err = errors.Join(err, failed)
 		}
 	}

@@ -93,7 +93,7 @@ func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func
 		t.Fatal(err)
 	}
 	c := worker.Config{Server: connect(t, s.url, queue.ForServer), Records: queue.NewRecords(answers), Tasks: queue.NewTasks(answers),
-		Runner: quick(), Passwords: mock.Passwords{Token: token}, Memory: mock.Memory{}, Sender: sender, Limits: worker.DefaultLimits(),
+		Clusters: []worker.Cluster{oneCluster("", quick())}, Sender: sender, Limits: worker.DefaultLimits(),
 		Slots: worker.Slots{Provision: 100, Delete: 50, Callback: 20}, Poll: 20 * time.Millisecond,
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)}
 	for _, change := range changes {
@@ -116,6 +116,12 @@ func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func
 	return stop
 }
 
+// oneCluster is a cluster that can be asked and remembers nothing.
+func oneCluster(name string, r worker.Runner) worker.Cluster {
+	return worker.Cluster{Name: name, Runner: r, Passwords: mock.Passwords{Token: token}, Memory: mock.Memory{},
+		Check: func(context.Context) error { return nil }}
+}
+
 func quick() *provision.Runner {
 	return mock.Cluster{StepTime: time.Millisecond}.Runner(map[string]provision.Engine{"toy": toy{}}, time.Minute, time.Minute)
 }
@@ -129,7 +135,9 @@ func (toy) Verify(context.Context, provision.Store, provision.Shop) (provision.F
 	return nil, nil
 }
 
-func runs(r worker.Runner) func(*worker.Config) { return func(c *worker.Config) { c.Runner = r } }
+func runs(r worker.Runner) func(*worker.Config) {
+	return func(c *worker.Config) { c.Clusters[0].Runner = r }
+}
 
 func (s *service) accept(t *testing.T, req provision.Request) provision.Accepted {
 	t.Helper()

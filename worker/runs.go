@@ -23,8 +23,9 @@ type Journal interface {
 	Journal(ctx context.Context, storeID string, step provision.Step) error
 }
 
-// runs handles the tasks of the queues provision and delete.
+// runs handles the tasks of the queues provision and delete of one cluster.
 type runs struct {
+	cluster string // "" is the default one
 	gate    *gate
 	runner  Runner
 	speaker *speaker
@@ -44,6 +45,7 @@ func (h *runs) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		h.log.Error("a task that is not ours was archived", "type", t.Type(), "error", err)
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
+	task.Cluster = h.cluster
 	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
 	entry, pass, err := h.enter(ctx, task)
 	if err != nil {

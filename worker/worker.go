@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,13 +20,11 @@ type Config struct {
 	Records *queue.Records
 	Tasks   *queue.Tasks
 
-	Runner    Runner
-	Passwords Passwords
-	Memory    Memory
-	Sender    Sender
+	Clusters []Cluster // that this worker serves, at least one
+	Sender   Sender
 
 	Limits   Limits
-	Slots    Slots
+	Slots    Slots         // for each cluster
 	Poll     time.Duration // how often an idle queue is asked; a second is slow, 50 ms costs Redis 50 commands a second
 	Progress bool          // tell PROVISIONING and DELETING too
 	Metrics  prometheus.Registerer
@@ -34,12 +33,14 @@ type Config struct {
 
 // Worker takes tasks until it is stopped.
 type Worker struct {
-	servers   []server
-	sweeper   *sweeper
-	rebuilder *rebuilder
-	gate      *gate
-	records   *queue.Records
-	stop      context.CancelCauseFunc
+	servers    []server
+	clusters   []Cluster
+	sweeper    *sweeper
+	rebuilders []*rebuilder
+	lookouts   []*lookout
+	gate       *gate
+	records    *queue.Records
+	stop       context.CancelCauseFunc
 }
 
 type server struct {
@@ -49,28 +50,43 @@ type server struct {
 
 // New wires a worker. It reports limits that contradict each other, and touches nothing.
 func New(c Config) (*Worker, error) {
-	if err := c.Limits.Validate(); err != nil {
+	if err := errors.Join(c.Limits.Validate(), validate(c.Clusters)); err != nil {
 		return nil, err
 	}
 	c.Records = c.Records.Limited(c.Limits.PerCreator)
 	stopped, stop := context.WithCancelCause(context.Background())
 	m := newMetrics(c.Metrics)
 	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}
-	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, stop: stop}
+	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, clusters: c.Clusters, stop: stop}
 	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
-	w.rebuilder = &rebuilder{records: c.Records, memory: c.Memory, acceptor: intake, leads: w.sweeper.leads,
-		patience: c.Limits.Patience, log: c.Log}
-	h := &runs{gate: w.gate, runner: c.Runner, speaker: &speaker{c.Records, c.Tasks, c.Memory, c.Log}, journal: c.Records,
-		limits: c.Limits, metrics: m, log: c.Log, stop: stopped}
-	d := &deliveries{turns: c.Records, passwords: c.Passwords, memory: c.Memory, sender: c.Sender, acceptor: intake,
-		limits: c.Limits, metrics: m, log: c.Log, stop: stopped, now: time.Now}
-	serve := func(queueName string, slots int, h asynq.Handler) {
+	for _, on := range c.Clusters {
+		w.serve(c, on, intake, m.on(on.Name), stopped)
+	}
+	return w, nil
+}
+
+// serve adds all that serves one cluster: what is slow there must be slow there only.
+func (w *Worker) serve(c Config, on Cluster, intake *queue.Intake, m *metrics, stopped context.Context) {
+	log, name := on.log(c.Log), on.id()
+	h := &runs{cluster: name, gate: w.gate, runner: on.Runner, speaker: &speaker{c.Records, c.Tasks, on.Memory, log}, journal: c.Records,
+		limits: c.Limits, metrics: m, log: log, stop: stopped}
+	d := &deliveries{cluster: name, turns: c.Records, queue: c.Tasks, passwords: on.Passwords, memory: on.Memory, sender: c.Sender,
+		acceptor: intake, limits: c.Limits, metrics: m, log: log, stop: stopped, now: time.Now}
+	add := func(base string, slots int, h asynq.Handler) {
+		queueName := queue.On(base, name)
 		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), handlerFor(queueName, h)})
 	}
-	serve(queue.QueueProvision, c.Slots.Provision, h)
-	serve(queue.QueueDelete, c.Slots.Delete, h)
-	serve(queue.QueueCallback, c.Slots.Callback, d)
-	return w, nil
+	add(queue.QueueProvision, c.Slots.Provision, h)
+	add(queue.QueueDelete, c.Slots.Delete, h)
+	add(queue.QueueCallback, c.Slots.Callback, d)
+
+	b := &rebuilder{cluster: name, records: c.Records, memory: on.Memory, acceptor: intake, leads: w.sweeper.leads,
+		patience: c.Limits.Patience, log: log}
+	if on.Name != "" {
+		b.records, b.leads = oneOf{c.Records, name}, surveyor(c.Records, name)
+	}
+	w.rebuilders = append(w.rebuilders, b)
+	w.lookouts = append(w.lookouts, &lookout{cluster: on, records: c.Records, up: m.up, log: log})
 }
 
 // Run takes tasks until ctx ends, and returns when every run has let go: waits end at once, a call to Helm that is in
@@ -78,7 +94,12 @@ func New(c Config) (*Worker, error) {
 func (w *Worker) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
-	background.Go(func() { w.rebuilder.run(ctx) })
+	for _, b := range w.rebuilders {
+		background.Go(func() { b.run(ctx) })
+	}
+	for _, l := range w.lookouts {
+		background.Go(func() { l.run(ctx) })
+	}
 	background.Go(func() { w.gate.payDebts(ctx) })
 	background.Go(func() { w.records.Newest(ctx, w.gate.changed) })
 	err := w.start()
@@ -113,7 +134,11 @@ func (w *Worker) drain() {
 	ending.Wait()
 }
 
-// Check reports whether the worker can do its work: Redis answers.
+// Check reports whether the worker can do its work: Redis answers, and one of its clusters does. The others are not waited
+// for.
 func (w *Worker) Check(ctx context.Context) error {
-	return w.records.Ping(ctx)
+	if err := w.records.Ping(ctx); err != nil {
+		return err
+	}
+	return anyAnswers(ctx, w.clusters)
 }

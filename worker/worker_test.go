@@ -204,7 +204,7 @@ func (l lost) Password(ctx context.Context, s provision.Store) (string, error) {
 
 func TestAStoreWithoutItsPasswordIsRunAgain(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.work(t, func(c *worker.Config) { c.Passwords = lost{c.Passwords, once()} })
+		s.work(t, func(c *worker.Config) { c.Clusters[0].Passwords = lost{c.Clusters[0].Passwords, once()} })
 		first := s.accept(t, shop("a"))
 		if ready := s.backend.await(t, "a", "READY")[0]; ready.generation <= first.Generation || ready.password == "" {
 			t.Errorf("told %+v", ready)

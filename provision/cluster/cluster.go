@@ -40,6 +40,9 @@ func Connect(cfg Config) (*Cluster, error) {
 
 func connect(cfg Config, loaded *rest.Config) (*Cluster, error) {
 	logClientGo(cfg.Log)
+	if cfg.Name != "" {
+		cfg.Log = cfg.Log.With("cluster", cfg.Name)
+	}
 	loaded = rest.CopyConfig(loaded)
 	loaded.UserAgent, loaded.QPS = Manager, -1
 	conn, err := newConnection(loaded)

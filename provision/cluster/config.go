@@ -16,6 +16,7 @@ import (
 
 // Config says which cluster to connect to and what every store of this installation shares.
 type Config struct {
+	Name       string         // in log lines; "" where there is one cluster only
 	Kubeconfig string         // path, or several as in KUBECONFIG; "" means the pod's own service account
 	Env        string         // picks the chart's values-<Env>.yaml, which may be absent; "" picks none
 	Values     map[string]any // the installation's values, over the chart's and the environment's ([LoadValues])

@@ -22,9 +22,10 @@ func keyJournal(id string) string { return prefix + "journal:" + id } // stream:
 
 // Scripts make the names of these themselves: which cluster a store is on is decided there.
 const (
-	keyClusters = prefix + "cluster:" // set per cluster that has a name of its own: the stores that live there
-	keyUp       = prefix + "up:"      // string per cluster: some worker has reached it lately
-	keySurveyed = prefix + "surveyed" // set: clusters whose stores are on record again, while the marker is missing
+	keyClusters = prefix + "cluster:"  // set per cluster that has a name of its own: the stores that live there
+	keyUp       = prefix + "up:"       // string per cluster: some worker has reached it lately
+	keySurveyor = prefix + "surveyor:" // string per cluster that is named: lease of the worker that compares it with the records
+	keySurveyed = prefix + "surveyed"  // set: clusters whose stores are on record again, while the marker is missing
 )
 
 // keyLine is a zset: stores that are new with this creator, those that have begun first. Scripts make the name themselves,

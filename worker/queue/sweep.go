@@ -13,6 +13,12 @@ func (r *Records) Lead(ctx context.Context, token string, lease time.Duration) (
 	return held, redisError(err)
 }
 
+// LeadSurvey takes or keeps the lease of comparing one cluster with the records.
+func (r *Records) LeadSurvey(ctx context.Context, cluster, token string, lease time.Duration) (bool, error) {
+	held, err := leadScript.Run(ctx, r.redis, []string{keySurveyor + scriptName(cluster)}, token, lease.Milliseconds()).Bool()
+	return held, redisError(err)
+}
+
 // Resign gives the sweeper's lease back.
 func (r *Records) Resign(ctx context.Context, token string) error {
 	return redisError(releaseScript.Run(ctx, r.redis, []string{keySweeper}, token).Err())

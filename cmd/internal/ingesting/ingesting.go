@@ -20,8 +20,9 @@ import (
 
 // Config is what the API is told besides [service.Common].
 type Config struct {
-	ReservedNamespaces []string      `env:"ORCH_RESERVED_NAMESPACES" help:"namespaces refused besides default and kube-*, comma-separated"`
-	Timeout            time.Duration `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"3s" help:"time for Redis to answer one request; then 503"`
+	ReservedNamespaces []string        `env:"ORCH_RESERVED_NAMESPACES" help:"namespaces refused besides default and kube-*, comma-separated"`
+	Rules              provision.Rules `env:"ORCH_PLACEMENT" help:"FIELD=VALUE:CLUSTER[|CLUSTER], comma-separated: where new stores go that name no cluster; FIELD is engine, country, currency or creator_id; the first that fits decides"`
+	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"3s" help:"time for Redis to answer one request; then 503"`
 }
 
 // Validate reports a timeout that the HTTP server could not keep.
@@ -46,12 +47,17 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	records := queue.NewRecords(client)
+	placement := provision.Placement{Clusters: common.Clusters.Clusters, Rules: c.Rules}
+	if err := placement.Validate(); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("ORCH_PLACEMENT: %w", err)
+	}
+	records := queue.NewRecords(client).Placing(placement)
 	intake := &queue.Intake{Records: records, Tasks: queue.NewTasks(client), Patience: common.Deadline, Log: log}
 	metrics := service.Metrics()
 	handler, err := ingest.New(ingest.Config{
 		Tokens:   common.Tokens.Tokens,
-		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces},
+		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces, Clusters: placement.Clusters.Names()},
 		Acceptor: intake,
 		Reader:   records,
 		Replayer: intake,

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"orchestrator/provision"
 )
 
 // Tokens are shared with the backend.
@@ -50,7 +52,13 @@ type Common struct {
 	Redis
 	Tokens
 	Patience
+	Clusters
 	Log
+}
+
+// Clusters are those that the process serves; none named means one.
+type Clusters struct {
+	Clusters provision.Clusters `env:"ORCH_CLUSTERS" help:"NAME[=KUBECONFIG][;weight=N][;max=N][;closed], comma-separated: all clusters for ingest, which needs no kubeconfig, those that it serves for a worker; empty: one cluster"`
 }
 
 // Validate reports all mistakes of its parts.

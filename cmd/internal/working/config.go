@@ -16,7 +16,7 @@ type Config struct {
 	Progress      bool   `env:"ORCH_PROGRESS_CALLBACKS" envDefault:"false" help:"tell PROVISIONING and DELETING too"`
 
 	Mock       bool   `env:"ORCH_MOCK" envDefault:"false" help:"no cluster: every step is simulated"`
-	Kubeconfig string `env:"KUBECONFIG" help:"file that leads to the cluster; empty: the pod's own service account"`
+	Kubeconfig string `env:"KUBECONFIG" help:"file that leads to the cluster where ORCH_CLUSTERS names none; empty: the pod's own service account"`
 	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds itself to in each store's namespace; empty: it has its rights already"`
 	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"picks values-<env>.yaml of the charts"`
 	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML values of this installation, over those of the charts"`
@@ -26,10 +26,10 @@ type Config struct {
 	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS; a number alone means seconds"`
 	DeleteTimeout time.Duration `env:"ORCH_DELETE_TIMEOUT" envDefault:"10m" help:"time a delete has until it fails"`
 
-	ProvisionSlots int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at a time by this worker; most of them only wait"`
-	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at a time by this worker"`
-	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at a time by this worker"`
-	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes to the cluster at a time; 0: twice the number of CPUs"`
+	ProvisionSlots int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at a time by this worker, on each of its clusters; most of them only wait"`
+	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at a time by this worker, on each of its clusters"`
+	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at a time by this worker, for each of its clusters"`
+	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes to a cluster at a time; 0: twice the number of CPUs"`
 	MaxPerCreator  int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator under way at a time; the others wait, in order of acceptance; 0: no limit"`
 	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is asked"`
 }

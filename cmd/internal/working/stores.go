@@ -2,7 +2,9 @@ package working
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"orchestrator/charts"
@@ -16,61 +18,88 @@ import (
 
 // stores is where this worker makes stores exist.
 type stores struct {
-	name      string
-	runner    *provision.Runner
-	passwords worker.Passwords
-	memory    worker.Memory
-	check     func(context.Context) error
-	close     func() // waits for the end of what the context kept going that it was connected with
+	names    []string // as an operator would name them
+	clusters []worker.Cluster
+	open     []*cluster.Cluster
 }
 
-func connectCluster(ctx context.Context, common service.Common, c Config, log *slog.Logger) (stores, error) {
-	limits := c.limits(common.Deadline)
-	if c.Mock {
-		return stores{
-			name:      "mock",
-			runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.Budget, limits.DeleteTimeout),
-			passwords: mock.Passwords{Token: common.First()},
-			memory:    mock.Memory{},
-			check:     func(context.Context) error { return nil },
-			close:     func() {},
-		}, nil
+// close waits for the end of what the context kept going that the clusters were connected with.
+func (s stores) close() {
+	for _, k := range s.open {
+		k.Close()
 	}
+}
+
+// connectClusters returns the clusters that this worker serves, none of which has to answer.
+func connectClusters(ctx context.Context, common service.Common, c Config, log *slog.Logger) (s stores, err error) {
+	named := common.Clusters.Clusters
+	if len(named) == 0 {
+		named = provision.Clusters{{Kubeconfig: c.Kubeconfig}}
+	}
+	limits := c.limits(common.Deadline)
+	for _, one := range named {
+		if c.Mock {
+			s.names = append(s.names, strings.TrimPrefix(one.Name+" mock", " "))
+			s.clusters = append(s.clusters, worker.Cluster{
+				Name:      one.Name,
+				Runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.Budget, limits.DeleteTimeout),
+				Passwords: mock.Passwords{Token: common.First()},
+				Memory:    mock.Memory{},
+				Check:     func(context.Context) error { return nil },
+			})
+			continue
+		}
+		k, err := connectCluster(one, c, log)
+		if err != nil {
+			return s, err
+		}
+		runner := &provision.Runner{Engines: engine.All(), Budget: limits.Budget, DeleteTimeout: limits.DeleteTimeout}
+		k.Fill(runner)
+		switch c.Verify {
+		case "off":
+			runner.Shops = nil
+		case "public":
+			runner.Outside = engine.Outside()
+		}
+		s.names, s.open = append(s.names, strings.TrimPrefix(one.Name+" "+one.Kubeconfig, " ")), append(s.open, k)
+		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k, Memory: k, Check: k.Check})
+	}
+	return s, watch(ctx, s.open, log)
+}
+
+func connectCluster(one provision.Cluster, c Config, log *slog.Logger) (*cluster.Cluster, error) {
 	values, err := cluster.LoadValues(c.ValuesFile)
 	if err != nil {
-		return stores{}, err
+		return nil, err
 	}
-	k, err := cluster.Connect(cluster.Config{Kubeconfig: c.Kubeconfig, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, StoreRole: c.StoreRole, Log: log})
-	if err != nil {
-		return stores{}, err
+	k, err := cluster.Connect(cluster.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, StoreRole: c.StoreRole, Log: log})
+	if err != nil && one.Name != "" {
+		err = fmt.Errorf("cluster %s: %w", one.Name, err)
 	}
-	if err := watch(ctx, k, log); err != nil {
-		return stores{}, err
-	}
-	runner := &provision.Runner{Engines: engine.All(), Budget: limits.Budget, DeleteTimeout: limits.DeleteTimeout}
-	k.Fill(runner)
-	switch c.Verify {
-	case "off":
-		runner.Shops = nil
-	case "public":
-		runner.Outside = engine.Outside()
-	}
-	return stores{name: c.Kubeconfig, runner: runner, passwords: k, memory: k, check: k.Check, close: k.Close}, nil
+	return k, err
 }
 
-// firstLook is how long a starting worker waits for the API server. After it the worker starts all the same: it answers
-// probes and tells callbacks, and what needs the cluster is tried again, uncounted.
+// firstLook is how long a starting worker waits for the API servers, for all at a time. After it the worker starts all the
+// same: it answers probes and tells callbacks, and what needs a cluster that does not answer is tried again, uncounted.
 const firstLook = 10 * time.Second
 
-// watch has the cluster's state kept up to date until ctx ends.
-func watch(ctx context.Context, k *cluster.Cluster, log *slog.Logger) error {
-	begun := make(chan error, 1)
-	go func() { begun <- k.Start(ctx) }()
-	select {
-	case err := <-begun:
-		return err
-	case <-time.After(firstLook):
-		log.Warn("the API server does not answer yet; stores wait for it")
-		return nil
+// watch has the clusters' state kept up to date until ctx ends.
+func watch(ctx context.Context, clusters []*cluster.Cluster, log *slog.Logger) error {
+	begun := make(chan error, len(clusters))
+	for _, k := range clusters {
+		go func() { begun <- k.Start(ctx) }()
 	}
+	enough := time.After(firstLook)
+	for answered := range clusters {
+		select {
+		case err := <-begun:
+			if err != nil {
+				return err
+			}
+		case <-enough:
+			log.Warn("an API server does not answer yet; its stores wait for it", "clusters", len(clusters), "answered", answered)
+			return nil
+		}
+	}
+	return nil
 }

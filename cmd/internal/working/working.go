@@ -5,6 +5,7 @@ package working
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
@@ -19,7 +20,7 @@ import (
 type Worker struct {
 	*worker.Worker
 	Metrics *prometheus.Registry
-	Cluster string // where it makes stores exist, as an operator would name it
+	Cluster string // where it makes stores exist, as an operator would name it, or them
 
 	answers, server redis.UniversalClient
 	stores          stores
@@ -46,34 +47,24 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if w.stores, err = connectCluster(ctx, common, c, log); err != nil {
+	if w.stores, err = connectClusters(ctx, common, c, log); err != nil {
 		return nil, err
 	}
-	w.Cluster = w.stores.name
+	w.Cluster = strings.Join(w.stores.names, ", ")
 	w.Worker, err = worker.New(worker.Config{
-		Server:    w.server,
-		Records:   queue.NewRecords(w.answers),
-		Tasks:     queue.NewTasks(w.answers),
-		Runner:    w.stores.runner,
-		Passwords: w.stores.passwords,
-		Memory:    w.stores.memory,
-		Sender:    sender,
-		Limits:    c.limits(common.Deadline),
-		Slots:     worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots},
-		Poll:      c.QueuePoll,
-		Progress:  c.Progress,
-		Metrics:   w.Metrics,
-		Log:       log,
+		Server:   w.server,
+		Records:  queue.NewRecords(w.answers),
+		Tasks:    queue.NewTasks(w.answers),
+		Clusters: w.stores.clusters,
+		Sender:   sender,
+		Limits:   c.limits(common.Deadline),
+		Slots:    worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots},
+		Poll:     c.QueuePoll,
+		Progress: c.Progress,
+		Metrics:  w.Metrics,
+		Log:      log,
 	})
 	return w, err
-}
-
-// Check reports whether the worker can do its work: Redis and the cluster answer.
-func (w *Worker) Check(ctx context.Context) error {
-	if err := w.Worker.Check(ctx); err != nil {
-		return err
-	}
-	return w.stores.check(ctx)
 }
 
 // CheckRedis warns of settings by which Redis could lose what is accepted; see [queue.CheckKeeping].
@@ -84,9 +75,7 @@ func (w *Worker) CheckRedis(ctx context.Context, log *slog.Logger) error {
 // Close gives everything back, and waits for what Open has started.
 func (w *Worker) Close() {
 	w.stop()
-	if w.stores.close != nil {
-		w.stores.close()
-	}
+	w.stores.close()
 	for _, client := range []redis.UniversalClient{w.answers, w.server} {
 		if client != nil {
 			_ = client.Close()
