@@ -60,13 +60,13 @@ func New(c Config) (*Worker, error) {
 	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, clusters: c.Clusters, stop: stop}
 	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
 	for _, on := range c.Clusters {
-		w.serve(c, on, intake, m.on(on.Name), stopped)
+		w.serve(stopped, c, on, intake, m.on(on.Name))
 	}
 	return w, nil
 }
 
 // serve adds all that serves one cluster: what is slow there must be slow there only.
-func (w *Worker) serve(c Config, on Cluster, intake *queue.Intake, m *metrics, stopped context.Context) {
+func (w *Worker) serve(stopped context.Context, c Config, on Cluster, intake *queue.Intake, m *metrics) {
 	log, name := on.log(c.Log), on.id()
 	h := &runs{cluster: name, gate: w.gate, runner: on.Runner, speaker: &speaker{c.Records, c.Tasks, on.Memory, log}, journal: c.Records,
 		limits: c.Limits, metrics: m, log: log, stop: stopped}

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,9 +13,18 @@ import (
 
 // List is a page of stores as a table with a head.
 func List(stores []provision.State, now time.Time, width int, style Style) []string {
-	rows := [][]Cell{head("STORE", "ENGINE", "STATUS", "AGE", "HOST", "NOTE")}
+	several := slices.ContainsFunc(stores, func(s provision.State) bool { return s.Cluster != "" })
+	names := []string{"STORE", "ENGINE", "STATUS", "AGE", "HOST", "NOTE"}
+	if several {
+		names = slices.Insert(names, 4, "CLUSTER")
+	}
+	rows := [][]Cell{head(names...)}
 	for _, s := range stores {
-		row := Text(s.StoreID, s.Engine, string(s.Status), age(now.Sub(s.AcceptedAt)), s.Host, note(s))
+		cells := []string{s.StoreID, s.Engine, string(s.Status), age(now.Sub(s.AcceptedAt)), s.Host, note(s)}
+		if several {
+			cells = slices.Insert(cells, 4, cmp.Or(s.Cluster, provision.DefaultCluster))
+		}
+		row := Text(cells...)
 		row[2].Color = ColorOf(s.Status)
 		rows = append(rows, row)
 	}
@@ -85,6 +95,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	add("cause", cause(s), Bad)
 	add("engine", s.Engine, "")
 	add("release", s.Name, "")
+	add("cluster", s.Cluster, "")
 	add("namespace", s.Namespace, "")
 	add("host", s.Host, "")
 	add("url", s.StoreURL, "")
