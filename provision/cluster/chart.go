@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,6 +52,7 @@ func (c *chartStore) plan(release provision.Release) (plan, error) {
 	}
 	values := chartutil.MergeTables(copyValues(release.Values), copyValues(c.values))
 	values = chartutil.MergeTables(values, env)
+	files = kept(files)
 	digest, err := digestOf(files, values)
 	if err != nil {
 		return plan{}, provision.Wrap(provision.CodeInvalid, err, "the values of chart %s cannot be written as JSON", release.Chart)
@@ -83,6 +86,15 @@ func (c *chartStore) envValues(files []*loader.BufferedFile) (map[string]any, er
 		}
 	}
 	return nil, nil
+}
+
+// kept leaves out what says nothing about a release: Helm keeps each file in every revision, and a README that is mended
+// is no reason to upgrade all stores. The values of the environment are among the release's own.
+func kept(files []*loader.BufferedFile) []*loader.BufferedFile {
+	return slices.DeleteFunc(slices.Clone(files), func(f *loader.BufferedFile) bool {
+		file := path.Base(f.Name)
+		return file == "README.md" || strings.HasPrefix(file, "values-") && path.Ext(file) == ".yaml"
+	})
 }
 
 // digestOf is equal for equal chart files and equal values, whatever the values' Go types are. It is short enough for

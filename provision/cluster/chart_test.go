@@ -94,6 +94,12 @@ func TestDigestIsOfChartFilesAndValues(t *testing.T) {
 		}
 		files[name] = &fstest.MapFile{Data: was}
 	}
+	for _, name := range []string{"store/a/README.md", "store/b/README.md", "store/a/values-production.yaml"} {
+		files[name] = &fstest.MapFile{Data: []byte("n: 7\n")}
+		if other := digest(map[string]any{"n": 1, "m": map[string]any{"x": "y"}}); other != base {
+			t.Errorf("%s, which says nothing about this release, changes its digest", name)
+		}
+	}
 }
 
 func TestADependencyBesideTheChartIsReadWithIt(t *testing.T) {
