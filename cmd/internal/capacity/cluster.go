@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"orchestrator/cmd/internal/chaos/rig"
@@ -49,6 +51,10 @@ func (o options) onCluster(ctx context.Context) error {
 		return err
 	}
 	begun, memory := time.Now(), s.resident("VmRSS")
+	before, err := storage(ctx, cluster.Kube)
+	if err != nil {
+		return err
+	}
 	busy, err := during(ctx, cluster.Kube, func() error { return s.submit(ctx, "s-", o.clusterStores) })
 	if err != nil {
 		return err
@@ -56,6 +62,11 @@ func (o options) onCluster(ctx context.Context) error {
 	took := time.Since(begun)
 	n := float64(o.clusterStores)
 	fmt.Printf("READY/s %.1f; the worker: %.0f MiB before, %.0f MiB at most\n", n/took.Seconds(), memory, s.resident("VmHWM"))
+	after, err := storage(ctx, cluster.Kube)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("etcd: %.0f KiB more for a store, the history that it keeps for five minutes included\n", (after-before)/n/1024)
 	fmt.Println("requests at the API server for a store, by verb:")
 	total := 0.0
 	for _, verb := range slices.Sorted(maps.Keys(busy)) {
@@ -85,4 +96,16 @@ func during(ctx context.Context, k *rig.Kube, do func() error) (map[string]float
 		counts[verb] -= n
 	}
 	return counts, err
+}
+
+// storage is the size of etcd's database in bytes, as the API server tells it.
+func storage(ctx context.Context, k *rig.Kube) (float64, error) {
+	metrics, err := k.Text(ctx, "/metrics")
+	for line := range strings.Lines(metrics) {
+		if strings.HasPrefix(line, "apiserver_storage_size_bytes{") {
+			_, value, _ := strings.Cut(line, "} ")
+			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
+	}
+	return 0, err
 }

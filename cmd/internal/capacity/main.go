@@ -23,7 +23,7 @@ type options struct {
 
 func parse() (o options, err error) {
 	workers := ""
-	flag.IntVar(&o.stores, "stores", 2000, "how many stores to provision for each number of workers, every step simulated")
+	flag.IntVar(&o.stores, "stores", 2000, "how many stores to provision for each number of workers, every step simulated; 0: none")
 	flag.StringVar(&workers, "workers", "1,2,4", "numbers of workers to compare")
 	flag.IntVar(&o.clusterStores, "cluster-stores", 30, "how many stores to provision on the development cluster; 0: none")
 	flag.StringVar(&o.bin, "bin", "bin", "the folder of ingest and worker")
@@ -53,6 +53,20 @@ func main() {
 }
 
 func (o options) run(ctx context.Context) error {
+	if o.stores > 0 {
+		if err := o.compare(ctx); err != nil {
+			return err
+		}
+	}
+	if o.clusterStores == 0 {
+		return nil
+	}
+	fmt.Printf("\n%d stores on a real API server, pods simulated, one worker\n\n", o.clusterStores)
+	return o.onCluster(ctx)
+}
+
+// compare prints a line for each number of workers.
+func (o options) compare(ctx context.Context) error {
 	fmt.Printf("%d stores each, every step simulated\n\n", o.stores)
 	fmt.Println("workers  accepted/s  READY/s  Redis: B/store  commands/store  worker: MiB idle  MiB at most")
 	for _, n := range o.workers {
@@ -62,11 +76,7 @@ func (o options) run(ctx context.Context) error {
 		}
 		fmt.Printf("%7d  %10.0f  %7.0f  %14.0f  %14.0f  %16.0f  %11.0f\n", n, f.accepted, f.ready, f.bytes, f.commands, f.idle, f.most)
 	}
-	if o.clusterStores == 0 {
-		return nil
-	}
-	fmt.Printf("\n%d stores on a real API server, pods simulated, one worker\n\n", o.clusterStores)
-	return o.onCluster(ctx)
+	return nil
 }
 
 // figures are of one number of workers.
