@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -40,11 +41,14 @@ type Worker struct {
 	lookouts   []*lookout
 	gate       *gate
 	records    *queue.Records
+	tasks      *queue.Tasks
+	inHand     atomic.Int64
 	stop       context.CancelCauseFunc
 }
 
 type server struct {
 	*asynq.Server
+	queue   string
 	handler asynq.Handler
 }
 
@@ -57,7 +61,7 @@ func New(c Config) (*Worker, error) {
 	stopped, stop := context.WithCancelCause(context.Background())
 	m := newMetrics(c.Metrics)
 	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}
-	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, clusters: c.Clusters, stop: stop}
+	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, tasks: c.Tasks, clusters: c.Clusters, stop: stop}
 	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
 	for _, on := range c.Clusters {
 		w.serve(stopped, c, on, intake, m.on(on.Name))
@@ -74,7 +78,7 @@ func (w *Worker) serve(stopped context.Context, c Config, on Cluster, intake *qu
 		acceptor: intake, limits: c.Limits, metrics: m, log: log, stop: stopped, now: time.Now}
 	add := func(base string, slots int, h asynq.Handler) {
 		queueName := queue.On(base, name)
-		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), handlerFor(queueName, h)})
+		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), queueName, w.counted(handlerFor(queueName, h))})
 	}
 	add(queue.QueueProvision, c.Slots.Provision, h)
 	add(queue.QueueDelete, c.Slots.Delete, h)

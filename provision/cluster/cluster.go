@@ -31,7 +31,7 @@ func Connect(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := restConfig(cfg.Kubeconfig)
+	loaded, err := cfg.restConfig()
 	if err != nil {
 		return nil, err
 	}

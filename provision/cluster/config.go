@@ -17,7 +17,9 @@ import (
 // Config says which cluster to connect to and what every store of this installation shares.
 type Config struct {
 	Name       string         // in log lines; "" where there is one cluster only
-	Kubeconfig string         // path, or several as in KUBECONFIG; "" means the pod's own service account
+	Kubeconfig string         // path, or several as in KUBECONFIG; "" means what follows, or the pod's own service account
+	Text       []byte         // a kubeconfig itself
+	API        *API           // an API server that is logged in to with tokens
 	Env        string         // picks the chart's values-<Env>.yaml, which may be absent; "" picks none
 	Values     map[string]any // the installation's values, over the chart's and the environment's ([LoadValues])
 	Charts     fs.FS          // store/<chart> holds one chart per folder
@@ -59,14 +61,27 @@ func LoadValues(path string) (map[string]any, error) {
 }
 
 // restConfig finds the API server and how to log in to it. It asks no network.
-func restConfig(kubeconfig string) (*rest.Config, error) {
-	if kubeconfig == "" {
-		cfg, err := rest.InClusterConfig()
+func (c Config) restConfig() (*rest.Config, error) {
+	switch {
+	case c.Kubeconfig != "":
+		return fromFiles(c.Kubeconfig)
+	case len(c.Text) > 0:
+		cfg, err := clientcmd.RESTConfigFromKubeConfig(c.Text)
 		if err != nil {
-			return nil, fmt.Errorf("no kubeconfig was given and this is not a pod with a service account: %w", err)
+			return nil, fmt.Errorf("the kubeconfig that was given as a text does not lead to a cluster: %w", err)
 		}
 		return cfg, nil
+	case c.API != nil:
+		return c.API.restConfig(), nil
 	}
+	cfg, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no kubeconfig was given and this is not a pod with a service account: %w", err)
+	}
+	return cfg, nil
+}
+
+func fromFiles(kubeconfig string) (*rest.Config, error) {
 	rules := &clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(kubeconfig)}
 	raw, err := rules.Load()
 	if err != nil {

@@ -34,7 +34,7 @@ func TestRunThatLostItsLeaseAtAnyWriteIsRepairedByTheNext(t *testing.T) {
 	for after := range int32(9) {
 		wire := &tripwire{after: after}
 		wire.lost.Store(after == 0)
-		loaded, err := restConfig(os.Getenv("ORCH_TEST_KUBECONFIG"))
+		loaded, err := fromFiles(os.Getenv("ORCH_TEST_KUBECONFIG"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,12 +11,13 @@ import (
 
 // Config is what a worker is told besides [service.Common].
 type Config struct {
+	Access
+
 	Backend       string `env:"BACKEND_API_BASE,required,notEmpty" help:"URL of the backend that is told what became of stores, with or without /api at its end"`
 	WebhookSecret string `env:"ORCH_WEBHOOK_SECRET" help:"whsec_… secret that callbacks are signed with (Standard Webhooks); empty: not signed"`
 	Progress      bool   `env:"ORCH_PROGRESS_CALLBACKS" envDefault:"false" help:"tell PROVISIONING and DELETING too"`
 
 	Mock       bool   `env:"ORCH_MOCK" envDefault:"false" help:"no cluster: every step is simulated"`
-	Kubeconfig string `env:"KUBECONFIG" help:"file that leads to the cluster where ORCH_CLUSTERS names none; empty: the pod's own service account"`
 	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds itself to in each store's namespace; empty: it has its rights already"`
 	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"picks values-<env>.yaml of the charts"`
 	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML values of this installation, over those of the charts"`
@@ -46,7 +47,8 @@ func (c Config) limits(patience time.Duration) worker.Limits {
 
 // Validate reports all mistakes at once.
 func (c Config) Validate() error {
-	errs := []error{c.limits(worker.DefaultLimits().Patience).Validate()}
+	_, err := c.text()
+	errs := []error{err, c.limits(worker.DefaultLimits().Patience).Validate()}
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
 			errs = append(errs, fmt.Errorf(format, args...))

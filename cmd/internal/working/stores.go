@@ -61,7 +61,7 @@ func connectClusters(ctx context.Context, common service.Common, c Config, log *
 		case "public":
 			runner.Outside = engine.Outside()
 		}
-		s.names, s.open = append(s.names, strings.TrimPrefix(one.Name+" "+one.Kubeconfig, " ")), append(s.open, k)
+		s.names, s.open = append(s.names, strings.TrimPrefix(one.Name+" "+c.name(one.Kubeconfig), " ")), append(s.open, k)
 		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k, Memory: k, Check: k.Check})
 	}
 	return s, watch(ctx, s.open, log)
@@ -72,7 +72,11 @@ func connectCluster(one provision.Cluster, c Config, log *slog.Logger) (*cluster
 	if err != nil {
 		return nil, err
 	}
-	k, err := cluster.Connect(cluster.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, StoreRole: c.StoreRole, Log: log})
+	text, err := c.text()
+	if err != nil {
+		return nil, err
+	}
+	k, err := cluster.Connect(cluster.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, API: c.API, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, StoreRole: c.StoreRole, Log: log})
 	if err != nil && one.Name != "" {
 		err = fmt.Errorf("cluster %s: %w", one.Name, err)
 	}

@@ -1,0 +1,54 @@
+// Command lambdazip packs a binary as AWS Lambda wants it: BINARY becomes the executable bootstrap in OUT. The same
+// binary always makes the same bytes.
+package main
+
+import (
+	"archive/zip"
+	"compress/flate"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: lambdazip BINARY OUT")
+		os.Exit(2)
+	}
+	if err := pack(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "lambdazip:", err)
+		os.Exit(1)
+	}
+}
+
+// epoch is the first moment that a zip can name; that of the build would make each package another one.
+var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func pack(binary, out string) error {
+	from, err := os.Open(binary)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	archive := zip.NewWriter(to)
+	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate, Modified: epoch}
+	header.SetMode(0o755)
+	entry, err := archive.CreateHeader(header)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(entry, from); err != nil {
+		return err
+	}
+	if err := archive.Close(); err != nil {
+		return err
+	}
+	return to.Close()
+}

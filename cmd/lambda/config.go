@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"orchestrator/cmd/internal/ingesting"
+	"orchestrator/cmd/internal/service"
+	"orchestrator/cmd/internal/working"
+	"orchestrator/cmd/lambda/internal/drain"
+	"orchestrator/cmd/lambda/internal/eks"
+	"orchestrator/provision/cluster"
+)
+
+type config struct {
+	service.Common
+	Ingest ingesting.Config
+	Work   working.Config
+	EKS    eksCluster
+
+	RuntimeAPI string        `env:"AWS_LAMBDA_RUNTIME_API,required,notEmpty" help:"set by Lambda: where invocations come from"`
+	BasePath   string        `env:"ORCH_LAMBDA_BASE_PATH" help:"path that a custom domain maps to this function, such as /orchestrator"`
+	Margin     time.Duration `env:"ORCH_LAMBDA_MARGIN" envDefault:"100s" help:"how long before the function's timeout a drain stops; it is the longest that letting go can take"`
+	Idle       time.Duration `env:"ORCH_LAMBDA_IDLE" envDefault:"10s" help:"a drain ends after that time without anything to do"`
+}
+
+func (c config) Validate() error {
+	errs := []error{c.Common.Validate(), c.Ingest.Validate(), c.Work.Validate(), c.EKS.Validate()}
+	if c.Margin < drain.LeastMargin {
+		errs = append(errs, fmt.Errorf("ORCH_LAMBDA_MARGIN is %s; a release that is half-way needs up to %s to be let go", c.Margin, drain.LeastMargin))
+	}
+	if c.Idle < time.Second || c.Idle > 5*time.Minute {
+		errs = append(errs, fmt.Errorf("ORCH_LAMBDA_IDLE is %s; it must be between 1s and 5m", c.Idle))
+	}
+	if c.BasePath != "" && !strings.HasPrefix(c.BasePath, "/") {
+		errs = append(errs, fmt.Errorf("ORCH_LAMBDA_BASE_PATH is %q; it must begin with a slash", c.BasePath))
+	}
+	return errors.Join(errs...)
+}
+
+// eksCluster is a cluster that the function's own role may log in to.
+type eksCluster struct {
+	Name     string `env:"ORCH_EKS_CLUSTER" help:"name of an EKS cluster that the function's role is allowed in; used where there is no kubeconfig"`
+	Endpoint string `env:"ORCH_EKS_ENDPOINT" help:"the https:// address of its API server"`
+	CA       string `env:"ORCH_EKS_CA" help:"its certificate authority's data, in base64 as EKS shows it"`
+	Role     eks.Role
+}
+
+func (e eksCluster) Validate() error {
+	if e == (eksCluster{Role: e.Role}) {
+		return nil
+	}
+	if e.Name == "" || !strings.HasPrefix(e.Endpoint, "https://") || e.CA == "" {
+		return errors.New("ORCH_EKS_CLUSTER, ORCH_EKS_ENDPOINT (https://…) and ORCH_EKS_CA belong together")
+	}
+	if _, err := e.authority(); err != nil {
+		return err
+	}
+	if e.Role.AccessKeyID == "" || e.Role.SecretAccessKey == "" || e.Role.Region == "" {
+		return errors.New("ORCH_EKS_CLUSTER needs AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, which Lambda sets")
+	}
+	return nil
+}
+
+func (e eksCluster) authority() ([]byte, error) {
+	text, err := base64.StdEncoding.DecodeString(e.CA)
+	if block, _ := pem.Decode(text); err != nil || block == nil {
+		return nil, errors.New("ORCH_EKS_CA is not a PEM certificate in base64")
+	}
+	return text, nil
+}
+
+// api is how the cluster is logged in to; nil where none is named.
+func (e eksCluster) api() *cluster.API {
+	if e.Name == "" {
+		return nil
+	}
+	ca, _ := e.authority() // it was validated
+	return &cluster.API{Server: e.Endpoint, CA: ca, Token: func() (string, time.Time, error) { return e.Role.Token(e.Name, time.Now()) }}
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+
+	"orchestrator/cmd/lambda/internal/drain"
+	"orchestrator/cmd/lambda/internal/event"
+)
+
+// function answers every event that Lambda has for it.
+type function struct {
+	gateway event.Gateway
+	drainer drain.Drainer
+	log     *slog.Logger
+}
+
+// Invoke implements Lambda's handler. An error makes the invocation fail; its text is in Lambda's answer and metrics.
+func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	kind, err := event.KindOf(payload)
+	switch kind {
+	case event.HTTPv1:
+		return f.gateway.ServeV1(ctx, payload)
+	case event.HTTPv2:
+		return f.gateway.ServeV2(ctx, payload)
+	case event.Drain:
+		return f.drain(ctx)
+	}
+	f.log.Error("an event was refused", "error", err)
+	return nil, err
+}
+
+func (f function) drain(ctx context.Context) ([]byte, error) {
+	report, err := f.drainer.Drain(ctx)
+	if err != nil {
+		f.log.Error("a drain failed", "error", err)
+		return nil, err
+	}
+	f.log.Info("drained", "report", report)
+	return json.Marshal(report)
+}
