@@ -2,6 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 GOLANGCI_LINT := v2.15.0
+ACTIONLINT := v1.7.12
 RACE := -race
 
 ##@ Run
@@ -54,6 +55,10 @@ image-names: # what the targets above build, for whoever pulls, pushes or joins 
 	@printf '%s\n' $(foreach name,orchestrator-ingest orchestrator-worker orchestrator-monitor orchestrator,$(IMAGE_PREFIX)$(name):$(IMAGE_TAG)$(IMAGE_SUFFIX)) \
 	  $(call chart_image,woocommerce,static)
 
+.PHONY: lambda
+lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same source makes the same bytes
+	.ci/lambda
+
 ##@ Test
 .PHONY: test
 test: tools lint unit redis-topologies build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
@@ -96,8 +101,9 @@ capacity: tools build devcluster ## measure what a store costs: Redis, workers, 
 	bin/capacity --stores $(or $(STORES),2000)
 
 .PHONY: lint
-lint: bin/golangci-lint-$(GOLANGCI_LINT) ## formatting, mistakes, and the direction of imports
+lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatting, mistakes, and the direction of imports
 	bin/golangci-lint-$(GOLANGCI_LINT) run ./...
+	bin/actionlint-$(ACTIONLINT)
 
 .PHONY: import-rules
 import-rules: bin/golangci-lint-$(GOLANGCI_LINT) ## plant each forbidden import once, in a copy, and see the linter refuse it
@@ -111,6 +117,10 @@ bin/golangci-lint-$(GOLANGCI_LINT):
 	@echo "building golangci-lint $(GOLANGCI_LINT) (about two minutes, once)"
 	@mkdir -p bin/.lint && GOBIN=$(CURDIR)/bin/.lint go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	@mv bin/.lint/golangci-lint $@ && rmdir bin/.lint
+
+bin/actionlint-$(ACTIONLINT):
+	@mkdir -p bin/.actionlint && GOBIN=$(CURDIR)/bin/.actionlint go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT)
+	@mv bin/.actionlint/actionlint $@ && rmdir bin/.actionlint
 
 ##@ Other
 .PHONY: clean

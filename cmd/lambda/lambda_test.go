@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"orchestrator/cmd/lambda/internal/drain"
+	"orchestrator/worker/queue/redistest"
+)
+
+const (
+	aSchedule = `{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","detail":{}}`
+	aDrain    = `{"drain":true}`
+	enough    = drain.LeastMargin + patience
+)
+
+func TestAStoreFromRequestToReadyByEveryWay(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	s := launch(t, environment(redistest.Real(t), b.URL, "ORCH_MOCK=1")...)
+	if status, body := s.request("function URL", http.MethodPost, "/", shop("a", "medusa")); status != http.StatusServiceUnavailable {
+		t.Fatalf("before the first drain a POST answered %d %s", status, body)
+	}
+	if r := s.drain(aDrain, enough); r.Ended != "idle" || len(r.Runs) != 0 {
+		t.Errorf("with nothing to do: %+v", r)
+	}
+	for way, store := range map[string]string{"REST API": "a", "HTTP API": "b", "function URL": "c"} {
+		if status, body := s.request(way, http.MethodPost, "/orchestrate", shop(store, "medusa")); status != http.StatusAccepted {
+			t.Errorf("POST by %s answered %d %s", way, status, body)
+		}
+		if status, _ := s.request(way, http.MethodGet, "/healthz", ""); status != http.StatusOK {
+			t.Errorf("/healthz by %s answered %d", way, status)
+		}
+	}
+	r := s.drain(aSchedule, enough)
+	if r.Ended != "idle" || r.Runs["provision READY"] != 3 || r.Callbacks["READY told"] != 3 || r.Left["provision"].Waiting+r.Left["callback"].Waiting != 0 {
+		t.Errorf("%+v", r)
+	}
+	if status, body := s.request("HTTP API", http.MethodGet, "/stores/b", ""); status != http.StatusOK || !strings.Contains(body, `"READY"`) {
+		t.Errorf("shown %d %s", status, body)
+	}
+	if status, _ := s.request("REST API", http.MethodDelete, "/stores/b", ""); status != http.StatusAccepted {
+		t.Errorf("DELETE answered %d", status)
+	}
+	if r := s.drain(aDrain, enough); r.Runs["delete DELETED"] != 1 {
+		t.Errorf("%+v", r)
+	}
+	if told, want := b.all(), []string{"a READY", "b DELETED", "b READY", "c READY"}; !slices.Equal(told, want) {
+		t.Errorf("told %q", told)
+	}
+}
+
+func TestEventsThatNobodyAnswersFail(t *testing.T) {
+	t.Parallel()
+	s := launch(t, environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_MOCK=1")...)
+	for payload, want := range map[string]string{
+		`{"Records":[{"eventSource":"aws:sqs"}]}`: "aws:sqs",
+		`{"drain":`:       "not a JSON object",
+		`{"drain":false}`: "switched off",
+		aDrain:            "Redis does not answer",
+	} {
+		if r := s.invoke(payload, enough); !r.failed || !bytes.Contains(r.body, []byte(want)) {
+			t.Errorf("%s answered %s", payload, r.body)
+		}
+	}
+	if r := s.invoke(aDrain, drain.LeastMargin); !r.failed || !bytes.Contains(r.body, []byte("timeout is too short")) {
+		t.Errorf("a short timeout answered %s", r.body)
+	}
+	if status, _ := s.request("function URL", http.MethodGet, "/healthz", ""); status != http.StatusOK {
+		t.Errorf("after that /healthz answered %d", status)
+	}
+}
+
+func TestTwoDrainsAtATimeTellEachTruthOnce(t *testing.T) {
+	t.Parallel()
+	const stores = 20
+	b := newBackend(t)
+	env := environment(redistest.Real(t), b.URL, "ORCH_MOCK=1")
+	one, two := launch(t, env...), launch(t, env...)
+	one.drain(aDrain, enough)
+	var want []string
+	for i := range stores {
+		id := fmt.Sprintf("s%02d", i)
+		if status, body := one.request("function URL", http.MethodPost, "/", shop(id, "woocommerce")); status != http.StatusAccepted {
+			t.Fatalf("POST answered %d %s", status, body)
+		}
+		want = append(want, id+" READY")
+	}
+	reports := make([]report, 2)
+	var both sync.WaitGroup
+	for i, s := range []*sandbox{one, two} {
+		both.Go(func() { reports[i] = s.drain(aDrain, enough) })
+	}
+	both.Wait()
+	if told := b.all(); !slices.Equal(told, want) {
+		t.Errorf("told %q", told)
+	}
+	if runs := reports[0].Runs["provision READY"] + reports[1].Runs["provision READY"]; runs != stores {
+		t.Errorf("%d stores took %d runs: %+v", stores, runs, reports)
+	}
+	t.Logf("one ran %d, the other %d", reports[0].Runs["provision READY"], reports[1].Runs["provision READY"])
+}
+
+func TestAColdStartIsShort(t *testing.T) {
+	s := launch(t, environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_MOCK=1")...)
+	var first time.Duration
+	select {
+	case at := <-s.polled:
+		first = at.Sub(s.begun)
+	case <-time.After(patience):
+		t.Fatal("the function asked for no event")
+	}
+	asked := time.Now()
+	if status, _ := s.request("function URL", http.MethodGet, "/healthz", ""); status != http.StatusOK {
+		t.Errorf("/healthz answered %d", status)
+	}
+	t.Logf("from exec to the first poll %s, the first answer took %s", first, time.Since(asked))
+}
+
+func TestMistakesOfTheConfigurationAreReportedAtOnce(t *testing.T) {
+	cmd := exec.Command(bootstrap(t))
+	cmd.Env = environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_LAMBDA_MARGIN=30s", "ORCH_LAMBDA_IDLE=1ms", "ORCH_LAMBDA_BASE_PATH=x",
+		"ORCH_EKS_CLUSTER=shops", "ORCH_KUBECONFIG_DATA=!")
+	said, err := cmd.CombinedOutput()
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != 2 {
+		t.Fatalf("it ended with %v: %s", err, said)
+	}
+	for _, name := range []string{"AWS_LAMBDA_RUNTIME_API", "ORCH_LAMBDA_MARGIN", "ORCH_LAMBDA_IDLE", "ORCH_LAMBDA_BASE_PATH", "ORCH_EKS_ENDPOINT", "ORCH_KUBECONFIG_DATA"} {
+		if !bytes.Contains(said, []byte(name)) {
+			t.Errorf("nothing is said about %s:\n%s", name, said)
+		}
+	}
+}
