@@ -44,16 +44,20 @@ service-images: ## the service's own images: ingest, worker, monitor and the com
 # A store's image has the name and the tag that its chart gives it: chart_image takes the engine and the key of images.
 chart_image = $(IMAGE_PREFIX)$(shell sed -nE 's/^  $(2): \{repository: ([^,]+), tag: "?([^"}]+)"?\}.*/\1:\2/p' charts/store/$(1)/values.yaml)$(IMAGE_SUFFIX)
 .PHONY: store-images
-store-images: store-woocommerce ## the stores' images (IMAGE_PREFIX; build arguments in WOOCOMMERCE_ARGS)
+store-images: store-woocommerce store-medusa ## the stores' images (IMAGE_PREFIX; build arguments in WOOCOMMERCE_ARGS and MEDUSA_ARGS)
 
 .PHONY: store-woocommerce
 store-woocommerce:
 	$(DOCKER_BUILD) $(WOOCOMMERCE_ARGS) --tag $(call chart_image,woocommerce,static) deploy/images/woocommerce
 
+.PHONY: store-medusa
+store-medusa:
+	$(DOCKER_BUILD) $(MEDUSA_ARGS) --tag $(call chart_image,medusa,medusa) deploy/images/medusa
+
 .PHONY: image-names
 image-names: # what the targets above build, for whoever pulls, pushes or joins them
 	@printf '%s\n' $(foreach name,orchestrator-ingest orchestrator-worker orchestrator-monitor orchestrator,$(IMAGE_PREFIX)$(name):$(IMAGE_TAG)$(IMAGE_SUFFIX)) \
-	  $(call chart_image,woocommerce,static)
+	  $(call chart_image,woocommerce,static) $(call chart_image,medusa,medusa)
 
 .PHONY: lambda
 lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same source makes the same bytes

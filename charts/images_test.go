@@ -1,7 +1,9 @@
 package charts
 
 import (
+	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -79,5 +81,55 @@ func TestWooCommerceImageIsTheOneThatTheChartNames(t *testing.T) {
 	}
 	if cli := argument(t, dockerfile, "WP_CLI_VERSION"); !strings.HasPrefix(chart.Images["cli"].Tag, "cli-"+cli+"-") {
 		t.Errorf("the image has wp-cli %s, the stock layout runs %s", cli, chart.Images["cli"].Tag)
+	}
+}
+
+func readJSON(t *testing.T, path string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(readText(t, path)), into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func TestMedusaImageIsTheOneThatTheChartNames(t *testing.T) {
+	chart := chartPins(t, "medusa")
+	version := chart.Images["medusa"].Tag
+	if chart.AppVersion != version {
+		t.Errorf("appVersion of the chart is %s, the image's tag %s", chart.AppVersion, version)
+	}
+	if got := argument(t, readText(t, "../deploy/images/medusa/Dockerfile"), "MEDUSA_VERSION"); got != version {
+		t.Errorf("the image's label says %s, its tag %s", got, version)
+	}
+	var project struct{ Dependencies map[string]string }
+	readJSON(t, "../deploy/images/medusa/package.json", &project)
+	for name, got := range project.Dependencies {
+		if strings.HasPrefix(name, "@medusajs/") && got != version {
+			t.Errorf("%s is %s, the image's tag %s", name, got, version)
+		}
+	}
+}
+
+// TestMedusaLockFitsAnyRegistry: the lock holds checksums and no addresses, so that whoever builds says where packages come from.
+func TestMedusaLockFitsAnyRegistry(t *testing.T) {
+	var project struct{ Dependencies, DevDependencies map[string]string }
+	readJSON(t, "../deploy/images/medusa/package.json", &project)
+	var lock struct {
+		Packages map[string]struct {
+			Resolved, Integrity           string
+			Dependencies, DevDependencies map[string]string
+		}
+	}
+	readJSON(t, "../deploy/images/medusa/package-lock.json", &lock)
+	root := lock.Packages[""]
+	if !maps.Equal(root.Dependencies, project.Dependencies) || !maps.Equal(root.DevDependencies, project.DevDependencies) {
+		t.Error("package-lock.json is of another package.json")
+	}
+	for name, one := range lock.Packages {
+		if one.Resolved != "" {
+			t.Errorf("%s comes from %s", name, one.Resolved)
+		}
+		if name != "" && one.Integrity == "" {
+			t.Errorf("%s has no checksum", name)
+		}
 	}
 }
