@@ -173,7 +173,11 @@ func (s *sandbox) invoke(payload string, timeout time.Duration) result {
 type report struct {
 	Ended           string
 	Runs, Callbacks map[string]int
-	Left            map[string]struct{ Waiting, UnderWay, Later int }
+	Left            map[string]struct {
+		Waiting  int
+		UnderWay int `json:"under_way"`
+		Later    int
+	}
 }
 
 func (s *sandbox) drain(payload string, timeout time.Duration) (r report) {
