@@ -60,6 +60,7 @@ func New(c Config) (*Worker, error) {
 	c.Records = c.Records.Limited(c.Limits.PerCreator)
 	stopped, stop := context.WithCancelCause(context.Background())
 	m := newMetrics(c.Metrics)
+	c.Metrics.MustRegister(newDepths(c.Tasks.Depths, c.Log))
 	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}
 	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, tasks: c.Tasks, clusters: c.Clusters, stop: stop}
 	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
