@@ -24,6 +24,7 @@ type options struct {
 	values  map[string]any    // of STORE_VALUES_FILE
 	timeout time.Duration
 	keep    bool
+	shared  bool
 }
 
 // imageKey is where an image stands in the values of an engine's chart: images.<key>.
@@ -41,7 +42,7 @@ var imageKeys = map[string]imageKey{
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
-	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1"}
+	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shared: getenv("SHARED") == "1"}
 	if len(o.engines) == 0 {
 		o.engines = []string{"woocommerce", "medusa"}
 	}
