@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -115,10 +114,12 @@ func TestABindingThatSaysSomethingElseIsAConflict(t *testing.T) {
 
 func TestRightsThatDoNotComeAreWaitedForNoLongerThanTheRunLasts(t *testing.T) {
 	api, c := newBoundAPI(t)
-	api.grants = func() bool { return false }
 	cause := provision.Errorf(provision.CodeSuperseded, "a newer request")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
+	api.grants = func() bool {
+		cancel(cause) // while the rights are waited for, and at no other time
+		return false
+	}
 	if _, err := c.Namespaces().Ensure(ctx, testStore(1)); provision.CodeOf(err) != provision.CodeSuperseded {
 		t.Errorf("error %v, want the context's cause", err)
 	}
