@@ -47,8 +47,12 @@ spec:
         - {name: {{ $name }}, value: {{ $value | toString | quote }}}
         {{- end }}
       {{- $storeValues := and (eq $component "worker") $root.Values.storeValues }}
-      {{- if or $storeValues $values.extraVolumeMounts }}
+      {{- $redisTLS := $root.Values.redisTLS.secretName }}
+      {{- if or $storeValues $redisTLS $values.extraVolumeMounts }}
       volumeMounts:
+        {{- if $redisTLS }}
+        - {name: redis-tls, mountPath: /etc/redis-tls, readOnly: true}
+        {{- end }}
         {{- if $storeValues }}
         - {name: store-values, mountPath: /etc/orchestrator, readOnly: true}
         {{- end }}
@@ -56,8 +60,12 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- end }}
-  {{- if or $storeValues $values.extraVolumes }}
+  {{- if or $storeValues $redisTLS $values.extraVolumes }}
   volumes:
+    {{- if $redisTLS }}
+    - name: redis-tls
+      secret: {secretName: {{ $redisTLS }}}
+    {{- end }}
     {{- if $storeValues }}
     - name: store-values
       configMap: {name: {{ include "orchestrator.name" $root }}-store-values}
@@ -104,6 +112,18 @@ spec:
 {{- else -}}
 {{ include "orchestrator.secretEnv" (list . "REDIS_URL") }}
 {{- end -}}
+{{- with .Values.redisTLS }}
+{{- if .secretName }}
+- {name: ORCH_REDIS_CA_FILE, value: /etc/redis-tls/ca.crt}
+{{- end }}
+{{- if .clientCertificate }}
+- {name: ORCH_REDIS_CERT_FILE, value: /etc/redis-tls/tls.crt}
+- {name: ORCH_REDIS_KEY_FILE, value: /etc/redis-tls/tls.key}
+{{- end }}
+{{- with .serverName }}
+- {name: ORCH_REDIS_SERVER_NAME, value: {{ . }}}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Liveness asks the process alone, readiness also what it depends on: (list "admin" "/readyz"). */}}
