@@ -21,10 +21,10 @@ type Cluster struct {
 	*group
 }
 
-// StartCluster starts a cluster whose masters have one replica each, which give a silent master up after two seconds.
+// StartCluster starts a cluster whose masters have one replica each, which give a silent master up after five seconds.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := startCluster(2*time.Second, 1)
+	c, err := startCluster(5*time.Second, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,11 @@ type Sentinel struct {
 	data, sentinels []*node
 }
 
-// StartSentinel starts a set-up whose sentinels give a silent master up after a second.
+// StartSentinel starts a set-up whose sentinels give a silent master up after five seconds.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
-	s, err := startSentinel(time.Second)
+	// Not so short that a busy machine has a failover of its own: two masters at a time lose more than one that is killed.
+	s, err := startSentinel(5 * time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
