@@ -31,6 +31,7 @@ func Connect(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	logClientGo(cfg.Log) // before client-go says its first word: its logger may not be changed while it is used
 	loaded, err := cfg.restConfig()
 	if err != nil {
 		return nil, err
