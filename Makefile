@@ -65,7 +65,7 @@ lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same sou
 
 ##@ Test
 .PHONY: test
-test: tools lint unit redis-topologies build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
+test: tools lint unit redis-topologies mutants-apply build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
 .PHONY: unit
 unit: tools ## unit tests and tests on a real Redis, with the race detector
@@ -98,6 +98,10 @@ chaos-short: tools build devcluster ## the same with 20 stores and a minute of f
 .PHONY: chaos-mutants
 chaos-mutants: tools build devcluster ## take out one guard at a time and see chaos find it (15 minutes)
 	.ci/chaos-mutants
+
+.PHONY: mutants-apply
+mutants-apply: ## see that each guard can still be taken out, and that what is left compiles
+	.ci/mutants-apply
 
 # STORES may be set. The figures of docs/scaling.md are from here.
 .PHONY: capacity

@@ -81,7 +81,7 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepLease)
 	defer cancel()
 	lead, err := s.leads(ctx)
-	if err != nil || !lead || !sweeping {
+	if err != nil || !lead {
 		return err
 	}
 	var errs []error

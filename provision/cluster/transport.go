@@ -79,7 +79,7 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // fenced returns an error when the run of ctx may no longer change anything.
 func fenced(ctx context.Context) error {
-	if err := provision.FenceOf(ctx).Check(); err != nil && fencing {
+	if err := provision.FenceOf(ctx).Check(); err != nil {
 		return provision.Wrap(provision.CodeUnavailable, err, "the lease on the store was lost; another worker carries on")
 	}
 	return nil

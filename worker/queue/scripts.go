@@ -35,7 +35,7 @@ func script(name string) *redis.Script {
 		}
 		return string(text)
 	}
-	return redis.NewScript(read("lib") + guarded(name, read(name)))
+	return redis.NewScript(read("lib") + read(name))
 }
 
 // words runs a script that answers a list of texts. A nil or an unexpected answer is a defect and comes as an error.

@@ -1,5 +1,0 @@
-//go:build mutant_fence
-
-package cluster
-
-const fencing = false

@@ -1,5 +1,0 @@
-//go:build mutant_sweeper
-
-package worker
-
-const sweeping = false
