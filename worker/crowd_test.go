@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 // Many stores change their mind while workers come and go. Whatever was accepted last is the truth, every generation

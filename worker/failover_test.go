@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 	"orchestrator/provision/mock"
-	"orchestrator/worker/queue/redistest"
 )
 
 // The server that has the records is killed in the middle of a run of many stores, and a replica takes its place. What

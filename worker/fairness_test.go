@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 	"orchestrator/worker"
 	"orchestrator/worker/queue"
-	"orchestrator/worker/queue/redistest"
 )
 
 func of(creator, id string) provision.Request {

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 	"orchestrator/worker"
 	"orchestrator/worker/queue"
-	"orchestrator/worker/queue/redistest"
 )
 
 func TestAStoppingWorkerHandsItsRunsOver(t *testing.T) {

@@ -18,12 +18,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 	"orchestrator/provision/mock"
 	"orchestrator/worker"
 	"orchestrator/worker/callback"
 	"orchestrator/worker/queue"
-	"orchestrator/worker/queue/redistest"
 )
 
 const (

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 	"orchestrator/provision/mock"
 	"orchestrator/worker"
-	"orchestrator/worker/queue/redistest"
 )
 
 // each runs a test on both kinds of Redis.

@@ -21,8 +21,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"orchestrator/cmd/lambda/internal/drain"
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 // slowCluster starts a cluster of its own, whose pods take a minute to become ready, and returns its kubeconfig.

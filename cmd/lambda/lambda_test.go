@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"orchestrator/cmd/lambda/internal/drain"
-	"orchestrator/worker/queue/redistest"
+	"orchestrator/cmd/testkit/redistest"
 )
 
 const (

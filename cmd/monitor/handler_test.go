@@ -14,8 +14,8 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/worker/queue"
-	"orchestrator/worker/queue/redistest"
 )
 
 // site is a monitor over a Redis with one task in it, whose payload and type are like those of a provision.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/worker/queue"
-	"orchestrator/worker/queue/redistest"
 )
 
 func TestMain(m *testing.M) { os.Exit(redistest.Main(m).Run()) }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 func TestAcceptRecordsANewStore(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 func (b *bench) turn(id, token string) (Turn, Call) {

@@ -3,8 +3,8 @@ package queue
 import (
 	"testing"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 func TestDepthIsThatOfEachQueue(t *testing.T) {

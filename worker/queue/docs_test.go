@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 func text(t *testing.T, path string) string {

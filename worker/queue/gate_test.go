@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 func TestEnterSaysWhyThereIsNothingToRun(t *testing.T) {

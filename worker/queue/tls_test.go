@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrator/worker/queue/redistest"
+	"orchestrator/cmd/testkit/redistest"
 )
 
 func pinged(t *testing.T, url string, trust Trust) error {

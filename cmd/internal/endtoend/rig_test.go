@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker/queue/redistest"
 )
 
 const token = "endtoend-token"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"orchestrator/worker/queue/redistest"
+	"orchestrator/cmd/testkit/redistest"
 )
 
 // A command that is dropped does not reach Redis, one whose reply is lost does, and the caller cannot tell.

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"orchestrator/cmd/orchestrator/internal/child"
-	"orchestrator/worker/queue/redistest"
+	"orchestrator/cmd/testkit/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"orchestrator/worker/queue/redistest"
+	"orchestrator/cmd/testkit/redistest"
 )
 
 func connect(t *testing.T, url string) *redis.Client {
