@@ -17,7 +17,7 @@ demo: build devcluster ## a scripted run: provision, repeat, delete; a table; ex
 ##@ Build
 .PHONY: build
 build: ## the service's binaries, into bin/
-	go build -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/ingest ./cmd/worker ./cmd/monitor ./cmd/lambda ./cmd/orchestrator
 
 .PHONY: devcluster
 devcluster: ## the development cluster, into bin/ (6 to 9 minutes the first time, seconds afterwards)
@@ -89,10 +89,12 @@ e2e: tools build ## both engines from POST to orders to DELETED in a real cluste
 # STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed it is one at random, printed.
 .PHONY: chaos
 chaos: tools build devcluster ## break everything at random, then compare the world with what was accepted
+	go build -o bin/ ./cmd/testkit/chaos
 	bin/chaos --stores $(or $(STORES),40) --faults $(or $(MINUTES),3)m --seed $(or $(SEED),0)
 
 .PHONY: chaos-short
 chaos-short: tools build devcluster ## the same with 20 stores and a minute of faults
+	go build -o bin/ ./cmd/testkit/chaos
 	bin/chaos --stores 20 --faults 60s --seed $(or $(SEED),0)
 
 .PHONY: chaos-mutants
@@ -106,6 +108,7 @@ mutants-apply: ## see that each guard can still be taken out, and that what is l
 # STORES may be set. The figures of docs/scaling.md are from here.
 .PHONY: capacity
 capacity: tools build devcluster ## measure what a store costs: Redis, workers, API server (docs/scaling.md)
+	go build -o bin/ ./cmd/testkit/capacity
 	bin/capacity --stores $(or $(STORES),2000)
 
 .PHONY: lint

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"orchestrator/cmd/testkit/chaos/model"
+	"orchestrator/cmd/testkit/chaos/rig"
+	"orchestrator/provision"
+)
+
+// creators is how many creators share all stores.
+const creators = 3
+
+// customer is the caller of one store. It sends one request after the other and remembers what it was answered.
+type customer struct {
+	id    string
+	rig   *rig.Rig
+	dice  *rand.Rand // of this customer alone, from the seed
+	pause time.Duration
+	nudge chan struct{} // makes the next request come now
+
+	mu       sync.Mutex
+	requests []model.Request
+	wiped    int
+	heal     bool // the namespace was deleted by hand: the next request is the same again
+
+	want provision.Request // what the customer asked for last
+}
+
+func newCustomer(r *rig.Rig, seed uint64, n int, pause time.Duration) *customer {
+	c := &customer{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
+	engine := []string{"woocommerce", "medusa"}[n%2]
+	c.want = provision.Request{StoreID: c.id, Name: c.id, Engine: engine, Namespace: "store-" + c.id, CreatorID: fmt.Sprint("creator-", n%creators), Action: provision.OpDelete}
+	return c
+}
+
+// live sends requests until ctx ends.
+func (c *customer) live(ctx context.Context) {
+	rig.Sleep(ctx, c.upTo(c.pause))
+	for ctx.Err() == nil {
+		c.act(ctx)
+		if c.dice.IntN(3) > 0 && !c.awaitTruth(ctx) {
+			continue
+		}
+		if c.dice.IntN(4) > 0 {
+			c.rest(ctx, c.upTo(2*c.pause))
+		}
+	}
+}
+
+// rest waits, unless somebody makes the customer change his mind.
+func (c *customer) rest(ctx context.Context, d time.Duration) (rested bool) {
+	select {
+	case <-c.nudge:
+		return false
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (c *customer) upTo(d time.Duration) time.Duration {
+	return time.Duration(c.dice.Int64N(int64(d) + 1))
+}
+
+// act is the customer's next wish.
+func (c *customer) act(ctx context.Context) {
+	switch dice := c.dice.IntN(100); {
+	case c.want.Action == provision.OpDelete:
+		c.provision(ctx)
+	case c.healing() || dice < 25: // the same again
+		c.submit(ctx, c.want)
+	case dice < 50:
+		c.want.Settings.Title = fmt.Sprintf("Shop \"%d\"", c.dice.IntN(1e6))
+		c.submit(ctx, c.want)
+	case dice < 65:
+		c.move()
+		c.submit(ctx, c.want)
+	case dice < 80:
+		c.delete(ctx)
+	default:
+		c.delete(ctx)
+		c.provision(ctx)
+	}
+}
+
+func (c *customer) provision(ctx context.Context) {
+	c.want.Action = provision.OpProvision
+	c.want.Settings = provision.Settings{Title: fmt.Sprintf("Shop %d", c.dice.IntN(1e6)), Currency: "EUR", Country: "DE"}
+	c.move()
+	c.submit(ctx, c.want)
+}
+
+// move gives the store another of its three hosts.
+func (c *customer) move() {
+	c.want.Host = fmt.Sprintf("%s-%d.shops.test", c.id, c.dice.IntN(3))
+	c.want.StoreURL = "https://" + c.want.Host
+}
+
+func (c *customer) delete(ctx context.Context) {
+	c.want.Action = provision.OpDelete
+	c.submit(ctx, provision.Request{StoreID: c.id, Action: provision.OpDelete})
+}
+
+// submit sends a request as a sane backend does: again and again while it does not know. A careless one may give up.
+func (c *customer) submit(ctx context.Context, r provision.Request) {
+	for c.send(r) == model.Perhaps && c.dice.IntN(4) > 0 {
+		if !rig.Sleep(ctx, c.upTo(2*time.Second)) {
+			return
+		}
+	}
+}
+
+// insist sends a request until it is accepted.
+func (c *customer) insist(ctx context.Context, r provision.Request) {
+	for c.send(r) == model.Perhaps && rig.Sleep(ctx, time.Second) {
+	}
+}
+
+// send sends a request once.
+func (c *customer) send(r provision.Request) model.Answer {
+	sent := model.Request{Request: r, Sent: time.Now(), Answer: model.Perhaps}
+	status, body, err := c.post(r)
+	var answer struct{ Generation int64 }
+	switch {
+	case err != nil || status == http.StatusServiceUnavailable:
+	case status == http.StatusAccepted && json.Unmarshal(body, &answer) == nil && answer.Generation > 0:
+		sent.Answer, sent.Generation = model.Accepted, answer.Generation
+	default:
+		sent.Answer, sent.Said = model.Refused, fmt.Sprintf("%d %.300s", status, body)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, sent)
+	return sent.Answer
+}
+
+// post does not end with the traffic: a request that was begun is answered or not.
+func (c *customer) post(r provision.Request) (int, []byte, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.rig.API+"/", bytes.NewReader(text))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("X-Orchestrator-Token", rig.Token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, body, err
+}
+
+// awaitTruth waits, though not for ever, until the backend is told of the newest accepted request. The customer's next
+// request then comes while that callback may still wait for its answer. It reports false when the wait was broken off.
+func (c *customer) awaitTruth(ctx context.Context) bool {
+	newest := c.newest()
+	for range 300 {
+		for _, d := range c.rig.Backend.Deliveries(c.id) {
+			if d.Generation >= newest && d.Status.Final() {
+				return true
+			}
+		}
+		if !c.rest(ctx, 100*time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *customer) newest() (generation int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.requests {
+		generation = max(generation, r.Generation)
+	}
+	return generation
+}
+
+// wipe notes that the namespace is deleted by hand. It reports false for a store that is not asked for now.
+func (c *customer) wipe() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.requests); n == 0 || c.requests[n-1].Action == provision.OpDelete {
+		return false
+	}
+	c.wiped, c.heal = c.wiped+1, true
+	return true
+}
+
+func (c *customer) healing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heal := c.heal
+	c.heal = false
+	return heal
+}
+
+// conclude ends the traffic of the store. Somebody whose store was deleted by hand asks for it again: nobody else knows.
+func (c *customer) conclude(ctx context.Context) {
+	if c.healing() || c.wiped > 0 && c.want.Action == provision.OpProvision {
+		r := c.want
+		if r.Action == provision.OpDelete {
+			r = provision.Request{StoreID: c.id, Action: provision.OpDelete}
+		}
+		c.insist(ctx, r)
+	}
+}
+
+// story is the store as its caller and its backend know it.
+func (c *customer) story() model.Store {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return model.Store{ID: c.id, Requests: append([]model.Request(nil), c.requests...), Deliveries: c.rig.Backend.Deliveries(c.id),
+		Wiped: c.wiped, Blurred: c.rig.Lose.Blurred(c.id)}
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"orchestrator/cmd/testkit/chaos/model"
+	"orchestrator/cmd/testkit/chaos/rig"
+	"orchestrator/provision"
+)
+
+// object is as much of any Kubernetes object as is compared.
+type object struct {
+	Metadata struct {
+		Name, Namespace   string
+		Labels            map[string]string
+		Annotations       map[string]string
+		DeletionTimestamp string
+	}
+	Spec struct {
+		VolumeName string
+		ClaimRef   struct{ Namespace string }
+		Rules      []struct{ Host string }
+	}
+	Data map[string]string
+}
+
+// world is one look at the cluster and at Redis.
+type world struct {
+	stores map[string]*model.Found
+	queues map[string]int64 // what waits or runs, by list
+}
+
+// lookAround reads everything. It asks the API server and Redis themselves.
+func lookAround(ctx context.Context, r *rig.Rig, ids []string) (world, error) {
+	w := world{stores: map[string]*model.Found{}, queues: map[string]int64{}}
+	for _, id := range ids {
+		w.stores[id] = &model.Found{}
+	}
+	for _, kind := range []struct {
+		path string
+		note func(*model.Found, object)
+	}{
+		{"/api/v1/namespaces", noteNamespace},
+		{"/api/v1/secrets?fieldSelector=type%3Dhelm.sh/release.v1", noteRevision},
+		{"/api/v1/secrets?fieldSelector=metadata.name%3D" + provision.CredentialsSecret, notePassword},
+		{"/api/v1/configmaps?labelSelector=" + provision.LabelStore, noteSettings},
+		{"/apis/networking.k8s.io/v1/ingresses", noteIngress},
+		{"/api/v1/persistentvolumeclaims", noteClaim},
+		{"/api/v1/persistentvolumes", noteVolume},
+	} {
+		var list struct{ Items []object }
+		if err := r.Cluster.Kube.Get(ctx, kind.path, &list); err != nil {
+			return w, err
+		}
+		for _, o := range list.Items {
+			if found := w.stores[ownerOf(o)]; found != nil {
+				kind.note(found, o)
+			}
+		}
+	}
+	return w, w.lookAtRedis(ctx, r, ids)
+}
+
+// ownerOf is the store whose namespace the object is, is in, or names.
+func ownerOf(o object) string {
+	for _, namespace := range []string{o.Metadata.Namespace, o.Spec.ClaimRef.Namespace, o.Metadata.Name} {
+		if id, found := strings.CutPrefix(namespace, "store-"); found {
+			return id
+		}
+	}
+	return ""
+}
+
+func noteNamespace(f *model.Found, o object) {
+	f.Namespace = &model.Namespace{Label: o.Metadata.Labels[provision.LabelStore], StoreID: o.Metadata.Annotations["orchestrator/store-id"],
+		Generation: whole(o.Metadata.Annotations["orchestrator/generation"]), Op: provision.Op(o.Metadata.Annotations["orchestrator/op"]),
+		Terminating: o.Metadata.DeletionTimestamp != ""}
+}
+
+func noteRevision(f *model.Found, o object) {
+	f.Revisions = append(f.Revisions, o.Metadata.Labels["status"])
+}
+
+func notePassword(f *model.Found, o object) {
+	password, _ := base64.StdEncoding.DecodeString(o.Data[provision.AdminPassword])
+	f.Password = string(password)
+}
+
+func noteSettings(f *model.Found, o object) {
+	if strings.HasSuffix(o.Metadata.Name, "-settings") {
+		f.Title, f.URL = o.Data["STORE_TITLE"], o.Data["STORE_URL"]
+	}
+}
+
+func noteIngress(f *model.Found, o object) {
+	for _, rule := range o.Spec.Rules {
+		f.Hosts = append(f.Hosts, rule.Host)
+	}
+}
+
+func noteClaim(f *model.Found, o object) {
+	f.Claims++
+	if o.Spec.VolumeName == "" {
+		f.Unbound++
+	}
+}
+
+func noteVolume(f *model.Found, _ object) { f.Volumes++ }
+
+// lookAtRedis reads records and indexes by the keys that docs/redis.md lists, past the code that writes them.
+func (w world) lookAtRedis(ctx context.Context, r *rig.Rig, ids []string) error {
+	c := r.Redis.Client
+	for _, id := range ids {
+		f, err := c.HGetAll(ctx, "{orch}:store:"+id).Result()
+		if err != nil {
+			return err
+		}
+		record := &w.stores[id].Record
+		*record = model.Record{Generation: whole(f["gen"]), Op: provision.Op(f["op"]), Digest: f["digest"],
+			Decided: f["gen"] != "" && f["vgen"] == f["gen"], Deleting: whole(f["del"]) > 0}
+		record.Untold = int(c.HLen(ctx, "{orch}:calls:"+id).Val())
+		record.Gate = c.Exists(ctx, "{orch}:gate:"+id).Val() > 0
+		record.Turn = c.Exists(ctx, "{orch}:turn:"+id).Val() > 0
+		record.Open = c.ZScore(ctx, "{orch}:open", id).Err() == nil
+	}
+	for host, id := range c.HGetAll(ctx, "{orch}:hosts").Val() {
+		w.stores[id].OwnHosts = append(w.stores[id].OwnHosts, host)
+	}
+	for namespace, id := range c.HGetAll(ctx, "{orch}:namespaces").Val() {
+		w.stores[id].OwnSpaces = append(w.stores[id].OwnSpaces, namespace)
+	}
+	for letter := range c.HGetAll(ctx, "{orch}:dead").Val() {
+		if found := w.stores[letter[strings.LastIndex(letter, ".")+1:]]; found != nil {
+			found.DeadLetter++
+		}
+	}
+	for _, found := range w.stores {
+		slices.Sort(found.OwnHosts)
+	}
+	return w.lookAtQueues(ctx, r)
+}
+
+func (w world) lookAtQueues(ctx context.Context, r *rig.Rig) error {
+	for _, queue := range []string{"provision", "delete", "callback"} {
+		base := "asynq:{" + queue + "}:"
+		for _, list := range []string{"pending", "active"} {
+			w.queues[base+list] = r.Redis.Client.LLen(ctx, base+list).Val()
+		}
+		for _, set := range []string{"scheduled", "retry"} {
+			w.queues[base+set] = r.Redis.Client.ZCard(ctx, base+set).Val()
+		}
+	}
+	return r.Redis.Client.Ping(ctx).Err()
+}
+
+func whole(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
+}
+
+// judge compares everything with everything that was asked for.
+func judge(ctx context.Context, r *rig.Rig, customers []*customer) ([]model.Finding, error) {
+	var ids []string
+	for _, c := range customers {
+		ids = append(ids, c.id)
+	}
+	w, err := lookAround(ctx, r, ids)
+	if err != nil {
+		return nil, err
+	}
+	var all []model.Finding
+	for _, c := range customers {
+		story := c.story()
+		story.Found = *w.stores[c.id]
+		all = append(all, model.Compare(story)...)
+	}
+	for list, n := range w.queues {
+		if n > 0 {
+			all = append(all, model.Finding{Kind: model.Stuck, Store: "-", Expected: "the queues hold nothing live", Found: fmt.Sprintf("%d tasks in %s", n, list)})
+		}
+	}
+	return all, nil
+}
+
+// violations are what was seen on the way.
+func violations(r *rig.Rig) []model.Finding {
+	var all []model.Finding
+	seen, _ := r.Watch.Found()
+	for _, text := range seen {
+		all = append(all, model.Finding{Kind: model.Wrong, Store: "-", Expected: "one run per store, and none writes that another one has followed", Found: text})
+	}
+	return all
+}

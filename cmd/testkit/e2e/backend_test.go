@@ -1,0 +1,69 @@
+//go:build devcluster || realcluster
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"orchestrator/provision"
+)
+
+// told is one callback as it arrived.
+type told struct {
+	ID       string // webhook-id
+	Store    string
+	Status   provision.Status
+	URL      string
+	Error    string
+	Password string
+}
+
+// backend keeps every callback.
+type backend struct {
+	url  string
+	mu   sync.Mutex
+	told []told
+}
+
+func newBackend(t *testing.T) *backend {
+	b := &backend{}
+	server := httptest.NewServer(b)
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	return b
+}
+
+func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	store, ok := strings.CutPrefix(r.URL.Path, "/api/stores/")
+	store, ends := strings.CutSuffix(store, "/status")
+	if !ok || !ends || r.Header.Get("X-Orchestrator-Token") != token {
+		http.Error(w, "no such callback", http.StatusBadRequest)
+		return
+	}
+	c := told{ID: r.Header.Get("webhook-id"), Store: store}
+	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told = append(b.told, c)
+}
+
+// of returns what was told of a store, in order.
+func (b *backend) of(store string) []told {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []told
+	for _, c := range b.told {
+		if c.Store == store {
+			all = append(all, c)
+		}
+	}
+	return all
+}

@@ -1,0 +1,147 @@
+//go:build devcluster
+
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"orchestrator/provision"
+)
+
+// road leads to the API server and can be stopped: what is on it then arrives when it is opened again.
+type road struct {
+	listener net.Listener
+	to       string
+
+	mu   sync.Mutex
+	open chan struct{} // closed while it is open
+}
+
+func newRoad(t *testing.T, to string) *road {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	r := &road{listener: listener, to: to, open: make(chan struct{})}
+	r.start()
+	go r.serve()
+	return r
+}
+
+func (r *road) start() { r.mu.Lock(); close(r.open); r.mu.Unlock() }
+func (r *road) stop()  { r.mu.Lock(); r.open = make(chan struct{}); r.mu.Unlock() }
+
+func (r *road) serve() {
+	for {
+		in, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", r.to)
+		if err != nil {
+			in.Close()
+			continue
+		}
+		go r.carry(out, in)
+		go r.carry(in, out)
+	}
+}
+
+func (r *road) carry(to io.WriteCloser, from io.ReadCloser) {
+	defer to.Close()
+	defer from.Close()
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		r.mu.Lock()
+		open := r.open
+		r.mu.Unlock()
+		<-open
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+// kubeconfig writes one that leads over the road.
+func (r *road) kubeconfig(t *testing.T, given string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Clusters[config.Contexts[config.CurrentContext].Cluster].Server = "https://" + r.listener.Addr().String()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Of three clusters one is dead from the start and one hangs in the middle of its stores' provisions: the third one's
+// stores become READY meanwhile, the second's when it is back, and nobody is told FAILED. Both living ones are one
+// API server by two roads.
+func TestOneClusterHangsAndOneIsDead(t *testing.T) {
+	given := must(t, "ORCH_TEST_KUBECONFIG")
+	config, err := clientcmd.BuildConfigFromFlags("", given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := url.Parse(config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	us, dead := newRoad(t, server.Host), newRoad(t, freeAddr(t))
+	r := newRig(t, "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given))
+	r.start("worker", "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given)+",dead="+dead.kubeconfig(t, given))
+
+	on := func(cluster string, n int) (stores []provision.Request) {
+		for i := range n {
+			s := store(t, "woocommerce")
+			s.Cluster = cluster
+			s.StoreID, s.Name = fmt.Sprint(s.StoreID, "-", i), fmt.Sprint(s.Name, "-", i)
+			s.Namespace, s.Host = "store-"+s.StoreID, s.StoreID+".localhost"
+			s.StoreURL = "https://" + s.Host
+			r.submit(s)
+			stores = append(stores, s)
+		}
+		return stores
+	}
+	first := on("us", 1)
+	r.awaitStatus(first[0].StoreID, provision.StatusReady, 1)
+	waiting := on("us", 3)
+	r.eventually("the release is being applied", soonEnough, func() bool { return r.began(waiting[0].StoreID, provision.StepRelease) })
+	us.stop()
+	start := time.Now()
+	going := on("eu", 3)
+	for _, s := range going {
+		r.awaitStatus(s.StoreID, provision.StatusReady, 1)
+	}
+	t.Logf("with one cluster away, three stores of another one were READY after %s", time.Since(start).Round(time.Millisecond))
+	for _, s := range waiting {
+		if n := len(r.backend.of(s.StoreID)); n != 0 {
+			t.Logf("store %s was told %d times already: it was READY before its cluster was away", s.StoreID, n)
+		}
+	}
+	us.start()
+	for _, s := range waiting {
+		r.awaitStatus(s.StoreID, provision.StatusReady, 1)
+		if state := r.state(s.StoreID); state.Cluster != "us" || state.Attempts+state.Crashes != 0 {
+			t.Errorf("%s is shown as %+v", s.StoreID, state)
+		}
+	}
+	for _, s := range append(append(first, waiting...), going...) {
+		r.remove(s.StoreID)
+	}
+}

@@ -1,0 +1,56 @@
+//go:build devcluster
+
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// told reports whether the cluster has noted that the backend knows.
+func (w world) told(s provision.Request) bool {
+	ns, err := w.k.CoreV1().Namespaces().Get(context.Background(), s.Namespace, metav1.GetOptions{})
+	return err == nil && ns.Annotations["orchestrator/told"] != ""
+}
+
+// Redis loses everything while one store is told and another is being provisioned: the records come back from the
+// cluster, nothing is told twice, and what was begun is finished.
+func TestRedisLosesEverything(t *testing.T) {
+	t.Parallel()
+	r, w, done, begun := newRig(t), newWorld(t), store(t, "woocommerce"), store(t, "medusa")
+	r.start("worker")
+	generation := r.submit(done)
+	ready := r.awaitStatus(done.StoreID, provision.StatusReady, 1)
+	r.eventually("the cluster knows that READY was told", soonEnough, func() bool { return w.told(done) })
+	r.submit(begun)
+	r.eventually("the release is being applied", soonEnough, func() bool { return r.began(begun.StoreID, provision.StepRelease) })
+
+	client, err := queue.Connect(r.redis, queue.ForAnswers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.FlushAll(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitStatus(begun.StoreID, provision.StatusReady, 1)
+	if got := r.state(done.StoreID); got.Status != provision.StatusReady || got.Generation != generation || got.Untold != 0 {
+		t.Errorf("the store that was told is %s in generation %d with %d untold callbacks; was READY in %d", got.Status, got.Generation, got.Untold, generation)
+	}
+	if n := len(r.backend.of(done.StoreID)); n != 1 {
+		t.Errorf("its READY was told %d times", n)
+	}
+	r.submit(done)
+	if again := r.awaitStatus(done.StoreID, provision.StatusReady, 2); again.Password != ready.Password {
+		t.Error("the password changed")
+	}
+	r.remove(done.StoreID)
+	r.remove(begun.StoreID)
+	r.eventually("nothing is left open", 10*time.Second, func() bool { return r.state(begun.StoreID).Untold == 0 })
+}

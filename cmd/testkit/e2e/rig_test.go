@@ -1,0 +1,221 @@
+//go:build devcluster || realcluster
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"orchestrator/cmd/testkit/redistest"
+	"orchestrator/provision"
+)
+
+const token = "e2e-token"
+
+// soonEnough is what a store on simulated pods may take to its verdict.
+const soonEnough = 2 * time.Minute
+
+// rig is one installation of the service: a Redis, an ingest, a backend, and the workers that a test starts.
+type rig struct {
+	t        *testing.T
+	redis    string
+	api      string
+	backend  *backend
+	env      []string
+	patience time.Duration // with a verdict
+}
+
+// newRig starts all but workers; env is added to the environment of each of its processes.
+func newRig(t *testing.T, env ...string) *rig {
+	t.Helper()
+	r := &rig{t: t, redis: redistest.Real(t), backend: newBackend(t), patience: soonEnough}
+	addr := freeAddr(t)
+	r.api = "http://" + addr
+	r.env = append(os.Environ(), "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
+		"KUBECONFIG="+must(t, "ORCH_TEST_KUBECONFIG"), "ORCH_ADDR="+addr, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0",
+		"ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_POLL_ATTEMPTS=12", "ORCH_QUEUE_POLL=50ms")
+	r.env = append(r.env, env...)
+	r.start("ingest", "ORCH_LOG_LEVEL=warn")
+	r.eventually("ingest answers", 20*time.Second, func() bool {
+		resp, err := http.Get(r.api + "/readyz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return r
+}
+
+// process is a binary of ours under test.
+type process struct {
+	t    *testing.T
+	name string
+	cmd  *exec.Cmd
+	log  bytes.Buffer
+	done chan struct{}
+}
+
+func (r *rig) start(name string, env ...string) *process {
+	r.t.Helper()
+	p := &process{t: r.t, name: name, cmd: exec.Command(filepath.Join(must(r.t, "ORCH_TEST_BIN"), name)), done: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = append(slices.Clone(r.env), env...), &p.log, &p.log
+	if err := p.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.done) }()
+	r.t.Cleanup(func() {
+		p.end(syscall.SIGKILL)
+		if r.t.Failed() {
+			r.t.Logf("log of %s:\n%s", name, p.log.String())
+		}
+	})
+	return p
+}
+
+// end sends a signal and waits until the process is gone.
+func (p *process) end(signal syscall.Signal) {
+	_ = p.cmd.Process.Signal(signal)
+	select {
+	case <-p.done:
+	case <-time.After(2 * time.Minute):
+		p.t.Errorf("%s did not end after %s", p.name, signal)
+	}
+}
+
+func (r *rig) call(method, path string, body any) (int, []byte) {
+	r.t.Helper()
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequest(method, r.api+path, bytes.NewReader(text))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("X-Orchestrator-Token", token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer bytes.Buffer
+	_, _ = answer.ReadFrom(resp.Body)
+	return resp.StatusCode, answer.Bytes()
+}
+
+// awaitStatus returns the callback that tells the status, the nth of its kind.
+func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
+	r.t.Helper()
+	var found told
+	r.eventually(store+" is told "+string(status), r.patience, func() bool {
+		n := 0
+		for _, c := range r.backend.of(store) {
+			switch c.Status {
+			case status:
+				n++
+				found = c
+			case provision.StatusFailed, provision.StatusDeleteFailed:
+				r.t.Fatalf("told %s: %s", c.Status, c.Error)
+			}
+		}
+		return n >= nth
+	})
+	return found
+}
+
+// remove deletes the store and waits until that was told.
+func (r *rig) remove(id string) {
+	r.t.Helper()
+	if status, body := r.call(http.MethodDelete, "/stores/"+id, nil); status != http.StatusAccepted {
+		r.t.Fatalf("DELETE answered %d %s", status, body)
+	}
+	r.awaitStatus(id, provision.StatusDeleted, 1)
+}
+
+// submit posts a request and returns its generation. On a Redis that is new, nothing is accepted before a worker has
+// compared it with the cluster.
+func (r *rig) submit(req provision.Request) int64 {
+	r.t.Helper()
+	var answer struct{ Generation int64 }
+	r.eventually("the request is accepted", 20*time.Second, func() bool {
+		status, body := r.call(http.MethodPost, "/", req)
+		if status == http.StatusServiceUnavailable {
+			return false
+		}
+		if err := json.Unmarshal(body, &answer); status != http.StatusAccepted || err != nil {
+			r.t.Fatalf("POST answered %d %s", status, body)
+		}
+		return true
+	})
+	return answer.Generation
+}
+
+func (r *rig) state(id string) (s provision.State) {
+	r.t.Helper()
+	status, body := r.call(http.MethodGet, "/stores/"+id, nil)
+	if err := json.Unmarshal(body, &s); status != http.StatusOK || err != nil {
+		r.t.Fatalf("GET answered %d %s", status, body)
+	}
+	return s
+}
+
+// began reports whether a step of the store has begun.
+func (r *rig) began(id, step string) bool {
+	for _, s := range r.state(id).Steps {
+		if s.Name == step {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rig) eventually(what string, within time.Duration, holds func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(within); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("not within %s: %s", within, what)
+		}
+	}
+}
+
+// store is a request for a store of its own.
+func store(t *testing.T, engine string) provision.Request {
+	id := strings.ToLower(fmt.Sprintf("e2e-%s-%d", engine[:3], time.Now().UnixNano()%1e12))
+	return provision.Request{StoreID: id, Name: id, Engine: engine, Namespace: "store-" + id, Host: id + ".localhost",
+		StoreURL: "https://" + id + ".localhost", CreatorID: t.Name(), Action: provision.OpProvision}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func must(t *testing.T, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		t.Fatalf("%s is not set; run `make integration`, or `make e2e` against a cluster of your own", variable)
+	}
+	return value
+}

@@ -1,0 +1,329 @@
+//go:build realcluster
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"orchestrator/provision"
+)
+
+// shopper is what strangers and owners do in the shops of one engine. Every method ends the test when the shop does not
+// do what it should.
+type shopper interface {
+	browse(v *visitor, want provision.Settings) // as a stranger: a shop with this title and currency that sells the sample
+	order(v *visitor) string                    // as a guest, to the end; the order's id
+	login(v *visitor, password string)          // as the owner, who is in the dashboard then
+	locksOut(v *visitor, password string)       // the login refuses this password
+	upload(v *visitor) string                   // as the owner who is logged in; the picture's path
+	orders(v *visitor) map[string]bool          // ids, as the owner or with the keys of the store's Secret
+	settings(v *visitor, want provision.Settings)
+}
+
+// tour is the life of one store in a real cluster.
+type tour struct {
+	*rig
+	world
+	shopper  shopper
+	report   *report
+	options  options
+	store    provision.Request
+	worker   *process
+	password string
+	order    string
+	picture  string
+	readies  int // READY callbacks so far
+	deletes  int // DELETED callbacks so far
+}
+
+// Both engines, in a cluster with real pods: strangers can order, the owner can log in with the password that was
+// reported, and neither changed settings nor dead workers and pods lose anything.
+func TestShopsSell(t *testing.T) {
+	o, err := optionsOf(os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newWorld(t).refuseOthers(o)
+	r := &report{}
+	for _, engine := range o.engines {
+		t.Run(engine, func(t *testing.T) {
+			begun := time.Now()
+			newTour(t, o, r, engine).run()
+			r.add(row{engine, "everything", time.Since(begun), ""})
+		})
+	}
+	r.print(os.Stdout)
+}
+
+func newTour(t *testing.T, o options, r *report, engine string) *tour {
+	t.Helper()
+	s := store(t, engine)
+	s.Settings = provision.Settings{Title: "First Shop", AdminEmail: "owner@" + s.Host + ".example.com", Currency: "EUR", Country: "DE", SampleProduct: true}
+	tr := &tour{report: r, options: o, store: s}
+	tr.world = newWorld(t)
+	tr.rig = newRig(t, "STORE_VALUES_FILE="+o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
+		"ORCH_POLL_INTERVAL=1s", "ORCH_DELETE_TIMEOUT="+o.timeout.String())
+	tr.patience = 2 * o.timeout // so that it is the service that says what is wrong
+	switch engine {
+	case "woocommerce":
+		tr.shopper = woocommerce{tr}
+	case "medusa":
+		tr.shopper = medusa{tr}
+	default:
+		t.Fatalf("ENGINES: nobody knows how to shop at %q", engine)
+	}
+	t.Cleanup(tr.cleanUp)
+	return tr
+}
+
+// refuseOthers ends the test where the cluster has stores. A worker surveys the cluster and takes what it does not know for
+// its own, so ours would go on with whatever another installation has not finished.
+func (w world) refuseOthers(o options) {
+	w.t.Helper()
+	list, err := w.k.CoreV1().Namespaces().List(w.t.Context(), metav1.ListOptions{LabelSelector: provision.LabelStore})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if n := len(list.Items); n > 0 && !o.shared {
+		w.t.Fatalf("the cluster has %d stores, %s the first; the workers of this test would take them over. Use a cluster without stores, or SHARED=1 where that does no harm", n, list.Items[0].Name)
+	}
+}
+
+func (tr *tour) run() {
+	tr.worker = tr.start("worker")
+	tr.phase("POST to READY", tr.create)
+	tr.phase("a stranger looks", func() string {
+		tr.shopper.browse(tr.visit(), tr.store.Settings)
+		return "a shop with the sample product"
+	})
+	tr.phase("a guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
+	tr.phase("the owner logs in", tr.ownerLogsIn)
+	tr.phase("memory of the pods", func() string { return tr.memory(tr.store) })
+	tr.phase("the same POST again", tr.again)
+	tr.phase("settings change", tr.change)
+	tr.phase("the shop's pod is deleted", tr.losePod)
+	tr.phase("DELETE to DELETED", tr.remove)
+	tr.phase("created again, worker killed", tr.createAgain)
+	tr.phase("another guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
+	tr.phase("DELETE retains the data", tr.retain)
+	tr.phase("taken up again", tr.takeUp)
+	if tr.options.keep {
+		tr.rig.t.Logf("kept: namespace %s, label %s=%s", tr.store.Namespace, provision.LabelStore, provision.StoreLabel(tr.store.StoreID))
+		return
+	}
+	tr.phase("DELETE to DELETED", tr.remove)
+}
+
+// phase runs a part of the tour and notes what it took.
+func (tr *tour) phase(name string, run func() string) {
+	tr.rig.t.Helper()
+	begun, seen := time.Now(), "FAILED"
+	defer func() {
+		tr.report.add(row{tr.store.Engine, name, time.Since(begun), seen})
+		tr.rig.t.Logf("%s %s: %.1f s, %s", tr.store.Engine, name, time.Since(begun).Seconds(), seen)
+	}()
+	seen = run()
+}
+
+// cleanUp says what was wrong, and leaves nothing behind unless it is told to.
+func (tr *tour) cleanUp() {
+	t := tr.rig.t
+	if t.Failed() {
+		t.Logf("what the store looks like:\n%s", tr.diagnosis(tr.store))
+	}
+	switch {
+	case tr.gone(tr.store.Namespace):
+	case tr.options.keep:
+		t.Logf("kept: kubectl --kubeconfig %s get pods -n %s", os.Getenv("ORCH_TEST_KUBECONFIG"), tr.store.Namespace)
+	default:
+		tr.deleteNamespace(tr.store.Namespace)
+	}
+}
+
+// visit is a new visitor at the shop as it is now.
+func (tr *tour) visit() *visitor {
+	tr.rig.t.Helper()
+	return newVisitor(tr.rig.t, tr.forward(tr.store), tr.store.StoreURL)
+}
+
+// ready posts the request and waits for its READY, whose password it returns with the times of the steps.
+func (tr *tour) ready() (password, steps string) {
+	tr.rig.t.Helper()
+	generation := tr.submit(tr.store)
+	return tr.awaitReady(generation)
+}
+
+func (tr *tour) awaitReady(generation int64) (password, steps string) {
+	tr.rig.t.Helper()
+	tr.readies++
+	c := tr.awaitStatus(tr.store.StoreID, provision.StatusReady, tr.readies)
+	secret := string(tr.credentials(tr.store).Data[provision.AdminPassword])
+	if c.URL != tr.store.StoreURL || c.Password == "" || c.Password != secret {
+		tr.rig.t.Fatalf("READY carries the url %q and a password of %d characters; want %s and that of the store's Secret", c.URL, len(c.Password), tr.store.StoreURL)
+	}
+	var took []string
+	for _, step := range tr.state(tr.store.StoreID).Steps {
+		if step.State == provision.StepDone && step.Generation == generation {
+			took = append(took, fmt.Sprintf("%s %.1f", step.Name, float64(step.Millis)/1000))
+		}
+	}
+	return c.Password, strings.Join(took, ", ")
+}
+
+func (tr *tour) create() (steps string) {
+	tr.password, steps = tr.ready()
+	return steps
+}
+
+func (tr *tour) ownerLogsIn() string {
+	owner := tr.visit()
+	tr.shopper.login(owner, tr.password)
+	tr.shopper.locksOut(tr.visit(), "not-"+tr.password)
+	tr.picture = tr.shopper.upload(owner)
+	tr.sees(owner)
+	return "in the dashboard, with the guest's order; a wrong password is refused; a picture is uploaded"
+}
+
+// sees checks that the order and the picture are there.
+func (tr *tour) sees(owner *visitor) {
+	tr.rig.t.Helper()
+	if found := tr.shopper.orders(owner); !found[tr.order] {
+		tr.rig.t.Fatalf("the orders are %v; the guest's order %s is not among them", found, tr.order)
+	}
+	if got := tr.visit().page(tr.picture); got != string(picture) {
+		tr.rig.t.Fatalf("the uploaded picture has %d bytes when it is fetched, want %d", len(got), len(picture))
+	}
+}
+
+// again posts the same: nothing may be started anew.
+func (tr *tour) again() string {
+	before := tr.shopPod(tr.store).UID
+	password, steps := tr.ready()
+	if now := tr.shopPod(tr.store); password != tr.password || now == nil || now.UID != before {
+		tr.rig.t.Fatalf("the same request changed the store: password kept: %t, pod kept: %t", password == tr.password, now != nil && now.UID == before)
+	}
+	return steps
+}
+
+func (tr *tour) change() string {
+	tr.store.Settings.Title, tr.store.Settings.Currency = `Second "Shop" & Söhne`, "USD"
+	password, steps := tr.ready()
+	if password != tr.password {
+		tr.rig.t.Fatal("the change of settings came with another password")
+	}
+	owner := tr.visit()
+	tr.shopper.login(owner, tr.password)
+	tr.shopper.settings(owner, tr.store.Settings)
+	tr.sees(owner)
+	return steps
+}
+
+func (tr *tour) losePod() string {
+	lost := tr.deletePod(tr.store)
+	var pod *corev1.Pod
+	tr.eventually("another pod of the shop is ready", tr.options.timeout, func() bool {
+		time.Sleep(500 * time.Millisecond)
+		pod = tr.shopPod(tr.store)
+		return pod != nil && pod.UID != lost
+	})
+	owner := tr.visit()
+	tr.shopper.login(owner, tr.password)
+	tr.shopper.settings(owner, tr.store.Settings)
+	tr.sees(owner)
+	return "order, picture and password are there"
+}
+
+// delete asks for a delete and waits until it is told.
+func (tr *tour) delete(query string) {
+	tr.rig.t.Helper()
+	if status, body := tr.call("DELETE", "/stores/"+tr.store.StoreID+query, nil); status != 202 {
+		tr.rig.t.Fatalf("DELETE answered %d %s", status, body)
+	}
+	tr.deletes++
+	tr.awaitStatus(tr.store.StoreID, provision.StatusDeleted, tr.deletes)
+}
+
+func (tr *tour) remove() string {
+	volumes := tr.volumes(tr.store)
+	tr.delete("")
+	if !tr.gone(tr.store.Namespace) {
+		tr.rig.t.Fatal("DELETED was told and the namespace is still there")
+	}
+	for name, policy := range volumes {
+		if policy == corev1.PersistentVolumeReclaimRetain {
+			return fmt.Sprintf("namespace gone; volume %s stays, as its storage class says", name)
+		}
+	}
+	tr.eventually("the volumes are gone", tr.options.timeout, func() bool { return len(tr.volumes(tr.store)) == 0 })
+	return fmt.Sprintf("namespace and %d volumes gone", len(volumes))
+}
+
+// createAgain makes a new store under the name of the deleted one. The worker that makes it is killed on the way.
+func (tr *tour) createAgain() string {
+	step := map[string]string{"woocommerce": provision.StepReady, "medusa": provision.StepRelease}[tr.store.Engine]
+	told := len(tr.backend.of(tr.store.StoreID))
+	generation := tr.submit(tr.store)
+	tr.eventually("step "+step+" begins", tr.options.timeout, func() bool { return tr.reached(generation, step) })
+	tr.worker.end(syscall.SIGKILL)
+	tr.worker = tr.start("worker")
+	password, steps := tr.awaitReady(generation)
+	if password == tr.password {
+		tr.rig.t.Fatal("the new store has the password of the deleted one")
+	}
+	tr.eventually("everything is told", time.Minute, func() bool { return tr.state(tr.store.StoreID).Untold == 0 })
+	ids := map[string]bool{}
+	for _, c := range tr.backend.of(tr.store.StoreID)[told:] {
+		ids[c.ID] = true
+	}
+	if len(ids) != 1 {
+		tr.rig.t.Fatalf("one store was made and told under the ids %v", ids)
+	}
+	old := tr.password
+	tr.password = password
+	owner := tr.visit()
+	tr.shopper.locksOut(tr.visit(), old)
+	tr.shopper.login(owner, tr.password)
+	if found := tr.shopper.orders(owner); len(found) != 0 {
+		tr.rig.t.Fatalf("the new store has the orders %v", found)
+	}
+	tr.shopper.browse(tr.visit(), tr.store.Settings)
+	tr.picture = tr.shopper.upload(owner)
+	return fmt.Sprintf("killed in %s; %s; a new store from nothing", step, steps)
+}
+
+func (tr *tour) retain() string {
+	tr.delete("?retain_data=true")
+	if left := tr.pods(tr.store, ""); len(left) != 0 {
+		tr.rig.t.Fatalf("DELETED was told and there are still %d pods", len(left))
+	}
+	return fmt.Sprintf("no pods, %d volumes left", len(tr.volumes(tr.store)))
+}
+
+func (tr *tour) takeUp() string {
+	password, steps := tr.ready()
+	if password != tr.password {
+		tr.rig.t.Fatal("the store whose data was retained has another password")
+	}
+	owner := tr.visit()
+	tr.shopper.login(owner, tr.password)
+	tr.sees(owner)
+	return steps + "; order, picture and password are there"
+}
+
+// reached reports whether a step of the generation has begun.
+func (tr *tour) reached(generation int64, step string) bool {
+	for _, s := range tr.state(tr.store.StoreID).Steps {
+		if s.Generation == generation && s.Name == step {
+			return true
+		}
+	}
+	return false
+}
