@@ -86,9 +86,9 @@ integration: build devcluster ## the tests that need the development cluster
 e2e: tools build ## both engines from POST to orders to DELETED in a real cluster: make e2e KUBECONFIG=… IMAGES=…
 	.ci/e2e
 
-# STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed it is one at random, printed.
+# STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed a random one is used and printed.
 .PHONY: chaos
-chaos: tools build devcluster ## break everything at random, then compare the world with what was accepted
+chaos: tools build devcluster ## inject faults at random, then compare the state with what was requested
 	go build -o bin/ ./cmd/testkit/chaos
 	bin/chaos --stores $(or $(STORES),40) --faults $(or $(MINUTES),3)m --seed $(or $(SEED),0)
 
@@ -98,11 +98,11 @@ chaos-short: tools build devcluster ## the same with 20 stores and a minute of f
 	bin/chaos --stores 20 --faults 60s --seed $(or $(SEED),0)
 
 .PHONY: chaos-mutants
-chaos-mutants: tools build devcluster ## take out one guard at a time and see chaos find it (15 minutes)
+chaos-mutants: tools build devcluster ## remove one guard at a time and check that chaos finds it (15 minutes)
 	.ci/chaos-mutants
 
 .PHONY: mutants-apply
-mutants-apply: ## see that each guard can still be taken out, and that what is left compiles
+mutants-apply: ## check that the patches of the mutants apply, and that the mutants compile
 	.ci/mutants-apply
 
 # STORES may be set. The figures of docs/scaling.md are from here.

@@ -1,5 +1,5 @@
-// Command chaos breaks everything that may break, at random, and then looks whether every accepted request still came to
-// exactly one truth. docs/reliability.md says what it promises and what its findings mean.
+// Command chaos injects faults into a whole installation at random, and then checks that every accepted request still led
+// to exactly one outcome. docs/reliability.md defines the faults and the findings.
 package main
 
 import (
@@ -30,14 +30,14 @@ type options struct {
 
 func parse() options {
 	var o options
-	flag.IntVar(&o.stores, "stores", 40, "how many stores there are")
-	flag.DurationVar(&o.faults, "faults", 3*time.Minute, "how long requests and faults go on")
-	flag.DurationVar(&o.settle, "settle", 4*time.Minute, "how long everything may take afterwards to come to rest")
-	flag.IntVar(&o.workers, "workers", 3, "how many workers there are")
-	flag.Uint64Var(&o.seed, "seed", 0, "the seed of requests and faults; 0: one at random")
-	flag.StringVar(&o.aim, "aim", "", "aim all faults at one guard: gate, fence, verdict, sweeper, turn or delete; none: no faults")
-	flag.StringVar(&o.programs.Services, "bin", "bin", "the folder of ingest and worker")
-	flag.StringVar(&o.programs.Devcluster, "devcluster", "bin/devcluster", "the development cluster's program")
+	flag.IntVar(&o.stores, "stores", 40, "number of stores")
+	flag.DurationVar(&o.faults, "faults", 3*time.Minute, "how long to send requests and inject faults")
+	flag.DurationVar(&o.settle, "settle", 4*time.Minute, "how long the installation may take afterwards to become idle")
+	flag.IntVar(&o.workers, "workers", 3, "number of workers")
+	flag.Uint64Var(&o.seed, "seed", 0, "seed of requests and faults; 0 picks one at random")
+	flag.StringVar(&o.aim, "aim", "", "inject only the faults that one guard protects against: lease, fence, outcome, sweeper, claim or delete; none injects no faults")
+	flag.StringVar(&o.programs.Services, "bin", "bin", "directory of ingest and worker")
+	flag.StringVar(&o.programs.Devcluster, "devcluster", "bin/devcluster", "path of the development cluster's binary")
 	flag.Parse()
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(1e6) + 1
@@ -59,7 +59,7 @@ func main() {
 	}
 }
 
-// run breaks and judges one rig. The error is of the rig, not of what it tests.
+// run tests one installation. An error is about the test rig; what is wrong with the service is a finding.
 func (o options) run(ctx context.Context) (findings int, err error) {
 	fmt.Printf("chaos: seed %d, %d stores, %d workers, %s of faults\n", o.seed, o.stores, o.workers, o.faults)
 	r, err := rig.Up(ctx, o.programs)
@@ -80,64 +80,64 @@ func (o options) run(ctx context.Context) (findings int, err error) {
 			return 0, err
 		}
 	}
-	customers := o.customers(r)
-	t := newTrouble(r, o, customers)
-	o.shake(ctx, customers, t)
-	all, err := o.settled(ctx, r, customers, t)
+	clients := o.clients(r)
+	inj := newInjector(r, o, clients)
+	o.inject(ctx, clients, inj)
+	all, err := o.settled(ctx, r, clients, inj)
 	if err != nil {
 		return 0, err
 	}
-	all = append(all, t.found()...)
-	report(os.Stdout, r, customers, t, all)
-	findings = len(all) + len(t.shortages())
+	all = append(all, inj.found()...)
+	report(os.Stdout, r, clients, inj, all)
+	findings = len(all) + len(inj.gaps())
 	keep = findings > 0
 	return findings, ctx.Err()
 }
 
-// customers share the machine: each asks less often the more there are.
-func (o options) customers(r *rig.Rig) []*customer {
-	var all []*customer
+// clients share the machine: the more there are, the less often each sends a request.
+func (o options) clients(r *rig.Rig) []*client {
+	var all []*client
 	for n := range o.stores {
-		all = append(all, newCustomer(r, o.seed, n, time.Duration(o.stores)*500*time.Millisecond))
+		all = append(all, newClient(r, o.seed, n, time.Duration(o.stores)*500*time.Millisecond))
 	}
 	return all
 }
 
-// shake lets customers and faults go on until it is enough.
-func (o options) shake(ctx context.Context, customers []*customer, t *trouble) {
+// inject runs clients and faults until the faults have covered enough.
+func (o options) inject(ctx context.Context, clients []*client, inj *injector) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, c := range customers {
+	for _, c := range clients {
 		all.Go(func() { c.live(ctx) })
 	}
-	all.Go(func() { t.make(ctx) })
-	t.enough(ctx)
+	all.Go(func() { inj.inject(ctx) })
+	inj.awaitCoverage(ctx)
 	cancel()
 	all.Wait()
 }
 
-// settled waits until there is nothing to find, or the time for that is over.
-func (o options) settled(ctx context.Context, r *rig.Rig, customers []*customer, t *trouble) ([]model.Finding, error) {
+// settled waits until there are no findings or the time for that is over, and returns the findings that are left.
+func (o options) settled(ctx context.Context, r *rig.Rig, clients []*client, inj *injector) ([]model.Finding, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.settle, errSettle)
 	defer cancel()
 	begun := time.Now()
-	if err := t.mend(ctx); err != nil {
-		return nil, fmt.Errorf("the rig could not be mended: %w", err)
+	if err := inj.repair(ctx); err != nil {
+		return nil, fmt.Errorf("the installation could not be repaired: %w", err)
 	}
-	fmt.Println("all is well again; waiting for everything to come to rest")
-	for _, c := range customers {
+	fmt.Println("all faults have ended; waiting for the installation to become idle")
+	for _, c := range clients {
 		c.conclude(ctx)
 	}
 	var all []model.Finding
 	for {
-		found, err := judge(context.WithoutCancel(ctx), r, customers)
+		found, err := compare(context.WithoutCancel(ctx), r, clients)
 		if err == nil {
 			all = found
 		}
-		caught := o.aim != "" && len(t.found()) > 0 // time does not heal what was seen on the way
+		caught := o.aim != "" && len(inj.found()) > 0 // what was found during the faults does not go away
 		if err == nil && (len(all) == 0 || caught) || context.Cause(ctx) == errSettle {
-			fmt.Printf("at rest, or given up, after %s\n", time.Since(begun).Round(time.Second))
+			fmt.Printf("stopped waiting after %s\n", time.Since(begun).Round(time.Second))
 			return all, err
 		}
 		if !rig.Sleep(ctx, time.Second) && context.Cause(ctx) != errSettle {
@@ -146,4 +146,4 @@ func (o options) settled(ctx context.Context, r *rig.Rig, customers []*customer,
 	}
 }
 
-var errSettle = errors.New("the time to come to rest is over")
+var errSettle = errors.New("the time to become idle is over")

@@ -11,20 +11,20 @@ import (
 	"orchestrator/cmd/testkit/chaos/rig"
 )
 
-// report prints what was done, what was found, and the one line that counts.
-func report(w io.Writer, r *rig.Rig, customers []*customer, t *trouble, all []model.Finding) {
-	t.table(w)
-	traffic(w, r, customers)
+// report prints what was injected, what was found, and the summary.
+func report(w io.Writer, r *rig.Rig, clients []*client, inj *injector, all []model.Finding) {
+	inj.table(w)
+	traffic(w, r, clients)
 	for _, f := range all {
 		fmt.Fprintf(w, "%s: %s\n  expected: %s\n  found:    %s\n", f.Kind, f.Store, f.Expected, f.Found)
 	}
-	for _, shortage := range t.shortages() {
-		fmt.Fprintln(w, "too seldom to prove anything:", shortage)
+	for _, gap := range inj.gaps() {
+		fmt.Fprintln(w, "insufficient coverage:", gap)
 	}
 	fmt.Fprintln(w, summary(all))
 }
 
-// summary is the line that decides.
+// summary is the last line of the report: the number of findings of each kind.
 func summary(all []model.Finding) string {
 	counts := map[model.Kind]int{}
 	for _, f := range all {
@@ -37,44 +37,44 @@ func summary(all []model.Finding) string {
 	return strings.Join(parts, ", ")
 }
 
-// table says how often each fault happened, and how many runs it hit in each step.
-func (t *trouble) table(w io.Writer) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// table prints how often each fault happened, and how many runs it hit in each step.
+func (inj *injector) table(w io.Writer) {
+	inj.mu.Lock()
+	defer inj.mu.Unlock()
 	names := []string{}
-	for name := range t.happened {
+	for name := range inj.happened {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(table, "fault\ttimes\t")
-	for _, p := range rig.Places {
+	for _, p := range rig.Steps {
 		fmt.Fprintf(table, "%s\t", p)
 	}
 	fmt.Fprintln(table)
 	for _, name := range names {
-		fmt.Fprintf(table, "%s\t%d\t", name, t.happened[name])
-		for _, p := range rig.Places {
-			fmt.Fprintf(table, "%d\t", t.hits[name][p])
+		fmt.Fprintf(table, "%s\t%d\t", name, inj.happened[name])
+		for _, p := range rig.Steps {
+			fmt.Fprintf(table, "%d\t", inj.hits[name][p])
 		}
 		fmt.Fprintln(table)
 	}
 	table.Flush()
 }
 
-// traffic says how much went through.
-func traffic(w io.Writer, r *rig.Rig, customers []*customer) {
-	answers, told := map[model.Answer]int{}, map[string]int{}
-	for _, c := range customers {
-		story := c.story()
-		for _, request := range story.Requests {
+// traffic prints how many requests and callbacks there were.
+func traffic(w io.Writer, r *rig.Rig, clients []*client) {
+	answers, delivered := map[model.Answer]int{}, map[string]int{}
+	for _, c := range clients {
+		history := c.history()
+		for _, request := range history.Requests {
 			answers[request.Answer]++
 		}
-		for _, d := range story.Deliveries {
-			told[string(d.Status)]++
+		for _, d := range history.Deliveries {
+			delivered[string(d.Status)]++
 		}
 	}
 	_, writes := r.Watch.Found()
-	fmt.Fprintf(w, "%d requests accepted, %d perhaps, %d refused; deliveries: %v; %d writes to the cluster watched\n",
-		answers[model.Accepted], answers[model.Perhaps], answers[model.Refused], told, writes)
+	fmt.Fprintf(w, "%d requests accepted, %d uncertain, %d refused; deliveries: %v; %d writes to the cluster observed\n",
+		answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], delivered, writes)
 }

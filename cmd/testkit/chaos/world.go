@@ -13,7 +13,7 @@ import (
 	"orchestrator/provision"
 )
 
-// object is as much of any Kubernetes object as is compared.
+// object holds the fields of a Kubernetes object that are compared.
 type object struct {
 	Metadata struct {
 		Name, Namespace   string
@@ -29,14 +29,14 @@ type object struct {
 	Data map[string]string
 }
 
-// world is one look at the cluster and at Redis.
+// world is the state of the cluster and of Redis at one time.
 type world struct {
 	stores map[string]*model.Found
-	queues map[string]int64 // what waits or runs, by list
+	queues map[string]int64 // number of live tasks, by list
 }
 
-// lookAround reads everything. It asks the API server and Redis themselves.
-func lookAround(ctx context.Context, r *rig.Rig, ids []string) (world, error) {
+// observe reads the state of all stores from the API server and Redis, not through the proxies.
+func observe(ctx context.Context, r *rig.Rig, ids []string) (world, error) {
 	w := world{stores: map[string]*model.Found{}, queues: map[string]int64{}}
 	for _, id := range ids {
 		w.stores[id] = &model.Found{}
@@ -63,7 +63,7 @@ func lookAround(ctx context.Context, r *rig.Rig, ids []string) (world, error) {
 			}
 		}
 	}
-	return w, w.lookAtRedis(ctx, r, ids)
+	return w, w.observeRedis(ctx, r, ids)
 }
 
 // ownerOf is the store whose namespace the object is, is in, or names.
@@ -112,8 +112,8 @@ func noteClaim(f *model.Found, o object) {
 
 func noteVolume(f *model.Found, _ object) { f.Volumes++ }
 
-// lookAtRedis reads records and indexes by the keys that docs/redis.md lists, past the code that writes them.
-func (w world) lookAtRedis(ctx context.Context, r *rig.Rig, ids []string) error {
+// observeRedis reads records and indexes by the keys that docs/redis.md lists, without the code that writes them.
+func (w world) observeRedis(ctx context.Context, r *rig.Rig, ids []string) error {
 	c := r.Redis.Client
 	for _, id := range ids {
 		f, err := c.HGetAll(ctx, "{orch}:store:"+id).Result()
@@ -123,29 +123,29 @@ func (w world) lookAtRedis(ctx context.Context, r *rig.Rig, ids []string) error 
 		record := &w.stores[id].Record
 		*record = model.Record{Generation: whole(f["gen"]), Op: provision.Op(f["op"]), Digest: f["digest"],
 			Decided: f["gen"] != "" && f["vgen"] == f["gen"], Deleting: whole(f["del"]) > 0}
-		record.Untold = int(c.HLen(ctx, "{orch}:calls:"+id).Val())
-		record.Gate = c.Exists(ctx, "{orch}:gate:"+id).Val() > 0
-		record.Turn = c.Exists(ctx, "{orch}:turn:"+id).Val() > 0
-		record.Open = c.ZScore(ctx, "{orch}:open", id).Err() == nil
+		record.PendingCallbacks = int(c.HLen(ctx, "{orch}:calls:"+id).Val())
+		record.Lease = c.Exists(ctx, "{orch}:gate:"+id).Val() > 0
+		record.Claim = c.Exists(ctx, "{orch}:turn:"+id).Val() > 0
+		record.Outstanding = c.ZScore(ctx, "{orch}:open", id).Err() == nil
 	}
 	for host, id := range c.HGetAll(ctx, "{orch}:hosts").Val() {
-		w.stores[id].OwnHosts = append(w.stores[id].OwnHosts, host)
+		w.stores[id].OwnedHosts = append(w.stores[id].OwnedHosts, host)
 	}
 	for namespace, id := range c.HGetAll(ctx, "{orch}:namespaces").Val() {
-		w.stores[id].OwnSpaces = append(w.stores[id].OwnSpaces, namespace)
+		w.stores[id].OwnedNamespaces = append(w.stores[id].OwnedNamespaces, namespace)
 	}
 	for letter := range c.HGetAll(ctx, "{orch}:dead").Val() {
 		if found := w.stores[letter[strings.LastIndex(letter, ".")+1:]]; found != nil {
-			found.DeadLetter++
+			found.DeadLetters++
 		}
 	}
 	for _, found := range w.stores {
-		slices.Sort(found.OwnHosts)
+		slices.Sort(found.OwnedHosts)
 	}
-	return w.lookAtQueues(ctx, r)
+	return w.observeQueues(ctx, r)
 }
 
-func (w world) lookAtQueues(ctx context.Context, r *rig.Rig) error {
+func (w world) observeQueues(ctx context.Context, r *rig.Rig) error {
 	for _, queue := range []string{"provision", "delete", "callback"} {
 		base := "asynq:{" + queue + "}:"
 		for _, list := range []string{"pending", "active"} {
@@ -163,36 +163,36 @@ func whole(text string) int64 {
 	return n
 }
 
-// judge compares everything with everything that was asked for.
-func judge(ctx context.Context, r *rig.Rig, customers []*customer) ([]model.Finding, error) {
+// compare compares the state of all stores with what was requested of them.
+func compare(ctx context.Context, r *rig.Rig, clients []*client) ([]model.Finding, error) {
 	var ids []string
-	for _, c := range customers {
+	for _, c := range clients {
 		ids = append(ids, c.id)
 	}
-	w, err := lookAround(ctx, r, ids)
+	w, err := observe(ctx, r, ids)
 	if err != nil {
 		return nil, err
 	}
 	var all []model.Finding
-	for _, c := range customers {
-		story := c.story()
-		story.Found = *w.stores[c.id]
-		all = append(all, model.Compare(story)...)
+	for _, c := range clients {
+		history := c.history()
+		history.Found = *w.stores[c.id]
+		all = append(all, model.Compare(history)...)
 	}
 	for list, n := range w.queues {
 		if n > 0 {
-			all = append(all, model.Finding{Kind: model.Stuck, Store: "-", Expected: "the queues hold nothing live", Found: fmt.Sprintf("%d tasks in %s", n, list)})
+			all = append(all, model.Finding{Kind: model.Stuck, Store: "-", Expected: "no task is left in a queue", Found: fmt.Sprintf("%d tasks in %s", n, list)})
 		}
 	}
 	return all, nil
 }
 
-// violations are what was seen on the way.
+// violations are what the proxies observed.
 func violations(r *rig.Rig) []model.Finding {
 	var all []model.Finding
 	seen, _ := r.Watch.Found()
 	for _, text := range seen {
-		all = append(all, model.Finding{Kind: model.Wrong, Store: "-", Expected: "one run per store, and none writes that another one has followed", Found: text})
+		all = append(all, model.Finding{Kind: model.Wrong, Store: "-", Expected: "a store has one run at a time, and a run does not write after another has begun", Found: text})
 	}
 	return all
 }

@@ -6,7 +6,7 @@ import (
 	"orchestrator/provision"
 )
 
-// first returns the deliveries without those that repeat an earlier one.
+// first returns the deliveries without repetitions.
 func first(all []Delivery) []Delivery {
 	var kept []Delivery
 	seen := map[string]bool{}
@@ -19,12 +19,12 @@ func first(all []Delivery) []Delivery {
 	return kept
 }
 
-// order: callbacks of a store arrive one at a time, in order of sequence, and only generations that somebody asked for.
+// order: callbacks of a store arrive one at a time, in order of sequence, and only for generations that were requested.
 func (f *findings) order(s Store) {
 	known, last := generations(s), Delivery{}
 	for _, d := range s.Deliveries {
-		if d.Beside {
-			f.add(Wrong, "callbacks of a store are sent one at a time", "%s %s arrived while another was being answered", d.Status, d.ID)
+		if d.Concurrent {
+			f.add(Wrong, "callbacks of a store are sent one at a time", "%s %s arrived while another one had no response yet", d.Status, d.ID)
 		}
 	}
 	for _, d := range first(s.Deliveries) {
@@ -32,7 +32,7 @@ func (f *findings) order(s Store) {
 			f.add(Wrong, "callbacks arrive in order of sequence", "%s %s arrived after %s %s", d.Status, d.ID, last.Status, last.ID)
 		}
 		if !known[d.Generation] && !mayBeUnknown(s) {
-			f.add(Wrong, "callbacks are of generations that were accepted", "%s %s", d.Status, d.ID)
+			f.add(Wrong, "callbacks are for generations that were accepted", "%s %s", d.Status, d.ID)
 		}
 		last = d
 	}
@@ -48,34 +48,35 @@ func generations(s Store) map[int64]bool {
 	return known
 }
 
-// mayBeUnknown reports whether the caller may not know of a generation: a request without an answer made one, an answer
-// that was lost on its way from Redis made ingest ask twice, or a READY whose Secret had been deleted by hand made the
-// worker run the store again.
+// mayBeUnknown reports whether there may be a generation that the client does not know: a request without a response made
+// one, ingest recorded a request twice because it lost Redis' reply, or the worker ran the store again because the Secret of
+// a READY had been deleted by hand.
 func mayBeUnknown(s Store) bool {
 	for _, r := range s.Requests {
-		if r.Answer == Perhaps {
+		if r.Answer == Uncertain {
 			return true
 		}
 	}
-	return s.Wiped > 0 || s.Blurred
+	return s.Wiped > 0 || s.Ambiguous
 }
 
-// duplicates: one generation has one truth, and only a failure may later become a success.
+// duplicates: a generation has one outcome; only a failure may be followed by a success.
 func (f *findings) duplicates(s Store) {
-	truths := map[int64][]Delivery{}
+	outcomes := map[int64][]Delivery{}
 	for _, d := range first(s.Deliveries) {
 		if !d.Status.Final() {
 			continue
 		}
-		before := truths[d.Generation]
+		before := outcomes[d.Generation]
 		if n := len(before); n > 0 && (before[n-1].Status.Succeeded() || !d.Status.Succeeded()) {
-			f.add(Duplicate, "one truth for generation of "+before[n-1].ID, "%s %s after %s %s", d.Status, d.ID, before[n-1].Status, before[n-1].ID)
+			f.add(Duplicate, "one outcome for the generation of "+before[n-1].ID, "%s %s after %s %s", d.Status, d.ID, before[n-1].Status, before[n-1].ID)
 		}
-		truths[d.Generation] = append(before, d)
+		outcomes[d.Generation] = append(before, d)
 	}
 }
 
-// passwords: while a store lives its password stays. A namespace deleted by hand takes the Secret with it.
+// passwords: the password of a store does not change until the store is deleted. A namespace that is deleted by hand takes
+// the Secret with it.
 func (f *findings) passwords(s Store) {
 	var used []string
 	changes := s.Wiped
@@ -96,33 +97,33 @@ func (f *findings) passwords(s Store) {
 			changes--
 			used = append(used, d.Password)
 		default:
-			f.add(Wrong, "the password of a living store never changes", "%s told another one", d.ID)
+			f.add(Wrong, "the password of a store does not change while the store exists", "%s carries another one", d.ID)
 		}
 	}
 }
 
-// deletes: every accepted delete that no newer delete took the place of is told DELETED, before anything of a later
-// generation is told.
+// deletes: DELETED is delivered for every accepted delete that no newer delete has superseded, before any outcome of a later
+// generation.
 func (f *findings) deletes(s Store) {
-	looked := map[int64]bool{}
+	checked := map[int64]bool{}
 	for i, r := range s.Requests {
-		if r.Action != provision.OpDelete || r.Answer != Accepted || looked[r.Generation] || deletedLater(s, i) {
+		if r.Action != provision.OpDelete || r.Answer != Accepted || checked[r.Generation] || deletedLater(s, i) {
 			continue
 		}
-		looked[r.Generation] = true
-		switch told, overtaken := endOf(s, r.Generation); {
-		case !told && s.Found.Record.Deleting:
+		checked[r.Generation] = true
+		switch delivered, overtaken := endOf(s, r.Generation); {
+		case !delivered && s.Found.Record.Deleting:
 			f.add(Stuck, "every delete ends", "delete %d has not ended", r.Generation)
-		case !told:
-			f.add(Lost, "DELETED is told for every delete", "nothing was told of delete %d", r.Generation)
+		case !delivered:
+			f.add(Lost, "DELETED is delivered for every delete", "no outcome of delete %d was delivered", r.Generation)
 		case overtaken != "":
-			f.add(Wrong, "DELETED is told before anything newer", "%s overtook delete %d", overtaken, r.Generation)
+			f.add(Wrong, "DELETED is delivered before any newer outcome", "%s overtook delete %d", overtaken, r.Generation)
 		}
 	}
 }
 
-// endOf reports whether the end of a delete was told, and what of a later generation was told before.
-func endOf(s Store, generation int64) (told bool, overtaken string) {
+// endOf reports whether the outcome of a delete was delivered, and which outcome of a later generation came before it.
+func endOf(s Store, generation int64) (delivered bool, overtaken string) {
 	for _, d := range first(s.Deliveries) {
 		switch {
 		case d.Generation == generation && d.Status.Final():
@@ -134,29 +135,29 @@ func endOf(s Store, generation int64) (told bool, overtaken string) {
 	return false, overtaken
 }
 
-// deletedLater reports whether another delete may have taken the i-th request's place.
+// deletedLater reports whether another delete may have superseded the i-th request.
 func deletedLater(s Store, i int) bool {
 	for j, r := range s.Requests {
 		around := j > i || s.Requests[i].Sent.Sub(r.Sent) < reordered
-		if j != i && r.Action == provision.OpDelete && (r.Answer == Perhaps && around || r.Answer == Accepted && r.Generation > s.Requests[i].Generation) {
+		if j != i && r.Action == provision.OpDelete && (r.Answer == Uncertain && around || r.Answer == Accepted && r.Generation > s.Requests[i].Generation) {
 			return true
 		}
 	}
 	return false
 }
 
-// lastTruth is the newest truth that the backend has confirmed.
-func lastTruth(s Store) Delivery {
+// lastOutcome is the newest outcome that the backend has acknowledged.
+func lastOutcome(s Store) Delivery {
 	var last Delivery
 	for _, d := range s.Deliveries {
-		if d.Told && d.Status.Final() && d.Sequence >= last.Sequence {
+		if d.Acknowledged && d.Status.Final() && d.Sequence >= last.Sequence {
 			last = d
 		}
 	}
 	return last
 }
 
-// gaveUp reports whether a generation was ended since its runs kept ending their workers.
+// gaveUp reports whether a generation failed because its runs kept crashing their workers.
 func gaveUp(d Delivery) bool {
 	return !d.Status.Succeeded() && strings.HasPrefix(d.Error, "the work on this store ended the worker ")
 }

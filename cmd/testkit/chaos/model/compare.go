@@ -6,9 +6,9 @@ import (
 	"orchestrator/provision"
 )
 
-// Compare returns what is not as it should be, for one store. Which of the requests that may or may not have been
-// accepted was the last is not known, so each possibility is compared, and the one with the fewest findings counts:
-// a world is right if it is right for one of them.
+// Compare returns the findings of one store. It is not known which of the uncertain requests were accepted, so the state is
+// compared with each request that may be the newest, and the comparison with the fewest findings counts: a state is correct
+// if it is correct for one of them.
 func Compare(s Store) []Finding {
 	found := &findings{store: s.ID}
 	found.refusals(s)
@@ -29,16 +29,16 @@ func (f *findings) add(kind Kind, expected, found string, args ...any) {
 	f.all = append(f.all, Finding{kind, f.store, expected, fmt.Sprintf(found, args...)})
 }
 
-// refusals: nothing in these runs contradicts a living store or breaks a rule.
+// refusals: no client sends a request that conflicts with its store or is invalid.
 func (f *findings) refusals(s Store) {
 	for _, r := range s.Requests {
 		if r.Answer == Refused {
-			f.add(Wrong, "every request is accepted, or answered 503", "%s was answered %s", r.Action, r.Said)
+			f.add(Wrong, "every request is accepted or answered with 503", "%s was answered with %s", r.Action, r.Response)
 		}
 	}
 }
 
-// newest compares the world with the newest request, whichever that was.
+// newest compares the state with the newest request, whichever that was.
 func newest(s Store) []Finding {
 	var best []Finding
 	for i, candidate := range candidates(s) {
@@ -49,9 +49,9 @@ func newest(s Store) []Finding {
 	return best
 }
 
-// candidates are the requests that may be the newest accepted one: the last accepted, and those around it that nobody
-// knows of. One that was sent before it may have waited in a Redis that was stopped, and have been recorded after it.
-// The first is the likeliest.
+// candidates are the requests that may be the newest accepted one, the likeliest first: the last that is known to be
+// accepted, and the uncertain ones around it. A request that was sent before it may have waited for a paused Redis and have
+// been recorded after it.
 func candidates(s Store) []Request {
 	last := -1
 	for i, r := range s.Requests {
@@ -64,7 +64,7 @@ func candidates(s Store) []Request {
 		all = append(all, s.Requests[last])
 	}
 	for i, r := range s.Requests {
-		if r.Answer == Perhaps && (i > last || s.Requests[last].Sent.Sub(r.Sent) < reordered) {
+		if r.Answer == Uncertain && (i > last || s.Requests[last].Sent.Sub(r.Sent) < reordered) {
 			all = append(all, r)
 		}
 	}
@@ -74,29 +74,29 @@ func candidates(s Store) []Request {
 	return all
 }
 
-// reordered is how long a request may wait in Redis for one that was sent after it.
+// reordered is by how much an earlier request may be recorded after a later one.
 const reordered = 20e9
 
-// nothing is the operation of a store that nobody ever asked for.
+// nothing is the operation of a store that was never requested.
 const nothing provision.Op = ""
 
-// against compares the world with one request as the newest.
+// against compares the state with one request as the newest.
 func against(s Store, r Request) []Finding {
 	f := &findings{store: s.ID}
-	truth := f.recorded(s, r)
+	outcome := f.recorded(s, r)
 	switch {
 	case f.all != nil:
-		// What the request came to is found; the rest follows from it.
+		// The request has no outcome; all else follows from that.
 	case r.Action == nothing:
 		f.absent(s)
-	case gaveUp(truth):
-		// Five workers ended while they worked on it: that is told as a failure, and the store is as it was left.
-	case truth.Status == provision.StatusReady:
-		f.present(s, r, truth)
-	case truth.Status == provision.StatusDeleted:
+	case gaveUp(outcome):
+		// Five workers ended while they worked on it: FAILED was delivered, and the store stays as it was left.
+	case outcome.Status == provision.StatusReady:
+		f.present(s, r, outcome)
+	case outcome.Status == provision.StatusDeleted:
 		f.absent(s)
 	default:
-		f.add(Wrong, "no store fails: nothing is the matter with it", "%s: %s", truth.Status, truth.Error)
+		f.add(Wrong, "no store fails: every request is valid", "%s: %s", outcome.Status, outcome.Error)
 	}
 	return f.all
 }

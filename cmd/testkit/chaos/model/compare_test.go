@@ -24,15 +24,15 @@ func ready(sequence, generation int64, password string) Delivery {
 }
 
 func delivery(status provision.Status, sequence, generation int64, password string) Delivery {
-	d := Delivery{ID: string(rune('a' + sequence)), Generation: generation, Sequence: sequence, Status: status, Told: true, Password: password}
+	d := Delivery{ID: string(rune('a' + sequence)), Generation: generation, Sequence: sequence, Status: status, Acknowledged: true, Password: password}
 	if status == provision.StatusReady {
 		d.URL = "https://s.test"
 	}
 	return d
 }
 
-// living is a store that was provisioned as 100 and changed as 200, and is as it should be.
-func living() Store {
+// existing is a store that was provisioned as 100 and changed as 200, and is correct.
+func existing() Store {
 	last := at(60, provision.OpProvision, "new", Accepted, 200)
 	return Store{
 		ID:         "s",
@@ -41,7 +41,7 @@ func living() Store {
 		Found: Found{
 			Namespace: &Namespace{Label: provision.StoreLabel("s"), StoreID: "s", Generation: 200, Op: provision.OpProvision},
 			Revisions: []string{"superseded", "deployed"}, Title: "new", URL: "https://s.test", Hosts: []string{"s.test"}, Password: "secret",
-			Claims: 2, Volumes: 2, OwnHosts: []string{"s.test"}, OwnSpaces: []string{"store-s"},
+			Claims: 2, Volumes: 2, OwnedHosts: []string{"s.test"}, OwnedNamespaces: []string{"store-s"},
 			Record: Record{Generation: 200, Op: provision.OpProvision, Digest: last.Digest(), Decided: true},
 		},
 	}
@@ -59,30 +59,30 @@ func deleted() Store {
 
 // recreated was deleted as 200 and provisioned as 300 at once.
 func recreated() Store {
-	s, last := living(), at(61, provision.OpProvision, "new", Accepted, 300)
+	s, last := existing(), at(61, provision.OpProvision, "new", Accepted, 300)
 	s.Requests = []Request{at(0, provision.OpProvision, "old", Accepted, 100), at(60, provision.OpDelete, "", Accepted, 200), last}
 	s.Deliveries = []Delivery{ready(1, 100, "first"), delivery(provision.StatusDeleted, 2, 200, ""), ready(3, 300, "secret")}
 	s.Found.Namespace.Generation, s.Found.Record.Generation = 300, 300
 	return s
 }
 
-func TestRightWorlds(t *testing.T) {
-	never := Store{ID: "s", Requests: []Request{at(0, provision.OpProvision, "old", Perhaps, 0)}}
-	perhapsNot := living()
-	perhapsNot.Requests = append(perhapsNot.Requests, at(90, provision.OpDelete, "", Perhaps, 0))
-	perhaps := living()
-	perhaps.Requests[1].Answer, perhaps.Requests[1].Generation = Perhaps, 0
-	reordered := living()
-	reordered.Requests = append(reordered.Requests[:1], at(57, provision.OpProvision, "new", Perhaps, 0), at(60, provision.OpProvision, "newer", Accepted, 150))
-	wiped := living()
+func TestCompareCorrectStates(t *testing.T) {
+	never := Store{ID: "s", Requests: []Request{at(0, provision.OpProvision, "old", Uncertain, 0)}}
+	uncertainRejected := existing()
+	uncertainRejected.Requests = append(uncertainRejected.Requests, at(90, provision.OpDelete, "", Uncertain, 0))
+	uncertainAccepted := existing()
+	uncertainAccepted.Requests[1].Answer, uncertainAccepted.Requests[1].Generation = Uncertain, 0
+	reordered := existing()
+	reordered.Requests = append(reordered.Requests[:1], at(57, provision.OpProvision, "new", Uncertain, 0), at(60, provision.OpProvision, "newer", Accepted, 150))
+	wiped := existing()
 	wiped.Wiped, wiped.Deliveries[0].Password = 1, "before"
-	repeated := living()
+	repeated := existing()
 	repeated.Deliveries = append(repeated.Deliveries[:1], repeated.Deliveries...)
-	superseded := living()
+	superseded := existing()
 	superseded.Deliveries = superseded.Deliveries[1:]
-	failedFirst := living()
+	failedFirst := existing()
 	failedFirst.Deliveries = []Delivery{delivery(provision.StatusFailed, 1, 200, ""), ready(2, 200, "secret")}
-	gaveUp := living()
+	gaveUp := existing()
 	gaveUp.Deliveries[1] = delivery(provision.StatusFailed, 2, 200, "")
 	gaveUp.Deliveries[1].Error = "the work on this store ended the worker 5 times; it is not tried again by itself"
 	twice := deleted()
@@ -90,9 +90,9 @@ func TestRightWorlds(t *testing.T) {
 	joined := deleted()
 	joined.Requests = append(joined.Requests, joined.Requests[1])
 	for name, s := range map[string]Store{
-		"living": living(), "deleted": deleted(), "recreated": recreated(), "never accepted": never, "perhaps, and not": perhapsNot,
-		"perhaps, and yes": perhaps, "perhaps, recorded after what was sent later": reordered, "wiped by hand": wiped,
-		"told twice under one id": repeated, "superseded before it was told": superseded, "failed, then ready": failedFirst,
+		"existing": existing(), "deleted": deleted(), "recreated": recreated(), "never accepted": never, "uncertain and not accepted": uncertainRejected,
+		"uncertain and accepted": uncertainAccepted, "uncertain and recorded after a later request": reordered, "wiped by hand": wiped,
+		"delivered twice under one id": repeated, "superseded before it was delivered": superseded, "failed, then ready": failedFirst,
 		"given up after five crashes": gaveUp, "deleted twice": twice, "delete joined": joined,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,53 +103,53 @@ func TestRightWorlds(t *testing.T) {
 	}
 }
 
-// Each fault is planted alone in a world that is right, and has to be found as what it is.
-func TestPlantedFaults(t *testing.T) {
+// Each fault is planted alone in a correct state, and has to be found as its kind.
+func TestComparePlantedFaults(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		world func() Store
 		plant func(*Store)
 		kind  Kind
 	}{
-		{"accepted and never recorded", living, func(s *Store) { s.Found.Record.Generation = 100 }, Lost},
-		{"the record is another request's", living, func(s *Store) { s.Found.Record.Digest = "other" }, Wrong},
-		{"no verdict", living, func(s *Store) { s.Found.Record.Decided = false }, Stuck},
-		{"verdict not told", living, func(s *Store) { s.Found.Record.Untold = 1; s.Deliveries[1].Told = false }, Stuck},
-		{"verdict forgotten", living, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
-		{"answered 500 and forgotten", living, func(s *Store) { s.Deliveries[1].Told = false }, Lost},
-		{"failed", living, func(s *Store) { s.Deliveries[1] = delivery(provision.StatusFailed, 2, 200, "") }, Wrong},
-		{"refused", living, func(s *Store) { s.Requests[0].Answer = Refused }, Wrong},
-		{"no namespace", living, func(s *Store) { s.Found.Namespace = nil }, Lost},
-		{"another's namespace", living, func(s *Store) { s.Found.Namespace.Label = "" }, Wrong},
-		{"namespace of an older generation", living, func(s *Store) { s.Found.Namespace.Generation = 100 }, Wrong},
-		{"namespace marked as being deleted", living, func(s *Store) { s.Found.Namespace.Op = provision.OpDelete }, Wrong},
-		{"namespace on its way out", living, func(s *Store) { s.Found.Namespace.Terminating = true }, Wrong},
-		{"two revisions deployed", living, func(s *Store) { s.Found.Revisions = []string{"deployed", "deployed"} }, Wrong},
-		{"release left pending", living, func(s *Store) { s.Found.Revisions = []string{"pending-upgrade"} }, Wrong},
-		{"values of an older request", living, func(s *Store) { s.Found.Title = "old" }, Wrong},
-		{"ingress on an older host", living, func(s *Store) { s.Found.Hosts = []string{"old.test"} }, Wrong},
-		{"password is not the Secret's", living, func(s *Store) { s.Found.Password = "other" }, Wrong},
-		{"password made anew", living, func(s *Store) { s.Deliveries[0].Password = "before" }, Wrong},
-		{"READY without password", living, func(s *Store) { s.Deliveries[0].Password = "" }, Wrong},
-		{"READY with another url", living, func(s *Store) { s.Deliveries[1].URL = "https://old.test" }, Wrong},
-		{"claim without volume", living, func(s *Store) { s.Found.Unbound = 1 }, Wrong},
-		{"host not owned", living, func(s *Store) { s.Found.OwnHosts = nil }, Leaked},
-		{"old host still owned", living, func(s *Store) { s.Found.OwnHosts = []string{"old.test", "s.test"} }, Leaked},
-		{"two truths", living, func(s *Store) { s.Deliveries = append(s.Deliveries, ready(3, 200, "secret")) }, Duplicate},
-		{"failed twice", living, func(s *Store) {
+		{"accepted and never recorded", existing, func(s *Store) { s.Found.Record.Generation = 100 }, Lost},
+		{"the record is another request's", existing, func(s *Store) { s.Found.Record.Digest = "other" }, Wrong},
+		{"no outcome", existing, func(s *Store) { s.Found.Record.Decided = false }, Stuck},
+		{"outcome not delivered", existing, func(s *Store) { s.Found.Record.PendingCallbacks = 1; s.Deliveries[1].Acknowledged = false }, Stuck},
+		{"outcome dropped", existing, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
+		{"rejected with 500 and dropped", existing, func(s *Store) { s.Deliveries[1].Acknowledged = false }, Lost},
+		{"failed", existing, func(s *Store) { s.Deliveries[1] = delivery(provision.StatusFailed, 2, 200, "") }, Wrong},
+		{"refused", existing, func(s *Store) { s.Requests[0].Answer = Refused }, Wrong},
+		{"no namespace", existing, func(s *Store) { s.Found.Namespace = nil }, Lost},
+		{"another's namespace", existing, func(s *Store) { s.Found.Namespace.Label = "" }, Wrong},
+		{"namespace of an older generation", existing, func(s *Store) { s.Found.Namespace.Generation = 100 }, Wrong},
+		{"namespace marked as being deleted", existing, func(s *Store) { s.Found.Namespace.Op = provision.OpDelete }, Wrong},
+		{"namespace on its way out", existing, func(s *Store) { s.Found.Namespace.Terminating = true }, Wrong},
+		{"two revisions deployed", existing, func(s *Store) { s.Found.Revisions = []string{"deployed", "deployed"} }, Wrong},
+		{"release left pending", existing, func(s *Store) { s.Found.Revisions = []string{"pending-upgrade"} }, Wrong},
+		{"values of an older request", existing, func(s *Store) { s.Found.Title = "old" }, Wrong},
+		{"ingress on an older host", existing, func(s *Store) { s.Found.Hosts = []string{"old.test"} }, Wrong},
+		{"password is not the Secret's", existing, func(s *Store) { s.Found.Password = "other" }, Wrong},
+		{"password made anew", existing, func(s *Store) { s.Deliveries[0].Password = "before" }, Wrong},
+		{"READY without password", existing, func(s *Store) { s.Deliveries[0].Password = "" }, Wrong},
+		{"READY with another url", existing, func(s *Store) { s.Deliveries[1].URL = "https://old.test" }, Wrong},
+		{"claim without volume", existing, func(s *Store) { s.Found.Unbound = 1 }, Wrong},
+		{"host not owned", existing, func(s *Store) { s.Found.OwnedHosts = nil }, Leaked},
+		{"old host still owned", existing, func(s *Store) { s.Found.OwnedHosts = []string{"old.test", "s.test"} }, Leaked},
+		{"two outcomes", existing, func(s *Store) { s.Deliveries = append(s.Deliveries, ready(3, 200, "secret")) }, Duplicate},
+		{"failed twice", existing, func(s *Store) {
 			s.Deliveries = []Delivery{delivery(provision.StatusFailed, 1, 100, ""), delivery(provision.StatusFailed, 2, 100, ""), ready(3, 200, "secret")}
 		}, Duplicate},
-		{"out of order", living, func(s *Store) { s.Deliveries[0], s.Deliveries[1] = s.Deliveries[1], s.Deliveries[0] }, Wrong},
-		{"two at once", living, func(s *Store) { s.Deliveries[1].Beside = true }, Wrong},
-		{"a generation of nobody", living, func(s *Store) { s.Deliveries[0].Generation = 150 }, Wrong},
-		{"gate held", living, func(s *Store) { s.Found.Record.Gate = true }, Leaked},
-		{"turn held", deleted, func(s *Store) { s.Found.Record.Turn = true }, Leaked},
-		{"still open", deleted, func(s *Store) { s.Found.Record.Open = true }, Leaked},
-		{"dead letter", deleted, func(s *Store) { s.Found.DeadLetter = 1 }, Lost},
+		{"out of order", existing, func(s *Store) { s.Deliveries[0], s.Deliveries[1] = s.Deliveries[1], s.Deliveries[0] }, Wrong},
+		{"two at once", existing, func(s *Store) { s.Deliveries[1].Concurrent = true }, Wrong},
+		{"a generation that was not requested", existing, func(s *Store) { s.Deliveries[0].Generation = 150 }, Wrong},
+		{"lease held", existing, func(s *Store) { s.Found.Record.Lease = true }, Leaked},
+		{"callbacks claimed", deleted, func(s *Store) { s.Found.Record.Claim = true }, Leaked},
+		{"still outstanding", deleted, func(s *Store) { s.Found.Record.Outstanding = true }, Leaked},
+		{"dead letter", deleted, func(s *Store) { s.Found.DeadLetters = 1 }, Lost},
 		{"namespace left", deleted, func(s *Store) { s.Found.Namespace = &Namespace{} }, Leaked},
 		{"volumes left", deleted, func(s *Store) { s.Found.Volumes = 1 }, Leaked},
-		{"host of the dead", deleted, func(s *Store) { s.Found.OwnHosts = []string{"s.test"} }, Leaked},
-		{"delete not told", deleted, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
+		{"host of a deleted store still owned", deleted, func(s *Store) { s.Found.OwnedHosts = []string{"s.test"} }, Leaked},
+		{"delete not delivered", deleted, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
 		{"delete superseded by a provision", recreated, func(s *Store) { s.Deliveries = append(s.Deliveries[:1:1], ready(3, 300, "secret")) }, Lost},
 		{"delete overtaken", recreated, func(s *Store) { s.Deliveries[1], s.Deliveries[2] = s.Deliveries[2], s.Deliveries[1] }, Wrong},
 		{"delete that never ends", recreated, func(s *Store) {

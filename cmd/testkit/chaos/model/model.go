@@ -1,5 +1,5 @@
-// Package model compares what was asked for with what came of it. It knows requests as a caller knows them, callbacks
-// as a backend gets them, and what a look at the cluster and at Redis found; it asks nobody and starts nothing.
+// Package model compares what was requested with the state of the installation: requests as their client saw them, callbacks
+// as the backend received them, and what is in the cluster and in Redis. It is pure: it does no I/O.
 package model
 
 import (
@@ -8,66 +8,66 @@ import (
 	"orchestrator/provision"
 )
 
-// Answer is what a caller knows about one request that it sent.
+// Answer is what a client knows about a request that it sent.
 type Answer int
 
 // The answers.
 const (
-	Accepted Answer = iota // 202
-	Perhaps                // 503 or no answer: it was recorded, or it was not
-	Refused                // any other answer: it was not
+	Accepted  Answer = iota // 202
+	Uncertain               // 503 or no response: it may have been recorded
+	Refused                 // any other status: it was not recorded
 )
 
-// Request is one request as its caller sent it.
+// Request is a request as its client sent it.
 type Request struct {
 	provision.Request
 	Sent       time.Time
 	Answer     Answer
-	Generation int64  // of an accepted one
-	Said       string // what a refusal said
+	Generation int64  // if it was accepted
+	Response   string // status and body, if it was refused
 }
 
-// Delivery is one callback as it arrived.
+// Delivery is a callback as it arrived.
 type Delivery struct {
-	ID         string // webhook-id
-	Generation int64
-	Sequence   int64
-	Status     provision.Status
-	URL        string
-	Error      string
-	Password   string
-	Told       bool // the backend answered 2xx
-	Beside     bool // another callback of the store was still being answered
+	ID           string // webhook-id
+	Generation   int64
+	Sequence     int64
+	Status       provision.Status
+	URL          string
+	Error        string
+	Password     string
+	Acknowledged bool // the backend responded with 2xx
+	Concurrent   bool // another callback of the store had no response yet
 }
 
-// Store is everything about one store.
+// Store is everything that is known about one store.
 type Store struct {
 	ID         string
-	Requests   []Request  // in the order in which they were sent
-	Deliveries []Delivery // in the order of their arrival
+	Requests   []Request  // in the order they were sent
+	Deliveries []Delivery // in the order they arrived
 	Wiped      int        // how often its namespace was deleted by hand
-	Blurred    bool       // an answer of Redis to ingest was lost on the way: a request may have been recorded twice
+	Ambiguous  bool       // ingest lost a reply of Redis: a request may have been recorded twice
 	Found      Found
 }
 
-// Found is what a look at the cluster and at Redis found of one store.
+// Found is what the cluster and Redis hold of one store.
 type Found struct {
-	Namespace  *Namespace // nil: there is none
-	Revisions  []string   // the status of each of Helm's records of the release
-	Title      string     // as the shop's pods read it
-	URL        string     // the same
-	Hosts      []string   // of its ingresses
-	Password   string     // in the Secret; "" where there is none
-	Claims     int        // volume claims
-	Unbound    int        // those of them without a volume
-	Volumes    int        // volumes that name its namespace
-	Record     Record
-	OwnHosts   []string // that the index says are the store's
-	OwnSpaces  []string // the same of namespaces
-	DeadLetter int      // callbacks that were given up
+	Namespace       *Namespace // nil if there is none
+	Revisions       []string   // the status of each of Helm's records of the release
+	Title           string     // as the shop's pods read it
+	URL             string     // as the shop's pods read it
+	Hosts           []string   // of its ingresses
+	Password        string     // in the Secret; "" if there is none
+	Claims          int        // volume claims
+	Unbound         int        // volume claims without a volume
+	Volumes         int        // volumes that name its namespace
+	Record          Record
+	OwnedHosts      []string // in the index of hosts
+	OwnedNamespaces []string // in the index of namespaces
+	DeadLetters     int      // callbacks that are not delivered any more
 }
 
-// Namespace is what the store's namespace says of itself.
+// Namespace is the metadata of the store's namespace.
 type Namespace struct {
 	Label, StoreID string
 	Generation     int64
@@ -77,15 +77,15 @@ type Namespace struct {
 
 // Record is what Redis holds of the store.
 type Record struct {
-	Generation int64
-	Op         provision.Op
-	Digest     string
-	Decided    bool
-	Untold     int
-	Deleting   bool // a delete has not ended
-	Gate       bool // somebody holds the gate
-	Turn       bool // somebody has the turn
-	Open       bool // the sweeper still looks after it
+	Generation       int64
+	Op               provision.Op
+	Digest           string
+	Decided          bool
+	PendingCallbacks int
+	Deleting         bool // a delete has not ended
+	Lease            bool // a run holds the store's lease
+	Claim            bool // a delivery has claimed the store's callbacks
+	Outstanding      bool // the sweeper still watches it
 }
 
 // Kind is a class of findings; docs/reliability.md defines each.
@@ -100,10 +100,10 @@ const (
 	Duplicate Kind = "duplicate-terminal"
 )
 
-// Kinds are all of them in the order in which they are printed.
+// Kinds are all kinds, in the order they are printed.
 var Kinds = []Kind{Lost, Wrong, Stuck, Leaked, Duplicate}
 
-// Finding is one difference between what should be and what is.
+// Finding is a difference between the expected and the actual state.
 type Finding struct {
 	Kind            Kind
 	Store           string

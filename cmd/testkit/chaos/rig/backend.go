@@ -15,32 +15,32 @@ import (
 	"orchestrator/cmd/testkit/chaos/model"
 )
 
-// Mood is how the backend answers.
-type Mood string
+// Mode is how the backend responds.
+type Mode string
 
-// The moods.
+// The modes of a backend.
 const (
-	Well   Mood = "well"
-	Slow   Mood = "slow"   // 1 to 3 seconds per answer
-	Errors Mood = "500"    // takes nothing
-	Hangs  Mood = "hangs"  // answers nothing
-	Down   Mood = "down"   // breaks every connection
-	Mute   Mood = "mute"   // takes the callback, and the answer is lost
-	Erring Mood = "erring" // one of the others, for each callback anew
+	Healthy   Mode = "healthy"
+	Slow      Mode = "slow"       // takes 1 to 3 seconds to respond
+	Errors    Mode = "500"        // rejects every callback
+	Hangs     Mode = "hangs"      // never responds
+	Down      Mode = "down"       // breaks every connection
+	LostReply Mode = "lost-reply" // accepts the callback, and the response is lost
+	Mixed     Mode = "mixed"      // picks one of the others for each callback
 )
 
-// hangFor is longer than the worker waits for an answer.
+// hangFor is longer than a worker waits for a response.
 const hangFor = 16 * time.Second
 
-// Backend takes callbacks and keeps them in order of arrival.
+// Backend receives callbacks and keeps them in order of arrival.
 type Backend struct {
 	URL    string
 	server *http.Server
 
 	mu         sync.Mutex
-	mood       Mood
+	mode       Mode
 	deliveries map[string][]model.Delivery // by store
-	answering  map[string]int              // by store: callbacks that are being answered now
+	answering  map[string]int              // by store: callbacks without a response yet
 }
 
 // NewBackend listens on loopback.
@@ -49,7 +49,7 @@ func NewBackend() (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{URL: "http://" + listener.Addr().String(), mood: Well, deliveries: map[string][]model.Delivery{}, answering: map[string]int{}}
+	b := &Backend{URL: "http://" + listener.Addr().String(), mode: Healthy, deliveries: map[string][]model.Delivery{}, answering: map[string]int{}}
 	b.server = &http.Server{Handler: b, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = b.server.Serve(listener) }() // ends with Close
 	return b, nil
@@ -58,11 +58,11 @@ func NewBackend() (*Backend, error) {
 // Close breaks every connection.
 func (b *Backend) Close() { _ = b.server.Close() }
 
-// Feel changes how the backend answers from now on.
-func (b *Backend) Feel(m Mood) {
+// SetMode changes how the backend responds from now on.
+func (b *Backend) SetMode(m Mode) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mood = m
+	b.mode = m
 }
 
 // Deliveries returns what arrived about a store, in order.
@@ -73,8 +73,8 @@ func (b *Backend) Deliveries(store string) []model.Delivery {
 }
 
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	mood := b.now()
-	if mood == Down {
+	mode := b.now()
+	if mode == Down {
 		panic(http.ErrAbortHandler)
 	}
 	store := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/stores/"), "/status")
@@ -82,13 +82,13 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.Generation, _ = strconv.ParseInt(r.Header.Get("X-Orchestrator-Generation"), 10, 64)
 	d.Sequence, _ = strconv.ParseInt(r.Header.Get("X-Orchestrator-Sequence"), 10, 64)
 	if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
-		return // it did not arrive whole: the worker was killed
+		return // incomplete: the worker was killed
 	}
-	d.Told = mood == Well || mood == Slow || mood == Mute
+	d.Acknowledged = mode == Healthy || mode == Slow || mode == LostReply
 	b.arrive(store, d)
 	defer b.answered(store)
 	pause := time.Duration(0)
-	switch mood {
+	switch mode {
 	case Slow:
 		pause = time.Second + rand.N(2*time.Second)
 	case Hangs:
@@ -98,29 +98,29 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-time.After(pause):
 	case <-r.Context().Done():
 	}
-	switch mood {
+	switch mode {
 	case Errors:
-		http.Error(w, "a fault of this rig", http.StatusInternalServerError)
-	case Hangs, Mute:
+		http.Error(w, "injected by chaos", http.StatusInternalServerError)
+	case Hangs, LostReply:
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// now is how this callback is answered.
-func (b *Backend) now() Mood {
+// now is how to respond to this callback.
+func (b *Backend) now() Mode {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.mood == Erring {
-		moods := []Mood{Well, Slow, Errors, Mute, Down}
-		return moods[rand.N(len(moods))]
+	if b.mode == Mixed {
+		modes := []Mode{Healthy, Slow, Errors, LostReply, Down}
+		return modes[rand.N(len(modes))]
 	}
-	return b.mood
+	return b.mode
 }
 
 func (b *Backend) arrive(store string, d model.Delivery) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	d.Beside = b.answering[store] > 0
+	d.Concurrent = b.answering[store] > 0
 	b.answering[store]++
 	b.deliveries[store] = append(b.deliveries[store], d)
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Cluster is a development cluster of this rig's own.
+// Cluster is a development cluster of its own.
 type Cluster struct {
 	*Process
 	Kube       *Kube
@@ -22,7 +22,7 @@ type Cluster struct {
 }
 
 // StartCluster starts a development cluster whose state and log are below dir. delay is how long its pods take to become
-// ready: 5s, or 0s..10s for any time between.
+// ready: a duration such as 5s, or a range such as 0s..10s.
 func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, error) {
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -32,7 +32,7 @@ func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, er
 	s := spec{name: "devcluster", path: program, log: filepath.Join(dir, "logs", "devcluster.log"), stdout: in,
 		args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", delay}}
 	p, err := s.start()
-	in.Close() // the child has its own
+	in.Close() // the child has a copy
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, er
 	return c, err
 }
 
-// readyLine waits for the one line that the cluster prints.
+// readyLine waits for the line that the cluster prints when it is ready.
 func readyLine(ctx context.Context, out io.Reader) (string, error) {
 	line := make(chan string, 1)
 	go func() {
@@ -66,7 +66,7 @@ func readyLine(ctx context.Context, out io.Reader) (string, error) {
 	}
 }
 
-// SignalAPI sends a signal to the API server. The cluster starts a dead one again.
+// SignalAPI sends a signal to the API server. The cluster restarts it when it ends.
 func (c *Cluster) SignalAPI(signal syscall.Signal) {
 	text, err := os.ReadFile(filepath.Join(c.dir, "run", "kube-apiserver.pid"))
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *Cluster) AwaitAPI(ctx context.Context) error {
 	})
 }
 
-// await asks until something holds.
+// await polls until holds returns true or ctx ends.
 func await(ctx context.Context, holds func() bool) error {
 	for !holds() {
 		select {

@@ -18,8 +18,8 @@ type KubeProxy struct {
 	server     *http.Server
 }
 
-// NewKubeProxy listens on loopback, writes a kubeconfig that leads to it, and calls wrote before each request that changes
-// something in a namespace.
+// NewKubeProxy listens on loopback, writes a kubeconfig that points to it, and calls wrote before it forwards a request that
+// changes something in a namespace.
 func NewKubeProxy(kubeconfig string, k *Kube, wrote func(namespace, what string)) (*KubeProxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,7 +37,7 @@ func NewKubeProxy(kubeconfig string, k *Kube, wrote func(namespace, what string)
 		Transport:     k.transport,
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0),
-		// An API server that is away breaks connections; it does not answer 502.
+		// An API server that is down breaks connections; it does not respond with 502.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	p := &KubeProxy{Kubeconfig: kubeconfig, server: &http.Server{ErrorLog: log.New(io.Discard, "", 0)}}
@@ -51,7 +51,7 @@ func NewKubeProxy(kubeconfig string, k *Kube, wrote func(namespace, what string)
 	return p, os.WriteFile(kubeconfig, fmt.Appendf(nil, kubeconfigText, listener.Addr()), 0o600)
 }
 
-// The worker speaks plain HTTP without a login to its proxy, which adds both.
+// The worker uses plain HTTP without credentials; the proxy adds TLS and the token.
 const kubeconfigText = `apiVersion: v1
 kind: Config
 clusters: [{name: chaos, cluster: {server: "http://%s"}}]
@@ -59,8 +59,9 @@ contexts: [{name: chaos, context: {cluster: chaos}}]
 current-context: chaos
 `
 
-// change returns the namespace that a request changes, and how. Notes of a verdict and of its being told are no change:
-// whoever tells a callback writes them, under a condition that the API server checks. A port-forward changes nothing.
+// change returns the namespace that a request changes, and how. The annotations of an outcome and of its delivery do not
+// count: any worker that delivers the callback writes them, under a condition that the API server checks. Neither does a
+// port-forward.
 func change(r *http.Request) (namespace, what string) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasSuffix(r.URL.Path, "/portforward") ||
 		r.Header.Get("Content-Type") == "application/json-patch+json" {

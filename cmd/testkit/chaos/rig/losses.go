@@ -7,48 +7,48 @@ import (
 	"time"
 )
 
-// Losses are what gets lost between the services and Redis.
+// Losses decides which messages between the services and Redis get lost.
 type Losses struct {
-	mu       sync.Mutex
-	verdicts int       // how many answers to a verdict are still to be lost
-	accepts  int       // the same for an acceptance
-	enqueues time.Time // until when ingest's tasks do not get through
-	happened map[string]int
-	blurred  map[string]bool // the stores of the lost acceptances
+	mu        sync.Mutex
+	outcomes  int       // how many replies to an outcome are still to be lost
+	accepts   int       // the same for an acceptance
+	enqueues  time.Time // until when ingest's tasks are lost
+	happened  map[string]int
+	ambiguous map[string]bool // the stores whose acceptances were lost
 }
 
-// Verdicts lets the answers to the next n verdicts be lost.
-func (l *Losses) Verdicts(n int) { l.mu.Lock(); defer l.mu.Unlock(); l.verdicts = n }
+// Outcomes loses the replies to the next n outcomes that workers record.
+func (l *Losses) Outcomes(n int) { l.mu.Lock(); defer l.mu.Unlock(); l.outcomes = n }
 
-// Accepts lets the answers to the next n acceptances be lost.
+// Accepts loses the replies to the next n acceptances.
 func (l *Losses) Accepts(n int) { l.mu.Lock(); defer l.mu.Unlock(); l.accepts = n }
 
-// Enqueues keeps ingest for a while from putting tasks into queues.
+// Enqueues loses every task that ingest enqueues for a while.
 func (l *Losses) Enqueues(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.enqueues = time.Now().Add(d)
 }
 
-// Happened returns how often each loss was seen.
+// Happened returns how often a loss happened.
 func (l *Losses) Happened(what string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.happened[what]
 }
 
-// Blurred reports whether ingest may have recorded a request of the store twice.
-func (l *Losses) Blurred(store string) bool {
+// Ambiguous reports whether ingest may have recorded a request of the store twice.
+func (l *Losses) Ambiguous(store string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.blurred[store]
+	return l.ambiguous[store]
 }
 
-// The losses, as they are counted.
+// The losses, as reports name them.
 const (
-	LostVerdict = "answer to a verdict lost"
-	LostAccept  = "answer to an acceptance lost"
-	LostEnqueue = "task not put into its queue"
+	LostOutcome = "reply to an outcome lost"
+	LostAccept  = "reply to an acceptance lost"
+	LostEnqueue = "enqueued task lost"
 )
 
 func (l *Losses) note(what string) {
@@ -58,23 +58,23 @@ func (l *Losses) note(what string) {
 	l.happened[what]++
 }
 
-// ofWorker treats a worker's command. Only a verdict names a status as a word of its own.
+// ofWorker decides about a worker's command. Only the script that records an outcome has a status as an argument of its own.
 func (l *Losses) ofWorker(words []string) Treatment {
 	if !isScript(words) || !slices.Contains(words, "READY") && !slices.Contains(words, "DELETED") {
 		return Pass
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.verdicts == 0 {
+	if l.outcomes == 0 {
 		return Pass
 	}
-	l.verdicts--
-	l.note(LostVerdict)
+	l.outcomes--
+	l.note(LostOutcome)
 	return LoseReply
 }
 
-// ofIngest treats a command of ingest. Of the scripts only an acceptance touches the list of hosts; its keys are followed
-// by the store's id.
+// ofIngest decides about a command of ingest. Only the script that accepts a request uses the index of hosts; the key before
+// it is the store's.
 func (l *Losses) ofIngest(words []string) Treatment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +82,7 @@ func (l *Losses) ofIngest(words []string) Treatment {
 	case isScript(words) && hosts > 0 && l.accepts > 0:
 		l.accepts--
 		l.note(LostAccept)
-		l.blurred[strings.TrimPrefix(words[hosts-1], "{orch}:store:")] = true
+		l.ambiguous[strings.TrimPrefix(words[hosts-1], "{orch}:store:")] = true
 		return LoseReply
 	case time.Now().Before(l.enqueues) && slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "asynq:") }):
 		l.note(LostEnqueue)

@@ -9,10 +9,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Redis is a redis-server that keeps what it is given as an installation's does: an append-only file, synced each second.
+// Redis is a redis-server with the durability of an installation: an append-only file, synced every second.
 type Redis struct {
 	*Process
-	Client *redis.Client // past the proxies
+	Client *redis.Client // not through a proxy
 	dir    string
 	socket string
 }
@@ -24,7 +24,7 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 	return r, r.Start(ctx)
 }
 
-// Start brings the server up, with what it held, and returns when it answers.
+// Start starts the server with the data that it had, and returns when it answers.
 func (r *Redis) Start(ctx context.Context) error {
 	s := spec{name: "redis", path: "redis-server", log: filepath.Join(r.dir, "logs", "redis.log"), args: []string{"--port", "0",
 		"--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
@@ -39,14 +39,14 @@ func (r *Redis) Start(ctx context.Context) error {
 	return await(ctx, func() bool { return r.Client.Ping(ctx).Err() == nil })
 }
 
-// Pause stops the server for a while.
+// Pause pauses the server for a while.
 func (r *Redis) Pause(ctx context.Context, d time.Duration) {
 	r.Signal(syscall.SIGSTOP)
 	Sleep(ctx, d)
 	r.Signal(syscall.SIGCONT)
 }
 
-// Sleep waits, and reports false when ctx ended first.
+// Sleep waits, and reports false if ctx ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

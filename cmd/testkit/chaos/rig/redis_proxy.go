@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// Treatment is what happens to one command on its way to Redis.
+// Treatment is what happens to a command on its way to Redis.
 type Treatment int
 
 // The treatments.
 const (
 	Pass      Treatment = iota
 	Drop                // the connection breaks before Redis gets the command
-	LoseReply           // Redis gets it, and the connection breaks before the answer comes
+	LoseReply           // Redis gets the command, and the connection breaks before the reply is passed on
 )
 
 // RedisProxy stands between one process and Redis.
@@ -27,12 +27,12 @@ type RedisProxy struct {
 	listener net.Listener
 	redis    string
 	look     func(words []string) Treatment
-	broken   func() // called when Redis is not to be reached, or breaks a connection
+	broken   func() // called when Redis cannot be reached, or breaks a connection
 	mu       sync.Mutex
 	open     map[net.Conn]bool
 }
 
-// NewRedisProxy listens on a socket and shows look every command. broken is called when Redis itself fails.
+// NewRedisProxy listens on a socket and asks look about every command. It calls broken when Redis itself fails.
 func NewRedisProxy(socket, redis string, look func(words []string) Treatment, broken func()) (*RedisProxy, error) {
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -87,7 +87,7 @@ func (p *RedisProxy) serve(client net.Conn) {
 	}
 }
 
-// replies passes answers on until one is to be lost. It reports whether Redis ended that.
+// replies passes replies on until one is to be lost. It reports whether Redis broke the connection.
 func replies(server, client net.Conn, losing *atomic.Bool) bool {
 	buffer := make([]byte, 64<<10)
 	for {

@@ -11,7 +11,7 @@ import (
 	"orchestrator/cmd/testkit/redistest"
 )
 
-// A command that is dropped does not reach Redis, one whose reply is lost does, and the caller cannot tell.
+// A command that is dropped does not reach Redis, one whose reply is lost does, and the caller sees no difference.
 func TestRedisProxy(t *testing.T) {
 	options, err := redis.ParseURL(redistest.Real(t))
 	if err != nil {

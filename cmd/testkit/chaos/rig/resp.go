@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// command is one command to Redis: its words, and all of it as it came.
+// command is one command to Redis: its words, and the bytes as they arrived.
 type command struct {
 	raw   []byte
 	words []string
@@ -30,7 +30,7 @@ func (c *command) header(r *bufio.Reader, kind byte) (int, error) {
 	}
 	c.raw = append(c.raw, line...)
 	if len(line) < 4 || line[0] != kind {
-		return 0, errors.New("not a command of Redis")
+		return 0, errors.New("not a Redis command")
 	}
 	return strconv.Atoi(string(line[1 : len(line)-2]))
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Token is shared by ingest, workers and the backend of a rig.
+// Token is the secret that ingest, workers and the backend share.
 const Token = "chaos-token"
 
 // StopTime is what a worker may take to stop: docs/operations.md says 90 seconds.
@@ -41,14 +41,14 @@ type Rig struct {
 	started  int
 }
 
-// Up starts everything but workers, in a folder of its own. What was started is ended by Down, after an error too.
+// Up starts everything but workers, in a temporary directory of its own. Call Down also after an error.
 func Up(ctx context.Context, programs Programs) (*Rig, error) {
 	dir, err := os.MkdirTemp("", "chaos")
 	if err != nil {
 		return nil, err
 	}
 	r := &Rig{Dir: dir, Watch: NewWatch(), programs: programs}
-	r.Lose.blurred = map[string]bool{}
+	r.Lose.ambiguous = map[string]bool{}
 	return r, errors.Join(os.Mkdir(filepath.Join(dir, "logs"), 0o700), r.up(ctx))
 }
 
@@ -75,7 +75,7 @@ func (r *Rig) up(ctx context.Context) (err error) {
 	return r.StartIngest(ctx)
 }
 
-// FreeAddr is an address of this machine that nobody listens on at the moment.
+// FreeAddr is a loopback address on which no process listens at the moment.
 func FreeAddr() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -112,15 +112,15 @@ func (r *Rig) KillIngest() { r.ingest.Kill() }
 
 func (r *Rig) log(name string) string { return filepath.Join(r.Dir, "logs", name+".log") }
 
-// Worker is one worker and its proxies.
+// Worker is a worker process and its proxies.
 type Worker struct {
 	*Process
-	redis  *RedisProxy
-	kube   *KubeProxy
-	buried bool
+	redis   *RedisProxy
+	kube    *KubeProxy
+	retired bool
 }
 
-// StartWorker starts one more worker. It is of use a few seconds later.
+// StartWorker starts one more worker. It does not wait until the worker takes tasks.
 func (r *Rig) StartWorker() (*Worker, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,7 +131,7 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	w.redis, err = NewRedisProxy(filepath.Join(r.Dir, name+".sock"), r.Redis.socket, func(words []string) Treatment {
 		r.Watch.Command(name, words)
 		return r.Lose.ofWorker(words)
-	}, func() { r.Watch.Deaf(name) })
+	}, func() { r.Watch.Disconnected(name) })
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	return w, nil
 }
 
-// Workers returns those that have not ended, the oldest first.
+// Workers returns the workers that run, the oldest first.
 func (r *Rig) Workers() []*Worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,7 +163,7 @@ func (r *Rig) Workers() []*Worker {
 	return alive
 }
 
-// Worker returns the worker of a name, also one that has ended.
+// Worker returns a worker by its name, also one that has ended.
 func (r *Rig) Worker(name string) *Worker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,37 +172,37 @@ func (r *Rig) Worker(name string) *Worker {
 			return w
 		}
 	}
-	panic("rig: there is no " + name)
+	panic("rig: no such worker: " + name)
 }
 
-// Dead returns the workers that have ended and were not buried: nobody meant them to.
-func (r *Rig) Dead() (names []string) {
+// Crashed returns the workers that have ended and were not retired: no fault ended them.
+func (r *Rig) Crashed() (names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.workers {
-		if w.Ended() && !w.buried {
+		if w.Ended() && !w.retired {
 			names = append(names, w.Name)
 		}
 	}
 	return names
 }
 
-// Bury closes the proxies of a worker that has ended: what it had sent is on its way no longer.
-func (r *Rig) Bury(w *Worker) {
+// Retire closes the proxies of a worker that has ended, so that nothing it sent is still on its way.
+func (r *Rig) Retire(w *Worker) {
 	r.mu.Lock()
-	w.buried = true
+	w.retired = true
 	r.mu.Unlock()
 	w.redis.Close()
 	w.kube.Close()
 	r.Watch.Gone(w.Name)
 }
 
-// Down ends every process, workers first, and removes the folder but for the logs.
+// Down ends every process, workers first, and removes the directory, except for the logs if they are to be kept.
 func (r *Rig) Down(keepLogs bool) {
 	for _, w := range r.Workers() {
 		w.Signal(syscall.SIGCONT)
 		w.Kill()
-		r.Bury(w)
+		r.Retire(w)
 	}
 	if r.ingest != nil {
 		r.ingest.Kill()
@@ -238,7 +238,7 @@ func (r *Rig) removeFiles(keepLogs bool) {
 	}
 }
 
-// removeVolumes removes the folders that the cluster's volumes are: they are outside of its own.
+// removeVolumes removes the directories of the cluster's volumes, which are outside of the cluster's own directory.
 func (r *Rig) removeVolumes() {
 	if r.Cluster.Kube == nil {
 		return
@@ -250,7 +250,7 @@ func (r *Rig) removeVolumes() {
 			Spec struct{ HostPath struct{ Path string } }
 		}
 	}
-	_ = r.Cluster.Kube.Get(ctx, "/api/v1/persistentvolumes", &list) // a cluster that is away keeps its empty folders
+	_ = r.Cluster.Kube.Get(ctx, "/api/v1/persistentvolumes", &list) // if the cluster does not answer, its empty directories stay
 	for _, v := range list.Items {
 		if filepath.Dir(v.Spec.HostPath.Path) == "/tmp/hostpath_pv" {
 			_ = os.RemoveAll(v.Spec.HostPath.Path)

@@ -10,16 +10,16 @@ import (
 	"orchestrator/provision"
 )
 
-// Place is a step of one of the two lists.
-type Place struct {
+// StepID names a step of a provision or of a delete.
+type StepID struct {
 	Op   provision.Op
 	Step string
 }
 
-func (p Place) String() string { return string(p.Op) + "/" + p.Step }
+func (p StepID) String() string { return string(p.Op) + "/" + p.Step }
 
-// Places are all of them, in order.
-var Places = []Place{
+// Steps are all steps, in order.
+var Steps = []StepID{
 	{provision.OpProvision, provision.StepNamespace}, {provision.OpProvision, provision.StepCredentials},
 	{provision.OpProvision, provision.StepRelease}, {provision.OpProvision, provision.StepReady},
 	{provision.OpProvision, provision.StepVerify}, {provision.OpDelete, provision.StepRelease},
@@ -30,46 +30,46 @@ var Places = []Place{
 type Run struct {
 	Worker, Store string
 	Generation    int64
-	Place         Place
+	Step          StepID
 	Since         time.Time // when the step began
 }
 
-// excuse is for how long after a process was disturbed two runs of one store may seem to overlap: a worker that slept
-// past its lease still says that it begins its next step, and is refused when it wants to write. It is the lease, the
-// longest sleep, and some.
-const excuse = 90 * time.Second
+// overlapGrace is for how long after a process was paused two runs of one store may appear to overlap: a worker that was
+// paused beyond its lease still records that it begins its next step, and is refused only when it writes. It is more than
+// the lease and the longest pause together.
+const overlapGrace = 90 * time.Second
 
-// Watch sees what all workers do, from the steps that they write into the journal and from their requests that change
-// the cluster. It finds two runs of one store at once, and a write of a run that another one has followed.
+// Watch observes all workers: the steps that they write into the journal, and their requests that change the cluster. It
+// finds two runs of one store at a time, and a write of a run after another one has begun.
 type Watch struct {
-	mu        sync.Mutex
-	inside    map[string][]Run // by store; of one run the outer step comes first
-	last      map[string]Run   // by store: the run that began a step last
-	disturbed map[string]time.Time
-	deaf      map[string]time.Time // when a worker could not reach Redis: what it wrote then was not seen
-	away      time.Time            // when Redis was away: whatever any worker wrote then may not have been seen
-	gone      map[string]bool
-	aims      map[*Aim]bool
-	took      map[Place]time.Duration // what a step takes, of late
-	found     []string
-	writes    int
+	mu           sync.Mutex
+	running      map[string][]Run // by store; the outer step of a run comes first
+	last         map[string]Run   // by store: the run that was the last to begin a step
+	disturbed    map[string]time.Time
+	disconnected map[string]time.Time // when a worker last failed to reach Redis: what it wrote then was not observed
+	away         time.Time            // when Redis was last away: what any worker wrote then may not have been observed
+	gone         map[string]bool
+	aims         map[*Aim]bool
+	took         map[StepID]time.Duration // a running average
+	found        []string
+	writes       int
 }
 
-// NewWatch returns a watch that has seen nothing.
+// NewWatch returns a watch that has observed nothing yet.
 func NewWatch() *Watch {
-	return &Watch{inside: map[string][]Run{}, last: map[string]Run{}, disturbed: map[string]time.Time{}, deaf: map[string]time.Time{},
-		gone: map[string]bool{}, aims: map[*Aim]bool{}, took: map[Place]time.Duration{}}
+	return &Watch{running: map[string][]Run{}, last: map[string]Run{}, disturbed: map[string]time.Time{}, disconnected: map[string]time.Time{},
+		gone: map[string]bool{}, aims: map[*Aim]bool{}, took: map[StepID]time.Duration{}}
 }
 
-// Aim waits for a run to be somewhere.
+// Aim is a point in a run at which something is to happen.
 type Aim struct {
-	At    func(Place) bool
-	Write bool      // when it writes in that step, not at the step's beginning
-	Fire  func(Run) // called once; the run stands still until it returns
+	At    func(StepID) bool
+	Write bool      // when the run writes in that step, instead of when the step begins
+	Fire  func(Run) // called once; the run is held until it returns
 }
 
-// Await sets an aim. The function that it returns gives it up, and reports whether it had not been met.
-func (w *Watch) Await(aim *Aim) (giveUp func() bool) {
+// Await waits for an aim. The function that it returns cancels the aim and reports whether it was not reached before.
+func (w *Watch) Await(aim *Aim) (cancel func() bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.aims[aim] = true
@@ -82,7 +82,7 @@ func (w *Watch) Await(aim *Aim) (giveUp func() bool) {
 	}
 }
 
-// Command looks at a worker's command to Redis for an entry of a journal.
+// Command observes a worker's command to Redis. Only entries of a journal matter.
 func (w *Watch) Command(worker string, words []string) {
 	if len(words) < 2 || !strings.EqualFold(words[0], "xadd") {
 		return
@@ -92,7 +92,7 @@ func (w *Watch) Command(worker string, words []string) {
 	if !ok || json.Unmarshal([]byte(words[len(words)-1]), &step) != nil {
 		return
 	}
-	run := Run{Worker: worker, Store: store, Generation: step.Generation, Place: Place{step.Op, step.Name}, Since: time.Now()}
+	run := Run{Worker: worker, Store: store, Generation: step.Generation, Step: StepID{step.Op, step.Name}, Since: time.Now()}
 	if step.State == provision.StepStarted {
 		w.began(run)
 	} else {
@@ -102,20 +102,20 @@ func (w *Watch) Command(worker string, words []string) {
 
 func (w *Watch) began(r Run) {
 	w.mu.Lock()
-	if w.gone[r.Worker] { // it was on its way when the worker ended
+	if w.gone[r.Worker] { // the entry was on its way when the worker ended
 		w.mu.Unlock()
 		return
 	}
-	for _, other := range w.inside[r.Store] {
+	for _, other := range w.running[r.Store] {
 		same := other.Worker == r.Worker && other.Generation == r.Generation
-		if !same && !w.excused(other) && !w.excused(r) {
+		if !same && !w.mayOverlap(other) && !w.mayOverlap(r) {
 			w.found = append(w.found, fmt.Sprintf("%s began %s of %s (generation %d) while %s was in %s of generation %d since %s",
-				r.Worker, r.Place, r.Store, r.Generation, other.Worker, other.Place, other.Generation, other.Since.Format(time.TimeOnly)))
+				r.Worker, r.Step, r.Store, r.Generation, other.Worker, other.Step, other.Generation, other.Since.Format(time.TimeOnly)))
 		}
 	}
-	w.inside[r.Store] = append(w.inside[r.Store], r)
+	w.running[r.Store] = append(w.running[r.Store], r)
 	w.last[r.Store] = r
-	fire := w.met(r, false)
+	fire := w.reached(r, false)
 	w.mu.Unlock()
 	if fire != nil {
 		fire(r)
@@ -125,31 +125,31 @@ func (w *Watch) began(r Run) {
 func (w *Watch) ended(r Run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	runs := w.inside[r.Store]
+	runs := w.running[r.Store]
 	for i := len(runs) - 1; i >= 0; i-- {
-		if o := runs[i]; o.Worker == r.Worker && o.Generation == r.Generation && o.Place == r.Place {
-			w.took[r.Place] = (w.took[r.Place] + time.Since(o.Since)) / 2
-			w.inside[r.Store] = append(runs[:i:i], runs[i+1:]...)
+		if o := runs[i]; o.Worker == r.Worker && o.Generation == r.Generation && o.Step == r.Step {
+			w.took[r.Step] = (w.took[r.Step] + time.Since(o.Since)) / 2
+			w.running[r.Store] = append(runs[:i:i], runs[i+1:]...)
 			return
 		}
 	}
 }
 
-// Wrote looks at a worker's request that changes something in a store's namespace.
+// Wrote observes a worker's request that changes something in a store's namespace.
 func (w *Watch) Wrote(worker, namespace, what string) {
 	store, _ := strings.CutPrefix(namespace, "store-")
 	w.mu.Lock()
 	w.writes++
 	var fire func(Run)
 	var mine Run
-	for _, r := range w.inside[store] {
+	for _, r := range w.running[store] {
 		if r.Worker == worker {
 			mine = r
 		}
 	}
 	if mine.Worker != "" {
-		w.followed(mine, what)
-		fire = w.met(mine, true)
+		w.checkSuperseded(mine, what)
+		fire = w.reached(mine, true)
 	}
 	w.mu.Unlock()
 	if fire != nil {
@@ -157,18 +157,18 @@ func (w *Watch) Wrote(worker, namespace, what string) {
 	}
 }
 
-// followed finds a run of another worker that began after the run that writes now.
-func (w *Watch) followed(mine Run, what string) {
+// checkSuperseded records a violation if a run of another worker has begun since the run that writes now.
+func (w *Watch) checkSuperseded(mine Run, what string) {
 	if other := w.last[mine.Store]; other.Worker != mine.Worker && other.Since.After(mine.Since) && !w.blind(mine) {
-		w.found = append(w.found, fmt.Sprintf("%s in %s since %s sent %s after %s had begun %s of generation %d", mine.Worker, mine.Place,
-			mine.Since.Format(time.TimeOnly), what, other.Worker, other.Place, other.Generation))
+		w.found = append(w.found, fmt.Sprintf("%s in %s since %s sent %s after %s had begun %s of generation %d", mine.Worker, mine.Step,
+			mine.Since.Format(time.TimeOnly), what, other.Worker, other.Step, other.Generation))
 	}
 }
 
-// met takes an aim that the run meets.
-func (w *Watch) met(r Run, write bool) func(Run) {
+// reached removes an aim that the run has reached, and returns what to do.
+func (w *Watch) reached(r Run, write bool) func(Run) {
 	for aim := range w.aims {
-		if aim.At(r.Place) && aim.Write == write {
+		if aim.At(r.Step) && aim.Write == write {
 			delete(w.aims, aim)
 			return aim.Fire
 		}
@@ -176,59 +176,59 @@ func (w *Watch) met(r Run, write bool) func(Run) {
 	return nil
 }
 
-// excused reports whether a run may seem to go on beside another one.
-func (w *Watch) excused(r Run) bool {
-	return time.Since(w.disturbed[r.Worker]) < excuse || time.Since(w.disturbed["redis"]) < excuse || w.blind(r)
+// mayOverlap reports whether a run may appear to go on although another one has begun.
+func (w *Watch) mayOverlap(r Run) bool {
+	return time.Since(w.disturbed[r.Worker]) < overlapGrace || time.Since(w.disturbed["redis"]) < overlapGrace || w.blind(r)
 }
 
-// blind reports whether the end of a run's step may have gone unseen.
+// blind reports whether the end of a run's step may not have been observed.
 func (w *Watch) blind(r Run) bool {
-	return w.deaf[r.Worker].After(r.Since) || w.away.After(r.Since)
+	return w.disconnected[r.Worker].After(r.Since) || w.away.After(r.Since)
 }
 
-// RedisAway notes that Redis does not answer, or did not until now.
+// RedisAway records that Redis does not answer, or did not until now.
 func (w *Watch) RedisAway() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.away = time.Now()
 }
 
-// Deaf notes that a worker cannot reach Redis: the end of a step may go unseen.
-func (w *Watch) Deaf(worker string) {
+// Disconnected records that a worker cannot reach Redis: the end of a step may not be observed.
+func (w *Watch) Disconnected(worker string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.deaf[worker] = time.Now()
+	w.disconnected[worker] = time.Now()
 }
 
-// Disturbed notes that a process slept or was away for so long that a lease may have run out.
+// Disturbed records that a process was paused or away for so long that a lease may have expired.
 func (w *Watch) Disturbed(process string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.disturbed[process] = time.Now()
 }
 
-// Gone notes that a worker has ended, and its runs with it.
+// Gone records that a worker has ended, and its runs with it.
 func (w *Watch) Gone(worker string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gone[worker] = true
-	for store, runs := range w.inside {
+	for store, runs := range w.running {
 		var left []Run
 		for _, r := range runs {
 			if r.Worker != worker {
 				left = append(left, r)
 			}
 		}
-		w.inside[store] = left
+		w.running[store] = left
 	}
 }
 
-// Inside returns the runs that are in a step now: of one worker, or of all with "".
-func (w *Watch) Inside(worker string) []Run {
+// Running returns the runs that are in a step now, of one worker or, with "", of all.
+func (w *Watch) Running(worker string) []Run {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []Run
-	for _, runs := range w.inside {
+	for _, runs := range w.running {
 		for _, r := range runs {
 			if worker == "" || r.Worker == worker {
 				all = append(all, r)
@@ -238,14 +238,14 @@ func (w *Watch) Inside(worker string) []Run {
 	return all
 }
 
-// Took is how long a step takes, of late.
-func (w *Watch) Took(p Place) time.Duration {
+// Took is how long a step took lately.
+func (w *Watch) Took(p StepID) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.took[p]
 }
 
-// Found returns every violation that was seen, and how many writes were looked at.
+// Found returns all violations, and how many writes were observed.
 func (w *Watch) Found() (violations []string, writes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

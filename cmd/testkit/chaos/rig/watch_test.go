@@ -8,7 +8,7 @@ import (
 	"orchestrator/provision"
 )
 
-// step shows the watch an entry of a journal, as a worker writes it.
+// step lets the watch observe an entry of a journal, as a worker writes it.
 func step(w *Watch, worker, store string, generation int64, name string, state provision.StepState) {
 	text, _ := json.Marshal(provision.Step{Generation: generation, Op: provision.OpProvision, Name: name, State: state})
 	w.Command(worker, []string{"xadd", "{orch}:journal:" + store, "maxlen", "~", "100", "*", "step", string(text)})
@@ -22,17 +22,17 @@ func TestWatch(t *testing.T) {
 		step(w, worker, "s", generation, "release", provision.StepDone)
 	}
 	for _, c := range []struct {
-		name  string
-		story func(w *Watch)
-		found int
+		name   string
+		events func(w *Watch)
+		found  int
 	}{
 		{"one after the other", func(w *Watch) { begin(w, "a", 1); end(w, "a", 1); begin(w, "b", 2) }, 0},
 		{"two at once", func(w *Watch) { begin(w, "a", 1); begin(w, "b", 2) }, 1},
 		{"two at once in one worker", func(w *Watch) { begin(w, "a", 1); begin(w, "a", 2) }, 1},
 		{"the first was killed", func(w *Watch) { begin(w, "a", 1); w.Gone("a"); begin(w, "b", 2) }, 0},
-		{"an entry comes after its worker's death", func(w *Watch) { w.Gone("a"); begin(w, "a", 1); begin(w, "b", 2) }, 0},
-		{"the first sleeps", func(w *Watch) { begin(w, "a", 1); w.Disturbed("a"); begin(w, "b", 2) }, 0},
-		{"the first sleeps and writes afterwards", func(w *Watch) {
+		{"an entry arrives after its worker has ended", func(w *Watch) { w.Gone("a"); begin(w, "a", 1); begin(w, "b", 2) }, 0},
+		{"the first is paused", func(w *Watch) { begin(w, "a", 1); w.Disturbed("a"); begin(w, "b", 2) }, 0},
+		{"the first is paused and writes afterwards", func(w *Watch) {
 			begin(w, "a", 1)
 			w.Disturbed("a")
 			begin(w, "b", 2)
@@ -42,11 +42,11 @@ func TestWatch(t *testing.T) {
 		{"the second writes", func(w *Watch) { begin(w, "a", 1); w.Disturbed("a"); begin(w, "b", 2); w.Wrote("b", "store-s", "POST") }, 0},
 		{"Redis was away at the end", func(w *Watch) { begin(w, "a", 1); w.RedisAway(); begin(w, "b", 2) }, 0},
 		{"Redis was away before", func(w *Watch) { w.RedisAway(); begin(w, "a", 1); begin(w, "b", 2) }, 1},
-		{"the end could not be seen", func(w *Watch) { begin(w, "a", 1); w.Deaf("a"); begin(w, "b", 2) }, 0},
+		{"the end could not be observed", func(w *Watch) { begin(w, "a", 1); w.Disconnected("a"); begin(w, "b", 2) }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := NewWatch()
-			c.story(w)
+			c.events(w)
 			if found, _ := w.Found(); len(found) != c.found {
 				t.Errorf("found %q, want %d", found, c.found)
 			}
@@ -54,24 +54,24 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-func TestAimIsMetOnceWhileTheRunStandsStill(t *testing.T) {
-	w, met := NewWatch(), 0
-	w.Await(&Aim{At: func(p Place) bool { return p.Step == "release" }, Write: true, Fire: func(Run) { met++ }})
+func TestAimIsReachedOnceWhileTheRunIsHeld(t *testing.T) {
+	w, reached := NewWatch(), 0
+	w.Await(&Aim{At: func(p StepID) bool { return p.Step == "release" }, Write: true, Fire: func(Run) { reached++ }})
 	step(w, "a", "s", 1, "release", provision.StepStarted)
 	w.Wrote("a", "store-other", "POST")
-	if met != 0 {
-		t.Error("met by another store's write")
+	if reached != 0 {
+		t.Error("reached by another store's write")
 	}
 	w.Wrote("a", "store-s", "POST")
 	w.Wrote("a", "store-s", "POST")
-	if met != 1 {
-		t.Errorf("met %d times, want once", met)
+	if reached != 1 {
+		t.Errorf("reached %d times, want once", reached)
 	}
-	giveUp := w.Await(&Aim{At: func(Place) bool { return false }})
-	if !giveUp() {
-		t.Error("an aim that was not met was not waiting")
+	cancel := w.Await(&Aim{At: func(StepID) bool { return false }})
+	if !cancel() {
+		t.Error("an aim that was not reached was not waiting")
 	}
-	if runs := w.Inside("a"); len(runs) != 1 || time.Since(runs[0].Since) > time.Minute {
-		t.Errorf("inside: %v", runs)
+	if runs := w.Running("a"); len(runs) != 1 || time.Since(runs[0].Since) > time.Minute {
+		t.Errorf("running: %v", runs)
 	}
 }

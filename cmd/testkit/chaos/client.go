@@ -16,38 +16,38 @@ import (
 	"orchestrator/provision"
 )
 
-// creators is how many creators share all stores.
+// creators is how many creators own all stores together.
 const creators = 3
 
-// customer is the caller of one store. It sends one request after the other and remembers what it was answered.
-type customer struct {
+// client sends the requests of one store, one after the other, and records the responses.
+type client struct {
 	id    string
 	rig   *rig.Rig
-	dice  *rand.Rand // of this customer alone, from the seed
+	dice  *rand.Rand // this client's own, from the seed
 	pause time.Duration
-	nudge chan struct{} // makes the next request come now
+	nudge chan struct{} // makes it send the next request now
 
 	mu       sync.Mutex
 	requests []model.Request
 	wiped    int
-	heal     bool // the namespace was deleted by hand: the next request is the same again
+	heal     bool // the namespace was deleted by hand: the next request repeats the last one
 
-	want provision.Request // what the customer asked for last
+	want provision.Request // the last request
 }
 
-func newCustomer(r *rig.Rig, seed uint64, n int, pause time.Duration) *customer {
-	c := &customer{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
+func newClient(r *rig.Rig, seed uint64, n int, pause time.Duration) *client {
+	c := &client{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
 	engine := []string{"woocommerce", "medusa"}[n%2]
 	c.want = provision.Request{StoreID: c.id, Name: c.id, Engine: engine, Namespace: "store-" + c.id, CreatorID: fmt.Sprint("creator-", n%creators), Action: provision.OpDelete}
 	return c
 }
 
 // live sends requests until ctx ends.
-func (c *customer) live(ctx context.Context) {
+func (c *client) live(ctx context.Context) {
 	rig.Sleep(ctx, c.upTo(c.pause))
 	for ctx.Err() == nil {
 		c.act(ctx)
-		if c.dice.IntN(3) > 0 && !c.awaitTruth(ctx) {
+		if c.dice.IntN(3) > 0 && !c.awaitOutcome(ctx) {
 			continue
 		}
 		if c.dice.IntN(4) > 0 {
@@ -56,8 +56,8 @@ func (c *customer) live(ctx context.Context) {
 	}
 }
 
-// rest waits, unless somebody makes the customer change his mind.
-func (c *customer) rest(ctx context.Context, d time.Duration) (rested bool) {
+// rest waits. It reports false when it was cut short, by a nudge or by ctx.
+func (c *client) rest(ctx context.Context, d time.Duration) (rested bool) {
 	select {
 	case <-c.nudge:
 		return false
@@ -68,16 +68,16 @@ func (c *customer) rest(ctx context.Context, d time.Duration) (rested bool) {
 	}
 }
 
-func (c *customer) upTo(d time.Duration) time.Duration {
+func (c *client) upTo(d time.Duration) time.Duration {
 	return time.Duration(c.dice.Int64N(int64(d) + 1))
 }
 
-// act is the customer's next wish.
-func (c *customer) act(ctx context.Context) {
+// act sends the next request, or a delete and a provision right after each other.
+func (c *client) act(ctx context.Context) {
 	switch dice := c.dice.IntN(100); {
 	case c.want.Action == provision.OpDelete:
 		c.provision(ctx)
-	case c.healing() || dice < 25: // the same again
+	case c.healing() || dice < 25: // repeat the last request
 		c.submit(ctx, c.want)
 	case dice < 50:
 		c.want.Settings.Title = fmt.Sprintf("Shop \"%d\"", c.dice.IntN(1e6))
@@ -93,7 +93,7 @@ func (c *customer) act(ctx context.Context) {
 	}
 }
 
-func (c *customer) provision(ctx context.Context) {
+func (c *client) provision(ctx context.Context) {
 	c.want.Action = provision.OpProvision
 	c.want.Settings = provision.Settings{Title: fmt.Sprintf("Shop %d", c.dice.IntN(1e6)), Currency: "EUR", Country: "DE"}
 	c.move()
@@ -101,19 +101,19 @@ func (c *customer) provision(ctx context.Context) {
 }
 
 // move gives the store another of its three hosts.
-func (c *customer) move() {
+func (c *client) move() {
 	c.want.Host = fmt.Sprintf("%s-%d.shops.test", c.id, c.dice.IntN(3))
 	c.want.StoreURL = "https://" + c.want.Host
 }
 
-func (c *customer) delete(ctx context.Context) {
+func (c *client) delete(ctx context.Context) {
 	c.want.Action = provision.OpDelete
 	c.submit(ctx, provision.Request{StoreID: c.id, Action: provision.OpDelete})
 }
 
-// submit sends a request as a sane backend does: again and again while it does not know. A careless one may give up.
-func (c *customer) submit(ctx context.Context, r provision.Request) {
-	for c.send(r) == model.Perhaps && c.dice.IntN(4) > 0 {
+// submit sends a request, and retries while it is uncertain whether it was accepted. Some of the time it gives up early.
+func (c *client) submit(ctx context.Context, r provision.Request) {
+	for c.send(r) == model.Uncertain && c.dice.IntN(4) > 0 {
 		if !rig.Sleep(ctx, c.upTo(2*time.Second)) {
 			return
 		}
@@ -121,14 +121,14 @@ func (c *customer) submit(ctx context.Context, r provision.Request) {
 }
 
 // insist sends a request until it is accepted.
-func (c *customer) insist(ctx context.Context, r provision.Request) {
-	for c.send(r) == model.Perhaps && rig.Sleep(ctx, time.Second) {
+func (c *client) insist(ctx context.Context, r provision.Request) {
+	for c.send(r) == model.Uncertain && rig.Sleep(ctx, time.Second) {
 	}
 }
 
 // send sends a request once.
-func (c *customer) send(r provision.Request) model.Answer {
-	sent := model.Request{Request: r, Sent: time.Now(), Answer: model.Perhaps}
+func (c *client) send(r provision.Request) model.Answer {
+	sent := model.Request{Request: r, Sent: time.Now(), Answer: model.Uncertain}
 	status, body, err := c.post(r)
 	var answer struct{ Generation int64 }
 	switch {
@@ -136,7 +136,7 @@ func (c *customer) send(r provision.Request) model.Answer {
 	case status == http.StatusAccepted && json.Unmarshal(body, &answer) == nil && answer.Generation > 0:
 		sent.Answer, sent.Generation = model.Accepted, answer.Generation
 	default:
-		sent.Answer, sent.Said = model.Refused, fmt.Sprintf("%d %.300s", status, body)
+		sent.Answer, sent.Response = model.Refused, fmt.Sprintf("%d %.300s", status, body)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,8 +144,8 @@ func (c *customer) send(r provision.Request) model.Answer {
 	return sent.Answer
 }
 
-// post does not end with the traffic: a request that was begun is answered or not.
-func (c *customer) post(r provision.Request) (int, []byte, error) {
+// post has a context of its own: a request that was begun is not broken off when the traffic ends.
+func (c *client) post(r provision.Request) (int, []byte, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return 0, nil, err
@@ -167,9 +167,9 @@ func (c *customer) post(r provision.Request) (int, []byte, error) {
 	return resp.StatusCode, body, err
 }
 
-// awaitTruth waits, though not for ever, until the backend is told of the newest accepted request. The customer's next
-// request then comes while that callback may still wait for its answer. It reports false when the wait was broken off.
-func (c *customer) awaitTruth(ctx context.Context) bool {
+// awaitOutcome waits up to 30 seconds for a callback with the outcome of the newest accepted request. The next request is
+// then sent while that callback may still wait for its response. It reports false when it was cut short.
+func (c *client) awaitOutcome(ctx context.Context) bool {
 	newest := c.newest()
 	for range 300 {
 		for _, d := range c.rig.Backend.Deliveries(c.id) {
@@ -184,7 +184,7 @@ func (c *customer) awaitTruth(ctx context.Context) bool {
 	return true
 }
 
-func (c *customer) newest() (generation int64) {
+func (c *client) newest() (generation int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.requests {
@@ -193,8 +193,8 @@ func (c *customer) newest() (generation int64) {
 	return generation
 }
 
-// wipe notes that the namespace is deleted by hand. It reports false for a store that is not asked for now.
-func (c *customer) wipe() bool {
+// wipe records that the namespace is being deleted by hand. It reports false for a store that should not exist now.
+func (c *client) wipe() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := len(c.requests); n == 0 || c.requests[n-1].Action == provision.OpDelete {
@@ -204,7 +204,7 @@ func (c *customer) wipe() bool {
 	return true
 }
 
-func (c *customer) healing() bool {
+func (c *client) healing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	heal := c.heal
@@ -212,8 +212,9 @@ func (c *customer) healing() bool {
 	return heal
 }
 
-// conclude ends the traffic of the store. Somebody whose store was deleted by hand asks for it again: nobody else knows.
-func (c *customer) conclude(ctx context.Context) {
+// conclude ends the traffic of the store. A store whose namespace was deleted by hand is requested again: the service does
+// not notice the deletion by itself.
+func (c *client) conclude(ctx context.Context) {
 	if c.healing() || c.wiped > 0 && c.want.Action == provision.OpProvision {
 		r := c.want
 		if r.Action == provision.OpDelete {
@@ -223,10 +224,10 @@ func (c *customer) conclude(ctx context.Context) {
 	}
 }
 
-// story is the store as its caller and its backend know it.
-func (c *customer) story() model.Store {
+// history is the store as its client and its backend saw it.
+func (c *client) history() model.Store {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return model.Store{ID: c.id, Requests: append([]model.Request(nil), c.requests...), Deliveries: c.rig.Backend.Deliveries(c.id),
-		Wiped: c.wiped, Blurred: c.rig.Lose.Blurred(c.id)}
+		Wiped: c.wiped, Ambiguous: c.rig.Lose.Ambiguous(c.id)}
 }

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"orchestrator/cmd/testkit/chaos/model"
+	"orchestrator/cmd/testkit/chaos/rig"
+)
+
+// serviceFaults hit what workers depend on, one at a time, so that retries against the others can succeed.
+func (inj *injector) serviceFaults() schedule {
+	return schedule{[]fault{
+		{"ingest killed", inj.killIngest},
+		{"redis killed", inj.killRedis},
+		{"redis paused", inj.pauseRedis},
+		{"API server stopped", inj.stopAPI},
+		{"API server killed", inj.killAPI},
+	}, 4 * time.Second}
+}
+
+// between picks a random duration. In a short chaos run the faults are short too.
+func (inj *injector) between(dice *rand.Rand, least, most time.Duration) time.Duration {
+	most = max(least, min(most, inj.options.faults/6))
+	return least + time.Duration(dice.Int64N(int64(most-least)+1))
+}
+
+// restore starts again what a fault ended, also when fault injection is over.
+func (inj *injector) restore(ctx context.Context, what string, start func(context.Context) error) {
+	if err := start(context.WithoutCancel(ctx)); err != nil {
+		inj.find(model.Stuck, what+" can be started again", "%v", err)
+	}
+}
+
+func (inj *injector) killIngest(ctx context.Context, dice *rand.Rand) {
+	inj.note("ingest killed", nil)
+	inj.rig.KillIngest()
+	rig.Sleep(ctx, inj.between(dice, 0, 3*time.Second))
+	inj.restore(ctx, "ingest", inj.rig.StartIngest)
+}
+
+func (inj *injector) killRedis(ctx context.Context, dice *rand.Rand) {
+	inj.note("redis killed", inj.rig.Watch.Running(""))
+	inj.rig.Watch.RedisAway()
+	defer inj.rig.Watch.RedisAway()
+	inj.rig.Redis.Kill()
+	rig.Sleep(ctx, inj.between(dice, 0, 8*time.Second))
+	inj.restore(ctx, "redis", inj.rig.Redis.Start)
+}
+
+// pauseRedis sometimes pauses for longer than a store's lease.
+func (inj *injector) pauseRedis(ctx context.Context, dice *rand.Rand) {
+	most := 8 * time.Second
+	if dice.IntN(4) == 0 {
+		most = 40 * time.Second
+	}
+	pause := inj.between(dice, 3*time.Second, most)
+	inj.note("redis paused", inj.rig.Watch.Running(""))
+	if pause > 10*time.Second {
+		inj.rig.Watch.Disturbed("redis")
+	}
+	inj.rig.Watch.RedisAway()
+	defer inj.rig.Watch.RedisAway()
+	inj.rig.Redis.Pause(ctx, pause)
+	if pause > 10*time.Second {
+		inj.rig.Watch.Disturbed("redis")
+	}
+}
+
+func (inj *injector) stopAPI(ctx context.Context, dice *rand.Rand) {
+	inj.note("API server stopped", inj.rig.Watch.Running(""))
+	inj.rig.Cluster.SignalAPI(syscall.SIGSTOP)
+	rig.Sleep(ctx, inj.between(dice, 3*time.Second, 30*time.Second))
+	inj.rig.Cluster.SignalAPI(syscall.SIGCONT)
+	rig.Sleep(ctx, 3*time.Second)
+}
+
+func (inj *injector) killAPI(ctx context.Context, _ *rand.Rand) {
+	inj.note("API server killed", inj.rig.Watch.Running(""))
+	inj.rig.Cluster.SignalAPI(syscall.SIGKILL)
+	rig.Sleep(ctx, 5*time.Second) // the cluster restarts it after one second
+}
