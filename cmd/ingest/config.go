@@ -3,13 +3,13 @@ package main
 import (
 	"errors"
 
-	"orchestrator/cmd/internal/ingesting"
+	"orchestrator/cmd/internal/ingestapp"
 	"orchestrator/cmd/internal/service"
 )
 
 type config struct {
 	service.Common
-	Ingest ingesting.Config
+	Ingest ingestapp.Config
 
 	Addr      string `env:"ORCH_ADDR" envDefault:":9000" help:"address that the backend posts to"`
 	AdminAddr string `env:"ORCH_INGEST_ADMIN_ADDR" envDefault:"127.0.0.1:9003" help:"address of /metrics and /debug/pprof, for operators only"`

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"orchestrator/cmd/internal/ingesting"
+	"orchestrator/cmd/internal/ingestapp"
 	"orchestrator/cmd/internal/service"
 	"orchestrator/ingest"
 )
@@ -18,7 +18,7 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
-	api, err := ingesting.Open(c.Common, c.Ingest, log)
+	api, err := ingestapp.Open(c.Common, c.Ingest, log)
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"orchestrator/cmd/internal/ingesting"
+	"orchestrator/cmd/internal/ingestapp"
 	"orchestrator/cmd/internal/service"
-	"orchestrator/cmd/internal/working"
+	"orchestrator/cmd/internal/workerapp"
 	"orchestrator/cmd/lambda/internal/drain"
 	"orchestrator/cmd/lambda/internal/eks"
 	"orchestrator/provision/cluster"
@@ -18,8 +18,8 @@ import (
 
 type config struct {
 	service.Common
-	Ingest ingesting.Config
-	Work   working.Config
+	Ingest ingestapp.Config
+	Work   workerapp.Config
 	EKS    eksCluster
 
 	RuntimeAPI string        `env:"AWS_LAMBDA_RUNTIME_API,required,notEmpty" help:"set by Lambda: where invocations come from"`

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrator/cmd/internal/ingesting"
+	"orchestrator/cmd/internal/ingestapp"
 	"orchestrator/cmd/internal/service"
-	"orchestrator/cmd/internal/working"
+	"orchestrator/cmd/internal/workerapp"
 	"orchestrator/cmd/lambda/internal/drain"
 	"orchestrator/cmd/lambda/internal/event"
 )
@@ -22,14 +22,14 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
-	api, err := ingesting.Open(c.Common, c.Ingest, log)
+	api, err := ingestapp.Open(c.Common, c.Ingest, log)
 	if err != nil {
 		return err
 	}
 	defer api.Close()
 	c.Work.API = c.EKS.api()
 	open := func(ctx context.Context) (drain.Worker, prometheus.Gatherer, error) {
-		w, err := working.Open(ctx, c.Common, c.Work, log)
+		w, err := workerapp.Open(ctx, c.Common, c.Work, log)
 		if err != nil {
 			return nil, nil, err
 		}

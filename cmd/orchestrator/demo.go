@@ -12,12 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/local"
+	"orchestrator/cmd/orchestrator/internal/selftest"
 	"orchestrator/cmd/orchestrator/internal/state"
-	"orchestrator/cmd/orchestrator/internal/trial"
 	"orchestrator/cmd/orchestrator/internal/view"
+	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )
 
@@ -123,12 +123,12 @@ func runDemo(ctx context.Context, c *cobra.Command, dir state.Dir, screen *view.
 	return err
 }
 
-func newTrial(s *local.Service, screen *view.Screen) (*trial.Trial, error) {
-	t := &trial.Trial{
+func newTrial(s *local.Service, screen *view.Screen) (*selftest.Trial, error) {
+	t := &selftest.Trial{
 		API: s.API, Callbacks: s.Backend.Callbacks, Stores: demoStores(s), Every: 50 * time.Millisecond,
 		Heading: func(text string) { screen.Print("\n%s", text) },
 		Told:    func(call backend.Callback) { screen.Print("%s", callbackLine(call)) },
-		Event:   func(e follow.Event) { screen.Print("%s", eventLine(e)) },
+		Event:   func(e watcher.Event) { screen.Print("%s", eventLine(e)) },
 	}
 	if s.Mock() {
 		screen.Print("\nThere is no cluster to compare: only passwords, steps and callbacks are checked.")

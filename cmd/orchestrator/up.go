@@ -17,10 +17,10 @@ import (
 
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/local"
 	"orchestrator/cmd/orchestrator/internal/state"
 	"orchestrator/cmd/orchestrator/internal/view"
+	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )
 
@@ -140,7 +140,7 @@ func (u *upView) takeCalls() []backend.Callback {
 
 // run shows everything until it is interrupted or a part of the service is given up.
 func (u *upView) run(ctx context.Context) error {
-	f := follow.All(u.service.API)
+	f := watcher.All(u.service.API)
 	for {
 		calls := u.takeCalls()
 		wait := u.look(ctx, f)
@@ -160,7 +160,7 @@ func (u *upView) run(ctx context.Context) error {
 
 // look shows what is new and returns how long to wait until the next look. That ingest is away is said by whoever starts
 // it again.
-func (u *upView) look(ctx context.Context, f *follow.Follower) time.Duration {
+func (u *upView) look(ctx context.Context, f *watcher.Follower) time.Duration {
 	stores, events, err := f.Look(ctx)
 	if err != nil {
 		return idleEvery

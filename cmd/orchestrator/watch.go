@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"orchestrator/cmd/orchestrator/internal/api"
-	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/view"
+	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )
 
@@ -48,7 +48,7 @@ failure. Without an id it follows all stores until Ctrl-C, as a table in a termi
 
 // watchOne prints a store's steps until it has a verdict.
 func watchOne(c *cobra.Command, client *api.Client, id string) error {
-	f := follow.One(client, id)
+	f := watcher.One(client, id)
 	for {
 		stores, events, err := patiently(c.Context(), f)
 		if err != nil {
@@ -78,7 +78,7 @@ func verdict(s provision.State) error {
 
 // watchAll follows the newest stores until it is interrupted.
 func watchAll(c *cobra.Command, client *api.Client) error {
-	f, live := follow.All(client), !wantsJSON(c) && view.IsTerminal(os.Stdout)
+	f, live := watcher.All(client), !wantsJSON(c) && view.IsTerminal(os.Stdout)
 	screen := view.NewScreen(c.OutOrStdout(), live)
 	for {
 		stores, events, err := patiently(c.Context(), f)
@@ -105,7 +105,7 @@ func drawStores(screen *view.Screen, stores []provision.State) {
 	screen.Draw(view.Live(stores, time.Now(), width, height-4, view.StyleOf(os.Stdout)))
 }
 
-func printEvents(c *cobra.Command, events []follow.Event, named bool) error {
+func printEvents(c *cobra.Command, events []watcher.Event, named bool) error {
 	for _, e := range events {
 		if wantsJSON(c) {
 			if err := printJSON(c.OutOrStdout(), e); err != nil {
@@ -118,7 +118,7 @@ func printEvents(c *cobra.Command, events []follow.Event, named bool) error {
 	return nil
 }
 
-func printEvent(w io.Writer, e follow.Event, named bool) {
+func printEvent(w io.Writer, e watcher.Event, named bool) {
 	if named {
 		fmt.Fprintln(w, eventLine(e))
 		return
@@ -127,12 +127,12 @@ func printEvent(w io.Writer, e follow.Event, named bool) {
 }
 
 // eventLine names the store in a column that most ids fit.
-func eventLine(e follow.Event) string {
+func eventLine(e watcher.Event) string {
 	return fmt.Sprintf("%s  %-16s  %s", view.Clock(e.At), e.StoreID, view.Clean(e.Line()))
 }
 
 // patiently looks again while ingest or its Redis is away, up to longestAbsence: a restart ends no watch.
-func patiently(ctx context.Context, f *follow.Follower) ([]provision.State, []follow.Event, error) {
+func patiently(ctx context.Context, f *watcher.Follower) ([]provision.State, []watcher.Event, error) {
 	for end := time.Now().Add(longestAbsence); ; {
 		stores, events, err := f.Look(ctx)
 		if err == nil || !api.Passing(err) || time.Now().After(end) {

@@ -4,12 +4,12 @@ import (
 	"errors"
 
 	"orchestrator/cmd/internal/service"
-	"orchestrator/cmd/internal/working"
+	"orchestrator/cmd/internal/workerapp"
 )
 
 type config struct {
 	service.Common
-	Work working.Config
+	Work workerapp.Config
 
 	AdminAddr string `env:"ORCH_WORKER_ADMIN_ADDR" envDefault:"127.0.0.1:9001" help:"address of /healthz, /readyz, /metrics and /debug/pprof, for operators only"`
 }

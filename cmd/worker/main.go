@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orchestrator/cmd/internal/service"
-	"orchestrator/cmd/internal/working"
+	"orchestrator/cmd/internal/workerapp"
 )
 
 func main() {
@@ -17,7 +17,7 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
-	w, err := working.Open(ctx, c.Common, c.Work, log)
+	w, err := workerapp.Open(ctx, c.Common, c.Work, log)
 	if err != nil {
 		return err
 	}

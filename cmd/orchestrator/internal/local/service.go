@@ -15,15 +15,15 @@ import (
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
 	"orchestrator/cmd/orchestrator/internal/child"
+	"orchestrator/cmd/orchestrator/internal/localredis"
 	"orchestrator/cmd/orchestrator/internal/state"
-	"orchestrator/cmd/orchestrator/internal/tier"
 )
 
 // Options say what to run and whom to tell.
 type Options struct {
 	Dir      state.Dir // as [state.Dir.Make] returns it
 	Bin      string    // the folder of the service's programs
-	Redis    string    // see [tier.Options]
+	Redis    string    // see [localredis.Options]
 	AutoPort bool
 	StandIn  bool // run the stand-in backend even where BACKEND_API_BASE names another one
 	Brief    bool // say what was chosen, not what that means: for a service that is soon gone
@@ -47,7 +47,7 @@ type Service struct {
 	Options
 	places  places
 	group   *child.Group
-	redis   *tier.Redis
+	redis   *localredis.Redis
 	release func()
 	// In the order in which they are ended.
 	ingest, worker, monitor *child.Child
@@ -118,7 +118,7 @@ func (s *Service) choice(part, name, meaning string) {
 func (s *Service) program(name string) string { return filepath.Join(s.Bin, name) }
 
 func (s *Service) startRedis(ctx context.Context) (err error) {
-	s.redis, err = tier.Start(ctx, tier.Options{
+	s.redis, err = localredis.Start(ctx, localredis.Options{
 		Want: s.Redis, URL: s.Getenv("REDIS_URL"), Dir: s.Dir.Path("redis"), Log: s.Dir.Log("redis"), Group: s.group,
 		Trouble: func(err error) { s.Trouble("%v", err) },
 	})

@@ -1,4 +1,4 @@
-package working
+package workerapp
 
 import (
 	"encoding/base64"

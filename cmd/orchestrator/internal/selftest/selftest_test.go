@@ -1,4 +1,4 @@
-package trial
+package selftest
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/view"
+	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )
 
@@ -108,7 +108,7 @@ func run(t *testing.T, f *fake) (*Report, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, 50*time.Millisecond, errors.New("too late"))
 		defer cancel()
 	}
-	trial := &Trial{API: client, Callbacks: f.Callbacks, Cluster: f, Every: time.Millisecond, Heading: func(string) {}, Told: func(backend.Callback) {}, Event: func(follow.Event) {},
+	trial := &Trial{API: client, Callbacks: f.Callbacks, Cluster: f, Every: time.Millisecond, Heading: func(string) {}, Told: func(backend.Callback) {}, Event: func(watcher.Event) {},
 		Stores: []provision.Request{
 			{StoreID: "a", Name: "a", Namespace: "store-a", StoreURL: "http://a", Action: provision.OpProvision},
 			{StoreID: "b", Name: "b", Namespace: "store-b", StoreURL: "http://b", Action: provision.OpProvision},

@@ -1,5 +1,5 @@
-// Package ingesting wires the HTTP API to Redis, for every binary that serves it. It links no Kubernetes.
-package ingesting
+// Package ingestapp wires the HTTP API to Redis, for every binary that serves it. It links no Kubernetes.
+package ingestapp
 
 import (
 	"context"

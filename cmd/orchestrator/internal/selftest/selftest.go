@@ -1,6 +1,6 @@
-// Package trial proves on a running service that it does what it is for: a store of each engine becomes READY, the same
+// Package selftest proves on a running service that it does what it is for: a store of each engine becomes READY, the same
 // request again changes nothing, and a deleted store is gone.
-package trial
+package selftest
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/kube"
+	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )
 
@@ -30,7 +30,7 @@ type Trial struct {
 	Stores    []provision.Request    // one of each engine; the last one is deleted
 	Heading   func(text string)      // a new part begins
 	Told      func(backend.Callback) // a callback, after what led to it
-	Event     func(e follow.Event)   // a step or a verdict
+	Event     func(e watcher.Event)  // a step or a verdict
 	Every     time.Duration          // how often it is looked
 
 	shown int // callbacks
@@ -108,7 +108,7 @@ func (t *Trial) Run(ctx context.Context) (*Report, error) {
 // provision submits all stores, waits until each has been told, and reports them.
 func (t *Trial) provision(ctx context.Context, report *Report) ([]Request, error) {
 	accepted := make([]api.Accepted, len(t.Stores))
-	followers := make([]*follow.Follower, len(t.Stores))
+	followers := make([]*watcher.Follower, len(t.Stores))
 	for i, store := range t.Stores {
 		body, err := json.Marshal(store)
 		if err != nil {
@@ -117,7 +117,7 @@ func (t *Trial) provision(ctx context.Context, report *Report) ([]Request, error
 		if accepted[i], err = t.API.Submit(ctx, body); err != nil {
 			return nil, fmt.Errorf("store %s was not accepted: %w", store.StoreID, err)
 		}
-		followers[i] = follow.One(t.API, store.StoreID)
+		followers[i] = watcher.One(t.API, store.StoreID)
 	}
 	requests, err := t.await(ctx, accepted, followers)
 	report.Requests = append(report.Requests, requests...)
@@ -125,7 +125,7 @@ func (t *Trial) provision(ctx context.Context, report *Report) ([]Request, error
 }
 
 // await follows accepted requests, side by side, until the backend has been told of each.
-func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []*follow.Follower) ([]Request, error) {
+func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []*watcher.Follower) ([]Request, error) {
 	requests := make([]Request, len(accepted))
 	for missing := len(accepted); missing > 0; {
 		missing = 0

@@ -1,6 +1,6 @@
-// Package working wires a worker to Redis and to its cluster, for every binary that runs stores. It links Helm and
+// Package workerapp wires a worker to Redis and to its cluster, for every binary that runs stores. It links Helm and
 // client-go, so that a binary that has to stay small must not import it.
-package working
+package workerapp
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package trial
+package selftest
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"orchestrator/cmd/orchestrator/internal/api"
-	"orchestrator/cmd/orchestrator/internal/follow"
 	"orchestrator/cmd/orchestrator/internal/kube"
+	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )
 
@@ -80,7 +80,7 @@ func (t *Trial) delete(ctx context.Context, report *Report) error {
 	if err != nil {
 		return fmt.Errorf("the delete of %s was not accepted: %w", store.StoreID, err)
 	}
-	gone, err := t.await(ctx, []api.Accepted{accepted}, []*follow.Follower{follow.One(t.API, store.StoreID)})
+	gone, err := t.await(ctx, []api.Accepted{accepted}, []*watcher.Follower{watcher.One(t.API, store.StoreID)})
 	report.Requests = append(report.Requests, gone...)
 	if err != nil {
 		return err
@@ -111,13 +111,13 @@ func (t *Trial) CleanUp(ctx context.Context) error {
 	defer cancel()
 	t.Heading("The stores of the demo are deleted.")
 	var accepted []api.Accepted
-	var followers []*follow.Follower
+	var followers []*watcher.Follower
 	for _, store := range t.Stores {
 		a, err := t.API.Delete(ctx, store.StoreID, false)
 		if err != nil {
 			return fmt.Errorf("the delete of %s was not accepted: %w", store.StoreID, err)
 		}
-		accepted, followers = append(accepted, a), append(followers, follow.One(t.API, store.StoreID))
+		accepted, followers = append(accepted, a), append(followers, watcher.One(t.API, store.StoreID))
 	}
 	_, err := t.await(ctx, accepted, followers)
 	return err

@@ -1,5 +1,5 @@
-// Package follow watches stores through the API and says what is new about them.
-package follow
+// Package watcher watches stores through the API and says what is new about them.
+package watcher
 
 import (
 	"context"

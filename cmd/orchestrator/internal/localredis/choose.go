@@ -1,6 +1,6 @@
-// Package tier chooses the Redis of a service on one machine and runs it: one that was given, the system's redis-server
+// Package localredis chooses the Redis of a service on one machine and runs it: one that was given, the system's redis-server
 // as a child, or one inside this process.
-package tier
+package localredis
 
 import (
 	"context"
