@@ -74,8 +74,8 @@ unit: tools ## unit tests and tests on a real Redis, with the race detector
 
 .PHONY: redis-topologies
 redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a Cluster, and a failover of each
-	ORCH_TEST_REDIS=sentinel go test -count=1 ./worker ./worker/queue ./cmd/monitor
-	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./cmd/monitor
+	ORCH_TEST_REDIS=sentinel go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
+	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
 
 .PHONY: integration
 integration: build devcluster ## the tests that need the development cluster

@@ -12,16 +12,16 @@ import (
 
 // replayed is the answer to a letter that was to be sent again.
 type replayed struct {
-	OK      bool             `json:"ok"`
-	ID      string           `json:"id"`
-	Outcome provision.Replay `json:"outcome"`
+	OK      bool                   `json:"ok"`
+	ID      string                 `json:"id"`
+	Outcome provision.ReplayResult `json:"outcome"`
 }
 
 // letters is GET /dead-letters.
 func (s *server) letters(c echo.Context) error {
-	return paged(s, c, s.Reader.Letters, func(p *provision.Letters) {
-		if p.Letters == nil {
-			p.Letters = []provision.Letter{} // an empty list, not null
+	return paged(s, c, s.Reader.DeadLetters, func(p *provision.DeadLetters) {
+		if p.DeadLetters == nil {
+			p.DeadLetters = []provision.DeadLetter{} // an empty list, not null
 		}
 	})
 }

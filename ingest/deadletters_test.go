@@ -12,17 +12,17 @@ import (
 )
 
 // fullLetter has something in every field.
-func fullLetter() provision.Letter {
+func fullLetter() provision.DeadLetter {
 	at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
-	return provision.Letter{ID: "7.3.s-1", StoreID: "s-1", Generation: 7, Sequence: 3, Status: provision.StatusFailed, Code: provision.CodeImage,
+	return provision.DeadLetter{ID: "7.3.s-1", StoreID: "s-1", Generation: 7, Sequence: 3, Status: provision.StatusFailed, Code: provision.CodeImage,
 		Error: "no such image", Reason: "422 no such store", At: at, DiedAt: at.Add(time.Minute)}
 }
 
 func TestLettersAnswersOnePage(t *testing.T) {
-	want := provision.Letters{Letters: []provision.Letter{fullLetter()}, Next: "abc"}
+	want := provision.DeadLetters{DeadLetters: []provision.DeadLetter{fullLetter()}, Next: "abc"}
 	r := newRig(t, &fake{dead: want})
 	a := r.send("GET", "/dead-letters?cursor=x%2By&limit=7", "")
-	var got provision.Letters
+	var got provision.DeadLetters
 	if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 {
 		t.Fatalf("%d %v %s", a.status, err, a.raw)
 	}
@@ -51,7 +51,7 @@ func TestLettersRefusesWhatItCannotUse(t *testing.T) {
 }
 
 func TestReplaySaysWhatBecameOfTheLetter(t *testing.T) {
-	for outcome, want := range map[provision.Replay]int{provision.ReplayQueued: 202, provision.ReplayDropped: 202, provision.ReplayUnknown: 404} {
+	for outcome, want := range map[provision.ReplayResult]int{provision.ReplayQueued: 202, provision.ReplayDropped: 202, provision.ReplayUnknown: 404} {
 		r := newRig(t, &fake{replay: outcome})
 		a := r.send("POST", "/dead-letters/7%2e3.s-1/replay", "")
 		if a.status != want || r.id != "7.3.s-1" {

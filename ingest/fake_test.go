@@ -28,8 +28,8 @@ type fake struct {
 	got    []provision.Request
 	state  provision.State
 	page   provision.Page
-	dead   provision.Letters
-	replay provision.Replay
+	dead   provision.DeadLetters
+	replay provision.ReplayResult
 	id     string // of the letter that was to be sent again
 	cursor string
 	limit  int
@@ -62,12 +62,12 @@ func (f *fake) Stores(ctx context.Context, cursor string, limit int) (provision.
 	return f.page, f.answer(ctx)
 }
 
-func (f *fake) Letters(ctx context.Context, cursor string, limit int) (provision.Letters, error) {
+func (f *fake) DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error) {
 	f.cursor, f.limit = cursor, limit
 	return f.dead, f.answer(ctx)
 }
 
-func (f *fake) Replay(ctx context.Context, id string) (provision.Replay, error) {
+func (f *fake) Replay(ctx context.Context, id string) (provision.ReplayResult, error) {
 	f.id = id
 	return f.replay, f.answer(ctx)
 }

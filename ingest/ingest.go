@@ -24,7 +24,7 @@ type Acceptor interface {
 
 // Replayer sends a dead letter again. Its errors are as those of [Acceptor]; repeating it does no harm.
 type Replayer interface {
-	Replay(ctx context.Context, callbackID string) (provision.Replay, error)
+	Replay(ctx context.Context, callbackID string) (provision.ReplayResult, error)
 }
 
 // Reader shows what is known about stores and about callbacks that the backend refused. Its errors are as those of [Acceptor]; a cursor that it did not give is
@@ -32,7 +32,7 @@ type Replayer interface {
 type Reader interface {
 	Store(ctx context.Context, id string) (provision.State, bool, error)
 	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
-	Letters(ctx context.Context, cursor string, limit int) (provision.Letters, error)
+	DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error)
 }
 
 // Pinger reports whether requests can be accepted now.

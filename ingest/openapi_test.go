@@ -146,7 +146,7 @@ func examples() map[string]map[string]example {
 		"500": {body: store(nil), fake: fake{err: errors.New("x")}},
 		"503": {body: store(nil), fake: failing(provision.CodeUnavailable)},
 	}
-	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}, dead: provision.Letters{Letters: []provision.Letter{fullLetter()}, Next: "x"}}
+	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}, dead: provision.DeadLetters{DeadLetters: []provision.DeadLetter{fullLetter()}, Next: "x"}}
 	ok := map[string]example{"200": {stranger: true}}
 	return map[string]map[string]example{
 		"POST /":            submit,

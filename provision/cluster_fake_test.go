@@ -218,7 +218,7 @@ const (
 func (c *cluster) runner() *provision.Runner {
 	return &provision.Runner{
 		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Shops: shops{c},
-		Engines: map[string]provision.Engine{"toy": engine{cluster: c}}, Budget: budget, DeleteTimeout: deleteTimeout,
+		Engines: map[string]provision.Engine{"toy": engine{cluster: c}}, ReadinessTimeout: budget, DeleteTimeout: deleteTimeout,
 	}
 }
 

@@ -2,8 +2,8 @@ package provision
 
 import "time"
 
-// Letter is a dead letter: a callback that the backend refused for good, kept for a person to send it again.
-type Letter struct {
+// DeadLetter is a dead letter: a callback that the backend refused for good, kept for a person to send it again.
+type DeadLetter struct {
 	ID         string    `json:"id"` // the callback's webhook-id, under which it is sent again
 	StoreID    string    `json:"store_id"`
 	Generation int64     `json:"generation"`
@@ -16,18 +16,18 @@ type Letter struct {
 	DiedAt     time.Time `json:"died_at"` // when it was refused last
 }
 
-// Letters is a part of the list of dead letters, the latest refused first.
-type Letters struct {
-	Letters []Letter `json:"letters"`
-	Next    string   `json:"next,omitempty"` // cursor of the next page; "" on the last one
+// DeadLetters is a part of the list of dead letters, the latest refused first.
+type DeadLetters struct {
+	DeadLetters []DeadLetter `json:"letters"`
+	Next        string       `json:"next,omitempty"` // cursor of the next page; "" on the last one
 }
 
-// Replay is what became of a dead letter that was to be sent again.
-type Replay string
+// ReplayResult is what became of a dead letter that was to be sent again.
+type ReplayResult string
 
 // Only ReplayQueued means that the backend will hear it.
 const (
-	ReplayQueued  Replay = "queued"  // it waits for its turn among the store's callbacks
-	ReplayDropped Replay = "dropped" // a newer truth about the store took its place; the letter is gone
-	ReplayUnknown Replay = "unknown" // there is no such letter
+	ReplayQueued  ReplayResult = "queued"  // it waits for its turn among the store's callbacks
+	ReplayDropped ReplayResult = "dropped" // a newer truth about the store took its place; the letter is gone
+	ReplayUnknown ReplayResult = "unknown" // there is no such letter
 )

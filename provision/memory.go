@@ -1,7 +1,7 @@
 package provision
 
-// Verdict is the truth of one generation.
-type Verdict struct {
+// Outcome is the truth of one generation.
+type Outcome struct {
 	Generation int64  `json:"generation"`
 	Status     Status `json:"status"`
 	Code       Code   `json:"code,omitempty"`
@@ -9,10 +9,10 @@ type Verdict struct {
 	Facts      Facts  `json:"facts,omitempty"` // of READY
 }
 
-// Memory is what the cluster knows of a store whose record was lost.
-type Memory struct {
-	Store   Store    // the newest request that was begun, and the newest generation that touched the namespace
-	Op      Op       // what that generation does
-	Verdict *Verdict // nil while the generation has none
-	Told    bool     // the backend has confirmed the verdict
+// SavedState is what the cluster knows of a store whose record was lost.
+type SavedState struct {
+	Store     Store    // the newest request that was begun, and the newest generation that touched the namespace
+	Op        Op       // what that generation does
+	Outcome   *Outcome // nil while the generation has none
+	Delivered bool     // the backend has confirmed the verdict
 }

@@ -24,11 +24,11 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
 	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
 	step(StepRelease, func(ctx context.Context) (err error) { applied, err = r.Releases.Apply(ctx, s, release); return err })
-	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.Budget)) })
+	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.ReadinessTimeout)) })
 	if r.Shops != nil {
 		if err == nil {
 			err = j.tellingStep(ctx, OpProvision, s, StepVerify, func(ctx context.Context) (Facts, error) {
-				return r.verify(ctx, s, engine, applied.Add(r.Budget))
+				return r.verify(ctx, s, engine, applied.Add(r.ReadinessTimeout))
 			})
 		}
 	}

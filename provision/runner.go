@@ -72,9 +72,9 @@ type Runner struct {
 	Outside *http.Client
 	Engines map[string]Engine
 
-	Budget        time.Duration // from the release's application to a verified shop
-	DeleteTimeout time.Duration // from the start of a delete's run to its end
-	VerifyEvery   time.Duration // between two questions to a shop that is not there yet; 0 means 2 s
+	ReadinessTimeout time.Duration // from the release's application to a verified shop
+	DeleteTimeout    time.Duration // from the start of a delete's run to its end
+	VerifyEvery      time.Duration // between two questions to a shop that is not there yet; 0 means 2 s
 }
 
 // Run carries out op and tells onStep what happens. It returns nil when the store is in the wanted state. The context's

@@ -13,6 +13,7 @@ import (
 
 	"orchestrator/provision"
 	"orchestrator/worker"
+	"orchestrator/worker/record"
 )
 
 // stalled is a cluster whose API server can be stopped and started: nothing is refused, nothing answers.
@@ -38,7 +39,7 @@ func (s *stalled) start() {
 	close(s.going)
 }
 
-// answer waits for the API server, until ctx ends.
+// decision waits for the API server, until ctx ends.
 func (s *stalled) answer(ctx context.Context) error {
 	s.mu.Lock()
 	going := s.going
@@ -89,7 +90,7 @@ func (s *service) placing(t *testing.T, names string) {
 	if err := p.Clusters.UnmarshalText([]byte(names)); err != nil {
 		t.Fatal(err)
 	}
-	s.intake.Records = s.Records.Placing(p)
+	s.intake.Records = record.New(s.redis, record.Options{Placement: p})
 }
 
 func onCluster(name string, r provision.Request) provision.Request {
@@ -224,7 +225,7 @@ func TestAWorkerIsReadyWhileOneClusterAnswers(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		us, away := newStalled("us"), oneCluster("eu", quick())
 		away.Check = func(context.Context) error { return errors.New("connection refused") }
-		c := worker.Config{Server: s.redis, Records: s.Records, Tasks: s.tasks, Clusters: []worker.Cluster{away, away},
+		c := worker.Config{Redis: s.redis, Server: s.redis, Clusters: []worker.Cluster{away, away},
 			Limits: worker.DefaultLimits(), Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)}
 		if _, err := worker.New(c); err == nil {
 			t.Error("one cluster was taken twice")
@@ -251,13 +252,13 @@ func TestAWorkerIsReadyWhileOneClusterAnswers(t *testing.T) {
 func TestRecordsAreWholeWhenTheLastClusterWasSurveyed(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.placing(t, "eu,us")
-		if err := s.redis.Del(t.Context(), "{orch}:marker").Err(); err != nil {
+		if err := s.redis.Del(t.Context(), "{orch}:complete").Err(); err != nil {
 			t.Fatal(err)
 		}
 		eu, us := newStalled("eu"), newStalled("us")
 		eu.start()
 		known, away := eu.cluster(), us.cluster()
-		known.Memory, away.Memory = remembers{known.Memory, eu, "a"}, remembers{away.Memory, us, "b"}
+		known.State, away.State = remembers{known.State, eu, "a"}, remembers{away.State, us, "b"}
 		s.work(t, clusters(known, away))
 		accept := func(id, title string) error {
 			changed := shop(id)
@@ -281,12 +282,12 @@ func TestRecordsAreWholeWhenTheLastClusterWasSurveyed(t *testing.T) {
 
 // remembers is a cluster with one store that is READY.
 type remembers struct {
-	worker.Memory
+	worker.ClusterState
 	cluster *stalled
 	id      string
 }
 
-func (r remembers) Survey(ctx context.Context) ([]provision.Memory, error) {
-	return []provision.Memory{{Store: provision.Store{Request: shop(r.id), Generation: 100}, Op: provision.OpProvision, Told: true,
-		Verdict: &provision.Verdict{Generation: 100, Status: provision.StatusReady}}}, r.cluster.answer(ctx)
+func (r remembers) ListStores(ctx context.Context) ([]provision.SavedState, error) {
+	return []provision.SavedState{{Store: provision.Store{Request: shop(r.id), Generation: 100}, Op: provision.OpProvision, Delivered: true,
+		Outcome: &provision.Outcome{Generation: 100, Status: provision.StatusReady}}}, r.cluster.answer(ctx)
 }

@@ -31,8 +31,8 @@ func TestAFailoverInTheMiddle(t *testing.T) {
 	}
 	s := newService(t, url)
 	runner := mock.Cluster{StepTime: 20 * time.Millisecond}.Runner(map[string]provision.Engine{"toy": toy{}}, time.Minute, time.Minute)
-	s.work(t, runs(runner))
-	s.work(t, runs(runner))
+	s.work(t, runHandler(runner))
+	s.work(t, runHandler(runner))
 
 	const stores = 60
 	c := &customers{service: s, last: map[string]accepted{}, heard: map[string]int{}}
@@ -109,7 +109,7 @@ func (c *customers) judge(t *testing.T, killed time.Time) {
 		if want.op == provision.OpDelete {
 			final = provision.StatusDeleted
 		}
-		if state, ok, err := c.Store(t.Context(), id); err != nil || !ok || state.Generation != want.generation {
+		if state, ok, err := c.Requests.Store(t.Context(), id); err != nil || !ok || state.Generation != want.generation {
 			if err == nil && want.at.Before(killed.Add(50*time.Millisecond)) && want.at.After(killed.Add(-time.Second)) {
 				t.Logf("lost with the server, as asynchronous replication may: %s of %s, accepted %s before: on record %d, accepted %d", want.op, id, killed.Sub(want.at), state.Generation, want.generation)
 				continue

@@ -12,6 +12,7 @@ import (
 	"orchestrator/provision"
 	"orchestrator/worker"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
 func of(creator, id string) provision.Request {
@@ -21,7 +22,7 @@ func of(creator, id string) provision.Request {
 }
 
 func perCreator(n, slots int) func(*worker.Config) {
-	return func(c *worker.Config) { c.Limits.PerCreator, c.Slots.Provision = n, slots }
+	return func(c *worker.Config) { c.Limits.CreatorLimit, c.Slots.Provision = n, slots }
 }
 
 // counting sees how many provisions of each creator run at a time, and in which order stores begin.
@@ -74,7 +75,7 @@ func TestOneCreatorDoesNotHoldUpAnother(t *testing.T) {
 		h := hold(func(_ provision.Op, store provision.Store) bool { return store.CreatorID == "x" })
 		c := count(h)
 		for range 2 {
-			s.work(t, runs(c), perCreator(2, 2))
+			s.work(t, runHandler(c), perCreator(2, 2))
 		}
 		var mass, few []string
 		for i := range 40 {
@@ -111,7 +112,7 @@ func TestOneCreatorDoesNotHoldUpAnother(t *testing.T) {
 		if slices.Sort(order[:2]); most != 2 || !slices.Equal(order[:2], mass[:2]) {
 			t.Errorf("%d stores of one creator ran at a time, and %v began first", most, order[:2])
 		}
-		if n := s.redis.Exists(t.Context(), "{orch}:line:x", "{orch}:line:y").Val(); n != 0 {
+		if n := s.redis.Exists(t.Context(), "{orch}:creator-queue:x", "{orch}:creator-queue:y").Val(); n != 0 {
 			t.Error("somebody still stands in a line")
 		}
 	})
@@ -124,13 +125,13 @@ func TestADeadWorkersPlaceIsNotLost(t *testing.T) {
 		if err := s.redis.LMove(t.Context(), "asynq:{provision}:pending", "asynq:{provision}:active", "RIGHT", "LEFT").Err(); err != nil {
 			t.Fatal(err)
 		}
-		task := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: accepted.Generation}
-		if entry, _, err := s.Enter(t.Context(), task, "dead", time.Second, false); err != nil || entry != queue.Entered {
+		task := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: accepted.Generation, Cluster: provision.DefaultCluster}
+		if entry, _, err := s.Runs.Acquire(t.Context(), task, "dead", time.Second, false); err != nil || entry != record.Acquired {
 			t.Fatal(entry, err)
 		}
 		s.accept(t, of("x", "b"))
 		c := count(quick())
-		s.work(t, runs(c), perCreator(1, 10))
+		s.work(t, runHandler(c), perCreator(1, 10))
 		for _, id := range []string{"a", "b"} {
 			s.backend.await(t, id, "READY")
 			s.settled(t, id)
@@ -146,7 +147,7 @@ func TestADeleteMakesAPlace(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(func(_ provision.Op, store provision.Store) bool { return store.StoreID == "a" })
 		c := count(h)
-		s.work(t, runs(c), perCreator(1, 10))
+		s.work(t, runHandler(c), perCreator(1, 10))
 		s.accept(t, of("x", "a"))
 		receive(t, h.started, "the run begins")
 		s.accept(t, of("x", "b"))
@@ -168,7 +169,7 @@ func TestPlacesOutliveARestartOfRedis(t *testing.T) {
 	s := newService(t, server.URL)
 	h := hold(once())
 	c := count(h)
-	s.work(t, runs(c), perCreator(1, 10))
+	s.work(t, runHandler(c), perCreator(1, 10))
 	s.accept(t, of("x", "a"))
 	receive(t, h.started, "the run begins")
 	s.accept(t, of("x", "b"))

@@ -15,22 +15,23 @@ import (
 	"orchestrator/provision"
 	"orchestrator/provision/mock"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
 // records is a record of one store that says what a test tells it to, and keeps what was asked in order.
 type records struct {
-	enter   func(token string) (queue.Entry, queue.Run, error)
-	renew   func(context.Context) (queue.Renewal, error)
+	enter   func(token string) (record.AcquireResult, record.Run, error)
+	renew   func(context.Context) (record.RenewResult, error)
 	leave   error
-	verdict func() (queue.Ruling, []queue.Task, error)
-	untold  []queue.CallTask
+	verdict func() (record.OutcomeResult, []queue.Task, error)
+	untold  []queue.CallbackTask
 	queue   error // of every enqueueing
 
 	mu       sync.Mutex
 	events   []string
 	tokens   []string
 	renewals []time.Time
-	exits    []queue.Exit
+	exits    []record.RunEnd
 	verdicts []ruled
 	facts    []provision.Facts // of each verdict
 	steps    []provision.Step
@@ -44,14 +45,14 @@ type ruled struct {
 
 func newRecords() *records {
 	r := &records{}
-	r.enter = func(token string) (queue.Entry, queue.Run, error) { return queue.Entered, aRun(token), nil }
-	r.renew = func(context.Context) (queue.Renewal, error) { return queue.Renewed, nil }
-	r.verdict = func() (queue.Ruling, []queue.Task, error) { return queue.Written, nil, nil }
+	r.enter = func(token string) (record.AcquireResult, record.Run, error) { return record.Acquired, aRun(token), nil }
+	r.renew = func(context.Context) (record.RenewResult, error) { return record.Renewed, nil }
+	r.verdict = func() (record.OutcomeResult, []queue.Task, error) { return record.OutcomeRecorded, nil, nil }
 	return r
 }
 
-func aRun(token string) queue.Run {
-	return queue.Run{Store: aStore(), Op: provision.OpProvision, Token: token, Left: time.Hour}
+func aRun(token string) record.Run {
+	return record.Run{Store: aStore(), Op: provision.OpProvision, Token: token, TimeLeft: time.Hour}
 }
 
 func aStore() provision.Store {
@@ -76,16 +77,16 @@ func (r *records) count(event string) int {
 	return n
 }
 
-func (r *records) Enter(ctx context.Context, _ queue.Task, token string, _ time.Duration, _ bool) (queue.Entry, queue.Run, error) {
+func (r *records) Acquire(ctx context.Context, _ queue.Task, token string, _ time.Duration, _ bool) (record.AcquireResult, record.Run, error) {
 	r.note("enter")
 	r.tokens = append(r.tokens, token)
 	if ctx.Err() != nil {
-		return "", queue.Run{}, ctx.Err()
+		return "", record.Run{}, ctx.Err()
 	}
 	return r.enter(token)
 }
 
-func (r *records) Renew(ctx context.Context, _ queue.Run, _ time.Duration) (queue.Renewal, error) {
+func (r *records) Renew(ctx context.Context, _ record.Run, _ time.Duration) (record.RenewResult, error) {
 	r.note("renew")
 	r.mu.Lock()
 	r.renewals = append(r.renewals, time.Now())
@@ -95,24 +96,24 @@ func (r *records) Renew(ctx context.Context, _ queue.Run, _ time.Duration) (queu
 }
 
 // renews changes what every renewal from now on is answered.
-func (r *records) renews(renew func(context.Context) (queue.Renewal, error)) {
+func (r *records) renews(renew func(context.Context) (record.RenewResult, error)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.renew = renew
 }
 
-func always(answer queue.Renewal) func(context.Context) (queue.Renewal, error) {
-	return func(context.Context) (queue.Renewal, error) { return answer, nil }
+func always(answer record.RenewResult) func(context.Context) (record.RenewResult, error) {
+	return func(context.Context) (record.RenewResult, error) { return answer, nil }
 }
 
-func (r *records) Leave(_ context.Context, run queue.Run, exit queue.Exit) (int, error) {
+func (r *records) Release(_ context.Context, run record.Run, exit record.RunEnd) (int, error) {
 	r.note("leave " + run.Store.StoreID)
 	r.exits = append(r.exits, exit)
 	r.tokens = append(r.tokens, run.Token)
 	return 0, r.leave
 }
 
-func (r *records) Verdict(ctx context.Context, run queue.Run, status provision.Status, code provision.Code, text string) (queue.Ruling, []queue.Task, error) {
+func (r *records) RecordOutcome(ctx context.Context, run record.Run, status provision.Status, code provision.Code, text string) (record.OutcomeResult, []queue.Task, error) {
 	r.note("verdict")
 	if ctx.Err() != nil {
 		return "", nil, ctx.Err()
@@ -122,9 +123,11 @@ func (r *records) Verdict(ctx context.Context, run queue.Run, status provision.S
 	return r.verdict()
 }
 
-func (r *records) Untold(context.Context, string) ([]queue.CallTask, error) { return r.untold, nil }
+func (r *records) Pending(context.Context, string) ([]queue.CallbackTask, error) {
+	return r.untold, nil
+}
 
-func (r *records) EnqueueCall(_ context.Context, t queue.CallTask) error {
+func (r *records) EnqueueCallback(_ context.Context, t queue.CallbackTask) error {
 	r.note("enqueue call")
 	return r.queue
 }
@@ -138,12 +141,12 @@ func (r *records) Revive(_ context.Context, t queue.Task, soon bool) error {
 	return r.queue
 }
 
-func (r *records) ReviveCall(_ context.Context, t queue.CallTask, _ bool) error {
+func (r *records) ReviveCallback(_ context.Context, t queue.CallbackTask, _ bool) error {
 	r.note("revive call")
 	return r.queue
 }
 
-func (r *records) Journal(_ context.Context, _ string, step provision.Step) error {
+func (r *records) AppendStep(_ context.Context, _ string, step provision.Step) error {
 	r.steps = append(r.steps, step)
 	return errors.New("the journal is only shown")
 }
@@ -158,7 +161,7 @@ func (f runnerFunc) Run(ctx context.Context, _ provision.Op, _ provision.Store, 
 // rig is a handler of runs over fakes.
 type rig struct {
 	*records
-	*runs
+	*runHandler
 	stopping context.CancelCauseFunc
 	text     *bytes.Buffer // the log
 }
@@ -169,8 +172,8 @@ func newRig(t *testing.T, run runnerFunc) *rig {
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: text}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	stop, stopping := context.WithCancelCause(context.Background())
 	t.Cleanup(func() { stopping(nil) })
-	return &rig{records: r, stopping: stopping, text: text, runs: &runs{gate: newGate(r, false, log), runner: run,
-		speaker: &speaker{r, r, mock.Memory{}, log}, journal: r, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()), log: log, stop: stop}}
+	return &rig{records: r, stopping: stopping, text: text, runHandler: &runHandler{leases: newLeaseManager(r, false, log), runner: run,
+		outcomes: &outcomeRecorder{r, r, r, mock.ClusterState{}, log}, journal: r, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()), log: log, stop: stop}}
 }
 
 type lockedWriter struct {
@@ -197,7 +200,7 @@ func (r *rig) process(t *testing.T, ctx context.Context) *replied {
 	if n := r.count("leave s"); n != 1 {
 		t.Errorf("the gate was left %d times", n)
 	}
-	if len(r.gate.inside) != 0 {
+	if len(r.leases.active) != 0 {
 		t.Error("the gate still has the run inside")
 	}
 	return &replied{err}
@@ -206,7 +209,7 @@ func (r *rig) process(t *testing.T, ctx context.Context) *replied {
 // replied is what asynq was told.
 type replied struct{ err error }
 
-func (r *replied) again() bool { _, ok := errors.AsType[*retry](r.err); return ok }
+func (r *replied) again() bool { _, ok := errors.AsType[*retryError](r.err); return ok }
 
 func (r *replied) counted() bool { return isFailure(r.err) }
 

@@ -10,57 +10,57 @@ import (
 
 // The gate's times. A run stops writing by its own clock before anybody else can take its lease.
 const (
-	leaseTTL    = 30 * time.Second
-	renewEvery  = 10 * time.Second
-	fenceAfter  = 25 * time.Second // from the start of the last good renewal
-	enterWait   = 15 * time.Second
-	enterEvery  = 250 * time.Millisecond
-	redisWait   = 5 * time.Second // one command
-	settleWait  = 15 * time.Second
-	helmCall    = 60 * time.Second // the longest thing that a cancelled run still waits for
-	drainMargin = 15 * time.Second
+	leaseTTL       = 30 * time.Second
+	renewEvery     = 10 * time.Second
+	fenceAfter     = 25 * time.Second // from the start of the last good renewal
+	acquireTimeout = 15 * time.Second
+	acquireEvery   = 250 * time.Millisecond
+	redisTimeout   = 5 * time.Second // one command
+	outcomeTimeout = 15 * time.Second
+	helmTimeout    = 60 * time.Second // the longest thing that a cancelled run still waits for
+	drainMargin    = 15 * time.Second
 )
 
 // ShutdownTimeout is how long a stopping worker waits for its runs to let go. A pod's grace period must be longer.
-const ShutdownTimeout = helmCall + settleWait + drainMargin
+const ShutdownTimeout = helmTimeout + outcomeTimeout + drainMargin
 
 // Limits are what an installation decides about runs.
 type Limits struct {
-	Budget        time.Duration // readiness budget, from the release's application to a verified shop
-	DeleteTimeout time.Duration // of one delete
-	MaxAttempts   int           // counted attempts; the last one's failure is told
-	MaxCrashes    int           // runs that never ended
-	GiveUp        time.Duration // how long a callback is tried
-	Patience      time.Duration // from acceptance to the end of a generation, for one accepted again by the worker
-	PerCreator    int           // new stores of one creator under way at a time; 0: any number
+	ReadinessTimeout  time.Duration // readiness budget, from the release's application to a verified shop
+	DeleteTimeout     time.Duration // of one delete
+	MaxAttempts       int           // counted attempts; the last one's failure is told
+	MaxCrashes        int           // runs that never ended
+	CallbackMaxAge    time.Duration // how long a callback is tried
+	GenerationTimeout time.Duration // from acceptance to the end of a generation, for one accepted again by the worker
+	CreatorLimit      int           // new stores of one creator in progress at a time; 0: no limit
 }
 
 // DefaultLimits are the limits of an installation that sets none.
 func DefaultLimits() Limits {
-	return Limits{Budget: 30 * 10 * time.Second, DeleteTimeout: 10 * time.Minute, MaxAttempts: 10, MaxCrashes: 5,
-		GiveUp: 72 * time.Hour, Patience: 24 * time.Hour}
+	return Limits{ReadinessTimeout: 30 * 10 * time.Second, DeleteTimeout: 10 * time.Minute, MaxAttempts: 10, MaxCrashes: 5,
+		CallbackMaxAge: 72 * time.Hour, GenerationTimeout: 24 * time.Hour}
 }
 
 // run is the limit of one run: all that it may wait for, and time for the calls in between.
-func (l Limits) run() time.Duration { return l.Budget + l.DeleteTimeout + 10*time.Minute }
+func (l Limits) run() time.Duration { return l.ReadinessTimeout + l.DeleteTimeout + 10*time.Minute }
 
 // Validate reports limits that contradict each other, all at once.
 func (l Limits) Validate() error {
 	var errs []error
-	if l.Budget <= 0 || l.DeleteTimeout <= 0 {
+	if l.ReadinessTimeout <= 0 || l.DeleteTimeout <= 0 {
 		errs = append(errs, errors.New("the readiness budget and the delete timeout must be positive"))
 	}
 	if l.run() >= queue.TaskTimeout {
 		errs = append(errs, fmt.Errorf("readiness budget %s and delete timeout %s together must stay below %s",
-			l.Budget, l.DeleteTimeout, queue.TaskTimeout-(l.run()-l.Budget-l.DeleteTimeout)))
+			l.ReadinessTimeout, l.DeleteTimeout, queue.TaskTimeout-(l.run()-l.ReadinessTimeout-l.DeleteTimeout)))
 	}
 	if l.MaxAttempts < 1 || l.MaxCrashes < 1 {
 		errs = append(errs, errors.New("attempts and crashes must be at least 1"))
 	}
-	if l.PerCreator < 0 {
+	if l.CreatorLimit < 0 {
 		errs = append(errs, errors.New("the limit of new stores per creator must not be negative; 0 means none"))
 	}
-	if l.GiveUp <= 0 || l.Patience <= 0 {
+	if l.CallbackMaxAge <= 0 || l.GenerationTimeout <= 0 {
 		errs = append(errs, errors.New("the times after which callbacks and generations are given up must be positive"))
 	}
 	return errors.Join(errs...)

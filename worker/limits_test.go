@@ -11,12 +11,12 @@ import (
 
 func TestTheGateCloses(t *testing.T) {
 	// A run stops writing before anybody else can enter, and has tried to renew more than once before that.
-	if fenceAfter >= leaseTTL || 2*renewEvery+redisWait > fenceAfter+time.Second {
+	if fenceAfter >= leaseTTL || 2*renewEvery+redisTimeout > fenceAfter+time.Second {
 		t.Errorf("renewed every %s, fenced after %s, open after %s", renewEvery, fenceAfter, leaseTTL)
 	}
 	// A run that crashed blocks the gate for longer than a task waits there: it comes back later.
-	if enterWait+redisWait >= leaseTTL {
-		t.Errorf("a task waits %s for a lease of %s", enterWait, leaseTTL)
+	if acquireTimeout+redisTimeout >= leaseTTL {
+		t.Errorf("a task waits %s for a lease of %s", acquireTimeout, leaseTTL)
 	}
 }
 
@@ -25,19 +25,19 @@ func TestEveryTimeFitsIntoTheOneAround(t *testing.T) {
 	if err := l.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if step := max(l.Budget, l.DeleteTimeout, helmCall); step >= l.run() || l.Budget+l.DeleteTimeout+helmCall >= l.run() {
+	if step := max(l.ReadinessTimeout, l.DeleteTimeout, helmTimeout); step >= l.run() || l.ReadinessTimeout+l.DeleteTimeout+helmTimeout >= l.run() {
 		t.Errorf("a step may take %s, a run %s", step, l.run())
 	}
 	if l.run()+ShutdownTimeout >= queue.TaskTimeout {
 		t.Errorf("a run may take %s, a task %s", l.run(), queue.TaskTimeout)
 	}
-	if drain := helmCall + settleWait + redisWait + redisWait; drain >= ShutdownTimeout {
+	if drain := helmTimeout + outcomeTimeout + redisTimeout + redisTimeout; drain >= ShutdownTimeout {
 		t.Errorf("letting go may take %s, asynq waits %s", drain, ShutdownTimeout)
 	}
-	if one := redisWait + passwordWait + callback.Timeout + 2*redisWait; one >= turnTTL {
-		t.Errorf("a callback may take %s, its turn %s", one, turnTTL)
+	if one := redisTimeout + passwordTimeout + callback.Timeout + 2*redisTimeout; one >= claimTTL {
+		t.Errorf("a callback may take %s, its turn %s", one, claimTTL)
 	}
-	if callback.Timeout+2*redisWait >= ShutdownTimeout {
+	if callback.Timeout+2*redisTimeout >= ShutdownTimeout {
 		t.Error("a stopping worker does not wait for a callback in hand")
 	}
 }
@@ -48,19 +48,19 @@ func TestLimitsThatContradictEachOtherAreReportedAtOnce(t *testing.T) {
 		want   int
 	}{
 		"nothing set":       {func(l *Limits) { *l = Limits{} }, 3},
-		"no budget":         {func(l *Limits) { l.Budget = 0 }, 1},
+		"no budget":         {func(l *Limits) { l.ReadinessTimeout = 0 }, 1},
 		"no delete timeout": {func(l *Limits) { l.DeleteTimeout = -1 }, 1},
-		"too long":          {func(l *Limits) { l.Budget = queue.TaskTimeout }, 1},
-		"too long together": {func(l *Limits) { l.Budget, l.DeleteTimeout = queue.TaskTimeout/2, queue.TaskTimeout/2 }, 1},
-		"just too long":     {func(l *Limits) { l.Budget += queue.TaskTimeout - l.run() }, 1},
-		"just not too long": {func(l *Limits) { l.Budget += queue.TaskTimeout - l.run() - 1 }, 0},
+		"too long":          {func(l *Limits) { l.ReadinessTimeout = queue.TaskTimeout }, 1},
+		"too long together": {func(l *Limits) { l.ReadinessTimeout, l.DeleteTimeout = queue.TaskTimeout/2, queue.TaskTimeout/2 }, 1},
+		"just too long":     {func(l *Limits) { l.ReadinessTimeout += queue.TaskTimeout - l.run() }, 1},
+		"just not too long": {func(l *Limits) { l.ReadinessTimeout += queue.TaskTimeout - l.run() - 1 }, 0},
 		"no attempt":        {func(l *Limits) { l.MaxAttempts = 0 }, 1},
 		"no crash":          {func(l *Limits) { l.MaxCrashes = 0 }, 1},
-		"no patience":       {func(l *Limits) { l.Patience = 0 }, 1},
-		"less than none":    {func(l *Limits) { l.PerCreator = -1 }, 1},
-		"one per creator":   {func(l *Limits) { l.PerCreator = 1 }, 0},
-		"callbacks once":    {func(l *Limits) { l.GiveUp = 0 }, 1},
-		"everything":        {func(l *Limits) { *l = Limits{Budget: queue.TaskTimeout} }, 4},
+		"no patience":       {func(l *Limits) { l.GenerationTimeout = 0 }, 1},
+		"less than none":    {func(l *Limits) { l.CreatorLimit = -1 }, 1},
+		"one per creator":   {func(l *Limits) { l.CreatorLimit = 1 }, 0},
+		"callbacks once":    {func(l *Limits) { l.CallbackMaxAge = 0 }, 1},
+		"everything":        {func(l *Limits) { *l = Limits{ReadinessTimeout: queue.TaskTimeout} }, 4},
 	} {
 		l := DefaultLimits()
 		c.change(&l)

@@ -10,28 +10,25 @@ import (
 
 // Load is what there is to do.
 type Load struct {
-	InHand int                      // tasks that this worker has taken and not let go
-	Queues map[string]queue.Backlog // what its queues hold, those in hand included
+	InFlight int           // tasks that this worker has taken and not finished
+	Queues   []queue.Stats // of the queues that it serves
 }
 
-// Load asks for it. Whoever pays by the second lets a worker run only while there is some.
+// Load returns it. A caller that pays by the second runs a worker only while there is some.
 func (w *Worker) Load(ctx context.Context) (Load, error) {
-	load := Load{InHand: int(w.inHand.Load()), Queues: map[string]queue.Backlog{}}
-	for _, s := range w.servers {
-		backlog, err := w.tasks.Backlog(ctx, s.queue)
-		if err != nil {
-			return load, err
-		}
-		load.Queues[s.queue] = backlog
+	names := make([]string, len(w.servers))
+	for i, s := range w.servers {
+		names[i] = s.queue
 	}
-	return load, nil
+	queues, err := w.tasks.Stats(ctx, names...)
+	return Load{InFlight: int(w.inFlight.Load()), Queues: queues}, err
 }
 
-// counted keeps count of what is in hand.
+// counted keeps count of the tasks in flight.
 func (w *Worker) counted(next asynq.Handler) asynq.Handler {
 	return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
-		w.inHand.Add(1)
-		defer w.inHand.Add(-1)
+		w.inFlight.Add(1)
+		defer w.inFlight.Add(-1)
 		return next.ProcessTask(ctx, t)
 	})
 }

@@ -19,8 +19,8 @@ type metrics struct {
 	steps     prometheus.ObserverVec
 	callbacks prometheus.ObserverVec
 	up        prometheus.Gauge
-	rescues   *prometheus.CounterVec
-	parked    prometheus.Counter
+	orphans   *prometheus.CounterVec
+	throttled prometheus.Counter
 }
 
 type families struct {
@@ -43,12 +43,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "1 while the API server of a cluster answers this worker."}, []string{labelCluster}),
 	}
 	m := metrics{all: all,
-		rescues: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orchestrator_rescued_tasks_total",
-			Help: "Tasks handed back after their worker was gone."}, []string{"queue"}),
-		parked: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_parked_tasks_total",
-			Help: "Tasks given back since their store's creator had as many new stores under way as allowed."}),
+		orphans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orchestrator_orphaned_tasks_total",
+			Help: "Active tasks of dead workers that were requeued."}, []string{"queue"}),
+		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_throttled_tasks_total",
+			Help: "Runs that waited because the store's creator had as many new stores in progress as allowed."}),
 	}
-	reg.MustRegister(all.runs, all.steps, all.callbacks, all.up, m.rescues, m.parked)
+	reg.MustRegister(all.runs, all.steps, all.callbacks, all.up, m.orphans, m.throttled)
 	return m.on("")
 }
 
@@ -62,7 +62,7 @@ func (m metrics) on(cluster string) *metrics {
 	return &m
 }
 
-func (m *metrics) ran(op provision.Op, err error, a answer, took time.Duration) {
+func (m *metrics) ran(op provision.Op, err error, a decision, took time.Duration) {
 	m.runs.WithLabelValues(string(op), outcomeOf(op, err, a)).Observe(took.Seconds())
 }
 
@@ -70,21 +70,21 @@ func (m *metrics) stepped(s provision.Step) {
 	m.steps.WithLabelValues(string(s.Op), s.Name, string(s.State)).Observe(float64(s.Millis) / 1000)
 }
 
-func (m *metrics) told(status provision.Status, outcome callback.Outcome, took time.Duration) {
-	names := [...]string{callback.Told: "told", callback.Again: "again", callback.Unauthorized: "unauthorized", callback.Refused: "refused"}
+func (m *metrics) delivered(status provision.Status, outcome callback.Outcome, took time.Duration) {
+	names := [...]string{callback.Delivered: "delivered", callback.Retry: "retry", callback.Unauthorized: "unauthorized", callback.Refused: "refused"}
 	m.callbacks.WithLabelValues(string(status), names[outcome]).Observe(took.Seconds())
 }
 
-func (m *metrics) rescued(queue string, n int) {
-	m.rescues.WithLabelValues(queue).Add(float64(n))
+func (m *metrics) orphaned(queue string, n int) {
+	m.orphans.WithLabelValues(queue).Add(float64(n))
 }
 
 // outcomeOf names how a run ended: by its verdict, or by the code of what is tried again.
-func outcomeOf(op provision.Op, err error, a answer) string {
+func outcomeOf(op provision.Op, err error, a decision) string {
 	switch {
-	case a.tell && err == nil:
+	case a.final && err == nil:
 		return string(op.Success())
-	case a.tell:
+	case a.final:
 		return string(op.Failure())
 	}
 	return string(provision.CodeOf(err))
@@ -98,9 +98,9 @@ func codeOrNone(err error) provision.Code {
 }
 
 // levelOf makes a run that failed for good an error, one that is counted a warning, and everything else a fact.
-func levelOf(err error, a answer) slog.Level {
+func levelOf(err error, a decision) slog.Level {
 	switch {
-	case a.tell && err != nil:
+	case a.final && err != nil:
 		return slog.LevelError
 	case a.counted:
 		return slog.LevelWarn

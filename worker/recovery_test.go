@@ -1,225 +1,120 @@
-package worker_test
+package worker
 
 import (
-	"net/http"
-	"strings"
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
-	"orchestrator/worker"
-	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
-func TestAStoppingWorkerHandsItsRunsOver(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		h := hold(func(provision.Op, provision.Store) bool { return true })
-		stop := s.work(t, runs(h))
-		for _, id := range []string{"a", "b", "c"} {
-			s.accept(t, shop(id))
-			receive(t, h.started, "the run begins")
-		}
-		stop()
-		for range 3 {
-			if err := receive(t, h.ended, "the run ends"); provision.CodeOf(err) != provision.CodeUnavailable {
-				t.Errorf("the run ended with %v", err)
-			}
-		}
-		if all, _ := s.backend.all(); len(all) != 0 {
-			t.Errorf("told %v", all)
-		}
-		for _, id := range []string{"a", "b", "c"} {
-			if state := s.state(t, id); state.Running {
-				t.Errorf("the gate of %s is still closed", id)
-			}
-		}
-		s.work(t)
-		for _, id := range []string{"a", "b", "c"} {
-			s.backend.await(t, id, "READY")
-			if state := s.settled(t, id); state.Attempts != 0 || state.Crashes != 0 {
-				t.Errorf("%s: %d attempts, %d crashes", id, state.Attempts, state.Crashes)
-			}
-		}
-	})
+// lost is a Redis that has lost its data, the cluster that remembers, and whoever accepts requests.
+type lost struct {
+	whole    atomic.Bool
+	memories []provision.SavedState
+	answers  map[string]record.RestoreResult
+	fail     error // of the restoration
+	leader   bool
+
+	surveys  int
+	restored []string
+	accepted []provision.Request
 }
 
-func TestAStoppingWorkerLeavesItsCallbackToAnother(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		slow := &silent{entered: make(chan struct{}, 1)}
-		stop := s.work(t, func(c *worker.Config) { c.Sender = slow })
-		s.accept(t, shop("a"))
-		receive(t, slow.entered, "the POST begins")
-		stop()
-		s.work(t)
-		s.backend.await(t, "a", "READY")
-		s.settled(t, "a")
-	})
+func (l *lost) Complete(context.Context) (bool, error) { return l.whole.Load(), nil }
+func (l *lost) MarkComplete(context.Context) error     { l.whole.Store(true); return nil }
+func (l *lost) Restore(_ context.Context, _ string, m provision.SavedState, _ time.Duration) (record.RestoreResult, error) {
+	l.restored = append(l.restored, m.Store.StoreID)
+	return l.answers[m.Store.StoreID], l.fail
+}
+func (l *lost) ListStores(context.Context) ([]provision.SavedState, error) {
+	l.surveys++
+	return l.memories, nil
+}
+func (l *lost) SaveOutcome(context.Context, provision.Store, provision.Outcome) error  { return nil }
+func (l *lost) SaveDelivered(context.Context, provision.Store, provision.Status) error { return nil }
+func (l *lost) leads(context.Context) (bool, error)                                    { return l.leader, nil }
+func (l *lost) Accept(_ context.Context, r provision.Request) (provision.Accepted, error) {
+	l.accepted = append(l.accepted, r)
+	return provision.Accepted{}, nil
 }
 
-// What was accepted, and what was decided, outlives the loss of its task.
-func TestTheSweeperFindsWhatHasNoTask(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		if _, err := s.Accept(t.Context(), shop("accepted"), time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		s.decided(t, "decided")
-		for _, id := range []string{"accepted", "decided"} {
-			s.due(t, id)
-		}
-		s.work(t)
-		for _, id := range []string{"accepted", "decided"} {
-			s.backend.await(t, id, "READY")
-			s.settled(t, id)
-		}
-	})
+func (l *lost) remembers(ids ...string) *lost {
+	for _, id := range ids {
+		l.memories = append(l.memories, provision.SavedState{Store: provision.Store{Request: provision.Request{StoreID: id}}})
+	}
+	return l
 }
 
-// decided is a store whose worker died between the verdict and its callback.
-func (s *service) decided(t *testing.T, id string) {
-	t.Helper()
-	accepted, err := s.Accept(t.Context(), shop(id), time.Hour)
-	if err != nil {
+// keptAll makes it a Redis that has lost nothing yet.
+func (l *lost) keptAll() *lost {
+	l.whole.Store(true)
+	return l
+}
+
+func (l *lost) rebuilder() *recoverer {
+	return &recoverer{records: l, state: l, acceptor: l, leads: l.leads, generationTimeout: time.Hour, log: quiet()}
+}
+
+func TestRecordsAreWholeOnlyAfterEachStoreWasRestored(t *testing.T) {
+	l := (&lost{fail: errors.New("one does not restore")}).remembers("a", "b")
+	b := l.rebuilder()
+	if err := b.round(t.Context()); !errors.Is(err, l.fail) || l.whole.Load() {
+		t.Fatalf("%v, and the records are whole: %t", err, l.whole.Load())
+	}
+	if len(l.restored) != 2 {
+		t.Errorf("restored %v: one failure kept the others from it", l.restored)
+	}
+	l.fail = nil
+	if err := b.round(t.Context()); err != nil || !l.whole.Load() {
+		t.Errorf("%v, and the records are whole: %t", err, l.whole.Load())
+	}
+}
+
+func TestANamespaceThatOutlivedItsDeleteIsDeleted(t *testing.T) {
+	l := (&lost{leader: true, answers: map[string]record.RestoreResult{"b": record.RestoreLeftover}}).keptAll().remembers("a", "b")
+	if err := l.rebuilder().round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	task := queue.Task{Op: provision.OpProvision, StoreID: id, Generation: accepted.Generation}
-	_, run, err := s.Enter(t.Context(), task, "dead", time.Minute, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ruling, _, err := s.Verdict(t.Context(), run, provision.StatusReady, "", ""); err != nil || ruling != queue.Written {
-		t.Fatalf("%s, %v", ruling, err)
-	}
-	if _, err := s.Leave(t.Context(), run, queue.Exit{Ended: true}); err != nil {
-		t.Fatal(err)
+	if len(l.accepted) != 1 || l.accepted[0].StoreID != "b" || l.accepted[0].Action != provision.OpDelete {
+		t.Errorf("accepted %+v", l.accepted)
 	}
 }
 
-// The task is active and belongs to nobody: its worker died and so did its lease.
-func TestTheTaskOfADeadWorkerIsTakenOver(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		s.accept(t, shop("a"))
-		if err := s.redis.LMove(t.Context(), "asynq:{provision}:pending", "asynq:{provision}:active", "RIGHT", "LEFT").Err(); err != nil {
-			t.Fatal(err)
+func TestOneWorkerComparesEveryTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, other := (&lost{leader: true}).keptAll(), (&lost{}).keptAll()
+		ctx, cancel := context.WithCancel(t.Context())
+		go l.rebuilder().run(ctx)
+		go other.rebuilder().run(ctx)
+		time.Sleep(25 * time.Minute)
+		synctest.Wait()
+		if l.surveys != 3 || other.surveys != 0 {
+			t.Errorf("%d surveys by the one, %d by the other in 25 minutes", l.surveys, other.surveys)
 		}
-		s.work(t)
-		s.backend.await(t, "a", "READY")
-		s.settled(t, "a")
+		cancel()
+		synctest.Wait()
 	})
 }
 
-// A task that is delivered again after its success runs nothing and tells nothing.
-func TestATaskThatComesTwiceIsDoneOnce(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		ran := make(chan provision.Store, 10)
-		s.work(t, runs(&fails{quick(), func(_ provision.Op, s provision.Store) bool { ran <- s; return false }, nil}))
-		accepted := s.accept(t, shop("a"))
-		s.backend.await(t, "a", "READY")
-		s.settled(t, "a")
-		task := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: accepted.Generation}
-		eventually(t, "the task is completed", func() bool {
-			return s.redis.HGet(t.Context(), "asynq:{provision}:t:"+accepted.TaskID, "state").Val() == "completed"
-		})
-		if err := s.tasks.Revive(t.Context(), task, false); err != nil { // deletes the completed one and puts it in again
-			t.Fatal(err)
+func TestTheLossOfRedisIsNoticedInSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := (&lost{}).keptAll()
+		ctx, cancel := context.WithCancel(t.Context())
+		go l.rebuilder().run(ctx)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		l.whole.Store(false)
+		time.Sleep(completeEvery)
+		synctest.Wait()
+		if !l.whole.Load() || l.surveys != 1 {
+			t.Errorf("whole %t after %d surveys", l.whole.Load(), l.surveys)
 		}
-		eventually(t, "the task is completed again", func() bool {
-			return s.redis.HGet(t.Context(), "asynq:{provision}:t:"+accepted.TaskID, "state").Val() == "completed"
-		})
-		s.backend.await(t, "a", "READY")
-		if len(ran) != 1 {
-			t.Errorf("it ran %d times", len(ran))
-		}
+		cancel()
+		synctest.Wait()
 	})
-}
-
-func TestABackendThatWasAwayIsToldOnceUnderOneID(t *testing.T) {
-	t.Parallel()
-	s := newService(t, redistest.Real(t))
-	s.backend.answer = func(n int) int {
-		if n <= 2 {
-			return http.StatusServiceUnavailable
-		}
-		return http.StatusOK
-	}
-	s.work(t)
-	s.accept(t, shop("a"))
-	calls := s.backend.await(t, "a", "READY", "READY", "READY")
-	if calls[0] != calls[1] || calls[1] != calls[2] {
-		t.Errorf("told %+v", calls)
-	}
-	if state := s.settled(t, "a"); state.Attempts != 0 {
-		t.Errorf("%d attempts of the run", state.Attempts)
-	}
-}
-
-// A callback that the backend refuses for good does not keep the next truth back.
-func TestARefusedCallbackMakesWay(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		s.backend.answer = func(n int) int {
-			if n == 1 {
-				return http.StatusUnprocessableEntity
-			}
-			return http.StatusOK
-		}
-		s.work(t)
-		s.accept(t, shop("a"))
-		s.backend.await(t, "a", "READY")
-		s.settled(t, "a")
-		s.accept(t, remove("a"))
-		s.backend.await(t, "a", "READY", "DELETED")
-		s.settled(t, "a")
-		if n := s.redis.HLen(t.Context(), "{orch}:dead").Val(); n != 1 {
-			t.Errorf("%d dead letters", n)
-		}
-	})
-}
-
-// A person mends the backend and sends the dead letter again: it arrives under the same id.
-func TestALetterThatIsSentAgainIsToldUnderTheSameID(t *testing.T) {
-	each(t, func(t *testing.T, s *service) {
-		s.backend.answer = func(n int) int {
-			if n == 1 {
-				return http.StatusBadRequest
-			}
-			return http.StatusOK
-		}
-		s.work(t)
-		s.accept(t, shop("a"))
-		refused := s.backend.await(t, "a", "READY")[0]
-		s.settled(t, "a")
-		letters, err := s.Letters(t.Context(), "", 10)
-		if err != nil || len(letters.Letters) != 1 || letters.Letters[0].ID != refused.id || !strings.HasPrefix(letters.Letters[0].Reason, "400 ") {
-			t.Fatalf("letters %+v: %v", letters, err)
-		}
-		if outcome, err := s.intake.Replay(t.Context(), refused.id); err != nil || outcome != provision.ReplayQueued {
-			t.Fatal(outcome, err)
-		}
-		calls := s.backend.await(t, "a", "READY", "READY")
-		if calls[0] != calls[1] {
-			t.Errorf("told %+v", calls)
-		}
-		s.settled(t, "a")
-		if letters, err = s.Letters(t.Context(), "", 10); err != nil || len(letters.Letters) != 0 {
-			t.Errorf("letters %+v: %v", letters, err)
-		}
-	})
-}
-
-// Redis goes away in the middle of a run and comes back: the run ends where it is, and its truth is told once.
-func TestRedisComesBackInTheMiddleOfARun(t *testing.T) {
-	t.Parallel()
-	server := redistest.Durable(t)
-	s := newService(t, server.URL)
-	h := hold(once())
-	s.work(t, runs(h))
-	s.accept(t, shop("a"))
-	receive(t, h.started, "the run begins")
-	server.Kill()
-	close(h.letGo)
-	server.Start()
-	s.backend.await(t, "a", "READY")
-	if state := s.settled(t, "a"); state.Crashes != 0 || state.Attempts != 0 {
-		t.Errorf("%d attempts, %d crashes", state.Attempts, state.Crashes)
-	}
 }

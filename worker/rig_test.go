@@ -23,7 +23,10 @@ import (
 	"orchestrator/provision/mock"
 	"orchestrator/worker"
 	"orchestrator/worker/callback"
+	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+	"orchestrator/worker/redisconn"
 )
 
 const (
@@ -33,9 +36,9 @@ const (
 
 // service is what every worker of a test shares: a Redis and a backend.
 type service struct {
-	*queue.Records
+	*record.Records
 	tasks   *queue.Tasks
-	intake  *queue.Intake
+	intake  *intake.Intake
 	redis   redis.UniversalClient
 	url     string
 	backend *backend
@@ -46,12 +49,12 @@ func newService(t *testing.T, url string) *service {
 	if strings.HasPrefix(url, "redis://") {
 		tick(t, url)
 	}
-	client := connect(t, url, queue.ForAnswers)
-	s := &service{Records: queue.NewRecords(client), tasks: queue.NewTasks(client), redis: client, url: url, backend: newBackend(t)}
-	if err := s.Mark(t.Context()); err != nil {
+	client := connect(t, url, redisconn.FailFast)
+	s := &service{Records: record.New(client, record.Options{}), tasks: queue.NewTasks(client), redis: client, url: url, backend: newBackend(t)}
+	if err := s.Recovery.MarkComplete(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.intake = &queue.Intake{Records: s.Records, Tasks: s.tasks, Patience: time.Hour, Log: slog.New(slog.DiscardHandler)}
+	s.intake = &intake.Intake{Records: s.Records, Tasks: s.tasks, GenerationTimeout: time.Hour, Log: slog.New(slog.DiscardHandler)}
 	return s
 }
 
@@ -74,9 +77,9 @@ func tick(t *testing.T, url string) {
 	t.Cleanup(func() { every.Stop(); close(stop); <-ended })
 }
 
-func connect(t *testing.T, url string, purpose queue.Purpose) redis.UniversalClient {
+func connect(t *testing.T, url string, purpose redisconn.Profile) redis.UniversalClient {
 	t.Helper()
-	client, err := queue.Connect(url, purpose)
+	client, err := redisconn.Connect(url, purpose, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,12 +90,11 @@ func connect(t *testing.T, url string, purpose queue.Purpose) redis.UniversalCli
 // work starts a worker and returns what stops it. It is stopped at the end of the test at the latest.
 func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func()) {
 	t.Helper()
-	answers := connect(t, s.url, queue.ForAnswers)
 	sender, err := callback.NewSender(s.backend.URL, token, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := worker.Config{Server: connect(t, s.url, queue.ForServer), Records: queue.NewRecords(answers), Tasks: queue.NewTasks(answers),
+	c := worker.Config{Server: connect(t, s.url, redisconn.RetryToDeadline), Redis: connect(t, s.url, redisconn.FailFast),
 		Clusters: []worker.Cluster{oneCluster("", quick())}, Sender: sender, Limits: worker.DefaultLimits(),
 		Slots: worker.Slots{Provision: 100, Delete: 50, Callback: 20}, Poll: 20 * time.Millisecond,
 		Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)}
@@ -118,7 +120,7 @@ func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func
 
 // oneCluster is a cluster that can be asked and remembers nothing.
 func oneCluster(name string, r worker.Runner) worker.Cluster {
-	return worker.Cluster{Name: name, Runner: r, Passwords: mock.Passwords{Token: token}, Memory: mock.Memory{},
+	return worker.Cluster{Name: name, Runner: r, Passwords: mock.Passwords{Token: token}, State: mock.ClusterState{},
 		Check: func(context.Context) error { return nil }}
 }
 
@@ -135,7 +137,7 @@ func (toy) Verify(context.Context, provision.Store, provision.Shop) (provision.F
 	return nil, nil
 }
 
-func runs(r worker.Runner) func(*worker.Config) {
+func runHandler(r worker.Runner) func(*worker.Config) {
 	return func(c *worker.Config) { c.Clusters[0].Runner = r }
 }
 
@@ -160,7 +162,7 @@ func remove(id string) provision.Request {
 // state is the store as it is shown.
 func (s *service) state(t *testing.T, id string) provision.State {
 	t.Helper()
-	state, ok, err := s.Store(t.Context(), id)
+	state, ok, err := s.Requests.Store(t.Context(), id)
 	if err != nil || !ok {
 		t.Fatalf("store %s: %v, %v", id, ok, err)
 	}
@@ -170,7 +172,7 @@ func (s *service) state(t *testing.T, id string) provision.State {
 // due lets the sweeper look at the store now instead of in a few seconds.
 func (s *service) due(t *testing.T, id string) {
 	t.Helper()
-	if err := s.redis.ZAdd(t.Context(), "{orch}:open", redis.Z{Member: id}).Err(); err != nil {
+	if err := s.redis.ZAdd(t.Context(), "{orch}:outstanding", redis.Z{Member: id}).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -230,7 +232,7 @@ func receive[T any](t *testing.T, from <-chan T, what string) (v T) {
 	return v
 }
 
-// told is a callback as the backend got it.
+// delivered is a callback as the backend got it.
 type told struct {
 	store, id, status, password, url, err string
 	generation, sequence                  int64
@@ -323,5 +325,5 @@ type silent struct{ entered chan struct{} }
 func (s *silent) Send(ctx context.Context, _ callback.Message) callback.Result {
 	s.entered <- struct{}{}
 	<-ctx.Done()
-	return callback.Result{Outcome: callback.Again, Reason: "no answer"}
+	return callback.Result{Outcome: callback.Retry, Reason: "no answer"}
 }

@@ -7,43 +7,43 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
 const (
-	sweepEvery = 5 * time.Second
-	sweepLease = 20 * time.Second
-	sweepBatch = 500
-	lookAgain  = 30 * time.Second
+	sweepEvery   = 5 * time.Second
+	sweepLease   = 20 * time.Second
+	sweepBatch   = 500
+	inspectEvery = 30 * time.Second
 )
 
-// Ledger is the sweeper's side of the records.
-type Ledger interface {
-	Lead(ctx context.Context, token string, lease time.Duration) (bool, error)
+// SweepStore is the sweeper's side of the records.
+type SweepStore interface {
+	LeadSweep(ctx context.Context, token string, lease time.Duration) (bool, error)
 	Due(ctx context.Context, n int, again time.Duration) ([]string, error)
-	Look(ctx context.Context, storeID string) (queue.Open, error)
-	Resign(ctx context.Context, token string) error
+	Inspect(ctx context.Context, storeID string) (record.Outstanding, error)
+	ResignSweep(ctx context.Context, token string) error
 }
 
-// Rescuer hands back the tasks of dead workers.
-type Rescuer interface {
+// OrphanQueue hands back the tasks of dead workers.
+type OrphanQueue interface {
 	Queues(ctx context.Context) ([]string, error)
-	Rescue(ctx context.Context, queue string) (ids []string, err error)
+	RequeueOrphans(ctx context.Context, queue string) (ids []string, err error)
 }
 
 // sweeper speaks for the dead: whatever was accepted and has no task, was decided and not told, or hangs on a worker
 // that is gone. Every worker has one; a lease lets one of them sweep.
 type sweeper struct {
-	ledger  Ledger
-	rescuer Rescuer
+	store   SweepStore
+	orphans OrphanQueue
 	queue   Queue
 	metrics *metrics
 	log     *slog.Logger
 	token   string
 }
 
-func newSweeper(ledger Ledger, rescuer Rescuer, q Queue, m *metrics, log *slog.Logger) *sweeper {
-	return &sweeper{ledger: ledger, rescuer: rescuer, queue: q, metrics: m, log: log, token: rand.Text()}
+func newSweeper(ledger SweepStore, rescuer OrphanQueue, q Queue, m *metrics, log *slog.Logger) *sweeper {
+	return &sweeper{store: ledger, orphans: rescuer, queue: q, metrics: m, log: log, token: rand.Text()}
 }
 
 // run sweeps until ctx ends, and then lets another worker go on at once.
@@ -65,13 +65,13 @@ func (s *sweeper) run(ctx context.Context) {
 
 // leads takes or keeps the lease that lets one worker at a time sweep.
 func (s *sweeper) leads(ctx context.Context) (bool, error) {
-	return s.ledger.Lead(ctx, s.token, sweepLease)
+	return s.store.LeadSweep(ctx, s.token, sweepLease)
 }
 
 func (s *sweeper) resign(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, redisWait)
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	if err := s.ledger.Resign(ctx, s.token); err != nil {
+	if err := s.store.ResignSweep(ctx, s.token); err != nil {
 		s.log.Debug("the sweeper's lease was not given back; it ends by itself", "error", err)
 	}
 }
@@ -85,35 +85,35 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	queues, err := s.rescuer.Queues(ctx)
+	queues, err := s.orphans.Queues(ctx)
 	errs = append(errs, err)
 	for _, q := range queues {
-		ids, err := s.rescuer.Rescue(ctx, q)
+		ids, err := s.orphans.RequeueOrphans(ctx, q)
 		errs = append(errs, err)
 		for _, id := range ids {
 			s.log.Warn("handed back the task of a worker that is gone", "task_id", id, "queue", q)
 		}
-		s.metrics.rescued(q, len(ids))
+		s.metrics.orphaned(q, len(ids))
 	}
-	ids, err := s.ledger.Due(ctx, sweepBatch, lookAgain)
+	ids, err := s.store.Due(ctx, sweepBatch, inspectEvery)
 	errs = append(errs, err)
 	for _, id := range ids {
-		errs = append(errs, s.look(ctx, id))
+		errs = append(errs, s.inspect(ctx, id))
 	}
 	return errors.Join(errs...)
 }
 
-// look makes sure that everything the store waits for has a task that will be executed.
-func (s *sweeper) look(ctx context.Context, storeID string) error {
-	open, err := s.ledger.Look(ctx, storeID)
+// inspect makes sure that everything the store waits for has a task that will be executed.
+func (s *sweeper) inspect(ctx context.Context, storeID string) error {
+	open, err := s.store.Inspect(ctx, storeID)
 	if err != nil {
 		return err
 	}
 	for _, task := range open.Runs {
-		err = errors.Join(err, s.queue.Revive(ctx, task, open.Soon))
+		err = errors.Join(err, s.queue.Revive(ctx, task, open.TryNow))
 	}
-	if len(open.Calls) > 0 {
-		err = errors.Join(err, s.queue.ReviveCall(ctx, open.Calls[0], false))
+	if len(open.Callbacks) > 0 {
+		err = errors.Join(err, s.queue.ReviveCallback(ctx, open.Callbacks[0], false))
 	}
 	return err
 }

@@ -13,20 +13,21 @@ import (
 
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
-// ledger is what several stores wait for, and a lease on looking at it.
+// store is what several stores wait for, and a lease on looking at it.
 type ledger struct {
 	*records
 	leader string
 	due    []string
-	open   map[string]queue.Open
+	open   map[string]record.Outstanding
 	fail   map[string]error // by store, queue, or "lead", "due"
 
 	leases []time.Duration
 }
 
-func (l *ledger) Lead(_ context.Context, token string, lease time.Duration) (bool, error) {
+func (l *ledger) LeadSweep(_ context.Context, token string, lease time.Duration) (bool, error) {
 	l.leases = append(l.leases, lease)
 	if l.leader == "" {
 		l.leader = token
@@ -34,7 +35,7 @@ func (l *ledger) Lead(_ context.Context, token string, lease time.Duration) (boo
 	return l.leader == token, l.fail["lead"]
 }
 
-func (l *ledger) Resign(ctx context.Context, token string) error {
+func (l *ledger) ResignSweep(ctx context.Context, token string) error {
 	if l.leader == token && ctx.Err() == nil {
 		l.leader = ""
 	}
@@ -46,7 +47,7 @@ func (l *ledger) Due(context.Context, int, time.Duration) ([]string, error) {
 	return l.due, l.fail["due"]
 }
 
-func (l *ledger) Look(_ context.Context, id string) (queue.Open, error) {
+func (l *ledger) Inspect(_ context.Context, id string) (record.Outstanding, error) {
 	l.note("look " + id)
 	return l.open[id], l.fail[id]
 }
@@ -55,7 +56,7 @@ func (l *ledger) Queues(context.Context) ([]string, error) {
 	return []string{queue.QueueProvision, queue.QueueDelete, queue.QueueCallback}, nil
 }
 
-func (l *ledger) Rescue(_ context.Context, q string) ([]string, error) {
+func (l *ledger) RequeueOrphans(_ context.Context, q string) ([]string, error) {
 	l.note("rescue " + q)
 	return nil, l.fail[q]
 }
@@ -64,16 +65,16 @@ func newSweep(l *ledger) *sweeper {
 	return newSweeper(l, l, l, newMetrics(prometheus.NewRegistry()), quiet())
 }
 
-func waiting(id string) queue.Open {
-	return queue.Open{Runs: []queue.Task{{Op: provision.OpDelete, StoreID: id, Generation: 1}, {Op: provision.OpProvision, StoreID: id, Generation: 2}}}
+func waiting(id string) record.Outstanding {
+	return record.Outstanding{Runs: []queue.Task{{Op: provision.OpDelete, StoreID: id, Generation: 1}, {Op: provision.OpProvision, StoreID: id, Generation: 2}}}
 }
 
 var rescues = []string{"rescue provision", "rescue delete", "rescue callback", "due"}
 
 func TestWhateverIsOwedGetsItsTask(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a", "b", "c"}, open: map[string]queue.Open{
+	l := &ledger{records: newRecords(), due: []string{"a", "b", "c"}, open: map[string]record.Outstanding{
 		"a": waiting("a"),
-		"b": {Calls: []queue.CallTask{{StoreID: "b", Sequence: 1}, {StoreID: "b", Sequence: 2}}},
+		"b": {Callbacks: []queue.CallbackTask{{StoreID: "b", Sequence: 1}, {StoreID: "b", Sequence: 2}}},
 	}}
 	if err := newSweep(l).sweep(t.Context()); err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestWhateverIsOwedGetsItsTask(t *testing.T) {
 }
 
 func TestAStoreThatHasItsPlaceIsTriedAtOnce(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a"}, open: map[string]queue.Open{"a": {Runs: waiting("a").Runs[1:], Soon: true}}}
+	l := &ledger{records: newRecords(), due: []string{"a"}, open: map[string]record.Outstanding{"a": {Runs: waiting("a").Runs[1:], TryNow: true}}}
 	if err := newSweep(l).sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func TestAStoreThatHasItsPlaceIsTriedAtOnce(t *testing.T) {
 }
 
 func TestOneStoreThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]queue.Open{"a": waiting("a"), "b": waiting("b")},
+	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]record.Outstanding{"a": waiting("a"), "b": waiting("b")},
 		fail: map[string]error{"a": errors.New("a does not parse"), queue.QueueDelete: errors.New("no rescue")}}
 	err := newSweep(l).sweep(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "a does not parse") || !strings.Contains(err.Error(), "no rescue") {
@@ -109,7 +110,7 @@ func TestOneStoreThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
 }
 
 func TestATaskThatCannotBeRevivedDoesNotHoldUpTheNext(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]queue.Open{"a": waiting("a"), "b": waiting("b")}}
+	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]record.Outstanding{"a": waiting("a"), "b": waiting("b")}}
 	l.queue = errors.New("the queue is away")
 	if err := newSweep(l).sweep(t.Context()); !errors.Is(err, l.queue) {
 		t.Errorf("reported: %v", err)
@@ -168,7 +169,7 @@ func TestASweepEndsWithItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &slow{ledger: &ledger{records: newRecords(), due: []string{"a"}}}
 		s := newSweep(l.ledger)
-		s.ledger = l
+		s.store = l
 		start := time.Now()
 		if err := s.sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > sweepLease || l.leases[0] != sweepLease {
 			t.Errorf("%v after %s", err, time.Since(start))
@@ -178,7 +179,7 @@ func TestASweepEndsWithItsLease(t *testing.T) {
 
 type slow struct{ *ledger }
 
-func (s *slow) Look(ctx context.Context, _ string) (queue.Open, error) {
+func (s *slow) Inspect(ctx context.Context, _ string) (record.Outstanding, error) {
 	<-ctx.Done()
-	return queue.Open{}, ctx.Err()
+	return record.Outstanding{}, ctx.Err()
 }

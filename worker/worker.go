@@ -12,37 +12,39 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
-// Config is what a worker is made of. All fields are required.
+// Config is what a worker is made of. All fields are required but Progress.
 type Config struct {
-	Server  redis.UniversalClient // for asynq's servers alone: queue.ForServer
-	Records *queue.Records
-	Tasks   *queue.Tasks
+	Redis  redis.UniversalClient // for records and tasks: redisconn.FailFast
+	Server redis.UniversalClient // for asynq's servers alone: redisconn.RetryToDeadline
 
 	Clusters []Cluster // that this worker serves, at least one
 	Sender   Sender
 
 	Limits   Limits
 	Slots    Slots         // for each cluster
-	Poll     time.Duration // how often an idle queue is asked; a second is slow, 50 ms costs Redis 50 commands a second
-	Progress bool          // tell PROVISIONING and DELETING too
+	Poll     time.Duration // how often an idle queue is polled; a second is slow, 50 ms costs Redis 50 commands a second
+	Progress bool          // also call back with PROVISIONING and DELETING
 	Metrics  prometheus.Registerer
 	Log      *slog.Logger
 }
 
 // Worker takes tasks until it is stopped.
 type Worker struct {
-	servers    []server
-	clusters   []Cluster
-	sweeper    *sweeper
-	rebuilders []*rebuilder
-	lookouts   []*lookout
-	gate       *gate
-	records    *queue.Records
+	config     Config
+	records    *record.Records
 	tasks      *queue.Tasks
-	inHand     atomic.Int64
+	intake     *intake.Intake
+	servers    []server
+	sweeper    *sweeper
+	recoverers []*recoverer
+	probes     []*clusterProbe
+	leases     *leaseManager
+	inFlight   atomic.Int64
 	stop       context.CancelCauseFunc
 }
 
@@ -52,61 +54,67 @@ type server struct {
 	handler asynq.Handler
 }
 
-// New wires a worker. It reports limits that contradict each other, and touches nothing.
+// New wires a worker. It reports limits that contradict each other, and opens no connection.
 func New(c Config) (*Worker, error) {
 	if err := errors.Join(c.Limits.Validate(), validate(c.Clusters)); err != nil {
 		return nil, err
 	}
-	c.Records = c.Records.Limited(c.Limits.PerCreator)
 	stopped, stop := context.WithCancelCause(context.Background())
+	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit}), tasks: queue.NewTasks(c.Redis), stop: stop}
+	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
+	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
-	c.Metrics.MustRegister(newDepths(c.Tasks.Depths, c.Log))
-	intake := &queue.Intake{Records: c.Records, Tasks: c.Tasks, Patience: c.Limits.Patience, Log: c.Log}
-	w := &Worker{gate: newGate(c.Records, c.Progress, c.Log), records: c.Records, tasks: c.Tasks, clusters: c.Clusters, stop: stop}
-	w.sweeper = newSweeper(c.Records, c.Tasks, c.Tasks, m, c.Log)
-	for _, on := range c.Clusters {
-		w.serve(stopped, c, on, intake, m.on(on.Name))
+	c.Metrics.MustRegister(newQueueMetrics(w.tasks, c.Log))
+	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, m, c.Log)
+	for _, cluster := range c.Clusters {
+		w.serve(stopped, cluster, m.on(cluster.Name))
+		w.watch(cluster, m.on(cluster.Name))
 	}
 	return w, nil
 }
 
-// serve adds all that serves one cluster: what is slow there must be slow there only.
-func (w *Worker) serve(stopped context.Context, c Config, on Cluster, intake *queue.Intake, m *metrics) {
-	log, name := on.log(c.Log), on.id()
-	h := &runs{cluster: name, gate: w.gate, runner: on.Runner, speaker: &speaker{c.Records, c.Tasks, on.Memory, log}, journal: c.Records,
+// serve adds the servers of one cluster's queues: a slow cluster must delay its own stores only.
+func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
+	c, log, name := w.config, cluster.log(w.config.Log), cluster.id()
+	outcomes := &outcomeRecorder{outcomes: w.records.Runs, pending: w.records.Callbacks, queue: w.tasks, state: cluster.State, log: log}
+	runs := &runHandler{cluster: name, leases: w.leases, runner: cluster.Runner, outcomes: outcomes, journal: w.records.Runs,
 		limits: c.Limits, metrics: m, log: log, stop: stopped}
-	d := &deliveries{cluster: name, turns: c.Records, queue: c.Tasks, passwords: on.Passwords, memory: on.Memory, sender: c.Sender,
-		acceptor: intake, limits: c.Limits, metrics: m, log: log, stop: stopped, now: time.Now}
+	callbacks := &callbackHandler{cluster: name, claims: w.records.Callbacks, queue: w.tasks, passwords: cluster.Passwords, state: cluster.State,
+		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, log: log, stop: stopped, now: time.Now}
 	add := func(base string, slots int, h asynq.Handler) {
 		queueName := queue.On(base, name)
 		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), queueName, w.counted(handlerFor(queueName, h))})
 	}
-	add(queue.QueueProvision, c.Slots.Provision, h)
-	add(queue.QueueDelete, c.Slots.Delete, h)
-	add(queue.QueueCallback, c.Slots.Callback, d)
-
-	b := &rebuilder{cluster: name, records: c.Records, memory: on.Memory, acceptor: intake, leads: w.sweeper.leads,
-		patience: c.Limits.Patience, log: log}
-	if on.Name != "" {
-		b.records, b.leads = oneOf{c.Records, name}, surveyor(c.Records, name)
-	}
-	w.rebuilders = append(w.rebuilders, b)
-	w.lookouts = append(w.lookouts, &lookout{cluster: on, records: c.Records, up: m.up, log: log})
+	add(queue.QueueProvision, c.Slots.Provision, runs)
+	add(queue.QueueDelete, c.Slots.Delete, runs)
+	add(queue.QueueCallback, c.Slots.Callback, callbacks)
 }
 
-// Run takes tasks until ctx ends, and returns when every run has let go: waits end at once, a call to Helm that is in
-// hand ends by itself, and the tasks go back uncounted. It takes at most ShutdownTimeout for that. A worker runs once.
+// watch adds what reconciles one cluster with the records and probes it.
+func (w *Worker) watch(cluster Cluster, m *metrics) {
+	log, name := cluster.log(w.config.Log), cluster.id()
+	r := &recoverer{cluster: name, records: w.records.Recovery, state: cluster.State, acceptor: w.intake, leads: w.sweeper.leads,
+		generationTimeout: w.config.Limits.GenerationTimeout, log: log}
+	if cluster.Name != "" {
+		r.records, r.leads = clusterRecovery{w.records.Recovery, name}, recoveryLeader(w.records.Recovery, name)
+	}
+	w.recoverers = append(w.recoverers, r)
+	w.probes = append(w.probes, &clusterProbe{cluster: cluster, records: w.records.Recovery, up: m.up, log: log})
+}
+
+// Run takes tasks until ctx ends, and returns when every run has released its lease: waits end at once, a call to Helm
+// in progress ends by itself, and the tasks go back uncounted. It takes at most ShutdownTimeout for that. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
-	for _, b := range w.rebuilders {
+	for _, b := range w.recoverers {
 		background.Go(func() { b.run(ctx) })
 	}
-	for _, l := range w.lookouts {
+	for _, l := range w.probes {
 		background.Go(func() { l.run(ctx) })
 	}
-	background.Go(func() { w.gate.payDebts(ctx) })
-	background.Go(func() { w.records.Newest(ctx, w.gate.changed) })
+	background.Go(func() { w.leases.retryReleases(ctx) })
+	background.Go(func() { w.records.Runs.Watch(ctx, w.leases.renewNow) })
 	err := w.start()
 	if err == nil {
 		<-ctx.Done()
@@ -126,7 +134,7 @@ func (w *Worker) start() error {
 	return nil
 }
 
-// drain stops taking first, so that nothing that is let go comes back to this worker.
+// drain stops taking tasks first, so that none that it gives back returns to this worker.
 func (w *Worker) drain() {
 	for _, s := range w.servers {
 		s.Stop()
@@ -139,11 +147,11 @@ func (w *Worker) drain() {
 	ending.Wait()
 }
 
-// Check reports whether the worker can do its work: Redis answers, and one of its clusters does. The others are not waited
-// for.
+// Check reports whether the worker can do its work: Redis answers, and so does one of its clusters. It does not wait for the
+// others.
 func (w *Worker) Check(ctx context.Context) error {
-	if err := w.records.Ping(ctx); err != nil {
+	if err := w.records.Requests.Ping(ctx); err != nil {
 		return err
 	}
-	return anyAnswers(ctx, w.clusters)
+	return anyHealthy(ctx, w.config.Clusters)
 }

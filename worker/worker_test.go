@@ -56,7 +56,7 @@ func TestDeletingWhatNeverWasIsDELETED(t *testing.T) {
 func TestEqualRequestsShareOneRunAndOneTruth(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(once())
-		s.work(t, runs(h))
+		s.work(t, runHandler(h))
 		first := s.accept(t, shop("a"))
 		receive(t, h.started, "the run begins")
 		second := s.accept(t, shop("a"))
@@ -80,7 +80,7 @@ func TestEqualRequestsShareOneRunAndOneTruth(t *testing.T) {
 func TestANewerRequestTakesTheRunsPlaceAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(once())
-		s.work(t, runs(h))
+		s.work(t, runHandler(h))
 		s.accept(t, shop("a"))
 		receive(t, h.started, "the run begins")
 		eventually(t, "the worker listens for newer requests", func() bool {
@@ -102,7 +102,7 @@ func TestANewerRequestTakesTheRunsPlaceAtOnce(t *testing.T) {
 func TestADeleteTakesTheProvisionsPlace(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(once())
-		s.work(t, runs(h))
+		s.work(t, runHandler(h))
 		s.accept(t, shop("a"))
 		receive(t, h.started, "the run begins")
 		s.accept(t, remove("a"))
@@ -114,7 +114,7 @@ func TestADeleteTakesTheProvisionsPlace(t *testing.T) {
 func TestAProvisionWaitsForTheDeleteBeforeIt(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(deletes)
-		s.work(t, runs(h))
+		s.work(t, runHandler(h))
 		s.accept(t, remove("a"))
 		receive(t, h.started, "the delete begins")
 		newer := s.accept(t, shop("a"))
@@ -146,7 +146,7 @@ func (f *fails) Run(ctx context.Context, op provision.Op, s provision.Store, onS
 
 func TestAFailureIsToldAndMayBeAskedAgain(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.work(t, runs(&fails{quick(), once(), func() error {
+		s.work(t, runHandler(&fails{quick(), once(), func() error {
 			return provision.Wrap(provision.CodeQuota, errors.New("10.0.0.1"), "the quota of ns-a is used up")
 		}}))
 		s.accept(t, shop("a"))
@@ -163,7 +163,7 @@ func TestAFailureIsToldAndMayBeAskedAgain(t *testing.T) {
 func TestAPanicCostsAnAttemptAndNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newService(t, redistest.Real(t))
-	s.work(t, runs(&fails{quick(), once(), func() error { panic("a step has a defect") }}))
+	s.work(t, runHandler(&fails{quick(), once(), func() error { panic("a step has a defect") }}))
 	s.accept(t, shop("a"))
 	s.backend.await(t, "a", "READY")
 	if state := s.settled(t, "a"); state.Attempts != 1 || state.Crashes != 0 {
@@ -174,7 +174,7 @@ func TestAPanicCostsAnAttemptAndNothingElse(t *testing.T) {
 func TestProgressIsToldWhenItIsAskedFor(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(func(provision.Op, provision.Store) bool { return true })
-		s.work(t, runs(h), func(c *worker.Config) { c.Progress = true })
+		s.work(t, runHandler(h), func(c *worker.Config) { c.Progress = true })
 		s.accept(t, shop("a"))
 		s.backend.await(t, "a", "PROVISIONING")
 		eventually(t, "it is recorded", func() bool { return s.state(t, "a").Untold == 0 })
@@ -217,16 +217,16 @@ func TestAWorkerWithoutRedisIsNotReady(t *testing.T) {
 	t.Parallel()
 	server := redistest.Durable(t)
 	s := newService(t, server.URL)
-	c := worker.Config{Records: s.Records, Limits: worker.DefaultLimits()}
+	c := worker.Config{Redis: s.redis, Limits: worker.DefaultLimits()}
 	c.Limits.MaxAttempts = 0
 	if _, err := worker.New(c); err == nil || !strings.Contains(err.Error(), "attempts") {
 		t.Errorf("limits that contradict each other: %v", err)
 	}
-	if err := s.Ping(t.Context()); err != nil {
+	if err := s.Requests.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
 	server.Kill()
-	if err := s.Ping(t.Context()); provision.CodeOf(err) != provision.CodeUnavailable {
+	if err := s.Requests.Ping(t.Context()); provision.CodeOf(err) != provision.CodeUnavailable {
 		t.Errorf("without Redis: %v", err)
 	}
 }

@@ -89,7 +89,7 @@ func TestADeadlineInTheMiddleOfAProvision(t *testing.T) {
 		t.Fatalf("POST answered %d %s", status, body)
 	}
 	cut := s.drain(aSchedule, drain.LeastMargin+30*time.Second)
-	if left := cut.Left["provision"]; cut.Ended != "deadline" || cut.Runs["provision unavailable"] != 1 || left.Waiting+left.Later != 1 || left.UnderWay != 0 {
+	if left := cut.Left["provision"]; cut.Ended != "deadline" || cut.Runs["provision unavailable"] != 1 || left.Pending+left.Retry != 1 || left.Active != 0 {
 		t.Errorf("cut off: %+v", cut)
 	}
 	_, body := s.request("HTTP API", http.MethodGet, "/stores/a", "")
@@ -103,7 +103,7 @@ func TestADeadlineInTheMiddleOfAProvision(t *testing.T) {
 	if told := b.all(); len(told) != 0 {
 		t.Errorf("told %q before it was true", told)
 	}
-	if done := s.drain(aSchedule, drain.LeastMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY told"] != 1 {
+	if done := s.drain(aSchedule, drain.LeastMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY delivered"] != 1 {
 		t.Errorf("the next invocation: %+v", done)
 	}
 	if told := b.all(); !slices.Equal(told, []string{"a READY"}) {

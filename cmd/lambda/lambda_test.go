@@ -41,7 +41,7 @@ func TestAStoreFromRequestToReadyByEveryWay(t *testing.T) {
 		}
 	}
 	r := s.drain(aSchedule, enough)
-	if r.Ended != "idle" || r.Runs["provision READY"] != 3 || r.Callbacks["READY told"] != 3 || r.Left["provision"].Waiting+r.Left["callback"].Waiting != 0 {
+	if r.Ended != "idle" || r.Runs["provision READY"] != 3 || r.Callbacks["READY delivered"] != 3 || r.Left["provision"].Pending+r.Left["callback"].Pending != 0 {
 		t.Errorf("%+v", r)
 	}
 	if status, body := s.request("HTTP API", http.MethodGet, "/stores/b", ""); status != http.StatusOK || !strings.Contains(body, `"READY"`) {

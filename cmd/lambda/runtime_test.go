@@ -174,9 +174,9 @@ type report struct {
 	Ended           string
 	Runs, Callbacks map[string]int
 	Left            map[string]struct {
-		Waiting  int
-		UnderWay int `json:"under_way"`
-		Later    int
+		Pending int
+		Active  int `json:"active"`
+		Later   int
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 // site is a monitor over a Redis with one task in it, whose payload and type are like those of a provision.
@@ -31,7 +32,7 @@ const (
 
 func newSite(t *testing.T, readOnly bool) site {
 	t.Helper()
-	client, err := queue.Connect(redistest.Mini(t), queue.ForAnswers)
+	client, err := redisconn.Connect(redistest.Mini(t), redisconn.FailFast, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestAnOperatorMayChangeAndIsLogged(t *testing.T) {
 
 func TestNoSecretOfATaskIsShown(t *testing.T) {
 	url := redistest.Mini(t)
-	client, err := queue.Connect(url, queue.ForAnswers)
+	client, err := redisconn.Connect(url, redisconn.FailFast, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

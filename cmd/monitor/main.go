@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"orchestrator/cmd/internal/service"
-	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 func main() {
@@ -19,7 +19,7 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
-	client, err := c.Connect(queue.ForAnswers)
+	client, err := c.Connect(redisconn.FailFast)
 	if err != nil {
 		return err
 	}

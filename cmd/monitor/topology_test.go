@@ -10,13 +10,14 @@ import (
 
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 func TestMain(m *testing.M) { os.Exit(redistest.Main(m).Run()) }
 
 // The pages that ask Redis differently by its kind: one server, Sentinel, Cluster.
 func TestPagesOfARealRedis(t *testing.T) {
-	client, err := queue.Connect(redistest.Real(t), queue.ForAnswers)
+	client, err := redisconn.Connect(redistest.Real(t), redisconn.FailFast, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

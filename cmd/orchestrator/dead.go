@@ -39,7 +39,7 @@ func dead(c *cobra.Command, _ []string) error {
 	}
 	limit, _ := c.Flags().GetInt("limit")
 	cursor, _ := c.Flags().GetString("cursor")
-	page, err := client.Letters(c.Context(), cursor, limit)
+	page, err := client.DeadLetters(c.Context(), cursor, limit)
 	if all, _ := c.Flags().GetBool("all"); all && err == nil {
 		page, err = restOf(c.Context(), client, page, limit)
 	}
@@ -50,11 +50,11 @@ func dead(c *cobra.Command, _ []string) error {
 	if wantsJSON(c) {
 		return printJSON(out, page)
 	}
-	if len(page.Letters) == 0 {
+	if len(page.DeadLetters) == 0 {
 		fmt.Fprintln(out, "There are no dead letters: the backend has refused nothing.")
 		return nil
 	}
-	printLines(out, view.Letters(page.Letters, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
+	printLines(out, view.Letters(page.DeadLetters, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
 	fmt.Fprintln(out, "\nSend one again with: orchestrator replay ID")
 	if page.Next != "" {
 		fmt.Fprintf(out, "There are more: orchestrator dead --limit %d --cursor %s\n", limit, page.Next)
@@ -63,13 +63,13 @@ func dead(c *cobra.Command, _ []string) error {
 }
 
 // restOf adds all pages after this one to it.
-func restOf(ctx context.Context, client *api.Client, page provision.Letters, limit int) (provision.Letters, error) {
+func restOf(ctx context.Context, client *api.Client, page provision.DeadLetters, limit int) (provision.DeadLetters, error) {
 	for page.Next != "" {
-		more, err := client.Letters(ctx, page.Next, limit)
+		more, err := client.DeadLetters(ctx, page.Next, limit)
 		if err != nil {
 			return page, err
 		}
-		page.Letters, page.Next = append(page.Letters, more.Letters...), more.Next
+		page.DeadLetters, page.Next = append(page.DeadLetters, more.DeadLetters...), more.Next
 	}
 	return page, nil
 }
@@ -142,12 +142,12 @@ func replayOne(c *cobra.Command, client *api.Client, id string) error {
 // allLetters reads every page before anything is sent: what is refused again meanwhile is not sent once more.
 func allLetters(ctx context.Context, client *api.Client) ([]string, error) {
 	const limit = 200
-	page, err := client.Letters(ctx, "", limit)
+	page, err := client.DeadLetters(ctx, "", limit)
 	if err == nil {
 		page, err = restOf(ctx, client, page, limit)
 	}
-	ids := make([]string, len(page.Letters))
-	for i, l := range page.Letters {
+	ids := make([]string, len(page.DeadLetters))
+	for i, l := range page.DeadLetters {
 		ids[i] = l.ID
 	}
 	return ids, err

@@ -26,9 +26,9 @@ func (m *mortuary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/dead-letters" {
 		var from int
 		_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &from)
-		var page provision.Letters
+		var page provision.DeadLetters
 		for _, id := range m.ids[from:min(from+2, len(m.ids))] {
-			page.Letters = append(page.Letters, provision.Letter{ID: id, StoreID: "shop", Status: provision.StatusReady, Reason: "400 Bad Request", DiedAt: time.Now()})
+			page.DeadLetters = append(page.DeadLetters, provision.DeadLetter{ID: id, StoreID: "shop", Status: provision.StatusReady, Reason: "400 Bad Request", DiedAt: time.Now()})
 		}
 		if from+2 < len(m.ids) {
 			page.Next = fmt.Sprint(from + 2)
@@ -74,9 +74,9 @@ func TestDeadListsLetters(t *testing.T) {
 	if code, out, errOut = orchestrator(t, "dead", "--all"); code != 0 || !strings.Contains(out, "7.1.shop") || strings.Contains(out, "There are more") {
 		t.Error(code, out, errOut)
 	}
-	var page provision.Letters
+	var page provision.DeadLetters
 	code, out, _ = orchestrator(t, "dead", "--all", "-o", "json")
-	if err := json.Unmarshal([]byte(out), &page); err != nil || code != 0 || len(page.Letters) != 3 || page.Letters[0].Reason != "400 Bad Request" {
+	if err := json.Unmarshal([]byte(out), &page); err != nil || code != 0 || len(page.DeadLetters) != 3 || page.DeadLetters[0].Reason != "400 Bad Request" {
 		t.Error(code, err, out)
 	}
 }

@@ -38,7 +38,7 @@ func TestStoresLiveWithExactlyTheChartsRights(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer func() { cancel(); k.Close() }()
 	i.must(k.Start(ctx))
-	runner := &provision.Runner{Engines: storeengine.All(), Budget: 2 * time.Minute, DeleteTimeout: 2 * time.Minute}
+	runner := &provision.Runner{Engines: storeengine.All(), ReadinessTimeout: 2 * time.Minute, DeleteTimeout: 2 * time.Minute}
 	k.Fill(runner)
 	for _, engine := range storeengine.Names() {
 		i.life(runner, k, engine)
@@ -74,8 +74,8 @@ func (i *installation) life(runner *provision.Runner, k *cluster.Cluster, engine
 	if _, err := k.Password(i.t.Context(), s); err != nil {
 		i.t.Error(err)
 	}
-	i.must(k.Remember(i.t.Context(), s, provision.Verdict{}))
-	if _, err := k.Survey(i.t.Context()); err != nil {
+	i.must(k.SaveOutcome(i.t.Context(), s, provision.Outcome{}))
+	if _, err := k.ListStores(i.t.Context()); err != nil {
 		i.t.Error(err)
 	}
 	run(provision.OpDelete)

@@ -17,10 +17,10 @@ import (
 // surveyPage is how many namespaces one request of a survey asks for.
 const surveyPage = 500
 
-// Survey returns what the cluster knows of every store that it holds, for the records to be rebuilt from and for what
+// ListStores returns what the cluster knows of every store that it holds, for the records to be rebuilt from and for what
 // a delete left behind to be found. Namespaces that do not say whose they are, are left out.
-func (c *Cluster) Survey(ctx context.Context) ([]provision.Memory, error) {
-	var memories []provision.Memory
+func (c *Cluster) ListStores(ctx context.Context) ([]provision.SavedState, error) {
+	var memories []provision.SavedState
 	options := metav1.ListOptions{LabelSelector: provision.LabelStore, Limit: surveyPage}
 	for {
 		list, err := c.client.CoreV1().Namespaces().List(ctx, options)
@@ -38,24 +38,24 @@ func (c *Cluster) Survey(ctx context.Context) ([]provision.Memory, error) {
 	}
 }
 
-func memoryOf(ns *corev1.Namespace) (provision.Memory, bool) {
+func memoryOf(ns *corev1.Namespace) (provision.SavedState, bool) {
 	id := ns.Annotations[annotationStoreID]
 	s := provision.Store{Request: provision.Request{StoreID: id}, Generation: generationOf(ns)}
 	if id == "" || s.Generation == 0 || !ours(ns.Labels, s) {
-		return provision.Memory{}, false
+		return provision.SavedState{}, false
 	}
-	m := provision.Memory{Store: storeIn(ns, s), Op: provision.Op(ns.Annotations[annotationOp])}
-	var verdict provision.Verdict
+	m := provision.SavedState{Store: storeIn(ns, s), Op: provision.Op(ns.Annotations[annotationOp])}
+	var verdict provision.Outcome
 	if json.Unmarshal([]byte(ns.Annotations[annotationVerdict]), &verdict) == nil && verdict.Generation == s.Generation {
-		m.Verdict = &verdict
+		m.Outcome = &verdict
 	}
-	m.Told = m.Verdict != nil && ns.Annotations[annotationTold] == toldText(s, verdict.Status)
+	m.Delivered = m.Outcome != nil && ns.Annotations[annotationTold] == toldText(s, verdict.Status)
 	return m, true
 }
 
-// Remember writes the verdict of the store's generation into its namespace. Where there is none any more, or a newer
+// SaveOutcome writes the verdict of the store's generation into its namespace. Where there is none any more, or a newer
 // generation has touched it, there is nothing to remember.
-func (c *Cluster) Remember(ctx context.Context, s provision.Store, v provision.Verdict) error {
+func (c *Cluster) SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -63,8 +63,8 @@ func (c *Cluster) Remember(ctx context.Context, s provision.Store, v provision.V
 	return c.annotate(ctx, s, annotationVerdict, string(text))
 }
 
-// RememberTold notes in the store's namespace that the backend has confirmed the generation's verdict.
-func (c *Cluster) RememberTold(ctx context.Context, s provision.Store, told provision.Status) error {
+// SaveDelivered notes in the store's namespace that the backend has confirmed the generation's verdict.
+func (c *Cluster) SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error {
 	return c.annotate(ctx, s, annotationTold, toldText(s, told))
 }
 

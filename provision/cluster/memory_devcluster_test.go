@@ -11,9 +11,9 @@ import (
 )
 
 // recall is what the cluster says of the store; nil when it says nothing.
-func recall(t *testing.T, c *Cluster, s provision.Store) *provision.Memory {
+func recall(t *testing.T, c *Cluster, s provision.Store) *provision.SavedState {
 	t.Helper()
-	all, err := c.Survey(t.Context())
+	all, err := c.ListStores(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func recall(t *testing.T, c *Cluster, s provision.Store) *provision.Memory {
 func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
-	want := provision.Memory{Store: s, Op: provision.OpProvision}
+	want := provision.SavedState{Store: s, Op: provision.OpProvision}
 	check := func(when string) {
 		t.Helper()
 		if got := recall(t, c, s); got == nil {
@@ -39,23 +39,23 @@ func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
 	}
 	check("begun")
 
-	failed := provision.Verdict{Generation: s.Generation, Status: provision.StatusFailed, Code: provision.CodeImage, Error: `no "image"`}
-	want.Verdict = &failed
-	note(t, c.Remember(t.Context(), s, failed))
+	failed := provision.Outcome{Generation: s.Generation, Status: provision.StatusFailed, Code: provision.CodeImage, Error: `no "image"`}
+	want.Outcome = &failed
+	note(t, c.SaveOutcome(t.Context(), s, failed))
 	check("failed")
 
-	want.Told = true
-	note(t, c.RememberTold(t.Context(), s, provision.StatusFailed))
+	want.Delivered = true
+	note(t, c.SaveDelivered(t.Context(), s, provision.StatusFailed))
 	check("told")
 
-	ready := provision.Verdict{Generation: s.Generation, Status: provision.StatusReady}
-	want.Verdict, want.Told = &ready, false
-	note(t, c.Remember(t.Context(), s, ready))
+	ready := provision.Outcome{Generation: s.Generation, Status: provision.StatusReady}
+	want.Outcome, want.Delivered = &ready, false
+	note(t, c.SaveOutcome(t.Context(), s, ready))
 	check("ready after all, and not told")
 
 	older := s
 	older.Generation--
-	note(t, c.Remember(t.Context(), older, failed))
+	note(t, c.SaveOutcome(t.Context(), older, failed))
 	check("after an older generation spoke")
 
 	next := s
@@ -63,20 +63,20 @@ func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
 	if _, err := c.Namespaces().Ensure(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	want = provision.Memory{Store: next, Op: provision.OpProvision}
+	want = provision.SavedState{Store: next, Op: provision.OpProvision}
 	check("the next generation")
 }
 
 func TestNothingIsRememberedOfAStoreThatIsGone(t *testing.T) {
 	c := devCluster(t)
 	s := devStore(t, c)
-	note(t, c.Remember(t.Context(), s, provision.Verdict{Generation: 1, Status: provision.StatusFailed}))
+	note(t, c.SaveOutcome(t.Context(), s, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))
 	if got := recall(t, c, s); got != nil {
 		t.Errorf("remembered %+v", got)
 	}
 	stranger := s
 	stranger.Namespace = "default"
-	note(t, c.Remember(t.Context(), stranger, provision.Verdict{Generation: 1, Status: provision.StatusFailed}))
+	note(t, c.SaveOutcome(t.Context(), stranger, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))
 }
 
 func note(t *testing.T, err error) {

@@ -148,15 +148,15 @@ func TestTheClusterRemembersARetention(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	l.must(provision.OpDelete, true)
-	verdict := provision.Verdict{Generation: l.s.Generation, Status: provision.StatusDeleted}
-	note(t, l.c.Remember(t.Context(), l.s, verdict))
-	note(t, l.c.RememberTold(t.Context(), l.s, provision.StatusDeleted))
+	verdict := provision.Outcome{Generation: l.s.Generation, Status: provision.StatusDeleted}
+	note(t, l.c.SaveOutcome(t.Context(), l.s, verdict))
+	note(t, l.c.SaveDelivered(t.Context(), l.s, provision.StatusDeleted))
 	m := recall(t, l.c, l.s)
-	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Verdict == nil || !reflect.DeepEqual(*m.Verdict, verdict) || !m.Told {
+	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Outcome == nil || !reflect.DeepEqual(*m.Outcome, verdict) || !m.Delivered {
 		t.Errorf("remembered %+v", m)
 	}
 	l.must(provision.OpProvision, false)
-	if m := recall(t, l.c, l.s); m == nil || m.Op != provision.OpProvision || m.Store.RetainData || m.Verdict != nil {
+	if m := recall(t, l.c, l.s); m == nil || m.Op != provision.OpProvision || m.Store.RetainData || m.Outcome != nil {
 		t.Errorf("remembered %+v", m)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"orchestrator/provision"
+	"orchestrator/worker/record"
 )
 
 // tinyEngine asks the shop for its first page.
@@ -42,7 +43,7 @@ func (tinyEngine) Visit(ctx context.Context, s provision.Store, shop provision.S
 }
 
 func devRunner(c *Cluster) *provision.Runner {
-	r := &provision.Runner{Engines: map[string]provision.Engine{"tiny": tinyEngine{}}, Budget: time.Minute, DeleteTimeout: 2 * time.Minute}
+	r := &provision.Runner{Engines: map[string]provision.Engine{"tiny": tinyEngine{}}, ReadinessTimeout: time.Minute, DeleteTimeout: 2 * time.Minute}
 	c.Fill(r)
 	return r
 }
@@ -123,7 +124,7 @@ func TestInstallsLeaveNothingBehindInTheProcess(t *testing.T) {
 }
 
 func allocated() uint64 {
-	var stats runtime.MemStats
+	var stats record.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.TotalAlloc
 }

@@ -32,7 +32,7 @@ func (c Cluster) step(ctx context.Context) error {
 func (c Cluster) Runner(engines map[string]provision.Engine, budget, deleteTimeout time.Duration) *provision.Runner {
 	return &provision.Runner{
 		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c},
-		Engines: engines, Budget: budget, DeleteTimeout: deleteTimeout,
+		Engines: engines, ReadinessTimeout: budget, DeleteTimeout: deleteTimeout,
 	}
 }
 
@@ -81,14 +81,18 @@ func (p Passwords) Password(_ context.Context, s provision.Store) (string, error
 	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil))[:24]), nil
 }
 
-// Memory remembers nothing: there is no cluster that could hold more than Redis does.
-type Memory struct{}
+// ClusterState remembers nothing: there is no cluster that could hold more than Redis does.
+type ClusterState struct{}
 
-// Remember does nothing.
-func (Memory) Remember(context.Context, provision.Store, provision.Verdict) error { return nil }
+// SaveOutcome does nothing.
+func (ClusterState) SaveOutcome(context.Context, provision.Store, provision.Outcome) error {
+	return nil
+}
 
-// RememberTold does nothing.
-func (Memory) RememberTold(context.Context, provision.Store, provision.Status) error { return nil }
+// SaveDelivered does nothing.
+func (ClusterState) SaveDelivered(context.Context, provision.Store, provision.Status) error {
+	return nil
+}
 
-// Survey finds no store.
-func (Memory) Survey(context.Context) ([]provision.Memory, error) { return nil, nil }
+// ListStores finds no store.
+func (ClusterState) ListStores(context.Context) ([]provision.SavedState, error) { return nil, nil }

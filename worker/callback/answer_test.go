@@ -15,8 +15,8 @@ import (
 
 func TestWhatEachStatusMeans(t *testing.T) {
 	for outcome, statuses := range map[Outcome][]int{
-		Told:         {200, 201, 202, 204, 299},
-		Again:        {300, 301, 302, 304, 307, 308, 408, 425, 429, 500, 501, 502, 503, 504, 599},
+		Delivered:    {200, 201, 202, 204, 299},
+		Retry:        {300, 301, 302, 304, 307, 308, 408, 425, 429, 500, 501, 502, 503, 504, 599},
 		Unauthorized: {401, 403},
 		Refused:      {400, 402, 404, 405, 409, 410, 413, 415, 422, 499},
 	} {
@@ -24,7 +24,7 @@ func TestWhatEachStatusMeans(t *testing.T) {
 			base, _ := backend(t, says(status, ""))
 			if r := send(t, base, ready()); r.Outcome != outcome {
 				t.Errorf("%d means %v, want %v", status, r.Outcome, outcome)
-			} else if outcome != Told && !strings.HasPrefix(r.Reason, fmt.Sprint(status)) {
+			} else if outcome != Delivered && !strings.HasPrefix(r.Reason, fmt.Sprint(status)) {
 				t.Errorf("%d: the reason does not begin with it: %q", status, r.Reason)
 			}
 		}
@@ -36,7 +36,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	base, _ := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
 	})
-	if r := send(t, base, ready()); r.Outcome != Again {
+	if r := send(t, base, ready()); r.Outcome != Retry {
 		t.Errorf("a redirect means %v", r.Outcome)
 	}
 	if len(strangers) != 0 {
@@ -66,7 +66,7 @@ func TestRetryAfterIsHandedOn(t *testing.T) {
 		w.Header().Set("Retry-After", "120")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	if r := send(t, base, ready()); r.Outcome != Again || r.After != 2*time.Minute {
+	if r := send(t, base, ready()); r.Outcome != Retry || r.After != 2*time.Minute {
 		t.Errorf("result %+v", r)
 	}
 }
@@ -108,7 +108,7 @@ func TestAnEndlessAnswerIsNotRead(t *testing.T) {
 			}
 		}
 	})
-	if r := send(t, base, ready()); r.Outcome != Told {
+	if r := send(t, base, ready()); r.Outcome != Delivered {
 		t.Errorf("result %+v", r)
 	}
 }
@@ -126,7 +126,7 @@ func TestABackendThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		s := newTestSender(t, "http://backend", "")
 		s.client.Transport = silent{}
 		start := time.Now()
-		if r := s.Send(t.Context(), ready()); r.Outcome != Again || !strings.HasPrefix(r.Reason, "no answer: ") {
+		if r := s.Send(t.Context(), ready()); r.Outcome != Retry || !strings.HasPrefix(r.Reason, "no answer: ") {
 			t.Errorf("result %+v", r)
 		}
 		if took := time.Since(start); took != Timeout {
@@ -154,7 +154,7 @@ func TestABodyThatNeverComesDoesNotUndoTheStatus(t *testing.T) {
 		s := newTestSender(t, "http://backend", "")
 		s.client.Transport = dripping{}
 		start := time.Now()
-		if r := s.Send(t.Context(), ready()); r.Outcome != Told || time.Since(start) > Timeout {
+		if r := s.Send(t.Context(), ready()); r.Outcome != Delivered || time.Since(start) > Timeout {
 			t.Errorf("result %+v after %s", r, time.Since(start))
 		}
 	})
@@ -168,7 +168,7 @@ func TestNobodyListening(t *testing.T) {
 	base := "http://user:secret@" + l.Addr().String()
 	l.Close()
 	r := send(t, base, ready())
-	if r.Outcome != Again || !strings.Contains(r.Reason, "refused") {
+	if r.Outcome != Retry || !strings.Contains(r.Reason, "refused") {
 		t.Errorf("result %+v", r)
 	}
 	if strings.Contains(r.Reason, "secret") || strings.Contains(r.Reason, "/api/stores") {
@@ -180,7 +180,7 @@ func TestACancelledSendSaysSo(t *testing.T) {
 	base, _ := backend(t, says(200, ""))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if r := newTestSender(t, base, "").Send(ctx, ready()); r.Outcome != Again {
+	if r := newTestSender(t, base, "").Send(ctx, ready()); r.Outcome != Retry {
 		t.Errorf("result %+v", r)
 	}
 }

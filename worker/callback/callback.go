@@ -49,8 +49,8 @@ type Outcome int
 
 // The outcomes, by the answer's status.
 const (
-	Told         Outcome = iota // 2xx
-	Again                       // no answer, 408, 425, 429, 5xx, or a redirect: worth another try
+	Delivered    Outcome = iota // 2xx
+	Retry                       // no answer, 408, 425, 429, 5xx, or a redirect: worth another try
 	Unauthorized                // 401 or 403: worth another try once somebody has mended the token
 	Refused                     // any other: trying again would end the same way
 )
@@ -114,7 +114,7 @@ func (s *Sender) Send(ctx context.Context, m Message) Result {
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return Result{Outcome: Again, Reason: "no answer: " + withoutURL(err)}
+		return Result{Outcome: Retry, Reason: "no answer: " + withoutURL(err)}
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, keptOfAnswer)) // the status alone decides
@@ -148,11 +148,11 @@ func (s *Sender) classify(resp *http.Response, text []byte, password string) Res
 	r := Result{Outcome: Refused, Reason: reason(resp.StatusCode, text, s.token, password)}
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
-		return Result{Outcome: Told}
+		return Result{Outcome: Delivered}
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		r.Outcome = Unauthorized
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500, code < 400:
-		r.Outcome = Again
+		r.Outcome = Retry
 	}
 	r.After = retryAfter(resp.Header.Get("Retry-After"), s.now())
 	return r

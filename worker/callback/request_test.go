@@ -27,7 +27,7 @@ func TestBodyIsExactlyTheContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			base, requests := backend(t, says(204, ""))
 			c.message.StoreID = "a"
-			if r := send(t, base, c.message); r != (Result{Outcome: Told}) {
+			if r := send(t, base, c.message); r != (Result{Outcome: Delivered}) {
 				t.Errorf("result %+v", r)
 			}
 			if r := <-requests; r.body != c.want {

@@ -3,85 +3,35 @@ package queue
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/cmd/testkit/redistest"
-	"orchestrator/provision"
+	"orchestrator/worker/redisconn"
 )
 
-const (
-	patience = time.Hour
-	lease    = time.Minute
-)
-
-// bench is a Redis and what a test does with it. Its methods fail the test where the queue returns an error.
+// bench is a Redis and what a test does with its queues. Its methods fail the test where a queue returns an error.
 type bench struct {
 	*testing.T
-	ctx     context.Context
-	url     string
-	redis   redis.UniversalClient
-	records *Records
-	tasks   *Tasks
+	ctx   context.Context
+	redis redis.UniversalClient
+	tasks *Tasks
 }
 
 // each runs a test on every kind of Redis.
 func each(t *testing.T, test func(b *bench)) {
 	t.Helper()
-	redistest.Each(t, func(t *testing.T, url string) { test(newBench(t, url)) })
+	redistest.Each(t, func(t *testing.T, url string) { test(newBench(t, url, redisconn.FailFast)) })
 }
 
-// newBench is a bench on a Redis whose records are whole.
-func newBench(t *testing.T, url string) *bench {
+func newBench(t *testing.T, url string, profile redisconn.Profile) *bench {
 	t.Helper()
-	b := connected(t, url)
-	b.whole()
-	return b
-}
-
-// connected is a bench that has asked nothing yet: its Redis may be away.
-func connected(t *testing.T, url string) *bench {
-	t.Helper()
-	client, err := Connect(url, ForAnswers)
+	client, err := redisconn.Connect(url, profile, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	return &bench{T: t, ctx: context.Background(), url: url, redis: client, records: NewRecords(client), tasks: NewTasks(client)}
-}
-
-// whole says that no record has to be rebuilt: otherwise nothing is accepted.
-func (b *bench) whole() {
-	b.Helper()
-	if err := b.redis.Set(b.ctx, prefix+"marker", "whole", 0).Err(); err != nil {
-		b.Fatal(err)
-	}
-}
-
-func request(id string) provision.Request {
-	return provision.Request{StoreID: id, Name: "shop-" + id, Engine: "woocommerce", Namespace: "store-" + id,
-		Host: id + ".example.com", StoreURL: "https://" + id + ".example.com", Action: provision.OpProvision}
-}
-
-func titled(req provision.Request, title string) provision.Request {
-	req.Settings.Title = title
-	return req
-}
-
-func onHost(req provision.Request, host string) provision.Request {
-	req.Host, req.StoreURL = host, "https://"+host
-	return req
-}
-
-func deletion(id string) provision.Request {
-	return provision.Request{StoreID: id, Action: provision.OpDelete}
-}
-
-func retaining(id string) provision.Request {
-	req := deletion(id)
-	req.RetainData = true
-	return req
+	return &bench{T: t, ctx: context.Background(), redis: client, tasks: NewTasks(client)}
 }
 
 func must[T any](t testing.TB, value T, err error) T {
@@ -90,145 +40,6 @@ func must[T any](t testing.TB, value T, err error) T {
 		t.Fatal(err)
 	}
 	return value
-}
-
-func (b *bench) accept(req provision.Request) Task {
-	b.Helper()
-	accepted, err := b.records.Accept(b.ctx, req, patience)
-	return Task{req.Action, req.StoreID, must(b, accepted, err).Generation, accepted.Cluster}
-}
-
-// refused is the message with which a request is refused; it must be a conflict.
-func (b *bench) refused(req provision.Request) string {
-	b.Helper()
-	_, err := b.records.Accept(b.ctx, req, patience)
-	if provision.CodeOf(err) != provision.CodeConflict {
-		b.Fatalf("accepting %+v: got error %v, want a conflict", req, err)
-	}
-	return provision.Public(err)
-}
-
-func (b *bench) try(t Task, token string) Entry {
-	b.Helper()
-	entry, _, err := b.records.Enter(b.ctx, t, token, lease, false)
-	return must(b, entry, err)
-}
-
-func (b *bench) wantEntry(t Task, want Entry) {
-	b.Helper()
-	if got := b.try(t, "visitor"); got != want {
-		b.Fatalf("entering for %s %s: %s, want %s", t.Op, t.ID(), got, want)
-	}
-}
-
-func (b *bench) enter(t Task, token string) Run {
-	b.Helper()
-	entry, run, err := b.records.Enter(b.ctx, t, token, lease, false)
-	if err != nil || entry != Entered {
-		b.Fatalf("entering for %s %s: %s, %v; want entered", t.Op, t.ID(), entry, err)
-	}
-	return run
-}
-
-func (b *bench) leave(run Run, exit Exit) int {
-	b.Helper()
-	attempts, err := b.records.Leave(b.ctx, run, exit)
-	return must(b, attempts, err)
-}
-
-// rule writes a verdict and returns what became of it, and the generation of the store itself that may begin now.
-func (b *bench) rule(run Run, status provision.Status) (Ruling, int64) {
-	b.Helper()
-	code, text := provision.Code(""), ""
-	if !status.Succeeded() {
-		code, text = provision.CodeTimeout, "it took too long"
-	}
-	ruling, next, err := b.records.Verdict(b.ctx, run, status, code, text)
-	for _, task := range must(b, next, err) {
-		if task.StoreID == run.Store.StoreID {
-			return ruling, task.Generation
-		}
-	}
-	return ruling, 0
-}
-
-func (b *bench) wantRuling(run Run, status provision.Status, want Ruling, wantNext int64) {
-	b.Helper()
-	if got, next := b.rule(run, status); got != want || next != wantNext {
-		b.Fatalf("%s of generation %d: %s, next %d; want %s, next %d", status, run.Store.Generation, got, next, want, wantNext)
-	}
-}
-
-// end runs a task to a verdict that has to be written.
-func (b *bench) end(t Task, status provision.Status) {
-	b.Helper()
-	run := b.enter(t, "run-"+t.ID())
-	if got, _ := b.rule(run, status); got != Written {
-		b.Fatalf("%s of %s: %s, want written", status, t.ID(), got)
-	}
-	b.leave(run, Exit{Ended: true})
-}
-
-// tell delivers all that a store has to tell, and returns it.
-func (b *bench) tell(id string) []Call {
-	b.Helper()
-	var told []Call
-	for {
-		turn, call, err := b.records.Turn(b.ctx, id, "teller", lease)
-		if must(b, turn, err) != TurnCall {
-			break
-		}
-		if err := b.records.Told(b.ctx, call); err != nil {
-			b.Fatal(err)
-		}
-		told = append(told, call)
-	}
-	if err := b.records.Pass(b.ctx, id, "teller"); err != nil {
-		b.Fatal(err)
-	}
-	return told
-}
-
-func statuses(calls []Call) []provision.Status {
-	var out []provision.Status
-	for _, c := range calls {
-		out = append(out, c.Status)
-	}
-	return out
-}
-
-func (b *bench) state(id string) provision.State {
-	b.Helper()
-	state, ok, err := b.records.Store(b.ctx, id)
-	if err != nil || !ok {
-		b.Fatalf("store %s: %v, %v", id, ok, err)
-	}
-	return state
-}
-
-func (b *bench) look(id string) Open {
-	b.Helper()
-	open, err := b.records.Look(b.ctx, id)
-	return must(b, open, err)
-}
-
-// open reports whether the sweeper still looks at the store.
-func (b *bench) open(id string) bool {
-	b.Helper()
-	_, err := b.redis.ZScore(b.ctx, keyOpen, id).Result()
-	if err != nil && err != redis.Nil {
-		b.Fatal(err)
-	}
-	return err == nil
-}
-
-func (b *bench) owner(index, key string) string {
-	b.Helper()
-	owner, err := b.redis.HGet(b.ctx, index, key).Result()
-	if err != nil && err != redis.Nil {
-		b.Fatal(err)
-	}
-	return owner
 }
 
 // flush is a loss of all data.

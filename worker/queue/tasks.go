@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/provision"
+	"orchestrator/worker/redisconn"
 )
 
 // The queues, each with a server of its own: a priority within one server does not isolate. Clusters that have a name of
@@ -39,9 +40,9 @@ func TypeOf(queue string) string {
 	return "store:" + base
 }
 
-// On is the queue's counterpart of a cluster: provision.eu.
+// On is the name of a queue of one cluster: the queue's own name for the default cluster, provision.eu for cluster eu.
 func On(queue, cluster string) string {
-	if cluster == "" || cluster == provision.DefaultCluster {
+	if cluster == provision.DefaultCluster {
 		return queue
 	}
 	return queue + "." + cluster
@@ -52,46 +53,52 @@ type Task struct {
 	Op         provision.Op `json:"-"` // by the task's type
 	StoreID    string       `json:"store_id"`
 	Generation int64        `json:"generation"`
-	Cluster    string       `json:"-"` // by the task's queue; "" is the default one
+	Cluster    string       `json:"-"` // by the task's queue
 }
 
-// CallTask is what a task of a delivery carries.
-type CallTask struct {
+// CallbackTask is what the task of a callback carries.
+type CallbackTask struct {
 	StoreID    string `json:"store_id"`
 	Generation int64  `json:"generation"`
 	Sequence   int64  `json:"sequence"`
-	Cluster    string `json:"-"` // by the task's queue: where the truth became one
+	Cluster    string `json:"-"` // by the task's queue: where the generation ran
 }
 
-// taskID is unique per generation. asynq's web UI cuts ids at the first '-', so the number comes first.
-func taskID(gen int64, storeID string) string { return strconv.FormatInt(gen, 10) + "." + storeID }
+// TaskID is the id of a run's task, unique per generation. asynq's web UI cuts ids at the first '-', so the number comes first.
+func TaskID(gen int64, storeID string) string { return strconv.FormatInt(gen, 10) + "." + storeID }
 
 // ID is the id of the task in its queue.
-func (t Task) ID() string { return taskID(t.Generation, t.StoreID) }
+func (t Task) ID() string { return TaskID(t.Generation, t.StoreID) }
+
+// ID is the id of the task in its queue, and of the callback: generation.sequence.store.
+func (c CallbackTask) ID() string {
+	return strconv.FormatInt(c.Generation, 10) + "." + strconv.FormatInt(c.Sequence, 10) + "." + c.StoreID
+}
 
 // Queue is the queue of the task.
 func (t Task) Queue() string { return On(string(t.Op), t.Cluster) }
 
 // Queue is the queue of the task.
-func (c CallTask) Queue() string { return On(QueueCallback, c.Cluster) }
+func (c CallbackTask) Queue() string { return On(QueueCallback, c.Cluster) }
 
-// ParseTask reads the payload of a run's task. An error means that the task is not ours: retrying it is pointless.
-func ParseTask(t *asynq.Task) (Task, error) {
-	var task Task
+// ParseTask reads the payload of a run's task in a queue of the cluster. An error means that another program enqueued the task: retrying it is
+// pointless.
+func ParseTask(t *asynq.Task, cluster string) (Task, error) {
+	task := Task{Cluster: cluster}
 	switch t.Type() {
 	case TypeOf(QueueProvision):
 		task.Op = provision.OpProvision
 	case TypeOf(QueueDelete):
 		task.Op = provision.OpDelete
 	default:
-		return task, fmt.Errorf("%q is no type of ours", t.Type())
+		return task, fmt.Errorf("unknown task type %q", t.Type())
 	}
 	return task, parse(t, &task, func() bool { return task.StoreID != "" && task.Generation > 0 })
 }
 
-// ParseCallTask reads the payload of a delivery's task.
-func ParseCallTask(t *asynq.Task) (CallTask, error) {
-	var task CallTask
+// ParseCallbackTask reads the payload of a callback's task in the queue of the cluster.
+func ParseCallbackTask(t *asynq.Task, cluster string) (CallbackTask, error) {
+	task := CallbackTask{Cluster: cluster}
 	return task, parse(t, &task, func() bool { return task.StoreID != "" })
 }
 
@@ -105,14 +112,14 @@ func parse(t *asynq.Task, into any, complete func() bool) error {
 	return nil
 }
 
-// Tasks puts tasks into asynq's queues and looks after those that are there.
+// Tasks enqueues tasks and looks after those that are in their queues.
 type Tasks struct {
 	redis     redis.UniversalClient
 	client    *asynq.Client
 	inspector *asynq.Inspector
 }
 
-// NewTasks returns the queues kept in a Redis.
+// NewTasks returns the tasks kept in a Redis.
 func NewTasks(client redis.UniversalClient) *Tasks {
 	return &Tasks{client, asynq.NewClientFromRedisClient(client), asynq.NewInspectorFromRedisClient(client)}
 }
@@ -122,9 +129,9 @@ func (t *Tasks) Enqueue(ctx context.Context, task Task) error {
 	return t.enqueue(ctx, task.Queue(), task.ID(), task)
 }
 
-// EnqueueCall makes the delivery's task exist. One that exists already is success.
-func (t *Tasks) EnqueueCall(ctx context.Context, task CallTask) error {
-	return t.enqueue(ctx, task.Queue(), task.id(), task)
+// EnqueueCallback makes the callback's task exist. One that exists already is success.
+func (t *Tasks) EnqueueCallback(ctx context.Context, task CallbackTask) error {
+	return t.enqueue(ctx, task.Queue(), task.ID(), task)
 }
 
 func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any) error {
@@ -137,34 +144,34 @@ func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any) erro
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil
 	}
-	return redisError(err)
+	return redisconn.WrapError(err)
 }
 
 // Revive makes sure that a run's task will be executed: it is enqueued when missing, or when it was completed or
-// archived without an end of its own. With soon a task that waits for its next try is tried now.
-func (t *Tasks) Revive(ctx context.Context, task Task, soon bool) error {
-	return t.revive(ctx, task.Queue(), task.ID(), soon, func() error { return t.Enqueue(ctx, task) })
+// archived without an end of its own. With tryNow a task that waits for its next try is tried now.
+func (t *Tasks) Revive(ctx context.Context, task Task, tryNow bool) error {
+	return t.revive(ctx, task.Queue(), task.ID(), tryNow, func() error { return t.Enqueue(ctx, task) })
 }
 
-// ReviveCall is [Tasks.Revive] for a delivery.
-func (t *Tasks) ReviveCall(ctx context.Context, task CallTask, soon bool) error {
-	return t.revive(ctx, task.Queue(), task.id(), soon, func() error { return t.EnqueueCall(ctx, task) })
+// ReviveCallback is [Tasks.Revive] for a callback.
+func (t *Tasks) ReviveCallback(ctx context.Context, task CallbackTask, tryNow bool) error {
+	return t.revive(ctx, task.Queue(), task.ID(), tryNow, func() error { return t.EnqueueCallback(ctx, task) })
 }
 
-func (t *Tasks) revive(ctx context.Context, queue, id string, soon bool, enqueue func() error) error {
+func (t *Tasks) revive(ctx context.Context, queue, id string, tryNow bool, enqueue func() error) error {
 	info, err := t.inspector.GetTaskInfo(queue, id)
 	if errors.Is(err, asynq.ErrQueueNotFound) {
-		// asynq's client announces a queue once in its life; after a loss of data nobody else does it again.
+		// asynq's client announces a queue once in its life; after a loss of data no other code announces it.
 		if err := t.redis.SAdd(ctx, "asynq:queues", queue).Err(); err != nil {
-			return redisError(err)
+			return redisconn.WrapError(err)
 		}
 	}
 	switch {
 	case absent(err):
 		return enqueue()
 	case err != nil:
-		return redisError(err)
-	case info.State == asynq.TaskStateArchived, soon && info.State == asynq.TaskStateRetry:
+		return redisconn.WrapError(err)
+	case info.State == asynq.TaskStateArchived, tryNow && info.State == asynq.TaskStateRetry:
 		err = t.inspector.RunTask(queue, id)
 	case info.State == asynq.TaskStateCompleted:
 		if err = t.inspector.DeleteTask(queue, id); err == nil || absent(err) {
@@ -172,16 +179,16 @@ func (t *Tasks) revive(ctx context.Context, queue, id string, soon bool, enqueue
 		}
 	}
 	if absent(err) {
-		return nil // it moved meanwhile; the next look sees where to
+		return nil // it moved meanwhile; the next sweep sees where to
 	}
-	return redisError(err)
+	return redisconn.WrapError(err)
 }
 
 func absent(err error) bool {
 	return errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound)
 }
 
-// Queues are all queues of ours, those of clusters included that this process does not serve.
+// Queues are all queues of the installation, also those of clusters that this process does not serve.
 func (t *Tasks) Queues(ctx context.Context) ([]string, error) {
 	all := []string{QueueProvision, QueueDelete, QueueCallback}
 	known, err := t.redis.SMembers(ctx, "asynq:queues").Result()
@@ -191,12 +198,5 @@ func (t *Tasks) Queues(ctx context.Context) ([]string, error) {
 			all = append(all, name)
 		}
 	}
-	return all, redisError(err)
-}
-
-// Rescue hands tasks back whose worker has died: asynq itself waits for up to a minute more. It returns their ids.
-func (t *Tasks) Rescue(ctx context.Context, queue string) ([]string, error) {
-	base := "asynq:{" + queue + "}:"
-	ids, err := orphansScript.Run(ctx, t.redis, []string{base + "active", base + "pending", base + "lease"}, base+"t:").StringSlice()
-	return ids, redisError(err)
+	return all, redisconn.WrapError(err)
 }

@@ -13,11 +13,12 @@ import (
 
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
+	"orchestrator/worker/redisconn"
 )
 
 var (
-	aTask = Task{Op: provision.OpProvision, StoreID: "a-1", Generation: 1_790_000_000_001}
-	aCall = CallTask{StoreID: "a-1", Generation: 1_790_000_000_001, Sequence: 7}
+	aTask = Task{Op: provision.OpProvision, StoreID: "a-1", Generation: 1_790_000_000_001, Cluster: provision.DefaultCluster}
+	aCall = CallbackTask{StoreID: "a-1", Generation: 1_790_000_000_001, Sequence: 7, Cluster: provision.DefaultCluster}
 )
 
 func (b *bench) enqueue(task Task) {
@@ -75,11 +76,11 @@ func succeeds(context.Context, *asynq.Task) error { return nil }
 
 func TestTasksAreWhatTheContractSays(t *testing.T) {
 	each(t, func(b *bench) {
-		del := Task{provision.OpDelete, "b", 5, ""}
+		del := Task{provision.OpDelete, "b", 5, provision.DefaultCluster}
 		for range 2 { // a task that exists already is success
 			b.enqueue(aTask)
 			b.enqueue(del)
-			if err := b.tasks.EnqueueCall(b.ctx, aCall); err != nil {
+			if err := b.tasks.EnqueueCallback(b.ctx, aCall); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -102,20 +103,20 @@ func TestTasksAreWhatTheContractSays(t *testing.T) {
 
 func TestTasksAreParsed(t *testing.T) {
 	each(t, func(b *bench) {
-		del := Task{provision.OpDelete, "b", 5, ""}
+		del := Task{provision.OpDelete, "b", 5, provision.DefaultCluster}
 		b.enqueue(aTask)
 		b.enqueue(del)
 		for _, want := range []Task{aTask, del} {
 			info := b.info(want.Queue(), want.ID())
-			if got, err := ParseTask(asynq.NewTask(info.Type, info.Payload)); err != nil || got != want {
+			if got, err := ParseTask(asynq.NewTask(info.Type, info.Payload), provision.DefaultCluster); err != nil || got != want {
 				b.Errorf("got %+v, %v; want %+v", got, err, want)
 			}
 		}
-		if err := b.tasks.EnqueueCall(b.ctx, aCall); err != nil {
+		if err := b.tasks.EnqueueCallback(b.ctx, aCall); err != nil {
 			b.Fatal(err)
 		}
-		info := b.info(QueueCallback, aCall.id())
-		if got, err := ParseCallTask(asynq.NewTask(info.Type, info.Payload)); err != nil || got != aCall {
+		info := b.info(QueueCallback, aCall.ID())
+		if got, err := ParseCallbackTask(asynq.NewTask(info.Type, info.Payload), provision.DefaultCluster); err != nil || got != aCall {
 			b.Errorf("got %+v, %v; want %+v", got, err, aCall)
 		}
 	})
@@ -124,17 +125,17 @@ func TestTasksAreParsed(t *testing.T) {
 func TestForeignTasksAreNotParsed(t *testing.T) {
 	for _, payload := range []string{"", "null", "{}", "[]", `{"store_id":"a"}`, `{"generation":1}`, `{"store_id":"a","generation":0}`,
 		`{"store_id":"a","generation":-1}`, `{"store_id":"a","generation":"1"}`, `{"store_id":"a","generation":1e30}`, "\xff"} {
-		if task, err := ParseTask(asynq.NewTask(TypeOf(QueueProvision), []byte(payload))); err == nil {
+		if task, err := ParseTask(asynq.NewTask(TypeOf(QueueProvision), []byte(payload)), provision.DefaultCluster); err == nil {
 			t.Errorf("%q parses as %+v", payload, task)
 		}
 	}
 	for _, kind := range []string{"", "store:", "provision", "store:callback", "store:provision:delete"} {
-		if task, err := ParseTask(asynq.NewTask(kind, []byte(`{"store_id":"a","generation":1}`))); err == nil {
+		if task, err := ParseTask(asynq.NewTask(kind, []byte(`{"store_id":"a","generation":1}`)), provision.DefaultCluster); err == nil {
 			t.Errorf("a task of type %q parses as %+v", kind, task)
 		}
 	}
 	for _, payload := range []string{"", "null", "{}", `{"generation":1,"sequence":1}`} {
-		if task, err := ParseCallTask(asynq.NewTask(TypeOf(QueueCallback), []byte(payload))); err == nil {
+		if task, err := ParseCallbackTask(asynq.NewTask(TypeOf(QueueCallback), []byte(payload)), provision.DefaultCluster); err == nil {
 			t.Errorf("%q parses as %+v", payload, task)
 		}
 	}
@@ -173,17 +174,17 @@ func TestReviveCall(t *testing.T) {
 	each(t, func(b *bench) {
 		revive := func(want asynq.TaskState) {
 			b.Helper()
-			if err := b.tasks.ReviveCall(b.ctx, aCall, false); err != nil {
+			if err := b.tasks.ReviveCallback(b.ctx, aCall, false); err != nil {
 				b.Fatal(err)
 			}
-			if got := b.info(QueueCallback, aCall.id()).State; got != want {
+			if got := b.info(QueueCallback, aCall.ID()).State; got != want {
 				b.Errorf("the delivery is %s, want %s", got, want)
 			}
 		}
 		revive(asynq.TaskStatePending)
 		b.serve(QueueCallback, 1, fails)
 		revive(asynq.TaskStateRetry)
-		if err := b.tasks.inspector.ArchiveTask(QueueCallback, aCall.id()); err != nil {
+		if err := b.tasks.inspector.ArchiveTask(QueueCallback, aCall.ID()); err != nil {
 			b.Fatal(err)
 		}
 		revive(asynq.TaskStatePending)
@@ -233,7 +234,7 @@ func (b *bench) seize(until time.Time) string {
 
 func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
 	each(t, func(b *bench) {
-		task := func(gen int64) Task { return Task{provision.OpProvision, "a", gen, ""} }
+		task := func(gen int64) Task { return Task{provision.OpProvision, "a", gen, provision.DefaultCluster} }
 		for gen := int64(1); gen <= 5; gen++ {
 			b.enqueue(task(gen))
 		}
@@ -244,7 +245,7 @@ func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
 		ghost := b.seize(time.Now().Add(-time.Hour))
 		b.redis.Del(b.ctx, "asynq:{provision}:t:"+ghost) // its task was lost
 
-		ids, err := b.tasks.Rescue(b.ctx, QueueProvision)
+		ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision)
 		slices.Sort(must(b, ids, err))
 		if diff := cmp.Diff([]string{task(1).ID(), task(3).ID()}, ids); diff != "" {
 			b.Error(diff)
@@ -264,10 +265,10 @@ func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
 		if len(order) != 3 || order[2] != task(5).ID() {
 			b.Errorf("served in the order %v: what was begun comes first", order)
 		}
-		if ids, err := b.tasks.Rescue(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
+		if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
 			b.Errorf("rescued again: %v, %v", ids, err)
 		}
-		if ids, err := b.tasks.Rescue(b.ctx, QueueDelete); err != nil || len(ids) != 0 {
+		if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueDelete); err != nil || len(ids) != 0 {
 			b.Errorf("rescued from an empty queue: %v, %v", ids, err)
 		}
 	})
@@ -276,15 +277,15 @@ func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
 // A sweeper whose clock is ahead must not take the tasks of living workers away: the lease is judged by Redis' clock.
 func TestRescueGoesByTheClockOfRedis(t *testing.T) {
 	m := redistest.MiniServer(t)
-	b := newBench(t, redistest.URL(m))
+	b := newBench(t, redistest.URL(m), redisconn.FailFast)
 	b.enqueue(aTask)
 	m.SetTime(time.Now().Add(-time.Hour))
 	b.seize(time.Now().Add(-time.Hour).Add(20 * time.Second))
-	if ids, err := b.tasks.Rescue(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
+	if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
 		t.Errorf("rescued %v, %v", ids, err)
 	}
 	m.SetTime(time.Now())
-	if ids, err := b.tasks.Rescue(b.ctx, QueueProvision); err != nil || len(ids) != 1 {
+	if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 1 {
 		t.Errorf("rescued %v, %v", ids, err)
 	}
 }
@@ -292,8 +293,9 @@ func TestRescueGoesByTheClockOfRedis(t *testing.T) {
 func TestATaskThatEndsDuringAnOutageRunsOnce(t *testing.T) {
 	t.Parallel()
 	redisServer := redistest.Durable(t)
-	b := newBench(t, redisServer.URL)
-	client, count := serverClient(t, redisServer.URL)
+	b := newBench(t, redisServer.URL, redisconn.FailFast)
+	client := newBench(t, redisServer.URL, redisconn.RetryToDeadline).redis
+	count := redistest.CountFailures(client)
 	b.enqueue(aTask)
 	began, release, runs := make(chan struct{}, 10), make(chan struct{}), 0
 	server := asynq.NewServerFromRedisClient(client, asynq.Config{Queues: map[string]int{QueueProvision: 1}, Concurrency: 1,
@@ -310,7 +312,7 @@ func TestATaskThatEndsDuringAnOutageRunsOnce(t *testing.T) {
 	<-began
 	redisServer.Kill()
 	close(release)
-	count.await(t, 2) // asynq tried to write the outcome, and without the hook would have given up
+	count.Await(t, 2) // asynq tried to write the outcome, and without the hook would have given up
 	redisServer.Start()
 	for deadline := time.Now().Add(20 * time.Second); b.info(QueueProvision, aTask.ID()).State != asynq.TaskStateCompleted; {
 		if time.Now().After(deadline) {

@@ -15,7 +15,10 @@ import (
 	"orchestrator/ingest"
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
+	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+	"orchestrator/worker/redisconn"
 )
 
 // Config is what the API is told besides [service.Common].
@@ -38,12 +41,12 @@ type API struct {
 	Handler http.Handler
 	Metrics *prometheus.Registry
 	client  redis.UniversalClient
-	records *queue.Records
+	records *record.Records
 }
 
 // Open makes the API. It asks no network: a Redis that cannot be reached is every request's own trouble.
 func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
-	client, err := common.Connect(queue.ForAnswers)
+	client, err := common.Connect(redisconn.FailFast)
 	if err != nil {
 		return nil, err
 	}
@@ -52,16 +55,16 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		client.Close()
 		return nil, fmt.Errorf("ORCH_PLACEMENT: %w", err)
 	}
-	records := queue.NewRecords(client).Placing(placement)
-	intake := &queue.Intake{Records: records, Tasks: queue.NewTasks(client), Patience: common.Deadline, Log: log}
+	records := record.New(client, record.Options{Placement: placement})
+	intake := &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: common.Deadline, Log: log}
 	metrics := service.Metrics()
 	handler, err := ingest.New(ingest.Config{
 		Tokens:   common.Tokens.Tokens,
 		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces, Clusters: placement.Clusters.Names()},
 		Acceptor: intake,
-		Reader:   records,
+		Reader:   reader{records.Requests, records.Callbacks},
 		Replayer: intake,
-		Pinger:   records,
+		Pinger:   records.Requests,
 		Timeout:  c.Timeout,
 		Log:      log,
 		Metrics:  metrics,
@@ -74,12 +77,18 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 }
 
 // Check reports whether requests can be accepted now.
-func (a *API) Check(ctx context.Context) error { return a.records.Ping(ctx) }
+func (a *API) Check(ctx context.Context) error { return a.records.Requests.Ping(ctx) }
 
-// CheckRedis warns of settings by which Redis could lose what is accepted; see [queue.CheckKeeping].
+// CheckRedis warns of settings by which Redis could lose what is accepted; see [redisconn.CheckDurability].
 func (a *API) CheckRedis(ctx context.Context, log *slog.Logger) error {
-	return queue.CheckKeeping(ctx, a.client, log)
+	return redisconn.CheckDurability(ctx, a.client, log)
 }
 
 // Close gives the connections back.
 func (a *API) Close() { a.client.Close() }
+
+// reader shows what is on record: stores, and the dead letters among the callbacks.
+type reader struct {
+	*record.Requests
+	*record.Callbacks
+}

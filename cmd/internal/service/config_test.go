@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/worker/redisconn"
+
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
-
-	"orchestrator/worker/queue"
 )
 
 // settings is a configuration with every kind of variable in it.
@@ -50,7 +50,7 @@ func TestTheWayToRedisPassesThroughTheEnvironment(t *testing.T) {
 	if got := RedisAt(r.URL, os.Getenv); got != r {
 		t.Errorf("found as %+v", got)
 	}
-	if _, err := r.Connect(queue.ForAnswers); err == nil || !strings.Contains(err.Error(), "ORCH_REDIS_CA_FILE: open ca") {
+	if _, err := r.Connect(redisconn.FailFast); err == nil || !strings.Contains(err.Error(), "ORCH_REDIS_CA_FILE: open ca") {
 		t.Errorf("a file that is missing: %v", err)
 	}
 }

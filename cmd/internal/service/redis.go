@@ -1,9 +1,12 @@
 package service
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/redis/go-redis/v9"
 
-	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 // Redis is where records and queues live.
@@ -16,9 +19,17 @@ type Redis struct {
 }
 
 // Connect returns a client. It opens no connection.
-func (r Redis) Connect(purpose queue.Purpose) (redis.UniversalClient, error) {
-	return queue.Trust{CAFile: r.CAFile, CertFile: r.CertFile, KeyFile: r.KeyFile, ServerName: r.ServerName}.Connect(r.URL, purpose)
+func (r Redis) Connect(profile redisconn.Profile) (redis.UniversalClient, error) {
+	client, err := redisconn.Connect(r.URL, profile, redisconn.TLSOptions{CAFile: r.CAFile, CertFile: r.CertFile, KeyFile: r.KeyFile, ServerName: r.ServerName})
+	if wrong, ok := errors.AsType[*redisconn.OptionError](err); ok {
+		return nil, fmt.Errorf("%s: %w", redisVariables[wrong.Option], wrong.Err)
+	}
+	return client, err
 }
+
+// redisVariables are the variables of the options of a connection.
+var redisVariables = map[string]string{"URL": "REDIS_URL", "CAFile": "ORCH_REDIS_CA_FILE", "CertFile": "ORCH_REDIS_CERT_FILE",
+	"KeyFile": "ORCH_REDIS_KEY_FILE", "ServerName": "ORCH_REDIS_SERVER_NAME"}
 
 // RedisAt is the Redis of a URL that comes from elsewhere, with the rest of its settings from the environment.
 func RedisAt(url string, getenv func(string) string) Redis {

@@ -31,24 +31,24 @@ type Config struct {
 	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at a time by this worker, on each of its clusters"`
 	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at a time by this worker, for each of its clusters"`
 	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes to a cluster at a time; 0: twice the number of CPUs"`
-	MaxPerCreator  int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator under way at a time; the others wait, in order of acceptance; 0: no limit"`
+	CreatorLimit   int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator under way at a time; the others wait, in order of acceptance; 0: no limit"`
 	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is asked"`
 }
 
 // limits are those of a worker whose generations end after patience.
 func (c Config) limits(patience time.Duration) worker.Limits {
 	l := worker.DefaultLimits()
-	l.Budget = time.Duration(c.PollAttempts) * c.PollInterval
+	l.ReadinessTimeout = time.Duration(c.PollAttempts) * c.PollInterval
 	l.DeleteTimeout = c.DeleteTimeout
-	l.Patience = patience
-	l.PerCreator = c.MaxPerCreator
+	l.GenerationTimeout = patience
+	l.CreatorLimit = c.CreatorLimit
 	return l
 }
 
 // Validate reports all mistakes at once.
 func (c Config) Validate() error {
 	_, err := c.text()
-	errs := []error{err, c.limits(worker.DefaultLimits().Patience).Validate()}
+	errs := []error{err, c.limits(worker.DefaultLimits().GenerationTimeout).Validate()}
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
 			errs = append(errs, fmt.Errorf(format, args...))

@@ -42,9 +42,9 @@ func connectClusters(ctx context.Context, common service.Common, c Config, log *
 			s.names = append(s.names, strings.TrimPrefix(one.Name+" mock", " "))
 			s.clusters = append(s.clusters, worker.Cluster{
 				Name:      one.Name,
-				Runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.Budget, limits.DeleteTimeout),
+				Runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.ReadinessTimeout, limits.DeleteTimeout),
 				Passwords: mock.Passwords{Token: common.First()},
-				Memory:    mock.Memory{},
+				State:     mock.ClusterState{},
 				Check:     func(context.Context) error { return nil },
 			})
 			continue
@@ -53,7 +53,7 @@ func connectClusters(ctx context.Context, common service.Common, c Config, log *
 		if err != nil {
 			return s, err
 		}
-		runner := &provision.Runner{Engines: engine.All(), Budget: limits.Budget, DeleteTimeout: limits.DeleteTimeout}
+		runner := &provision.Runner{Engines: engine.All(), ReadinessTimeout: limits.ReadinessTimeout, DeleteTimeout: limits.DeleteTimeout}
 		k.Fill(runner)
 		switch c.Verify {
 		case "off":
@@ -62,7 +62,7 @@ func connectClusters(ctx context.Context, common service.Common, c Config, log *
 			runner.Outside = engine.Outside()
 		}
 		s.names, s.open = append(s.names, strings.TrimPrefix(one.Name+" "+c.name(one.Kubeconfig), " ")), append(s.open, k)
-		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k, Memory: k, Check: k.Check})
+		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k, State: k, Check: k.Check})
 	}
 	return s, watch(ctx, s.open, log)
 }

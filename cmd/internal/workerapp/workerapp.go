@@ -13,7 +13,7 @@ import (
 	"orchestrator/cmd/internal/service"
 	"orchestrator/worker"
 	"orchestrator/worker/callback"
-	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 // Worker is a worker with all its connections. It runs once.
@@ -37,10 +37,10 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 		}
 	}()
 	// What the one client must give up the other must outlast.
-	if w.answers, err = common.Connect(queue.ForAnswers); err != nil {
+	if w.answers, err = common.Connect(redisconn.FailFast); err != nil {
 		return nil, err
 	}
-	if w.server, err = common.Connect(queue.ForServer); err != nil {
+	if w.server, err = common.Connect(redisconn.RetryToDeadline); err != nil {
 		return nil, err
 	}
 	sender, err := callback.NewSender(c.Backend, common.First(), c.WebhookSecret)
@@ -52,9 +52,8 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	}
 	w.Cluster = strings.Join(w.stores.names, ", ")
 	w.Worker, err = worker.New(worker.Config{
+		Redis:    w.answers,
 		Server:   w.server,
-		Records:  queue.NewRecords(w.answers),
-		Tasks:    queue.NewTasks(w.answers),
 		Clusters: w.stores.clusters,
 		Sender:   sender,
 		Limits:   c.limits(common.Deadline),
@@ -67,9 +66,9 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	return w, err
 }
 
-// CheckRedis warns of settings by which Redis could lose what is accepted; see [queue.CheckKeeping].
+// CheckRedis warns of settings by which Redis could lose what is accepted; see [redisconn.CheckDurability].
 func (w *Worker) CheckRedis(ctx context.Context, log *slog.Logger) error {
-	return queue.CheckKeeping(ctx, w.answers, log)
+	return redisconn.CheckDurability(ctx, w.answers, log)
 }
 
 // Close gives everything back, and waits for what Open has started.

@@ -121,12 +121,12 @@ func (w world) observeRedis(ctx context.Context, r *rig.Rig, ids []string) error
 			return err
 		}
 		record := &w.stores[id].Record
-		*record = model.Record{Generation: whole(f["gen"]), Op: provision.Op(f["op"]), Digest: f["digest"],
-			Decided: f["gen"] != "" && f["vgen"] == f["gen"], Deleting: whole(f["del"]) > 0}
-		record.PendingCallbacks = int(c.HLen(ctx, "{orch}:calls:"+id).Val())
-		record.Lease = c.Exists(ctx, "{orch}:gate:"+id).Val() > 0
-		record.Claim = c.Exists(ctx, "{orch}:turn:"+id).Val() > 0
-		record.Outstanding = c.ZScore(ctx, "{orch}:open", id).Err() == nil
+		*record = model.Record{Generation: whole(f["generation"]), Op: provision.Op(f["op"]), Digest: f["digest"],
+			Decided: f["generation"] != "" && f["outcome_generation"] == f["generation"], Deleting: whole(f["open_delete"]) > 0}
+		record.PendingCallbacks = int(c.HLen(ctx, "{orch}:callbacks:"+id).Val())
+		record.Lease = c.Exists(ctx, "{orch}:run-lease:"+id).Val() > 0
+		record.Claim = c.Exists(ctx, "{orch}:callback-lease:"+id).Val() > 0
+		record.Outstanding = c.ZScore(ctx, "{orch}:outstanding", id).Err() == nil
 	}
 	for host, id := range c.HGetAll(ctx, "{orch}:hosts").Val() {
 		w.stores[id].OwnedHosts = append(w.stores[id].OwnedHosts, host)
@@ -134,7 +134,7 @@ func (w world) observeRedis(ctx context.Context, r *rig.Rig, ids []string) error
 	for namespace, id := range c.HGetAll(ctx, "{orch}:namespaces").Val() {
 		w.stores[id].OwnedNamespaces = append(w.stores[id].OwnedNamespaces, namespace)
 	}
-	for letter := range c.HGetAll(ctx, "{orch}:dead").Val() {
+	for letter := range c.HGetAll(ctx, "{orch}:dead-letters").Val() {
 		if found := w.stores[letter[strings.LastIndex(letter, ".")+1:]]; found != nil {
 			found.DeadLetters++
 		}

@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
-	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 // told reports whether the cluster has noted that the backend knows.
@@ -31,7 +31,7 @@ func TestRedisLosesEverything(t *testing.T) {
 	r.submit(begun)
 	r.eventually("the release is being applied", soonEnough, func() bool { return r.began(begun.StoreID, provision.StepRelease) })
 
-	client, err := queue.Connect(r.redis, queue.ForAnswers)
+	client, err := redisconn.Connect(r.redis, redisconn.FailFast, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

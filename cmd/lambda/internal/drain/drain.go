@@ -109,13 +109,13 @@ func (d Drainer) watch(ctx context.Context, w Worker, stop func()) <-chan bool {
 // outage is waited for by the next invocation.
 func (d Drainer) busy(load worker.Load, err error) bool {
 	if err != nil {
-		return load.InHand > 0
+		return load.InFlight > 0
 	}
 	soon := time.Now().Add(d.Idle)
 	for _, q := range load.Queues {
-		if !q.Paused && (q.Waiting > 0 || !q.Next.IsZero() && q.Next.Before(soon)) {
+		if !q.Paused && (q.Pending > 0 || !q.NextRetry.IsZero() && q.NextRetry.Before(soon)) {
 			return true
 		}
 	}
-	return load.InHand > 0
+	return load.InFlight > 0
 }

@@ -49,8 +49,9 @@ func drained(t *testing.T, s *script, timeout time.Duration) (r Report, stopped 
 	return r, s.stopped.Sub(s.begun), err
 }
 
-func of(q queue.Backlog, inHand int) worker.Load {
-	return worker.Load{InHand: inHand, Queues: map[string]queue.Backlog{"provision": q, "callback": {}}}
+func of(q queue.Stats, inFlight int) worker.Load {
+	q.Queue = "provision"
+	return worker.Load{InFlight: inFlight, Queues: []queue.Stats{q, {Queue: "callback"}}}
 }
 
 func TestADrainEndsWhenThereIsNothingToDo(t *testing.T) {
@@ -58,25 +59,25 @@ func TestADrainEndsWhenThereIsNothingToDo(t *testing.T) {
 		load func(since time.Duration, begun time.Time) worker.Load
 		want time.Duration // until the worker stops
 	}{
-		"nothing at all": {func(time.Duration, time.Time) worker.Load { return of(queue.Backlog{}, 0) }, 10 * time.Second},
+		"nothing at all": {func(time.Duration, time.Time) worker.Load { return of(queue.Stats{}, 0) }, 10 * time.Second},
 		"a run of a minute": {func(since time.Duration, _ time.Time) worker.Load {
 			if since < time.Minute {
-				return of(queue.Backlog{UnderWay: 1}, 1)
+				return of(queue.Stats{Active: 1}, 1)
 			}
-			return of(queue.Backlog{}, 0)
+			return of(queue.Stats{}, 0)
 		}, 69 * time.Second},
 		"a callback that is due in half an hour": {func(_ time.Duration, begun time.Time) worker.Load {
-			return of(queue.Backlog{Later: 1, Next: begun.Add(30 * time.Minute)}, 0)
+			return of(queue.Stats{Retry: 1, NextRetry: begun.Add(30 * time.Minute)}, 0)
 		}, 10 * time.Second},
 		"a try that is due soon": {func(since time.Duration, begun time.Time) worker.Load {
 			if since < 15*time.Second {
-				return of(queue.Backlog{Later: 1, Next: begun.Add(15 * time.Second)}, 0)
+				return of(queue.Stats{Retry: 1, NextRetry: begun.Add(15 * time.Second)}, 0)
 			}
-			return of(queue.Backlog{}, 0)
+			return of(queue.Stats{}, 0)
 		}, 24 * time.Second},
-		"what another worker has": {func(time.Duration, time.Time) worker.Load { return of(queue.Backlog{UnderWay: 3}, 0) }, 10 * time.Second},
+		"what another worker has": {func(time.Duration, time.Time) worker.Load { return of(queue.Stats{Active: 3}, 0) }, 10 * time.Second},
 		"a queue that an operator has paused": {func(_ time.Duration, begun time.Time) worker.Load {
-			return of(queue.Backlog{Waiting: 3, Later: 1, Next: begun, Paused: true}, 0)
+			return of(queue.Stats{Pending: 3, Retry: 1, NextRetry: begun, Paused: true}, 0)
 		}, 10 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -93,14 +94,14 @@ func TestADrainEndsWhenThereIsNothingToDo(t *testing.T) {
 func TestADrainStopsAtItsMarginAndHasTimeToLetGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{letGo: worker.ShutdownTimeout, load: func(time.Duration) (worker.Load, error) {
-			return of(queue.Backlog{Waiting: 2, UnderWay: 1, Later: 3}, 1), nil
+			return of(queue.Stats{Pending: 2, Active: 1, Retry: 3}, 1), nil
 		}}
 		r, stopped, err := drained(t, s, 15*time.Minute)
 		if err != nil || stopped != 15*time.Minute-LeastMargin+worker.ShutdownTimeout || !s.closed {
 			t.Errorf("stopped after %s, %v", stopped, err)
 		}
 		want := Report{Ended: "deadline", Seconds: stopped.Seconds(), Runs: map[string]int{}, Callbacks: map[string]int{},
-			Left: map[string]Left{"provision": {Waiting: 2, UnderWay: 1, Later: 3}, "callback": {}}}
+			Left: map[string]Left{"provision": {Pending: 2, Active: 1, Retry: 3}, "callback": {}}}
 		if diff := cmp.Diff(want, r); diff != "" {
 			t.Error(diff)
 		}
@@ -111,7 +112,7 @@ func TestAnOutageOfRedisEndsADrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{load: func(since time.Duration) (worker.Load, error) {
 			if since < 20*time.Second {
-				return of(queue.Backlog{Waiting: 1}, 0), nil
+				return of(queue.Stats{Pending: 1}, 0), nil
 			}
 			return worker.Load{}, errors.New("Redis does not answer")
 		}}

@@ -18,10 +18,10 @@ type Report struct {
 
 // Left is what a queue still holds.
 type Left struct {
-	Waiting  int  `json:"waiting"`
-	UnderWay int  `json:"under_way"` // with another worker, or with one that has died
-	Later    int  `json:"later"`
-	Paused   bool `json:"paused,omitempty"`
+	Pending int  `json:"pending"`
+	Active  int  `json:"active"` // with another worker, or with one that has died
+	Retry   int  `json:"retry"`
+	Paused  bool `json:"paused,omitempty"`
 }
 
 // count reads what was done from the worker's metrics.
@@ -62,8 +62,8 @@ func (r *Report) leave(ctx context.Context, w Worker) error {
 		return fmt.Errorf("the queues were drained, but what is left is not known: %w", err)
 	}
 	r.Left = map[string]Left{}
-	for name, q := range load.Queues {
-		r.Left[name] = Left{Waiting: q.Waiting, UnderWay: q.UnderWay, Later: q.Later, Paused: q.Paused}
+	for _, q := range load.Queues {
+		r.Left[q.Queue] = Left{Pending: q.Pending, Active: q.Active, Retry: q.Retry, Paused: q.Paused}
 	}
 	return nil
 }

@@ -84,15 +84,15 @@ func (c *Client) Stores(ctx context.Context, cursor string, limit int) (provisio
 }
 
 // Letters returns a page of the dead letters, the latest refused first.
-func (c *Client) Letters(ctx context.Context, cursor string, limit int) (provision.Letters, error) {
-	var l provision.Letters
+func (c *Client) DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error) {
+	var l provision.DeadLetters
 	return l, c.do(ctx, http.MethodGet, "/dead-letters?"+page(cursor, limit), nil, &l)
 }
 
 // Replayed is the answer about a dead letter that was to be sent again.
 type Replayed struct {
-	ID      string           `json:"id"`
-	Outcome provision.Replay `json:"outcome"`
+	ID      string                 `json:"id"`
+	Outcome provision.ReplayResult `json:"outcome"`
 }
 
 // Replay sends a dead letter again. An unknown one is a [Problem] of status 404.

@@ -43,7 +43,7 @@ func TestCallsAreWhatIngestUnderstands(t *testing.T) {
 	_, _ = c.Store(ctx, "a/b")
 	_, _ = c.Stores(ctx, "", 50)
 	_, _ = c.Stores(ctx, "12", 5)
-	_, _ = c.Letters(ctx, "12", 5)
+	_, _ = c.DeadLetters(ctx, "12", 5)
 	_, _ = c.Replay(ctx, "7.1.a/b")
 	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5 first",
 		"GET /dead-letters?cursor=12&limit=5 first", "POST /dead-letters/7.1.a%2Fb/replay first"}

@@ -10,12 +10,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/cmd/internal/service"
-	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 // given takes a Redis that somebody else runs, once it has answered and is fit for queues.
 func given(ctx context.Context, rawURL string) (*Redis, error) {
-	client, err := service.RedisAt(rawURL, os.Getenv).Connect(queue.ForAnswers)
+	client, err := service.RedisAt(rawURL, os.Getenv).Connect(redisconn.FailFast)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Letters is a page of dead letters as a table with a head.
-func Letters(letters []provision.Letter, now time.Time, width int, style Style) []string {
+func Letters(letters []provision.DeadLetter, now time.Time, width int, style Style) []string {
 	rows := [][]Cell{head("ID", "STORE", "STATUS", "WHEN", "REASON")}
 	for _, l := range letters {
 		row := Text(l.ID, l.StoreID, string(l.Status), age(now.Sub(l.DiedAt))+" ago", l.Reason)

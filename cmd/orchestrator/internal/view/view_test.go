@@ -86,7 +86,7 @@ func TestList(t *testing.T) {
 }
 
 func TestLetters(t *testing.T) {
-	letters := []provision.Letter{
+	letters := []provision.DeadLetter{
 		{ID: "1764000000000.12.käse-und-brot", StoreID: "käse-und-brot", Status: provision.StatusReady, DiedAt: now.Add(-3 * time.Hour), Reason: "404 Not Found {\"detail\":\n\"no such store\"}\x1b[2J"},
 		{ID: "7.1.demo", StoreID: "demo", Status: provision.StatusDeleteFailed, DiedAt: now.Add(-20 * time.Second), Reason: "400 Bad Request"},
 	}

@@ -1,0 +1,210 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/provision"
+	"orchestrator/worker/callback"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+)
+
+// passwordTimeout is the limit of reading a password.
+const passwordTimeout = 10 * time.Second
+
+// claimTTL is longer than anything that one callback may take: reading the password, the POST, closing it, remembering it.
+const claimTTL = redisTimeout + passwordTimeout + callback.Timeout + 2*redisTimeout + 5*time.Second
+
+// CallbackClaims is the delivery's side of the records.
+type CallbackClaims interface {
+	Claim(ctx context.Context, storeID, token string, lease time.Duration) (record.ClaimResult, record.Callback, error)
+	MarkDelivered(ctx context.Context, c record.Callback) error
+	KeepDeadLetter(ctx context.Context, c record.Callback, reason string) error
+	ReleaseClaim(ctx context.Context, storeID, token string) error
+}
+
+// Passwords is the only way to a store's password, and deliveries of READY its only users. provision.ErrNoCredentials
+// means that the store has none any more.
+type Passwords interface {
+	Password(ctx context.Context, s provision.Store) (string, error)
+}
+
+// Sender posts a callback once: [callback.Sender].
+type Sender interface {
+	Send(ctx context.Context, m callback.Message) callback.Result
+}
+
+// Acceptor takes a request as if the backend had posted it: [queue.Intake].
+type Acceptor interface {
+	Accept(ctx context.Context, req provision.Request) (provision.Accepted, error)
+}
+
+// callbackHandler handles the tasks of the queue callback of one cluster. A task tells whatever the store still has to tell, in order, so
+// that a later truth never overtakes an earlier one.
+type callbackHandler struct {
+	cluster   string // "" is the default one
+	claims    CallbackClaims
+	queue     Queue
+	passwords Passwords
+	state     ClusterState
+	sender    Sender
+	acceptor  Acceptor
+	limits    Limits
+	metrics   *metrics
+	log       *slog.Logger
+	stop      context.Context
+	now       func() time.Time
+}
+
+var _ asynq.Handler = (*callbackHandler)(nil)
+
+// ProcessTask tells the store's callbacks until none is left or one has to be tried again.
+func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	task, err := queue.ParseCallbackTask(t, d.cluster)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(d.stop, func() { cancel(errStopping) })()
+	token := rand.Text()
+	defer d.releaseClaim(ctx, task.StoreID, token)
+	tries, _ := asynq.GetRetryCount(ctx)
+	for {
+		asked := d.now()
+		turn, call, err := d.claims.Claim(ctx, task.StoreID, token, claimTTL)
+		switch {
+		case ctx.Err() != nil:
+			return &retryError{cause: context.Cause(ctx)}
+		case err != nil:
+			return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
+		case turn == record.ClaimEmpty:
+			return nil
+		case turn == record.ClaimHeld:
+			return &retryError{cause: provision.Errorf(provision.CodeBusy, "another delivery has the turn of store %s", task.StoreID), delay: uncountedDelay(provision.CodeBusy)}
+		case call.Cluster != d.cluster:
+			return d.handOver(ctx, call, token)
+		}
+		switch err := d.deliver(ctx, call, token, asked, tries); {
+		case err != nil && ctx.Err() != nil:
+			return &retryError{cause: context.Cause(ctx)}
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// handOver lets the cluster's own queue tell a callback: the password is there. Whatever comes after it follows.
+func (d *callbackHandler) handOver(ctx context.Context, call record.Callback, token string) error {
+	d.releaseClaim(ctx, call.StoreID, token)
+	if err := d.queue.ReviveCallback(ctx, call.Task(), true); err != nil {
+		return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
+	}
+	return nil
+}
+
+func (d *callbackHandler) releaseClaim(ctx context.Context, storeID, token string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	defer cancel()
+	if err := d.claims.ReleaseClaim(ctx, storeID, token); err != nil {
+		d.log.Debug("the turn was not given back; it ends by itself", "store_id", storeID, "error", err)
+	}
+}
+
+// final brings one callback to its end: told, buried or made needless. An error means that it stays and is tried again.
+func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, token string, asked time.Time, tries int) error {
+	log := d.log.With("store_id", call.StoreID, "generation", call.Generation, "webhook_id", call.ID(), "status", call.Status)
+	message, err := d.message(ctx, call)
+	if errors.Is(err, provision.ErrNoCredentials) {
+		return d.runAgain(ctx, call, token, log)
+	}
+	if err != nil {
+		return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
+	}
+	start := d.now()
+	if start.Sub(asked) > claimTTL-callback.Timeout {
+		// This machine stood still. Somebody else may have the turn, and have told what is newer.
+		return &retryError{cause: provision.Errorf(provision.CodeBusy, "the turn of store %s ran out", call.StoreID), delay: uncountedDelay(provision.CodeBusy)}
+	}
+	result := d.sender.Send(ctx, message)
+	if result.Outcome != callback.Delivered && ctx.Err() != nil {
+		return &retryError{cause: context.Cause(ctx)}
+	}
+	d.metrics.delivered(call.Status, result.Outcome, d.now().Sub(start))
+	return d.settle(ctx, call, result, tries, log)
+}
+
+// settle records what the backend's answer means. A told callback that cannot be recorded is told again, under the
+// same id.
+func (d *callbackHandler) settle(ctx context.Context, call record.Callback, result callback.Result, tries int, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	defer cancel()
+	var err error
+	// A dead letter that a person has sent again is given as much time as a new one.
+	switch expired := d.now().Sub(time.UnixMilli(max(call.At, call.ReplayedAt))) > d.limits.CallbackMaxAge; {
+	case result.Outcome == callback.Delivered:
+		log.Info("told")
+		err = d.claims.MarkDelivered(ctx, call)
+		if call.Status.Final() && (call.Status != provision.StatusDeleted || call.Store.RetainData) {
+			saveState(ctx, log, call.Store, func(ctx context.Context) error { return d.state.SaveDelivered(ctx, call.Store, call.Status) })
+		}
+	case result.Outcome == callback.Refused, expired:
+		log.Error("refused; kept as a dead letter", "reason", result.Reason)
+		err = d.claims.KeepDeadLetter(ctx, call, result.Reason)
+	default:
+		delay := max(result.After, backoff(tries, 2*time.Second, time.Hour))
+		log.Log(ctx, levelOfRefusal(result.Outcome), "not told; tried again", "reason", result.Reason, "again_in", delay)
+		return &retryError{cause: provision.Errorf(provision.CodeUnavailable, "the backend did not take %s: %s", call.Status, result.Reason), delay: delay, counted: true}
+	}
+	if err != nil {
+		return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
+	}
+	return nil
+}
+
+// levelOfRefusal raises what needs a person.
+func levelOfRefusal(o callback.Outcome) slog.Level {
+	if o == callback.Unauthorized {
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+func (d *callbackHandler) message(ctx context.Context, call record.Callback) (callback.Message, error) {
+	m := callback.Message{ID: call.ID(), StoreID: call.StoreID, Generation: call.Generation, Sequence: call.Sequence,
+		Status: call.Status, Error: call.Error}
+	if call.Status != provision.StatusReady {
+		return m, nil
+	}
+	m.URL = call.Store.StoreURL
+	ctx, cancel := context.WithTimeout(ctx, passwordTimeout)
+	defer cancel()
+	var err error
+	m.Password, err = d.passwords.Password(ctx, call.Store)
+	return m, err
+}
+
+// runAgain makes a newer generation of the store, which takes the place of the truth that is none any more. It asks for
+// the turn once more before: if the password is gone because the store is being deleted, the callback is gone too, and
+// a store that its owner has just deleted must not come back.
+func (d *callbackHandler) runAgain(ctx context.Context, call record.Callback, token string, log *slog.Logger) error {
+	turn, now, err := d.claims.Claim(ctx, call.StoreID, token, claimTTL)
+	if err == nil && (turn != record.Claimed || now.ID() != call.ID()) {
+		return nil
+	}
+	if err == nil {
+		log.Warn("the password of a store that was ready is gone; the store is run again")
+		_, err = d.acceptor.Accept(ctx, call.Store.Request)
+	}
+	if err != nil {
+		return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package intake_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/cmd/testkit/redistest"
+	"orchestrator/provision"
+	"orchestrator/worker/intake"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+	"orchestrator/worker/redisconn"
+)
+
+// each runs a test on every kind of Redis, whose records are complete.
+func each(t *testing.T, test func(t *testing.T, client redis.UniversalClient, records *record.Records, in *intake.Intake)) {
+	redistest.Each(t, func(t *testing.T, url string) {
+		client, err := redisconn.Connect(url, redisconn.FailFast, redisconn.TLSOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Close() })
+		records := record.New(client, record.Options{})
+		if err := records.Recovery.MarkComplete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		test(t, client, records, &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	})
+}
+
+var shop = provision.Request{StoreID: "a", Action: provision.OpProvision, Name: "a", Engine: "medusa", Namespace: "a", Host: "a.example.com", StoreURL: "https://a.example.com"}
+
+func TestAcceptEnqueuesTheTask(t *testing.T) {
+	each(t, func(t *testing.T, client redis.UniversalClient, records *record.Records, in *intake.Intake) {
+		accepted, err := in.Accept(t.Context(), shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := client.HGet(t.Context(), "asynq:{provision}:t:"+accepted.TaskID, "state").Val(); state != "pending" {
+			t.Errorf("its task is %q", state)
+		}
+	})
+}
+
+func TestReplayRevivesTheDelivery(t *testing.T) {
+	each(t, func(t *testing.T, client redis.UniversalClient, records *record.Records, in *intake.Intake) {
+		ctx := t.Context()
+		accepted, err := in.Accept(ctx, shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		task := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: accepted.Generation, Cluster: provision.DefaultCluster}
+		_, run, err := records.Runs.Acquire(ctx, task, "run", time.Minute, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := records.Runs.RecordOutcome(ctx, run, provision.StatusReady, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		_, dead, err := records.Callbacks.Claim(ctx, "a", "delivery", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := records.Callbacks.KeepDeadLetter(ctx, dead, "400"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := in.Replay(ctx, dead.ID()); err != nil || got != provision.ReplayQueued {
+			t.Fatal(got, err)
+		}
+		if state := client.HGet(ctx, "asynq:{callback}:t:"+dead.ID(), "state").Val(); state != "pending" {
+			t.Errorf("its task is %q", state)
+		}
+		got, err := in.Replay(ctx, "1.1.nobody")
+		if err != nil || got != provision.ReplayUnknown || client.Exists(ctx, "asynq:{callback}:t:1.1.nobody").Val() != 0 {
+			t.Errorf("an unknown dead letter: %s, %v, or it has a task", got, err)
+		}
+	})
+}

@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+)
+
+// Outcomes records outcomes: [record.Runs].
+type Outcomes interface {
+	RecordOutcome(ctx context.Context, run record.Run, status provision.Status, code provision.Code, text string) (ruling record.OutcomeResult, next []queue.Task, err error)
+}
+
+// PendingCallbacks tells what is left to deliver: [record.Callbacks].
+type PendingCallbacks interface {
+	Pending(ctx context.Context, storeID string) ([]queue.CallbackTask, error)
+}
+
+// Queue makes tasks exist and be tried.
+type Queue interface {
+	EnqueueCallback(ctx context.Context, task queue.CallbackTask) error
+	Revive(ctx context.Context, task queue.Task, soon bool) error
+	ReviveCallback(ctx context.Context, task queue.CallbackTask, soon bool) error
+}
+
+// outcomeRecorder sees to it that a truth is written once and will be told.
+type outcomeRecorder struct {
+	outcomes Outcomes
+	pending  PendingCallbacks
+	queue    Queue
+	state    ClusterState
+	log      *slog.Logger
+}
+
+// record writes the verdict of a run and puts its callback into the queue. The context of the run may have ended; this
+// takes its own time. After a nil the generation has a verdict, this one or an earlier one.
+func (s *outcomeRecorder) record(run record.Run, status provision.Status, code provision.Code, text string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), outcomeTimeout)
+	defer cancel()
+	ruling, next, err := s.outcomes.RecordOutcome(ctx, run, status, code, text)
+	switch {
+	case err != nil:
+		return err
+	case ruling == record.OutcomeSuperseded:
+		return errSuperseded
+	case ruling == record.OutcomeLeaseLost:
+		return errLeaseLost
+	}
+	s.enqueueCallbacks(ctx, run.Store.StoreID, next...)
+	if ruling == record.OutcomeRecorded && (status != provision.StatusDeleted || run.Store.RetainData) {
+		saveState(ctx, s.log, run.Store, func(ctx context.Context) error {
+			return s.state.SaveOutcome(ctx, run.Store, provision.Outcome{Generation: run.Store.Generation, Status: status, Code: code, Error: text, Facts: run.Facts})
+		})
+	}
+	return nil
+}
+
+// enqueueCallbacks makes the tasks exist that tell what the store has not been heard of yet, and has the provisions tried that may
+// begin now. What fails here is done by the sweeper a few seconds later.
+func (s *outcomeRecorder) enqueueCallbacks(ctx context.Context, storeID string, next ...queue.Task) {
+	calls, err := s.pending.Pending(ctx, storeID)
+	for _, call := range calls {
+		if err == nil {
+			err = s.queue.EnqueueCallback(ctx, call)
+		}
+	}
+	for _, task := range next {
+		if err == nil {
+			err = s.queue.Revive(ctx, task, true)
+		}
+	}
+	if err != nil {
+		s.log.Warn("left to the sweeper", "store_id", storeID, "error", err)
+	}
+}

@@ -1,5 +1,0 @@
--- KEYS: open   ARGV: how many, ms until the next look       Takes the stores whose time has come.
-local at = now()
-local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', at, 'LIMIT', 0, ARGV[1])
-for _, id in ipairs(ids) do redis.call('ZADD', KEYS[1], at + ARGV[2], id) end
-return ids

@@ -1,5 +1,0 @@
--- KEYS: stores, records   ARGV: the records' ids       Drops from the list the stores whose record has expired.
-for i, id in ipairs(ARGV) do
-  if redis.call('EXISTS', KEYS[1 + i]) == 0 then redis.call('ZREM', KEYS[1], id) end
-end
-return 0

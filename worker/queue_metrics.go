@@ -1,0 +1,70 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrator/worker/queue"
+)
+
+// queueStatsTimeout bounds one look at the queues: a scrape does not wait for a Redis that is away.
+const queueStatsTimeout = 2 * time.Second
+
+// QueueStats shows what the queues hold: [queue.Tasks].
+type QueueStats interface {
+	Queues(ctx context.Context) ([]string, error)
+	Stats(ctx context.Context, queues ...string) ([]queue.Stats, error)
+}
+
+// queueMetrics shows what the queues hold, asked at each scrape. Every worker shows the same: take the maximum, not the sum.
+type queueMetrics struct {
+	queues QueueStats
+	log    *slog.Logger
+	tasks  *prometheus.Desc
+	age    *prometheus.Desc
+}
+
+func newQueueMetrics(queues QueueStats, log *slog.Logger) *queueMetrics {
+	return &queueMetrics{queues: queues, log: log,
+		tasks: prometheus.NewDesc("orchestrator_queue_tasks", "Tasks in a queue by state; every worker shows the same.", []string{"queue", "state"}, nil),
+		age:   prometheus.NewDesc("orchestrator_queue_age_seconds", "Age of a queue's oldest pending task; every worker shows the same.", []string{"queue"}, nil)}
+}
+
+// Describe implements [prometheus.Collector].
+func (m *queueMetrics) Describe(descs chan<- *prometheus.Desc) {
+	descs <- m.tasks
+	descs <- m.age
+}
+
+// Collect implements [prometheus.Collector]. Where Redis does not answer it collects nothing, and the other metrics are
+// still scraped.
+func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), queueStatsTimeout)
+	defer cancel()
+	all, err := m.stats(ctx)
+	if err != nil {
+		m.log.Warn("the queues' statistics are not shown", "error", err)
+		return
+	}
+	for _, s := range all {
+		age := time.Duration(0)
+		if !s.OldestPending.IsZero() {
+			age = time.Since(s.OldestPending)
+		}
+		metrics <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, age.Seconds(), s.Queue)
+		for state, n := range map[string]int{"pending": s.Pending, "active": s.Active, "retry": s.Retry, "archived": s.Archived} {
+			metrics <- prometheus.MustNewConstMetric(m.tasks, prometheus.GaugeValue, float64(n), s.Queue, state)
+		}
+	}
+}
+
+func (m *queueMetrics) stats(ctx context.Context) ([]queue.Stats, error) {
+	queues, err := m.queues.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m.queues.Stats(ctx, queues...)
+}

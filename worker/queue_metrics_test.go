@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrator/worker/queue"
+)
+
+func gathered(t *testing.T, d *queueMetrics) map[string]float64 {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(d)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName()
+			for _, label := range m.GetLabel() {
+				name += " " + label.GetValue()
+			}
+			values[name] = m.GetGauge().GetValue()
+		}
+	}
+	return values
+}
+
+// fixedQueues are queues whose statistics are given.
+type fixedQueues struct {
+	stats []queue.Stats
+	err   error
+}
+
+func (q fixedQueues) Queues(context.Context) (names []string, err error) {
+	for _, s := range q.stats {
+		names = append(names, s.Queue)
+	}
+	return names, q.err
+}
+
+func (q fixedQueues) Stats(context.Context, ...string) ([]queue.Stats, error) { return q.stats, q.err }
+
+func TestQueueMetricsShowTasksAndAge(t *testing.T) {
+	values := gathered(t, newQueueMetrics(fixedQueues{stats: []queue.Stats{
+		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2}}}, quiet()))
+	if age := values["orchestrator_queue_age_seconds provision"]; values["orchestrator_queue_tasks provision pending"] != 7 || age < 90 || age > 150 {
+		t.Errorf("told %v", values)
+	}
+	if age, shown := values["orchestrator_queue_age_seconds delete"]; age != 0 || !shown || values["orchestrator_queue_tasks delete archived"] != 2 {
+		t.Errorf("told %v", values)
+	}
+}
+
+func TestQueueMetricsOfARedisThatIsAway(t *testing.T) {
+	values := gathered(t, newQueueMetrics(fixedQueues{err: errors.New("away")}, quiet()))
+	if len(values) != 0 {
+		t.Errorf("told %v", values)
+	}
+}

@@ -1,0 +1,364 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+	"pgregory.net/rapid"
+
+	"orchestrator/cmd/testkit/redistest"
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+var twoClusters = provision.Placement{Clusters: provision.Clusters{{Name: "eu", Weight: 1}, {Name: "us", Weight: 1}}}
+
+// placing makes the bench accept for these clusters.
+func (b *bench) placing(clusters string, rules ...string) {
+	b.Helper()
+	var p provision.Placement
+	if err := p.Clusters.UnmarshalText([]byte(clusters)); err != nil {
+		b.Fatal(err)
+	}
+	if err := p.Rules.UnmarshalText([]byte(strings.Join(rules, ","))); err != nil {
+		b.Fatal(err)
+	}
+	b.set(Options{CreatorLimit: b.options.CreatorLimit, Placement: p})
+}
+
+func on(cluster string, req provision.Request) provision.Request {
+	req.Cluster = cluster
+	return req
+}
+
+// endOn ends a run of the task on a cluster.
+func (b *bench) endOn(t queue.Task, cluster string, want OutcomeResult) []queue.Task {
+	b.Helper()
+	t.Cluster = cluster
+	run := b.enter(t, "run-"+cluster)
+	ruling, next, err := b.records.Runs.RecordOutcome(b.ctx, run, t.Op.Success(), "", "")
+	if must(b, ruling, err) != want {
+		b.Fatalf("%s on %s: %s, want %s", t.Op, cluster, ruling, want)
+	}
+	b.leave(run, RunEnd{Ended: true})
+	return next
+}
+
+func (b *bench) code(req provision.Request) (provision.Code, string) {
+	b.Helper()
+	_, err := b.records.Requests.Accept(b.ctx, req, patience)
+	if err == nil {
+		b.Fatalf("%+v was accepted", req)
+	}
+	return provision.CodeOf(err), provision.Public(err)
+}
+
+func TestPlacement(t *testing.T) {
+	in := func(country string) func(provision.Request) provision.Request {
+		return func(r provision.Request) provision.Request { r.Settings.Country = country; return r }
+	}
+	same := func(r provision.Request) provision.Request { return r }
+	for name, test := range map[string]struct {
+		clusters string
+		rule     string
+		change   func(provision.Request) provision.Request
+		want     string // of six stores, or why the seventh is refused
+	}{
+		"by load":           {"eu,us", "", same, "eu us eu us eu us"},
+		"by weight":         {"eu,us;weight=2", "", same, "us eu us us eu us"},
+		"default too":       {"default,us", "", same, "default us default us default us"},
+		"closed":            {"eu;closed,us", "", same, "us us us us us us"},
+		"full":              {"eu;max=1,us", "", same, "eu us us us us us"},
+		"by rule":           {"eu,us", "country=US:us", in("US"), "us us us us us us"},
+		"no rule fits":      {"eu,us", "country=US:us", in("DE"), "eu us eu us eu us"},
+		"a rule for two":    {"eu,us,asia", "country=US:us|asia", in("US"), "us asia us asia us asia"},
+		"by name":           {"eu,us", "country=US:us", func(r provision.Request) provision.Request { return on("eu", in("US")(r)) }, "eu eu eu eu eu eu"},
+		"one cluster":       {"", "", same, "default default default default default default"},
+		"the only, by name": {"", "", func(r provision.Request) provision.Request { return on("default", r) }, "default default default default default default"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(b *bench) {
+				b.placing(test.clusters, test.rule)
+				var got []string
+				for i := range 6 {
+					task := b.accept(test.change(request(fmt.Sprint("s", i))))
+					got = append(got, task.Cluster)
+					if s := b.state(task.StoreID); test.clusters != "" && (s.Cluster) != task.Cluster {
+						t.Errorf("shown on %q", s.Cluster)
+					}
+				}
+				if got := strings.Join(got, " "); got != test.want {
+					t.Errorf("placed on %q, want %q", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestNoClusterIsOpen(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu;closed,us;max=1", "country=DE:eu")
+		here := request("a")
+		here.Settings.Country = "DE"
+		if code, _ := b.code(here); code != provision.CodeUnavailable { // a rule binds
+			b.Errorf("a rule for a closed cluster: %s", code)
+		}
+		if code, text := b.code(on("eu", request("a"))); code != provision.CodeInvalid || !strings.Contains(text, "eu") {
+			b.Errorf("a closed cluster by name: %s %s", code, text)
+		}
+		lives := b.accept(request("b"))
+		if code, _ := b.code(request("c")); code != provision.CodeUnavailable {
+			b.Errorf("every cluster is closed or full: %s", code)
+		}
+		b.accept(titled(request("b"), "lives there already"))
+		if n := b.redis.SCard(b.ctx, prefix+"cluster-stores:"+"us").Val(); n != 1 {
+			b.Errorf("one store is counted as %d", n)
+		}
+		b.end(queue.Task{Op: provision.OpDelete, StoreID: "b", Generation: b.accept(deletion("b")).Generation, Cluster: "us"}, provision.StatusDeleted)
+		if lives.Cluster != "us" || b.accept(request("c")).Cluster != "us" {
+			b.Error("the place of a deleted store was not given back")
+		}
+	})
+}
+
+func TestNewStoresGoToAClusterThatIsReached(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us")
+		if err := b.records.Recovery.MarkHealthy(b.ctx, "us"); err != nil {
+			b.Fatal(err)
+		}
+		if first, second := b.accept(request("a")), b.accept(request("b")); first.Cluster != "us" || second.Cluster != "us" {
+			b.Errorf("placed on %s and %s", first.Cluster, second.Cluster)
+		}
+	})
+}
+
+func TestAStoreStaysWhereItIsForLife(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us")
+		b.end(b.accept(on("us", request("a"))), provision.StatusReady)
+		b.accept(on("eu", request("b")))
+		b.accept(on("eu", request("c")))
+		if got := b.accept(titled(request("a"), "new")).Cluster; got != "us" {
+			b.Errorf("a change went to %s", got)
+		}
+		if text := b.refused(on("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
+			b.Error(text)
+		}
+		if text := b.refused(on("eu", titled(request("a"), "new"))); !strings.HasPrefix(text, "cluster ") { // an equal one must not join
+			b.Error(text)
+		}
+		b.placing("eu") // whoever accepts has forgotten us
+		del := b.accept(deletion("a"))
+		if del.Cluster != "us" {
+			b.Errorf("its delete went to %s", del.Cluster)
+		}
+		behind := b.accept(request("a"))
+		if next := b.endOn(del, "us", OutcomeRecorded); len(next) != 1 || next[0] != behind || behind.Cluster != "us" {
+			b.Errorf("behind the delete begins %+v, accepted was %+v", next, behind)
+		}
+		b.placing("eu,us")
+		del = b.accept(deletion("a"))
+		b.endOn(del, "us", OutcomeRecorded)
+		if got := b.accept(on("eu", request("a"))).Cluster; got != "eu" {
+			b.Errorf("a new life began on %s", got)
+		}
+	})
+}
+
+func TestRetainedDataKeepsItsStoreWhereItIs(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us")
+		b.end(b.accept(on("us", request("a"))), provision.StatusReady)
+		b.end(b.accept(retaining("a")), provision.StatusDeleted)
+		if n := b.redis.SCard(b.ctx, prefix+"cluster-stores:"+"us").Val(); n != 1 {
+			b.Errorf("it is counted %d times", n)
+		}
+		if text := b.refused(on("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
+			b.Error(text)
+		}
+		if got := b.accept(request("a")).Cluster; got != "us" {
+			b.Errorf("a new life began on %s, without the data", got)
+		}
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		if got := b.accept(on("eu", request("a"))).Cluster; got != "eu" {
+			b.Errorf("a new life began on %s", got)
+		}
+	})
+}
+
+func TestARunOnTheWrongClusterIsSentAway(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us")
+		task := b.accept(on("us", request("a")))
+		wrong := task
+		wrong.Cluster = "eu"
+		b.wantEntry(wrong, AcquireOtherCluster)
+		if run := b.enter(task, "run"); run.Store.Cluster != "us" {
+			b.Errorf("the run is of %+v", run.Store)
+		}
+	})
+}
+
+func TestADeleteWithoutARecordLooksEverywhere(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us,default")
+		del := b.accept(deletion("a"))
+		if del.Cluster != "eu" {
+			b.Errorf("it begins on %s", del.Cluster)
+		}
+		run := b.enter(del, "run")
+		for range 2 { // an answer is lost, and the verdict sent again
+			ruling, next, err := b.records.Runs.RecordOutcome(b.ctx, run, provision.StatusDeleted, "", "")
+			if err != nil || ruling != OutcomeNextCluster || len(next) != 1 || next[0].Cluster != "us" || next[0].Op != provision.OpDelete {
+				b.Fatalf("%s, %+v, %v", ruling, next, err)
+			}
+		}
+		b.leave(run, RunEnd{Ended: true})
+		b.wantEntry(del, AcquireOtherCluster)
+		if again := b.accept(deletion("a")); again.Cluster != "us" || again.Generation != del.Generation {
+			b.Errorf("the delete repeated is %+v", again)
+		}
+		behind := b.accept(on("us", request("a")))
+		newer := b.accept(deletion("a")) // goes on where the older one is
+		if runs := b.look("a").Runs; len(runs) != 1 || runs[0] != newer || newer.Cluster != "us" {
+			b.Errorf("it looks for %+v", runs)
+		}
+		b.endOn(newer, "us", OutcomeNextCluster)
+		b.endOn(newer, "default", OutcomeRecorded)
+		if calls := b.tell("a"); len(calls) != 1 || calls[0].Status != provision.StatusDeleted || calls[0].Generation != newer.Generation {
+			b.Errorf("told %+v", calls)
+		}
+		b.wantEntry(behind, AcquireSuperseded)
+		if n := b.redis.Exists(b.ctx, prefix+"cluster-stores:"+"us").Val(); n != 0 {
+			b.Error("a store that never was is counted")
+		}
+	})
+}
+
+func TestADeleteThatFailsLeavesTheStoreWhereItIs(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us")
+		del := b.accept(deletion("a"))
+		b.endOn(del, "eu", OutcomeNextCluster)
+		del.Cluster = "us"
+		b.end(del, provision.StatusDeleteFailed)
+		b.accept(on("us", request("x"))) // eu has fewer stores
+		if got := b.accept(request("a")).Cluster; got != "us" {
+			b.Errorf("the provision that has to finish it is on %s", got)
+		}
+		if text := b.refused(on("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
+			b.Error(text)
+		}
+	})
+}
+
+func TestTasksAndCallbacksAreInTheirClustersQueues(t *testing.T) {
+	each(t, func(b *bench) {
+		b.placing("eu,us")
+		task := b.accept(on("us", request("a")))
+		if err := b.tasks.Enqueue(b.ctx, task); err != nil {
+			b.Fatal(err)
+		}
+		info, err := asynq.NewInspectorFromRedisClient(b.redis).GetTaskInfo("provision.us", task.ID())
+		if must(b, info, err).Type != "store:provision" {
+			b.Errorf("its type is %s", info.Type)
+		}
+		b.end(task, provision.StatusReady)
+		calls, err := b.records.Callbacks.Pending(b.ctx, "a")
+		if must(b, calls, err); len(calls) != 1 || calls[0].Queue() != "callback.us" {
+			b.Errorf("to be told: %+v", calls)
+		}
+		turn, call, err := b.records.Callbacks.Claim(b.ctx, "a", "teller", lease)
+		if err != nil || turn != Claimed || call.Store.Cluster != "us" {
+			b.Errorf("%s %+v %v", turn, call, err)
+		}
+		b.bury("a", "400")
+		outcome, replayed, err := b.records.Callbacks.Replay(b.ctx, call.ID())
+		if err != nil || outcome != provision.ReplayQueued || replayed.Queue() != "callback.us" {
+			b.Errorf("replayed: %s %+v %v", outcome, replayed, err)
+		}
+		queues, err := b.tasks.Queues(b.ctx)
+		if diff := cmp.Diff([]string{"provision", "delete", "callback", "provision.us"}, must(b, queues, err)); diff != "" {
+			b.Error(diff)
+		}
+	})
+}
+
+// TestPlacesAreGivenAtomically has many accept at once, on a real Redis: no two may take a load for theirs.
+func TestPlacesAreGivenAtomically(t *testing.T) {
+	b := newBench(t, redistest.Real(t))
+	b.placing("eu;weight=3,us;max=10,asia")
+	var all sync.WaitGroup
+	for i := range 100 {
+		all.Go(func() {
+			if _, err := b.records.Requests.Accept(b.ctx, request(fmt.Sprint("s", i)), patience); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	got := map[string]int64{}
+	for _, name := range []string{"eu", "us", "asia"} {
+		got[name] = b.redis.SCard(b.ctx, prefix+"cluster-stores:"+name).Val()
+	}
+	if got["us"] != 10 || got["eu"]+got["asia"] != 90 || got["eu"] < 3*got["asia"]-3 || got["eu"] > 3*got["asia"]+3 {
+		t.Errorf("placed %v", got)
+	}
+}
+
+// TestStoresAreWhereTheyAreCounted accepts, ends and deletes at random and counts again.
+func TestStoresAreWhereTheyAreCounted(t *testing.T) {
+	b := newBench(t, redistest.Mini(t))
+	b.placing("default,eu;weight=2,us")
+	rapid.Check(t, func(rt *rapid.T) {
+		b.redis.FlushAll(b.ctx)
+		b.whole()
+		rt.Repeat(map[string]func(*rapid.T){
+			"accept": func(rt *rapid.T) {
+				req := request(pick(rt, "store", propertyStores))
+				if rapid.Bool().Draw(rt, "delete") {
+					req = pick(rt, "deletion", []provision.Request{deletion(req.StoreID), retaining(req.StoreID)})
+				}
+				if _, err := b.records.Requests.Accept(b.ctx, req, patience); provision.CodeOf(err) != provision.CodeConflict {
+					ok(rt, err) // a retain_data may come too late
+				}
+			},
+			"end": func(rt *rapid.T) {
+				for _, task := range b.look(pick(rt, "store", propertyStores)).Runs {
+					entry, run, err := b.records.Runs.Acquire(b.ctx, task, "run", lease, false)
+					if err != nil || entry == AcquireOtherCluster {
+						rt.Fatal(entry, err)
+					}
+					if entry == Acquired {
+						b.rule(run, pick(rt, "status", []provision.Status{task.Op.Success(), task.Op.Failure()}))
+						b.leave(run, RunEnd{Ended: true})
+					}
+				}
+			},
+			"": func(rt *rapid.T) {
+				counted := map[string]string{}
+				for _, name := range []string{"eu", "us"} {
+					for _, id := range b.redis.SMembers(b.ctx, prefix+"cluster-stores:"+name).Val() {
+						counted[id] = name
+					}
+				}
+				for _, id := range propertyStores {
+					record := b.redis.HGetAll(b.ctx, keyStore(id)).Val()
+					lives := b.owner(keyNamespaces, "store-"+id) == id
+					want := ""
+					if lives && record["cluster"] != "default" {
+						want = record["cluster"]
+					}
+					if counted[id] != want {
+						rt.Fatalf("store %s is counted on %q, and its record is %v", id, counted[id], record)
+					}
+				}
+			},
+		})
+	})
+}

@@ -1,0 +1,123 @@
+package record
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"orchestrator/cmd/testkit/redistest"
+	"orchestrator/provision"
+)
+
+func text(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// section is the part of docs/redis.md below a heading.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(text(t, "../../docs/redis.md"), "\n## "+heading+"\n")
+	if !found {
+		t.Fatalf("docs/redis.md has no heading %q", heading)
+	}
+	part, _, _ := strings.Cut(after, "\n## ")
+	return part
+}
+
+// named are the words in backticks in the first column of a section's table.
+func named(t *testing.T, heading string) []string {
+	words := map[string]bool{}
+	for row := range strings.SplitSeq(section(t, heading), "\n") {
+		if cells := strings.Split(row, "|"); len(cells) > 2 {
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+				words[m[1]] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(words))
+}
+
+func TestDocsNameEveryKey(t *testing.T) {
+	documented := named(t, "Keys")
+	sources, err := fs.Glob(os.DirFS("."), "*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sources {
+		for _, m := range regexp.MustCompile(`prefix \+ "([a-z-]+:?)"`).FindAllStringSubmatch(text(t, path), -1) {
+			key := prefix + m[1]
+			if strings.HasSuffix(key, ":") {
+				key += "<id>"
+			}
+			if !slices.Contains(documented, key) {
+				t.Errorf("docs/redis.md does not name %s (%s)", key, path)
+			}
+		}
+	}
+}
+
+func TestDocsNameEveryScript(t *testing.T) {
+	documented := named(t, "Scripts")
+	files, err := fs.Glob(scripts, "scripts/*.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "scripts/"), ".lua")
+		if !strings.HasPrefix(name, "lib_") && !slices.Contains(documented, name) {
+			t.Errorf("docs/redis.md does not name the script %s", name)
+		}
+	}
+}
+
+// TestDocsNameTheFieldsOfTheRecord lives through all that writes a field.
+func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
+	b := newBench(t, redistest.Mini(t))
+	written := map[string]bool{}
+	see := func() {
+		for _, field := range b.redis.HKeys(b.ctx, keyStore("a")).Val() {
+			written[field] = true
+		}
+	}
+	b.set(Options{CreatorLimit: 1, Placement: twoClusters})
+	search := b.accept(deletion("a"))
+	see()
+	b.endOn(search, "eu", OutcomeNextCluster)
+	b.endOn(search, "us", OutcomeRecorded)
+	first, task := b.accept(of("x", "0")), b.accept(of("x", "a")) // within one millisecond, the order of the ids counts
+	b.wantEntry(task, AcquireThrottled)
+	see()
+	b.end(first, provision.StatusReady)
+	entry, run, err := b.records.Runs.Acquire(b.ctx, task, "run", lease, true)
+	if err != nil || entry != Acquired {
+		t.Fatal(entry, err)
+	}
+	b.wantRuling(run, provision.StatusFailed, OutcomeRecorded, 0)
+	see()
+	b.leave(run, RunEnd{Counted: true, Ended: true})
+	b.bury("a", "400")
+	see()
+	run = b.enter(task, "again")
+	run.Facts = provision.Facts{"key": "open to all"}
+	b.wantRuling(run, provision.StatusReady, OutcomeRecorded, 0)
+	b.leave(run, RunEnd{Ended: true})
+	see()
+	b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
+	b.end(b.accept(retaining("a")), provision.StatusDeleted)
+	b.tell("a")
+	see()
+	if diff := cmp.Diff(named(t, "Fields of the record"), slices.Sorted(maps.Keys(written))); diff != "" {
+		t.Error("documented and written fields differ: ", diff)
+	}
+}

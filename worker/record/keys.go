@@ -1,0 +1,30 @@
+package record
+
+// All keys of records and indexes carry one hash tag, so that a script may touch any of them on Redis Cluster too.
+const prefix = "{orch}:"
+
+const (
+	keyStores            = prefix + "stores"             // zset: store id by time of acceptance in microseconds
+	keyOutstanding       = prefix + "outstanding"        // zset: store id without an outcome or with pending callbacks, by time of the next inspection in ms
+	keyHosts             = prefix + "hosts"              // hash: host to the id of the live store that owns it
+	keyNamespaces        = prefix + "namespaces"         // hash: namespace to the id of the live store that owns it
+	keyDeadLetters       = prefix + "dead-letters"       // hash: callback id to the callback that the backend refused
+	keyDeadLetterTimes   = prefix + "dead-letter-times"  // zset: callback id by time of its refusal in microseconds
+	keySweepLease        = prefix + "sweep-lease"        // string: lease of the one sweeper
+	keyComplete          = prefix + "complete"           // string: when the records were last declared complete; without it nothing is accepted
+	keyRecoveredClusters = prefix + "recovered-clusters" // set: clusters whose stores are on record again, while the records are incomplete
+	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
+)
+
+func keyStore(id string) string         { return prefix + "store:" + id }          // hash: the record
+func keyRunLease(id string) string      { return prefix + "run-lease:" + id }      // string: lease of the run
+func keyCallbackLease(id string) string { return prefix + "callback-lease:" + id } // string: lease of the delivery of callbacks
+func keyCallbacks(id string) string     { return prefix + "callbacks:" + id }      // hash: sequence to pending callback
+func keyJournal(id string) string       { return prefix + "journal:" + id }        // stream: steps
+
+func keyClusterHealthy(cluster string) string { return prefix + "cluster-healthy:" + cluster } // string: a worker has reached the cluster lately
+func keyRecoveryLease(cluster string) string  { return prefix + "recovery-lease:" + cluster }  // string: lease of the worker that reconciles a named cluster
+
+// Two keys are made in scripts only, since only the record says which they are: {orch}:cluster-stores:CLUSTER, the set of
+// the stores on a cluster that is not the default one (lib_placement.lua), and {orch}:creator-queue:CREATOR, the zset of the
+// creator's new stores (lib_creator_queue.lua).

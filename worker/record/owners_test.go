@@ -1,0 +1,99 @@
+package record
+
+import (
+	"strings"
+	"testing"
+
+	"orchestrator/provision"
+)
+
+// wantHosts checks who owns hosts, given as "host=store" with an empty store for nobody.
+func (b *bench) wantOwners(index string, want ...string) {
+	b.Helper()
+	for _, pair := range want {
+		key, id, _ := strings.Cut(pair, "=")
+		if got := b.owner(index, key); got != id {
+			b.Errorf("%s belongs to %q, want %q", key, got, id)
+		}
+	}
+}
+
+func TestAHostAndANamespaceBelongToOneLiveStore(t *testing.T) {
+	each(t, func(b *bench) {
+		b.accept(request("a"))
+		if got := b.refused(onHost(request("b"), "a.example.com")); !strings.HasPrefix(got, "host is in use") {
+			b.Errorf("the host of another store: %q", got)
+		}
+		sameNamespace := request("b")
+		sameNamespace.Namespace = "store-a"
+		if got := b.refused(sameNamespace); !strings.HasPrefix(got, "namespace is in use") {
+			b.Errorf("the namespace of another store: %q", got)
+		}
+		if n := b.redis.Exists(b.ctx, keyStore("b")).Val(); n != 0 || b.owner(keyHosts, "b.example.com") != "" {
+			b.Error("a refused request left something behind")
+		}
+	})
+}
+
+func TestOwnersAreReleasedOnDeleted(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		del := b.accept(deletion("a"))
+		b.refused(onHost(request("b"), "a.example.com"))
+		b.end(del, provision.StatusDeleteFailed)
+		b.refused(onHost(request("b"), "a.example.com"))
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		b.wantOwners(keyHosts, "a.example.com=")
+		b.wantOwners(keyNamespaces, "store-a=")
+		req := onHost(request("b"), "a.example.com")
+		req.Namespace = "store-a"
+		b.accept(req)
+		b.refused(request("a"))
+	})
+}
+
+func TestTheOldHostIsKeptUntilReady(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		b.end(b.accept(onHost(request("a"), "two.example.com")), provision.StatusFailed)
+		third := b.accept(onHost(request("a"), "three.example.com"))
+		b.wantOwners(keyHosts, "a.example.com=a", "two.example.com=a", "three.example.com=a")
+		b.refused(onHost(request("b"), "a.example.com"))
+		b.end(third, provision.StatusReady)
+		b.wantOwners(keyHosts, "a.example.com=", "two.example.com=", "three.example.com=a")
+		b.accept(onHost(request("b"), "a.example.com"))
+		b.refused(request("a")) // its own first host is another store's now
+	})
+}
+
+func TestAHostTakenBackIsKept(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		b.accept(onHost(request("a"), "two.example.com"))
+		b.end(b.accept(request("a")), provision.StatusReady)
+		b.wantOwners(keyHosts, "a.example.com=a", "two.example.com=")
+	})
+}
+
+func TestAWaitingProvisionKeepsItsOwners(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		del := b.accept(deletion("a"))
+		b.accept(onHost(request("a"), "two.example.com"))
+		b.end(del, provision.StatusDeleted)
+		b.wantOwners(keyHosts, "a.example.com=", "two.example.com=a")
+		b.wantOwners(keyNamespaces, "store-a=a")
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		b.wantOwners(keyHosts, "two.example.com=")
+		b.wantOwners(keyNamespaces, "store-a=")
+	})
+}
+
+func TestADeleteReleasesWhatASupersededProvisionTook(t *testing.T) {
+	each(t, func(b *bench) {
+		b.accept(request("a"))
+		b.accept(onHost(request("a"), "two.example.com"))
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		b.wantOwners(keyHosts, "a.example.com=", "two.example.com=")
+	})
+}

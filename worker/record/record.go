@@ -1,0 +1,110 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
+)
+
+// Record is the record of one store as Redis holds it; docs/redis.md describes each field. Scripts write it, and decide by
+// it; here it is only read. The zero value is the record of a store that is unknown.
+type Record struct {
+	Generation  int64        `redis:"generation"` // of the newest request
+	Op          provision.Op `redis:"op"`
+	RequestJSON string       `redis:"request"` // the newest provision
+	Cluster     string       `redis:"cluster"` // where the store lives or lived last; "" where the installation names no clusters
+	AcceptedAt  millis       `redis:"accepted_at"`
+	Deadline    millis       `redis:"deadline"`
+
+	OutcomeGeneration int64            `redis:"outcome_generation"` // equal to Generation once that has its outcome
+	Status            provision.Status `redis:"status"`
+	Code              provision.Code   `redis:"code"`
+	Error             string           `redis:"error"`
+	DecidedAt         millis           `redis:"decided_at"`
+	OutputsJSON       string           `redis:"outputs"`
+
+	RunGeneration int64 `redis:"run_generation"`
+	Attempts      int   `redis:"attempts"`
+	Crashes       int   `redis:"crashes"`
+
+	OpenDelete       int64  `redis:"open_delete"` // generation of the delete that has not ended; 0: none
+	RetainData       bool   `redis:"retain_data"`
+	ClustersToSearch string `redis:"clusters_to_search"` // of a delete of an unknown store, separated by spaces
+	Throttled        int    `redis:"throttled"`          // how many new stores the creator may have in progress; 0: not throttled
+	DeadLetterID     string `redis:"dead_letter_id"`
+}
+
+// millis is a time in milliseconds since 1970 by Redis' clock; 0 is no time.
+type millis int64
+
+func (m millis) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m)).UTC()
+}
+
+// readRecord parses the answer to HGETALL.
+func readRecord(answer *redis.MapStringStringCmd) (Record, error) {
+	var r Record
+	return r, redisconn.WrapError(answer.Scan(&r))
+}
+
+func (c client) record(ctx context.Context, storeID string) (Record, error) {
+	return readRecord(c.redis.HGetAll(ctx, keyStore(storeID)))
+}
+
+// cluster is the cluster that has to run an operation of the store, as run_cluster in lib_placement.lua.
+func (r Record) cluster(op provision.Op) string {
+	if first, _, _ := strings.Cut(r.ClustersToSearch, " "); op == provision.OpDelete && first != "" {
+		return first
+	}
+	if r.Cluster == "" {
+		return provision.DefaultCluster
+	}
+	return r.Cluster
+}
+
+// runs are the tasks of the generations without an outcome: an open delete, then the newest request.
+func (r Record) runs(storeID string) (tasks []queue.Task) {
+	add := func(op provision.Op, generation int64) {
+		tasks = append(tasks, queue.Task{Op: op, StoreID: storeID, Generation: generation, Cluster: r.cluster(op)})
+	}
+	if r.OpenDelete > 0 {
+		add(provision.OpDelete, r.OpenDelete)
+	}
+	if r.Generation > 0 && r.Generation != r.OpenDelete && r.OutcomeGeneration != r.Generation {
+		add(r.Op, r.Generation)
+	}
+	return tasks
+}
+
+// state is what the API shows of the record.
+func (r Record) state(id string) provision.State {
+	var req provision.Request
+	_ = json.Unmarshal([]byte(r.RequestJSON), &req) // shown as far as it goes; a run reports a broken record
+	s := provision.State{
+		StoreID: id, Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host, StoreURL: req.StoreURL,
+		CreatorID: req.CreatorID, Cluster: r.Cluster, Action: r.Op, Generation: r.Generation, TaskID: queue.TaskID(r.Generation, id),
+		Status: r.Op.Progress(), AcceptedAt: r.AcceptedAt.time(), Deadline: r.Deadline.time(),
+		RetainData: r.Op == provision.OpDelete && r.RetainData, Refused: r.DeadLetterID, CreatorUnderWay: r.Throttled,
+	}
+	if r.RunGeneration == r.Generation {
+		s.Attempts, s.Crashes = r.Attempts, r.Crashes
+	}
+	if r.Status != "" {
+		s.Status, s.Code, s.Error, s.DecidedAt = r.Status, r.Code, r.Error, r.DecidedAt.time()
+	}
+	if r.OpenDelete != r.Generation {
+		s.DeleteGeneration = r.OpenDelete
+	}
+	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Facts)
+	return s
+}

@@ -1,0 +1,51 @@
+package record
+
+import (
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/provision"
+)
+
+// Records are the store records in one Redis, grouped by the process that needs them. All groups share one connection and
+// are safe for concurrent use.
+type Records struct {
+	Requests  *Requests
+	Runs      *Runs
+	Callbacks *Callbacks
+	Recovery  *Recovery
+}
+
+// Requests accepts requests and shows what is on record of the stores.
+type Requests struct{ client }
+
+// Runs leases stores to runs, one run per store at a time, and records their outcomes.
+type Runs struct{ client }
+
+// Callbacks leases the delivery of callbacks, one delivery per store at a time, and keeps the dead letters.
+type Callbacks struct{ client }
+
+// Recovery finds what crashes, outages and a loss of Redis leave behind.
+type Recovery struct{ client }
+
+// Options are what an installation decides about its records. The zero value sets no limit and names no cluster.
+type Options struct {
+	// CreatorLimit is how many new stores of one creator may be in progress; 0 sets no limit. A store is new until its first
+	// outcome. Workers should agree on the limit: the process that asks decides by its own.
+	CreatorLimit int
+	// Placement is needed where requests are accepted for an installation with several clusters: all of them. A worker does
+	// not need it: it accepts requests for stores only that live on a cluster already, or that name one.
+	Placement provision.Placement
+}
+
+// New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
+func New(redis redis.UniversalClient, o Options) *Records {
+	c := client{redis: redis, creatorLimit: o.CreatorLimit, placement: o.Placement}
+	return &Records{Requests: &Requests{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
+}
+
+// client is what the groups of records share.
+type client struct {
+	redis        redis.UniversalClient
+	creatorLimit int
+	placement    provision.Placement
+}

@@ -1,0 +1,94 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/redisconn"
+)
+
+// Complete reports whether the records are complete. Until then nothing is accepted, and a worker should [Recovery.Restore]
+// each store of the cluster and then call [Recovery.MarkComplete].
+func (r *Recovery) Complete(ctx context.Context) (bool, error) {
+	n, err := r.redis.Exists(ctx, keyComplete).Result()
+	return n > 0, redisconn.WrapError(err)
+}
+
+// MarkComplete declares the records complete.
+func (r *Recovery) MarkComplete(ctx context.Context) error {
+	return redisconn.WrapError(r.redis.Set(ctx, keyComplete, time.Now().UTC().Format(time.RFC3339), 0).Err())
+}
+
+// ClusterComplete reports whether the records of a cluster's stores are complete.
+func (r *Recovery) ClusterComplete(ctx context.Context, cluster string) (bool, error) {
+	complete, err := r.Complete(ctx)
+	if err != nil || complete {
+		return complete, err
+	}
+	recovered, err := r.redis.SIsMember(ctx, keyRecoveredClusters, cluster).Result()
+	return recovered, redisconn.WrapError(err)
+}
+
+// MarkClusterComplete declares the records of a cluster's stores complete. All records are complete once every cluster of
+// the installation is; the process that accepts requests knows which clusters these are.
+func (r *Recovery) MarkClusterComplete(ctx context.Context, cluster string) error {
+	return redisconn.WrapError(r.redis.SAdd(ctx, keyRecoveredClusters, cluster).Err())
+}
+
+// LeadRecovery takes or extends the lease of reconciling one cluster with the records.
+func (r *Recovery) LeadRecovery(ctx context.Context, cluster, token string, lease time.Duration) (bool, error) {
+	return r.takeLease(ctx, keyRecoveryLease(cluster), token, lease)
+}
+
+// errIncomplete is the refusal of a request that could contradict a record that is not recovered yet.
+func errIncomplete(cluster string) error {
+	if cluster != "" {
+		return provision.Errorf(provision.CodeUnavailable,
+			"the records are incomplete: the store may live on cluster %s, from which they are not recovered yet; try again in a few seconds", cluster)
+	}
+	return provision.Errorf(provision.CodeUnavailable,
+		"the records are incomplete: a worker recovers them from the cluster when it starts; try again in a few seconds")
+}
+
+// RestoreResult is the result of [Recovery.Restore].
+type RestoreResult string
+
+// Only Restored has changed anything.
+const (
+	Restored            RestoreResult = "restored"
+	RestoreKnown        RestoreResult = "known"         // the record is as new as what the cluster has
+	RestoreOtherCluster RestoreResult = "other-cluster" // the store lives on another cluster: an operator has to decide about this namespace
+	RestoreLeftover     RestoreResult = "leftover"      // a later delete has ended: the namespace should not be there
+)
+
+// Restore restores the record of one store from what its namespace on a cluster says, unless there is a record as new. A generation
+// without an outcome is then run again, and an outcome that was not delivered is delivered again. timeout is the time from
+// now to the end of the generation.
+func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (RestoreResult, error) {
+	req := saved.Store.Request
+	req.Action, req.RetainData, req.Cluster = provision.OpProvision, false, inRequest(cluster)
+	text, err := json.Marshal(req)
+	if err != nil {
+		return "", err
+	}
+	digest := req.Digest()
+	if saved.Op == provision.OpDelete {
+		digest = provision.Request{Action: provision.OpDelete, RetainData: saved.Store.RetainData}.Digest()
+	}
+	var o provision.Outcome
+	if saved.Outcome != nil {
+		o = *saved.Outcome
+	}
+	outputs, err := outputsText(o.Facts)
+	if err != nil {
+		return "", err
+	}
+	id := req.StoreID
+	answer, err := restoreScript.Run(ctx, r.redis,
+		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyCallbacks(id)},
+		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
+		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs).Text()
+	return RestoreResult(answer), redisconn.WrapError(err)
+}

@@ -1,0 +1,68 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
+)
+
+// deletedKeep is how long the record of a deleted store is kept after DELETED was delivered: it answers GET, and lets the
+// recovery recognise what is left of the store.
+const deletedKeep = 30 * 24 * time.Hour
+
+// Ping reports whether Redis answers.
+func (r *Requests) Ping(ctx context.Context) error {
+	return redisconn.WrapError(r.redis.Ping(ctx).Err())
+}
+
+// Accept records a valid request as the newest of its store, or joins an equal one that has no outcome yet. timeout is the
+// longest time from acceptance to the outcome. A new store is placed on a cluster.
+//
+// Errors of code conflict name the field: one that may not change while the store lives or its data is retained, one that
+// another store owns, or a retain_data that comes too late. Code unavailable may be tried again, invalid may not.
+func (r *Requests) Accept(ctx context.Context, req provision.Request, timeout time.Duration) (provision.Accepted, error) {
+	kept := req
+	kept.RetainData = false // a field of its own: the record's request is the provision's
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return provision.Accepted{}, err
+	}
+	answer, err := r.runScript(ctx, acceptScript,
+		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
+		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req))
+	if err != nil {
+		return provision.Accepted{}, err
+	}
+	if err := refusal(req, answer); err != nil {
+		return provision.Accepted{}, err
+	}
+	gen := number(answer[1])
+	return provision.Accepted{Generation: gen, TaskID: queue.TaskID(gen, req.StoreID), Joined: answer[0] == "joined", Cluster: answer[2]}, nil
+}
+
+// refusal is the error of a request that the script accept has refused.
+func refusal(req provision.Request, answer []string) error {
+	switch answer[0] {
+	case "incomplete":
+		return errIncomplete(answer[1])
+	case "closed":
+		return errNoCluster(req)
+	case "changed":
+		return provision.Errorf(provision.CodeConflict,
+			"%s of store %s may not change while the store lives; delete the store first", answer[1], req.StoreID)
+	case "retained":
+		return provision.Errorf(provision.CodeConflict,
+			"%s of store %s may not change while its data is retained; delete the store without retain_data first", answer[1], req.StoreID)
+	case "deleting":
+		return provision.Errorf(provision.CodeConflict,
+			"retain_data comes too late for store %s: a delete of the store with its data is in progress", req.StoreID)
+	case "owned":
+		return provision.Errorf(provision.CodeConflict, "%s is in use by another live store", answer[1])
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package record
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// ready ends a provision with what it has learned.
+func (b *bench) ready(t queue.Task, facts provision.Facts) {
+	b.Helper()
+	run := b.enter(t, "run-"+t.ID())
+	run.Facts = facts
+	b.wantRuling(run, provision.StatusReady, OutcomeRecorded, 0)
+	b.leave(run, RunEnd{Ended: true})
+}
+
+func (b *bench) wantFacts(when string, want provision.Facts) {
+	b.Helper()
+	if got := b.state("a").Facts; !maps.Equal(got, want) {
+		b.Errorf("%s the facts are %v, want %v", when, got, want)
+	}
+}
+
+func TestFactsAreThoseOfTheLastReady(t *testing.T) {
+	each(t, func(b *bench) {
+		one, two := provision.Facts{"key": "1"}, provision.Facts{"key": `"2"`}
+		b.ready(b.accept(request("a")), one)
+		b.wantFacts("after READY", one)
+		b.end(b.accept(request("a")), provision.StatusFailed)
+		b.wantFacts("after FAILED", one)
+		b.ready(b.accept(request("a")), two)
+		b.wantFacts("after the next READY", two)
+		b.ready(b.accept(request("a")), nil)
+		b.wantFacts("after a READY that has learned nothing", nil)
+		b.ready(b.accept(request("a")), one)
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		b.wantFacts("after DELETED", nil)
+	})
+}
+
+func TestFactsAreRestored(t *testing.T) {
+	each(t, func(b *bench) {
+		m := remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
+		m.Outcome.Facts = provision.Facts{"key": "1"}
+		b.restore(m, Restored)
+		b.wantFacts("after Redis was lost", m.Outcome.Facts)
+	})
+}
+
+// retained brings a store to DELETED with its data retained.
+func (b *bench) retained(id string) queue.Task {
+	b.Helper()
+	b.end(b.accept(request(id)), provision.StatusReady)
+	del := b.accept(retaining(id))
+	b.end(del, provision.StatusDeleted)
+	b.tell(id)
+	return del
+}
+
+func TestARetainingDeleteTellsItsRun(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		del := b.accept(retaining("a"))
+		if again := b.accept(retaining("a")); again != del {
+			b.Errorf("an equal delete became %s, want to join %s", again.ID(), del.ID())
+		}
+		next := b.accept(request("a"))
+		run := b.enter(del, "run")
+		if !run.Store.RetainData || run.Store.Namespace != "store-a" {
+			b.Errorf("the run is of %+v", run.Store)
+		}
+		b.wantRuling(run, provision.StatusDeleted, OutcomeRecorded, next.Generation)
+		b.leave(run, RunEnd{Ended: true})
+		if run := b.enter(next, "next"); run.Store.Request != request("a") {
+			b.Errorf("the provision after it is of %+v", run.Store)
+		}
+	})
+}
+
+func TestAPlainDeleteTakesThePlaceOfARetainingOne(t *testing.T) {
+	each(t, func(b *bench) {
+		b.accept(request("a"))
+		first := b.accept(retaining("a"))
+		inside := b.enter(first, "run")
+		second := b.accept(deletion("a"))
+		b.wantRuling(inside, provision.StatusDeleted, OutcomeSuperseded, 0)
+		b.leave(inside, RunEnd{})
+		b.wantEntry(first, AcquireSuperseded)
+		if run := b.enter(second, "other"); run.Store.RetainData || second.Generation <= first.Generation {
+			b.Errorf("the run of %s after %s is of %+v", second.ID(), first.ID(), run.Store)
+		}
+	})
+}
+
+func TestRetainDataMayComeTooLate(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		del := b.accept(deletion("a"))
+		if got := b.refused(retaining("a")); !strings.Contains(got, "retain_data comes too late") {
+			b.Errorf("while a delete of the data is under way: %q", got)
+		}
+		b.accept(request("a"))
+		b.refused(retaining("a"))
+		b.end(del, provision.StatusDeleteFailed)
+		if run := b.enter(b.accept(retaining("a")), "run"); !run.Store.RetainData {
+			b.Error("after a delete that failed, what is left cannot be retained")
+		}
+	})
+}
+
+func TestRetainedDataKeepsItsOwnerAndItsNames(t *testing.T) {
+	each(t, func(b *bench) {
+		b.retained("a")
+		b.wantOwners(keyHosts, "a.example.com=")
+		b.wantOwners(keyNamespaces, "store-a=a")
+		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl != -1 || b.open("a") {
+			b.Errorf("the record expires in %s, open %t", ttl, b.open("a"))
+		}
+		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.Namespace != "store-a" {
+			b.Errorf("the state is %+v", s)
+		}
+		intruder := onHost(request("b"), "a.example.com")
+		intruder.Namespace = "store-a"
+		if got := b.refused(intruder); !strings.HasPrefix(got, "namespace is in use") {
+			b.Errorf("another store in the namespace: %q", got)
+		}
+		for field, change := range map[string]func(*provision.Request){
+			"engine":    func(r *provision.Request) { r.Engine = "medusa" },
+			"name":      func(r *provision.Request) { r.Name = "other" },
+			"namespace": func(r *provision.Request) { r.Namespace = "other" },
+		} {
+			req := request("a")
+			change(&req)
+			if got := b.refused(req); !strings.HasPrefix(got, field+" of store a may not change while its data is retained") {
+				b.Errorf("%s changed: %q", field, got)
+			}
+		}
+		b.end(b.accept(onHost(request("a"), "new.example.com")), provision.StatusReady)
+		if s := b.state("a"); s.RetainData {
+			b.Errorf("a store that lives: %+v", s)
+		}
+	})
+}
+
+func TestAPlainDeleteEndsTheRetention(t *testing.T) {
+	each(t, func(b *bench) {
+		b.retained("a")
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		b.tell("a")
+		b.wantOwners(keyNamespaces, "store-a=")
+		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl <= 0 {
+			b.Error("the record never expires")
+		}
+		// Now there is nothing that could be retained, and so nothing that has to fit.
+		b.end(b.accept(retaining("a")), provision.StatusDeleted)
+		other := request("a")
+		other.Engine, other.Namespace = "medusa", "elsewhere"
+		b.accept(other)
+	})
+}
+
+func TestARetainedStoreIsRestored(t *testing.T) {
+	each(t, func(b *bench) {
+		del := b.retained("a")
+		m := remembered(del, provision.StatusDeleted, true)
+		m.Store.RetainData = true
+		b.restore(m, RestoreKnown)
+		old := remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: del.Generation - 1, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
+		b.restore(old, RestoreKnown) // brought back from a backup, perhaps: it is not for us to delete it
+		b.lose()
+		b.restore(m, Restored)
+		b.whole()
+		b.wantOwners(keyHosts, "a.example.com=")
+		b.wantOwners(keyNamespaces, "store-a=a")
+		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.Untold != 0 || b.open("a") {
+			b.Errorf("restored as %+v, open %t", s, b.open("a"))
+		}
+		b.wantEntry(del, AcquireDone)
+		req := request("a")
+		req.Engine = "medusa"
+		b.refused(req)
+		b.accept(onHost(request("b"), "a.example.com"))
+	})
+}
+
+func TestARestoredRetainingDeleteGoesOn(t *testing.T) {
+	each(t, func(b *bench) {
+		m := remembered(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, "", false)
+		m.Store.RetainData = true
+		b.restore(m, Restored)
+		b.whole()
+		if joined := b.accept(retaining("a")); joined.Generation != 100 {
+			b.Errorf("an equal delete became generation %d", joined.Generation)
+		}
+		if run := b.enter(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, "run"); !run.Store.RetainData {
+			b.Errorf("the run is of %+v", run.Store)
+		}
+	})
+}

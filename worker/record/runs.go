@@ -1,0 +1,110 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
+)
+
+// AcquireResult is the result of [Runs.Acquire].
+type AcquireResult string
+
+// Only Acquired holds the lease; each of the others says why there is nothing to run now.
+const (
+	Acquired            AcquireResult = "acquired"
+	AcquireHeld         AcquireResult = "held"          // another run holds the lease
+	AcquireWaiting      AcquireResult = "waiting"       // a delete of the store has to end first
+	AcquireOtherCluster AcquireResult = "other-cluster" // the run belongs on another cluster
+	AcquireThrottled    AcquireResult = "throttled"     // its creator has as many new stores in progress as allowed
+	AcquireSuperseded   AcquireResult = "superseded"    // a newer request took its place
+	AcquireDone         AcquireResult = "done"          // the generation has succeeded; make sure that its callback is queued
+	AcquireNoRecord     AcquireResult = "no-record"
+)
+
+// Run is one run of one generation that has the store's lease.
+type Run struct {
+	Store    provision.Store
+	Op       provision.Op
+	Cluster  string // where it runs
+	Token    string
+	Attempts int           // counted attempts before this one
+	Crashes  int           // runs before this one that never released the lease
+	TimeLeft time.Duration // until the generation's deadline; may be negative
+	Next     []queue.Task  // runs of other stores that may begin now, since this one has freed a slot
+
+	Facts provision.Facts // of the shop; recorded with READY
+}
+
+// Acquire takes the store's lease for a run of this generation, for as long as lease. With progress a callback of the
+// operation's progress is added, once per generation.
+func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease time.Duration, progress bool) (AcquireResult, Run, error) {
+	answer, err := r.runScript(ctx, acquireRunScript,
+		[]string{keyStore(t.StoreID), keyRunLease(t.StoreID), keyCallbacks(t.StoreID)},
+		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress), t.StoreID, r.creatorLimit, t.Cluster)
+	if err != nil {
+		return "", Run{}, err
+	}
+	if result := AcquireResult(answer[0]); result != Acquired {
+		return result, Run{}, nil
+	}
+	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, Next: tasksOf(provision.OpProvision, answer[6:])}
+	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
+		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
+	}
+	run.Store.Generation, run.Store.Cluster, run.Store.RetainData = t.Generation, inRequest(t.Cluster), answer[5] == "1"
+	return Acquired, run, nil
+}
+
+// RenewResult is the result of [Runs.Renew].
+type RenewResult string
+
+// A run that is superseded still holds the lease and should release it soon.
+const (
+	Renewed         RenewResult = "renewed"
+	RenewSuperseded RenewResult = "superseded"
+	RenewLost       RenewResult = "lost"
+)
+
+// Renew makes the run's lease last for lease from now on and reports whether its generation is still wanted.
+func (r *Runs) Renew(ctx context.Context, run Run, lease time.Duration) (RenewResult, error) {
+	answer, err := renewRunScript.Run(ctx, r.redis, []string{keyStore(run.Store.StoreID), keyRunLease(run.Store.StoreID)},
+		string(run.Op), run.Store.Generation, run.Token, lease.Milliseconds()).Text()
+	return RenewResult(answer), redisconn.WrapError(err)
+}
+
+// RunEnd is how a run ended.
+type RunEnd struct {
+	Counted bool // the attempt counts against the limit
+	Ended   bool // the run is not tried again by itself; a later run starts with all its attempts
+}
+
+// Release gives the lease back and returns the counted attempts of the generation, this one included.
+func (r *Runs) Release(ctx context.Context, run Run, end RunEnd) (attempts int, err error) {
+	attempts, err = releaseRunScript.Run(ctx, r.redis, []string{keyStore(run.Store.StoreID), keyRunLease(run.Store.StoreID)},
+		run.Token, flag(end.Counted), flag(end.Ended)).Int()
+	return attempts, redisconn.WrapError(err)
+}
+
+// Watch calls changed with the id of each store that gets a newer generation, until ctx ends. It only makes runs notice
+// sooner: messages can be lost, and nothing depends on them.
+func (r *Runs) Watch(ctx context.Context, changed func(storeID string)) {
+	sub := r.redis.Subscribe(ctx, channelNewest)
+	defer sub.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m, ok := <-sub.Channel():
+			if !ok {
+				return
+			}
+			changed(m.Payload)
+		}
+	}
+}

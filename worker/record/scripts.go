@@ -1,0 +1,49 @@
+package record
+
+import (
+	"context"
+	"embed"
+
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/worker/redisconn"
+)
+
+//go:embed scripts/*.lua
+var scripts embed.FS
+
+var (
+	acceptScript           = script("accept")
+	acquireRunScript       = script("acquire_run")
+	renewRunScript         = script("renew_run")
+	releaseRunScript       = script("release_run")
+	recordOutcomeScript    = script("record_outcome")
+	creatorSlotScript      = script("creator_slot")
+	claimCallbackScript    = script("claim_callback")
+	closeCallbackScript    = script("close_callback")
+	replayDeadLetterScript = script("replay_dead_letter")
+	takeLeaseScript        = script("take_lease")
+	releaseLeaseScript     = script("release_lease")
+	dropExpiredScript      = script("drop_expired")
+	dueStoresScript        = script("due_stores")
+	restoreScript          = script("restore")
+)
+
+// libraries are sent before each script.
+var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks")
+
+func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }
+
+func read(name string) string {
+	text, err := scripts.ReadFile("scripts/" + name + ".lua")
+	if err != nil {
+		panic(err) // embedded: cannot be missing in a binary that was tested
+	}
+	return string(text)
+}
+
+// runScript runs a script that answers a list of texts. A nil or an unexpected answer is a defect and comes as an error.
+func (c client) runScript(ctx context.Context, s *redis.Script, keys []string, args ...any) ([]string, error) {
+	words, err := s.Run(ctx, c.redis, keys, args...).StringSlice()
+	return words, redisconn.WrapError(err)
+}

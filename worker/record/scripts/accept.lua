@@ -1,0 +1,123 @@
+-- KEYS: store, hosts, namespaces, stores, outstanding, journal, records-complete
+-- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement
+-- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
+-- request names, and whether these are all clusters of the installation.
+-- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
+-- {incomplete, cluster} or {closed} or {deleting}.
+local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
+local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
+local r, at, micros = load(KEYS[1]), now()
+
+local placement = ARGV[13] ~= '' and cjson.decode(ARGV[13]) or nil
+local current = (not gone(r) or r.retain_data) and cluster_of(r) or nil
+
+-- A cluster from which the records were not recovered yet, or '' while the clusters are unknown. Nil marks the records complete.
+local function unrecovered()
+  for _, c in ipairs(placement and placement.all and placement.clusters or {}) do
+    if redis.call('SISMEMBER', '{orch}:recovered-clusters', c.name) == 0 then return c.name end
+  end
+  if not (placement and placement.all) then return '' end
+  redis.call('SET', KEYS[7], text(at))
+  redis.call('DEL', '{orch}:recovered-clusters')
+end
+
+-- A store whose record was recovered may go on, unless it wants a host that a store of another cluster may own.
+local function recovered()
+  if not current or redis.call('SISMEMBER', '{orch}:recovered-clusters', current) == 0 then return false end
+  return op == 'delete' or string.find(' ' .. (r.owned_hosts or '') .. ' ', ' ' .. want.host .. ' ', 1, true)
+end
+
+local function stores_on(cluster)
+  if cluster ~= 'default' then return redis.call('SCARD', cluster_stores(cluster)) end
+  local n = redis.call('HLEN', KEYS[3])
+  for _, c in ipairs(placement.clusters) do
+    if c.name ~= 'default' then n = n - redis.call('SCARD', cluster_stores(c.name)) end
+  end
+  return n
+end
+
+-- The open candidate with the fewest stores for its weight, healthy ones first.
+local function choose_cluster()
+  local allowed, best = {}, nil
+  for _, name in ipairs(placement.candidates) do allowed[name] = true end
+  for _, c in ipairs(placement.clusters) do
+    local n = stores_on(c.name)
+    if allowed[c.name] and not c.closed and (c.max == 0 or n < c.max) then
+      local unhealthy, load = 1 - redis.call('EXISTS', '{orch}:cluster-healthy:' .. c.name), (n + 1) / c.weight
+      if not best or unhealthy < best.unhealthy or (unhealthy == best.unhealthy and load < best.load) then
+        best = { name = c.name, unhealthy = unhealthy, load = load }
+      end
+    end
+  end
+  return best and best.name
+end
+
+-- Redis has lost its data: until the records are recovered, a live store would look like an unknown one.
+if redis.call('EXISTS', KEYS[7]) == 0 then
+  local missing = unrecovered()
+  if missing and not recovered() then return { 'incomplete', missing } end
+end
+
+if current and placement and placement.named ~= '' and placement.named ~= current then return { gone(r) and 'retained' or 'changed', 'cluster' } end
+if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest then
+  return { 'joined', text(r.generation), run_cluster(r, op) }
+end
+if op == 'provision' then
+  if not gone(r) or r.retain_data then
+    for _, field in ipairs({ 'engine', 'name', 'namespace' }) do
+      if (r[field] or '') ~= '' and r[field] ~= want[field] then return { gone(r) and 'retained' or 'changed', field } end
+    end
+  end
+  for i, field in ipairs({ 'host', 'namespace' }) do
+    local owner = redis.call('HGET', KEYS[1 + i], want[field])
+    if owner and owner ~= id then return { 'owned', field } end
+  end
+elseif retain == '1' and r.open_delete > 0 and not r.retain_data then
+  return { 'deleting' } -- a delete of the data cannot be undone
+end
+local cluster = current
+if op == 'provision' and not current then
+  cluster = 'default'
+  if placement then cluster = choose_cluster() end
+  if not cluster then return { 'closed' } end
+end
+
+local gen = math.max(r.generation + 1, at)
+redis.call('PERSIST', KEYS[1])
+redis.call('PERSIST', KEYS[6])
+redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
+  'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled')
+if op == 'delete' then
+  redis.call('HSET', KEYS[1], 'open_delete', text(gen))
+  if retain == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') else redis.call('HDEL', KEYS[1], 'retain_data') end
+  if placement and placement.named ~= '' then
+    r.clusters_to_search = placement.named
+  elseif placement and not cluster_of(r) and not r.clusters_to_search then
+    local names = {}
+    for _, c in ipairs(placement.clusters) do names[#names + 1] = c.name end
+    r.clusters_to_search = table.concat(names, ' ')
+  end
+  if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
+  if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
+else
+  redis.call('HSET', KEYS[1], 'request', request, 'name', want.name, 'namespace', want.namespace, 'engine', want.engine, 'host', want.host)
+  -- The old host stays owned until the shop has left it: another store must not share an ingress with it.
+  local hosts = gone(r) and '' or (r.owned_hosts or '')
+  if not string.find(' ' .. hosts .. ' ', ' ' .. want.host .. ' ', 1, true) then hosts = hosts .. ' ' .. want.host end
+  redis.call('HSET', KEYS[1], 'owned_hosts', hosts)
+  redis.call('HSET', KEYS[2], want.host, id)
+  redis.call('HSET', KEYS[3], want.namespace, id)
+  if placement then
+    redis.call('HSET', KEYS[1], 'cluster', cluster)
+  elseif not current then
+    redis.call('HDEL', KEYS[1], 'cluster')
+  end
+  r.cluster = cluster
+  add_to_cluster(cluster, id)
+  if gone(r) then join_queue(KEYS[1], id, ARGV[11], gen) end
+end
+redis.call('ZADD', KEYS[4], text(micros), id) -- no two stores share a score: pages end between scores
+redis.call('ZADD', KEYS[5], at + FIRST_SWEEP_MS, id)
+redis.call('PUBLISH', ARGV[10], id)
+return { 'accepted', text(gen), run_cluster(r, op) }

@@ -1,0 +1,45 @@
+-- KEYS: store, run lease, callbacks   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0, cluster
+-- Answers {acquired, request, attempts, crashes, ms until the deadline, 1 for a delete that retains the data or 0, then id, generation
+-- and cluster of each store that may begin now},
+-- or why not: {no-record|superseded|done|waiting|throttled|held|other-cluster}.
+local op, gen, token, id, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], tonumber(ARGV[7])
+local r, at = load(KEYS[1]), now()
+
+if r.generation == 0 then return { 'no-record' } end
+if op == 'delete' and gen <= r.deleted_generation then return { 'done' } end
+if not wanted(r, op, gen) then return { 'superseded' } end
+if run_cluster(r, op) ~= ARGV[8] then return { 'other-cluster' } end
+if op == 'provision' and r.status == 'READY' then return { 'done' } end
+if op == 'provision' and r.open_delete > 0 then return { 'waiting' } end
+if op == 'provision' and not has_slot(r, id, limit) then
+  redis.call('HSET', KEYS[1], 'throttled', ARGV[7])
+  return { 'throttled' }
+end
+if not take_lease(KEYS[2], token, ARGV[4]) then return { 'held' } end
+
+local attempts, crashes = tonumber(r.attempts or 0), tonumber(r.crashes or 0)
+if r.run_generation ~= gen or r.run_token == 'ended' then
+  -- The first run of this generation, or one that is asked for after its failure was told: it starts with all its attempts.
+  if has_outcome(r) and r.generation == gen then r.deadline = at + r.timeout_ms end
+  attempts, crashes = 0, 0
+elseif (r.run_token or '') ~= '' and r.run_token ~= token then
+  crashes = crashes + 1 -- that run never released its lease
+end
+if op == 'provision' and r.throttled then r.deadline = at + r.timeout_ms end -- the time in the creator's queue does not count
+redis.call('HSET', KEYS[1], 'run_token', token, 'run_generation', text(gen), 'attempts', attempts, 'crashes', crashes, 'deadline', text(r.deadline))
+if op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', text(gen)) end
+local answer = { 'acquired', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at),
+  (op == 'delete' and r.retain_data) and '1' or '0' }
+if r.creator_queue and op == 'delete' then
+  -- The run before this one has ended: from here on its slot is free.
+  leave_queue(r, KEYS[1], id)
+  append_admitted(answer, r.creator_queue, limit)
+elseif r.creator_queue then
+  redis.call('HDEL', KEYS[1], 'throttled')
+  redis.call('ZADD', creator_queue(r.creator_queue), '-' .. text(gen), id)
+end
+if ARGV[5] == '1' and r.progress_generation ~= gen and r.outcome_generation ~= gen then
+  redis.call('HSET', KEYS[1], 'progress_generation', text(gen))
+  add_callback(r, KEYS[1], KEYS[3], at, gen, op == 'delete' and 'DELETING' or 'PROVISIONING')
+end
+return answer

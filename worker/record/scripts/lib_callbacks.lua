@@ -1,0 +1,18 @@
+-- Takes the next sequence number and adds a callback to the pending ones.
+local function add_callback(r, store, callbacks, at, gen, status, code, err)
+  r.sequence = r.sequence + 1
+  local cluster = run_cluster(r, string.sub(status, 1, 6) == 'DELETE' and 'delete' or 'provision')
+  redis.call('HSET', store, 'sequence', text(r.sequence))
+  redis.call('HSET', callbacks, text(r.sequence), cjson.encode({
+    generation = text(gen), sequence = text(r.sequence), cluster = cluster, status = status, code = code, error = err, at = text(at) }))
+end
+
+-- Whether a callback need not be delivered any more: progress when there is a later callback, a provision's outcome when there
+-- is a newer generation or no store. A dead letter may also be replayed after the backend has confirmed a later callback:
+-- delivered now, the older outcome would be the last that it heard.
+local function obsolete(r, c)
+  local gen, seq = tonumber(c.generation), tonumber(c.sequence)
+  if seq < tonumber(r.delivered or 0) then return true end
+  if c.status == 'PROVISIONING' or c.status == 'DELETING' then return seq < r.sequence or gen < r.generation or r.generation == 0 end
+  return (c.status == 'READY' or c.status == 'FAILED') and (gen < r.generation or r.generation == 0)
+end

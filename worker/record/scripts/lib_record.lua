@@ -1,0 +1,43 @@
+-- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks.
+
+-- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.
+local function text(n) return string.format('%.0f', n) end
+
+-- Answers ms, and the same in microseconds.
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000000 + t[2]
+end
+
+-- How soon the sweeper inspects a store that has just changed, in ms.
+local FIRST_SWEEP_MS = 5000
+
+-- The record as a table: numbers for generations and times, text or nil for the rest.
+local function load(key)
+  local flat, r = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1] end
+  for _, field in ipairs({ 'generation', 'open_delete', 'deleted_generation', 'outcome_generation', 'delete_failed_generation', 'sequence',
+    'accepted_at', 'timeout_ms', 'deadline', 'run_generation', 'progress_generation' }) do
+    r[field] = tonumber(r[field] or 0)
+  end
+  return r
+end
+
+local function has_outcome(r) return r.outcome_generation == r.generation end
+
+local function gone(r) return r.generation == 0 or (r.op == 'delete' and has_outcome(r) and r.status == 'DELETED') end
+
+-- Whether the store still needs a run of this generation: a delete until it has ended, whatever was accepted after it; a
+-- provision while it is the newest request.
+local function wanted(r, op, gen)
+  if op == 'delete' then return r.open_delete == gen or (r.generation == gen and r.op == 'delete') end
+  return r.generation == gen and r.op == 'provision'
+end
+
+-- Takes a lease, or extends the one that the token has. The holder counts from its last call.
+local function take_lease(key, token, ms)
+  if redis.call('SET', key, token, 'NX', 'PX', ms) then return true end
+  if redis.call('GET', key) ~= token then return false end
+  redis.call('PEXPIRE', key, ms)
+  return true
+end

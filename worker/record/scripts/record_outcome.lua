@@ -1,0 +1,74 @@
+-- KEYS: store, run lease, callbacks, hosts, namespaces, outstanding   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, outputs or ''
+-- Answers {recorded|unchanged|superseded|lost, then id, generation and cluster of each provision that may begin now}, or
+-- {next-cluster, then those of the delete itself}: it has to look in another cluster.
+local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local r, at = load(KEYS[1]), now()
+local success = status == 'READY' or status == 'DELETED'
+
+local function release_hosts(except)
+  for host in string.gmatch(r.owned_hosts or '', '%S+') do
+    if host ~= except and redis.call('HGET', KEYS[4], host) == id then redis.call('HDEL', KEYS[4], host) end
+  end
+  redis.call('HSET', KEYS[1], 'owned_hosts', except)
+end
+
+-- The provision that waited for this delete.
+local function waiting_provision()
+  if op == 'delete' and r.op == 'provision' and r.generation > gen and not has_outcome(r) then return { id, text(r.generation), run_cluster(r, 'provision') } end
+  return {}
+end
+
+local function answer(result, next) return { result, unpack(next) } end
+
+local failed_again = op == 'delete' and status == 'DELETE_FAILED' and gen == r.delete_failed_generation
+
+-- The answer may have been lost and the outcome be sent again.
+if op == 'delete' and (gen <= r.deleted_generation or (failed_again and r.open_delete ~= gen)) then return answer('unchanged', waiting_provision()) end
+if not wanted(r, op, gen) then return { 'superseded' } end
+if redis.call('GET', KEYS[2]) ~= token then return { 'lost' } end
+if op == 'delete' and r.clusters_to_search and status == 'DELETED' then
+  local rest = string.match(r.clusters_to_search, '^%S+%s+(.+)$')
+  if run_cluster(r, op) ~= ARGV[9] then return { 'next-cluster', id, text(gen), run_cluster(r, op) } end -- the same answer was lost before
+  if rest then
+    redis.call('HSET', KEYS[1], 'clusters_to_search', rest)
+    return { 'next-cluster', id, text(gen), string.match(rest, '^%S+') }
+  end
+end
+if failed_again then
+  -- A failed delete was run again and failed again: there is no callback, but it has ended and blocks no provision.
+  redis.call('HSET', KEYS[1], 'open_delete', '0')
+  return answer('unchanged', waiting_provision())
+end
+if op == 'provision' and has_outcome(r) and (r.status == 'READY' or not success) then return { 'unchanged' } end
+
+add_callback(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
+if r.generation == gen then
+  redis.call('HSET', KEYS[1], 'outcome_generation', text(gen), 'status', status, 'code', ARGV[6], 'error', ARGV[7], 'decided_at', text(at))
+end
+if status == 'READY' then
+  release_hosts(r.host)
+  if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'outputs', ARGV[10]) else redis.call('HDEL', KEYS[1], 'outputs') end
+end
+local next = waiting_provision()
+if op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', '0', status == 'DELETED' and 'deleted_generation' or 'delete_failed_generation', text(gen)) end
+if op == 'delete' and r.clusters_to_search then
+  redis.call('HDEL', KEYS[1], 'clusters_to_search')
+  -- The last cluster searched is where the store was, or where its leftovers are.
+  if not cluster_of(r) then redis.call('HSET', KEYS[1], 'cluster', run_cluster(r, op)) end
+end
+if status == 'DELETED' then
+  redis.call('HDEL', KEYS[1], 'outputs')
+  release_hosts(next[1] and r.host or '')
+  local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
+  if not owns then redis.call('HDEL', KEYS[1], 'retain_data') end -- it owns no namespace that could hold data
+  if not next[1] and not (owns and r.retain_data) then remove_from_cluster(cluster_of(r), id) end
+  if owns and not next[1] and not r.retain_data then redis.call('HDEL', KEYS[5], r.namespace) end
+  -- From here on the waiting provision is one of a new store.
+  if next[1] then join_queue(KEYS[1], id, cjson.decode(r.request).creator_id or '', r.generation) end
+end
+if op == 'provision' and r.creator_queue then
+  leave_queue(r, KEYS[1], id)
+  append_admitted(next, r.creator_queue, tonumber(ARGV[8]))
+end
+redis.call('ZADD', KEYS[6], at + FIRST_SWEEP_MS, id)
+return answer('recorded', next)

@@ -1,0 +1,143 @@
+package record
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+func (b *bench) due(n int) []string {
+	b.Helper()
+	ids, err := b.records.Recovery.Due(b.ctx, n, time.Hour)
+	return must(b, ids, err)
+}
+
+// ripen makes the next look at stores due now.
+func (b *bench) ripen(ids ...string) {
+	b.Helper()
+	for i, id := range ids {
+		b.redis.ZAdd(b.ctx, keyOutstanding, redis.Z{Score: float64(i + 1), Member: id})
+	}
+}
+
+func TestDueTakesEachStoreOncePerPause(t *testing.T) {
+	each(t, func(b *bench) {
+		for _, id := range []string{"a", "b", "c"} {
+			b.accept(request(id))
+		}
+		if got := b.due(10); len(got) != 0 {
+			b.Errorf("just accepted, and due: %v", got)
+		}
+		b.ripen("a", "b", "c")
+		if diff := cmp.Diff([]string{"a", "b"}, b.due(2)); diff != "" {
+			b.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"c"}, b.due(2)); diff != "" {
+			b.Error(diff)
+		}
+		if got := b.due(2); len(got) != 0 {
+			b.Errorf("due again before the pause has passed: %v", got)
+		}
+	})
+}
+
+func TestLookFindsWhatAStoreWaitsFor(t *testing.T) {
+	each(t, func(b *bench) {
+		task := b.accept(request("a"))
+		if diff := cmp.Diff(Outstanding{Runs: []queue.Task{task}, Callbacks: []queue.CallbackTask{}}, b.look("a")); diff != "" {
+			b.Error(diff)
+		}
+		b.end(task, provision.StatusReady)
+		if diff := cmp.Diff(Outstanding{Callbacks: []queue.CallbackTask{{StoreID: "a", Generation: task.Generation, Sequence: 1, Cluster: provision.DefaultCluster}}}, b.look("a")); diff != "" {
+			b.Error(diff)
+		}
+		del := b.accept(deletion("a"))
+		next := b.accept(request("a"))
+		if diff := cmp.Diff([]queue.Task{del, next}, b.look("a").Runs); diff != "" {
+			b.Error(diff)
+		}
+		b.end(del, provision.StatusDeleted)
+		if diff := cmp.Diff([]queue.Task{next}, b.look("a").Runs); diff != "" {
+			b.Error(diff)
+		}
+		if got := b.look("nobody"); len(got.Runs)+len(got.Callbacks) != 0 {
+			b.Errorf("an unknown store waits for %+v", got)
+		}
+	})
+}
+
+// Whatever left a store open that waits for nothing, the sweeper may not look at it for ever.
+func TestLookClosesWhatWaitsForNothing(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		b.tell("a")
+		b.ripen("a", "gone")
+		for _, id := range b.due(10) {
+			b.look(id)
+		}
+		if b.open("a") || b.open("gone") {
+			b.Error("a store that waits for nothing stays open")
+		}
+		if n := b.redis.Exists(b.ctx, keyStore("gone")).Val(); n != 0 {
+			b.Error("a look made a record")
+		}
+	})
+}
+
+func TestOneSweeperLeads(t *testing.T) {
+	each(t, func(b *bench) {
+		lead := func(token string) bool {
+			b.Helper()
+			ok, err := b.records.Recovery.LeadSweep(b.ctx, token, lease)
+			return must(b, ok, err)
+		}
+		if !lead("one") || lead("two") || !lead("one") {
+			b.Error("the lease is not one process's")
+		}
+		b.redis.PExpire(b.ctx, keySweepLease, time.Second)
+		lead("one")
+		if ttl := b.redis.PTTL(b.ctx, keySweepLease).Val(); ttl < lease/2 {
+			b.Errorf("a kept lease ends in %s", ttl)
+		}
+		if err := b.records.Recovery.ResignSweep(b.ctx, "two"); err != nil || lead("two") {
+			b.Errorf("a stranger resigned for the leader: %v", err)
+		}
+		if err := b.records.Recovery.ResignSweep(b.ctx, "one"); err != nil || !lead("two") {
+			b.Errorf("the lease was not given back: %v", err)
+		}
+	})
+}
+
+func TestNewestNamesStoresWithANewerGeneration(t *testing.T) {
+	each(t, func(b *bench) {
+		ctx, cancel := context.WithCancel(b.ctx)
+		heard, ended := make(chan string, 100), make(chan struct{})
+		go func() {
+			defer close(ended)
+			b.records.Runs.Watch(ctx, func(id string) { heard <- id })
+		}()
+		// Messages before the subscription are lost by design, so accept until one comes.
+		deadline := time.After(10 * time.Second)
+		for i, done := 0, false; !done; i++ {
+			b.accept(titled(request("a"), time.Duration(i).String()))
+			select {
+			case id := <-heard:
+				done = true
+				if id != "a" {
+					b.Errorf("heard of %q", id)
+				}
+			case <-time.After(10 * time.Millisecond):
+			case <-deadline:
+				b.Fatal("nothing was heard")
+			}
+		}
+		cancel()
+		<-ended
+	})
+}

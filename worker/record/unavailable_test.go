@@ -1,0 +1,133 @@
+package record
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"orchestrator/cmd/testkit/redistest"
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// everyMethod is every method that asks Redis.
+func everyMethod(b *bench) map[string]func(context.Context) error {
+	task, call := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 1, Cluster: provision.DefaultCluster}, queue.CallbackTask{StoreID: "a", Generation: 1, Sequence: 1, Cluster: provision.DefaultCluster}
+	run := Run{Op: provision.OpProvision, Store: provision.Store{Request: request("a"), Generation: 1}, Token: "t"}
+	r := b.records
+	return map[string]func(context.Context) error{
+		"Ping":   r.Requests.Ping,
+		"Accept": func(ctx context.Context) error { _, err := r.Requests.Accept(ctx, request("a"), patience); return err },
+		"Enter":  func(ctx context.Context) error { _, _, err := r.Runs.Acquire(ctx, task, "t", lease, true); return err },
+		"Renew":  func(ctx context.Context) error { _, err := r.Runs.Renew(ctx, run, lease); return err },
+		"Leave":  func(ctx context.Context) error { _, err := r.Runs.Release(ctx, run, RunEnd{}); return err },
+		"Verdict": func(ctx context.Context) error {
+			_, _, err := r.Runs.RecordOutcome(ctx, run, provision.StatusReady, "", "")
+			return err
+		},
+		"Turn":        func(ctx context.Context) error { _, _, err := r.Callbacks.Claim(ctx, "a", "t", lease); return err },
+		"Told":        func(ctx context.Context) error { return r.Callbacks.MarkDelivered(ctx, Callback{StoreID: "a"}) },
+		"Bury":        func(ctx context.Context) error { return r.Callbacks.KeepDeadLetter(ctx, Callback{StoreID: "a"}, "400") },
+		"Letters":     func(ctx context.Context) error { _, err := r.Callbacks.DeadLetters(ctx, "", 1); return err },
+		"Replay":      func(ctx context.Context) error { _, _, err := r.Callbacks.Replay(ctx, "1.1.a"); return err },
+		"Pass":        func(ctx context.Context) error { return r.Callbacks.ReleaseClaim(ctx, "a", "t") },
+		"Untold":      func(ctx context.Context) error { _, err := r.Callbacks.Pending(ctx, "a"); return err },
+		"Lead":        func(ctx context.Context) error { _, err := r.Recovery.LeadSweep(ctx, "t", lease); return err },
+		"Resign":      func(ctx context.Context) error { return r.Recovery.ResignSweep(ctx, "t") },
+		"Due":         func(ctx context.Context) error { _, err := r.Recovery.Due(ctx, 1, lease); return err },
+		"Look":        func(ctx context.Context) error { _, err := r.Recovery.Inspect(ctx, "a"); return err },
+		"Journal":     func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
+		"Store":       func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
+		"Stores":      func(ctx context.Context) error { _, err := r.Requests.Stores(ctx, "", 1); return err },
+		"Enqueue":     func(ctx context.Context) error { return b.tasks.Enqueue(ctx, task) },
+		"EnqueueCall": func(ctx context.Context) error { return b.tasks.EnqueueCallback(ctx, call) },
+		"Revive":      func(ctx context.Context) error { return b.tasks.Revive(ctx, task, true) },
+		"ReviveCall":  func(ctx context.Context) error { return b.tasks.ReviveCallback(ctx, call, false) },
+		"Rescue": func(ctx context.Context) error {
+			_, err := b.tasks.RequeueOrphans(ctx, queue.QueueProvision)
+			return err
+		},
+	}
+}
+
+// wantUnavailable calls every method at once: a client may try for a second before it gives up.
+func wantUnavailable(b *bench, ctx context.Context) {
+	b.Helper()
+	var wg sync.WaitGroup
+	for name, ask := range everyMethod(b) {
+		wg.Go(func() {
+			if err := ask(ctx); err == nil || provision.CodeOf(err) != provision.CodeUnavailable {
+				b.Errorf("%s: %v, of code %s", name, err, provision.CodeOf(err))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestAnOutageIsUnavailable(t *testing.T) {
+	t.Parallel()
+	t.Run("never there", func(t *testing.T) {
+		b := connected(t, "unix://"+filepath.Join(t.TempDir(), "s"))
+		wantUnavailable(b, b.ctx)
+	})
+	t.Run("killed", func(t *testing.T) {
+		server := redistest.Durable(t)
+		b := newBench(t, server.URL)
+		task := b.accept(request("a"))
+		server.Kill()
+		wantUnavailable(b, b.ctx)
+		server.Start()
+		recovered(b)
+		b.end(task, provision.StatusReady)
+	})
+	t.Run("silent", func(t *testing.T) {
+		b := connected(t, "redis://"+silent(t))
+		ctx, cancel := context.WithTimeout(b.ctx, 200*time.Millisecond)
+		defer cancel()
+		if err := b.records.Requests.Ping(ctx); provision.CodeOf(err) != provision.CodeUnavailable {
+			t.Errorf("got %v", err)
+		}
+		if _, err := b.records.Requests.Accept(ctx, request("a"), patience); provision.CodeOf(err) != provision.CodeUnavailable {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("closed", func(t *testing.T) {
+		b := newBench(t, redistest.Mini(t))
+		b.redis.Close()
+		wantUnavailable(b, b.ctx)
+	})
+}
+
+// recovered waits until the client has found its server again: after a wave of failures it dials once a second only.
+func recovered(b *bench) {
+	b.Helper()
+	for deadline := time.Now().Add(20 * time.Second); b.records.Requests.Ping(b.ctx) != nil; {
+		if time.Now().After(deadline) {
+			b.Fatal("the client does not find its server again")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// silent is the address of a server that takes connections and never answers.
+func silent(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String() // the kernel completes the handshake; nobody accepts
+}
+
+func TestMethodsReturnNoErrorWithoutARecord(t *testing.T) {
+	each(t, func(b *bench) {
+		for name, ask := range everyMethod(b) {
+			if err := ask(b.ctx); err != nil {
+				b.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}

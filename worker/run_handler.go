@@ -1,0 +1,189 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+)
+
+// Runner carries out one operation on one store: [provision.Runner].
+type Runner interface {
+	Run(ctx context.Context, op provision.Op, s provision.Store, onStep func(provision.Step)) error
+}
+
+// Journal keeps what is shown of a store.
+type Journal interface {
+	AppendStep(ctx context.Context, storeID string, step provision.Step) error
+}
+
+// runHandler handles the tasks of the queues provision and delete of one cluster.
+type runHandler struct {
+	cluster  string // "" is the default one
+	leases   *leaseManager
+	runner   Runner
+	outcomes *outcomeRecorder
+	journal  Journal
+	limits   Limits
+	metrics  *metrics
+	log      *slog.Logger
+	stop     context.Context // its end stops every run, to be tried again elsewhere
+}
+
+var _ asynq.Handler = (*runHandler)(nil)
+
+// ProcessTask runs the generation that the task names, unless the gate says that there is nothing to run now.
+func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	task, err := queue.ParseTask(t, h.cluster)
+	if err != nil {
+		h.log.Error("a task that is not ours was archived", "type", t.Type(), "error", err)
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
+	entry, pass, err := h.acquire(ctx, task)
+	if err != nil {
+		return h.retryLater(err, log)
+	}
+	switch entry {
+	case record.Acquired:
+		return h.run(ctx, pass, log)
+	case record.AcquireHeld:
+		return h.retryLater(provision.Errorf(provision.CodeBusy, "another run has store %s", task.StoreID), log)
+	case record.AcquireWaiting:
+		return h.retryLater(provision.Errorf(provision.CodeBusy, "a delete of store %s has to end first", task.StoreID), log)
+	case record.AcquireThrottled:
+		return h.throttle(task, log)
+	case record.AcquireDone:
+		h.outcomes.enqueueCallbacks(ctx, task.StoreID)
+	}
+	log.Info("nothing to run", "why", entry)
+	return nil
+}
+
+// acquire waits at the gate for as long as the worker is not stopping.
+func (h *runHandler) acquire(ctx context.Context, task queue.Task) (record.AcquireResult, *lease, error) {
+	if h.stop.Err() != nil {
+		return "", nil, errStopping
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.stop, cancel)()
+	entry, pass, err := h.leases.acquire(ctx, task)
+	if (entry == record.AcquireHeld || entry == record.AcquireWaiting) && h.stop.Err() != nil {
+		return "", nil, errStopping
+	}
+	return entry, pass, err
+}
+
+// retryError gives a task back that was not run.
+func (h *runHandler) retryLater(err error, log *slog.Logger) error {
+	a := decide(err, record.Run{}, h.limits)
+	log.Info("not run now", "code", provision.CodeOf(err), "cause", err, "again_in", a.delay)
+	return a.reply(err)
+}
+
+// throttle gives a task back whose store has no place yet. Whoever frees one has it tried at once.
+func (h *runHandler) throttle(task queue.Task, log *slog.Logger) error {
+	h.metrics.throttled.Inc()
+	a := decision{retry: true, delay: throttleDelay(time.Since(time.UnixMilli(task.Generation)))}
+	log.Info("waits for a place: its creator has as many new stores under way as allowed", "again_in", a.delay)
+	return a.reply(provision.Errorf(provision.CodeBusy, "the creator of store %s has as many new stores under way as allowed", task.StoreID))
+}
+
+// run carries the operation out and settles what follows from its end.
+func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error {
+	defer context.AfterFunc(h.stop, func() { p.cancel(errStopping) })()
+	// asynq's context ends when the task's asynq lease is lost: somebody else may have the task by now.
+	defer context.AfterFunc(ctx, func() { p.cancel(errLeaseLost) })()
+	start := time.Now()
+	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
+	h.announceStart(p)
+	facts, err := h.attempt(p, log)
+	a := decide(err, p.run, h.limits)
+	if a.final {
+		a, err = h.recordOutcome(p, a, facts, err)
+	}
+	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry})
+	h.metrics.ran(p.run.Op, err, a, time.Since(start))
+	log.Log(context.WithoutCancel(ctx), levelOf(err, a), "run ends", "outcome", outcomeOf(p.run.Op, err, a), "code", codeOrNone(err),
+		"cause", err, "ms", time.Since(start).Milliseconds(), "again_in", a.delay)
+	return a.reply(err)
+}
+
+// announceStart lets the callback be told that the entry may have left, and the stores begin that it has made a place for.
+func (h *runHandler) announceStart(p *lease) {
+	if !h.leases.progress && len(p.run.Next) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, redisTimeout)
+	defer cancel()
+	h.outcomes.enqueueCallbacks(ctx, p.run.Store.StoreID, p.run.Next...)
+}
+
+// attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq
+// would recover it too, but nobody would leave the gate.
+func (h *runHandler) attempt(p *lease, log *slog.Logger) (facts provision.Facts, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			log.Error("a run panicked", "panic", x, "stack", string(debug.Stack()))
+			err = provision.Errorf(provision.CodeInternal, "the run panicked: %v", x)
+		}
+	}()
+	if p.run.Crashes >= h.limits.MaxCrashes {
+		return nil, provision.Errorf(provision.CodeCrash, "the work on this store ended the worker %d times; it is not tried again by itself", p.run.Crashes)
+	}
+	if p.run.TimeLeft <= 0 {
+		return nil, errGenerationTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(p.ctx, p.run.TimeLeft, errGenerationTimeout)
+	defer cancel()
+	ctx, cancel = context.WithTimeoutCause(ctx, h.limits.run(), fmt.Errorf("the run did not end within %s", h.limits.run()))
+	defer cancel()
+	journal := h.onStep(p, log)
+	err = h.runner.Run(provision.WithFence(ctx, p), p.run.Op, p.run.Store, func(step provision.Step) {
+		if step.Facts != nil {
+			facts = step.Facts
+		}
+		journal(step)
+	})
+	return facts, err
+}
+
+var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time from its acceptance that is allowed")
+
+// final writes the verdict. A verdict that could not be written is no end: the task is tried again.
+func (h *runHandler) recordOutcome(p *lease, a decision, facts provision.Facts, err error) (decision, error) {
+	run := p.run
+	run.Facts = facts
+	status, code, text := p.run.Op.Success(), provision.Code(""), ""
+	if err != nil {
+		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
+	}
+	if failed := h.outcomes.record(run, status, code, text); failed != nil {
+		return unrecorded(failed), failed
+	}
+	return a, err
+}
+
+// onStep journals and logs each step.
+func (h *runHandler) onStep(p *lease, log *slog.Logger) func(provision.Step) {
+	return func(step provision.Step) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), redisTimeout)
+		defer cancel()
+		if err := h.journal.AppendStep(ctx, p.run.Store.StoreID, step); err != nil {
+			log.Debug("a step was not journalled", "step", step.Name, "error", err)
+		}
+		if step.State == provision.StepStarted {
+			return
+		}
+		h.metrics.stepped(step)
+		log.Info("step", "step", step.Name, "state", step.State, "ms", step.Millis, "code", step.Code, "cause", step.Cause)
+	}
+}
