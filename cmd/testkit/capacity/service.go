@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"orchestrator/cmd/internal/process"
 	"orchestrator/cmd/testkit/chaos/rig"
 )
 
@@ -19,8 +20,8 @@ type service struct {
 	bin      string
 	env      []string
 	redis    *rig.Redis
-	ingest   *rig.Process
-	workers  []*rig.Process
+	ingest   *process.Process
+	workers  []*process.Process
 	backend  *backend
 }
 
@@ -70,7 +71,7 @@ func (s *service) stop() {
 		w.Signal(syscall.SIGTERM)
 	}
 	for _, w := range s.workers {
-		w.Ends(rig.StopTime)
+		w.Exits(rig.StopTime)
 	}
 	if s.ingest != nil {
 		s.ingest.Kill()

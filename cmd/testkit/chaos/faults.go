@@ -105,7 +105,7 @@ func (inj *injector) repair(ctx context.Context) error {
 	if crashed := inj.rig.Crashed(); len(crashed) > 0 {
 		return fmt.Errorf("workers exited that were not asked to: %v; see their logs", crashed)
 	}
-	if inj.rig.Cluster.Ended() {
+	if inj.rig.Cluster.Exited() {
 		return fmt.Errorf("the development cluster has exited; see its log")
 	}
 	return inj.rig.Cluster.AwaitAPI(ctx)

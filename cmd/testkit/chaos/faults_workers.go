@@ -142,7 +142,7 @@ func (inj *injector) finish(ctx context.Context, name string, w *rig.Worker, pau
 		w.Signal(syscall.SIGTERM)
 		fallthrough
 	case stopped:
-		if begun := time.Now(); !w.Ends(rig.StopTime) {
+		if begun := time.Now(); !w.Exits(rig.StopTime) {
 			inj.find(model.Wrong, "a terminated worker exits with status 0 within 90 seconds", "%s did not, %s after SIGTERM", w.Name, time.Since(begun))
 		}
 	default:

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/internal/process"
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 )
@@ -58,23 +58,22 @@ func newRig(t *testing.T, env ...string) *rig {
 	return r
 }
 
-// process is a binary of ours under test.
-type process struct {
-	t    *testing.T
-	name string
-	cmd  *exec.Cmd
-	log  bytes.Buffer
-	done chan struct{}
+// program is one of the service's binaries under test.
+type program struct {
+	*process.Process
+	t   *testing.T
+	log bytes.Buffer
 }
 
-func (r *rig) start(name string, env ...string) *process {
+func (r *rig) start(name string, env ...string) *program {
 	r.t.Helper()
-	p := &process{t: r.t, name: name, cmd: exec.Command(filepath.Join(must(r.t, "ORCH_TEST_BIN"), name)), done: make(chan struct{})}
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = append(slices.Clone(r.env), env...), &p.log, &p.log
-	if err := p.cmd.Start(); err != nil {
+	p := &program{t: r.t}
+	var err error
+	p.Process, err = process.Start(process.Spec{Name: name, Path: filepath.Join(must(r.t, "ORCH_TEST_BIN"), name),
+		Env: append(slices.Clone(r.env), env...), Output: &p.log})
+	if err != nil {
 		r.t.Fatal(err)
 	}
-	go func() { _ = p.cmd.Wait(); close(p.done) }()
 	r.t.Cleanup(func() {
 		p.end(syscall.SIGKILL)
 		if r.t.Failed() {
@@ -84,13 +83,13 @@ func (r *rig) start(name string, env ...string) *process {
 	return p
 }
 
-// end sends a signal and waits until the process is gone.
-func (p *process) end(signal syscall.Signal) {
-	_ = p.cmd.Process.Signal(signal)
+// end sends a signal and waits until the process has ended.
+func (p *program) end(signal syscall.Signal) {
+	p.Signal(signal)
 	select {
-	case <-p.done:
+	case <-p.Done():
 	case <-time.After(2 * time.Minute):
-		p.t.Errorf("%s did not end after %s", p.name, signal)
+		p.t.Errorf("%s did not end after %s", p.Name, signal)
 	}
 }
 

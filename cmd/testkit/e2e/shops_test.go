@@ -36,7 +36,7 @@ type tour struct {
 	report   *report
 	options  options
 	store    provision.Request
-	worker   *process
+	worker   *program
 	password string
 	order    string
 	picture  string

@@ -20,7 +20,7 @@ type group struct {
 }
 
 type node struct {
-	*process
+	*instance
 	port int
 	*redis.Client
 }
@@ -45,8 +45,8 @@ func (g *group) start(args func(port int, dir string) ([]string, error)) (*node,
 		return nil, err
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	n := &node{process: &process{network: "tcp", addr: addr, args: words}, port: port, Client: redis.NewClient(&redis.Options{Addr: addr})}
-	if err := n.process.start(); err != nil {
+	n := &node{instance: &instance{network: "tcp", addr: addr, args: words}, port: port, Client: redis.NewClient(&redis.Options{Addr: addr})}
+	if err := n.instance.start(); err != nil {
 		n.Close()
 		return nil, err
 	}

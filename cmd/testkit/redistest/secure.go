@@ -40,7 +40,7 @@ func StartSecure(t testing.TB) *Secure {
 	}
 	port := strconv.Itoa(free)
 	s.Addr = net.JoinHostPort("127.0.0.1", port)
-	p := &process{network: "tcp", addr: s.Addr, args: []string{"--port", "0", "--tls-port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+	p := &instance{network: "tcp", addr: s.Addr, args: []string{"--port", "0", "--tls-port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "",
 		"--tls-cert-file", serverCert, "--tls-key-file", serverKey, "--tls-ca-cert-file", s.CAFile,
 		"--user", "default", "off", "--user", s.User, "on", "~*", "&*", "+@all", ">" + s.Password}}
 	pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)

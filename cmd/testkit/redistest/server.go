@@ -12,7 +12,7 @@ type Server struct {
 	URL string // the same over restarts
 
 	t testing.TB
-	process
+	instance
 }
 
 // Durable starts a server that loses nothing when it is killed.
@@ -26,7 +26,7 @@ func start(t testing.TB, appendOnly string) *Server {
 	t.Helper()
 	dir := folder(t)
 	socket := filepath.Join(dir, "s")
-	s := &Server{URL: "unix://" + socket, t: t, process: process{network: "unix", addr: socket,
+	s := &Server{URL: "unix://" + socket, t: t, instance: instance{network: "unix", addr: socket,
 		args: []string{"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", appendOnly, "--appendfsync", "always"}}}
 	s.Start()
 	t.Cleanup(s.Kill)

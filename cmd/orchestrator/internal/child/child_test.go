@@ -68,7 +68,12 @@ func fake(t *testing.T, role string) Spec {
 	dir := t.TempDir()
 	pids := filepath.Join(dir, "pids")
 	return Spec{Name: role, Path: exe, Log: filepath.Join(dir, "log"), Env: []string{"FAKE=" + role, "PIDS=" + pids, "GORACE=atexit_sleep_ms=0"},
-		Ready: func(context.Context) error { _, err := os.Stat(pids); return err }}
+		Ready: func(context.Context) error {
+			if text, err := os.ReadFile(pids); err != nil || len(text) == 0 {
+				return errors.New("it has not written its process id")
+			}
+			return nil
+		}}
 }
 
 func pids(t *testing.T, s Spec) (all []int) {

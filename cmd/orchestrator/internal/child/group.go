@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // Group is children that belong together: when one is given up, the whole is to end. Make it with [NewGroup].
@@ -48,19 +50,19 @@ func (g *Group) Start(ctx context.Context, spec Spec) (*Child, error) {
 	if err := os.Rename(spec.Log, spec.Log+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: its log: %w", spec.Name, err)
 	}
-	l, err := spec.launch()
+	p, err := spec.launch()
 	if err != nil {
 		return nil, err
 	}
-	if err := spec.awaitReady(ctx, l); err != nil {
-		l.end(spec.Grace, g.now)
+	if err := spec.awaitReady(ctx, p); err != nil {
+		end(p, spec.Grace, g.now)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, fmt.Errorf("%w%s", err, tail(spec.Log))
 	}
 	c := &Child{spec: spec, group: g, stop: make(chan struct{}), stopped: make(chan struct{})}
-	go c.keep(l)
+	go c.keep(p)
 	return c, nil
 }
 
@@ -74,23 +76,23 @@ func (c *Child) Stop() {
 }
 
 // keep sees to the child until it is stopped or given up.
-func (c *Child) keep(l *life) {
+func (c *Child) keep(p *process.Process) {
 	defer close(c.stopped)
 	for {
 		select {
 		case <-c.stop:
-			l.end(c.spec.Grace, c.group.now)
+			end(p, c.spec.Grace, c.group.now)
 			return
-		case <-l.ended:
+		case <-p.Done():
 		}
-		if l = c.next(l.how); l == nil {
+		if p = c.next(p.Exit()); p == nil {
 			return
 		}
 	}
 }
 
-// next is the life after a death, or nil where there is to be none.
-func (c *Child) next(how string) *life {
+// next is the process after a death, or nil where there is to be none.
+func (c *Child) next(how string) *process.Process {
 	for {
 		if !c.mayLive() {
 			c.giveUp(how)
@@ -102,9 +104,9 @@ func (c *Child) next(how string) *life {
 			return nil
 		case <-time.After(c.group.restartAfter):
 		}
-		l, err := c.spec.launch()
+		p, err := c.spec.launch()
 		if err == nil {
-			return l
+			return p
 		}
 		how = err.Error()
 	}

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // Cluster is a development cluster of its own.
 type Cluster struct {
-	*Process
+	*process.Process
 	Kube       *Kube
 	Kubeconfig string
 	dir        string
@@ -29,9 +31,8 @@ func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, er
 		return nil, err
 	}
 	defer out.Close()
-	s := spec{name: "devcluster", path: program, log: filepath.Join(dir, "logs", "devcluster.log"), stdout: in,
-		args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", delay}}
-	p, err := s.start()
+	p, err := process.Start(process.Spec{Name: "devcluster", Path: program, Log: filepath.Join(dir, "logs", "devcluster.log"), Stdout: in,
+		Args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", delay}})
 	in.Close() // the child has a copy
 	if err != nil {
 		return nil, err

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // Redis is a redis-server with the durability of an installation: an append-only file, synced every second.
 type Redis struct {
-	*Process
+	*process.Process
 	Client *redis.Client // not through a proxy
 	dir    string
 	socket string
@@ -26,10 +28,9 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 
 // Start starts the server with the data that it had, and returns when it answers.
 func (r *Redis) Start(ctx context.Context) error {
-	s := spec{name: "redis", path: "redis-server", log: filepath.Join(r.dir, "logs", "redis.log"), args: []string{"--port", "0",
-		"--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
-		"--maxmemory-policy", "noeviction"}}
-	p, err := s.start()
+	p, err := process.Start(process.Spec{Name: "redis", Path: "redis-server", Log: filepath.Join(r.dir, "logs", "redis.log"),
+		Args: []string{"--port", "0", "--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--appendonly", "yes",
+			"--appendfsync", "everysec", "--maxmemory-policy", "noeviction"}})
 	if err != nil {
 		return err
 	}

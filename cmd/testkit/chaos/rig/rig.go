@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // Token is the secret that ingest, workers and the backend share.
@@ -35,7 +37,7 @@ type Rig struct {
 	programs Programs
 	env      []string
 	mu       sync.Mutex
-	ingest   *Process
+	ingest   *process.Process
 	proxy    *RedisProxy // ingest's
 	workers  []*Worker
 	started  int
@@ -75,6 +77,11 @@ func (r *Rig) up(ctx context.Context) (err error) {
 	return r.StartIngest(ctx)
 }
 
+// Launch starts a program with variables on top of this process's environment. Its log is dir/logs/name.log.
+func Launch(name, program, dir string, env ...string) (*process.Process, error) {
+	return process.Start(process.Spec{Name: name, Path: program, Env: append(os.Environ(), env...), Log: filepath.Join(dir, "logs", name+".log")})
+}
+
 // FreeAddr is a loopback address on which no process listens at the moment.
 func FreeAddr() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -87,8 +94,7 @@ func FreeAddr() (string, error) {
 
 // StartIngest starts ingest and returns when it answers.
 func (r *Rig) StartIngest(ctx context.Context) error {
-	p, err := spec{name: "ingest", path: filepath.Join(r.programs.Services, "ingest"), log: r.log("ingest"),
-		env: append(r.env, "REDIS_URL=unix://"+r.proxy.Socket)}.start()
+	p, err := Launch("ingest", filepath.Join(r.programs.Services, "ingest"), r.Dir, append(r.env, "REDIS_URL=unix://"+r.proxy.Socket)...)
 	if err != nil {
 		return err
 	}
@@ -110,11 +116,9 @@ func (r *Rig) StartIngest(ctx context.Context) error {
 // KillIngest ends ingest as a crash does.
 func (r *Rig) KillIngest() { r.ingest.Kill() }
 
-func (r *Rig) log(name string) string { return filepath.Join(r.Dir, "logs", name+".log") }
-
 // Worker is a worker process and its proxies.
 type Worker struct {
-	*Process
+	*process.Process
 	redis   *RedisProxy
 	kube    *KubeProxy
 	retired bool
@@ -141,8 +145,8 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.Process, err = spec{name: name, path: filepath.Join(r.programs.Services, "worker"), log: r.log(name),
-		env: append(r.env, "REDIS_URL=unix://"+w.redis.Socket, "KUBECONFIG="+w.kube.Kubeconfig)}.start()
+	w.Process, err = Launch(name, filepath.Join(r.programs.Services, "worker"), r.Dir,
+		append(r.env, "REDIS_URL=unix://"+w.redis.Socket, "KUBECONFIG="+w.kube.Kubeconfig)...)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +160,7 @@ func (r *Rig) Workers() []*Worker {
 	defer r.mu.Unlock()
 	var alive []*Worker
 	for _, w := range r.workers {
-		if !w.Ended() {
+		if !w.Exited() {
 			alive = append(alive, w)
 		}
 	}
@@ -180,7 +184,7 @@ func (r *Rig) Crashed() (names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.workers {
-		if w.Ended() && !w.retired {
+		if w.Exited() && !w.retired {
 			names = append(names, w.Name)
 		}
 	}
