@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orchestrator/cmd/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/local"
 	"orchestrator/cmd/orchestrator/internal/selftest"
 	"orchestrator/cmd/orchestrator/internal/state"

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"orchestrator/cmd/internal/kube"
 	"orchestrator/cmd/testkit/chaos/rig"
 )
 
@@ -82,7 +83,7 @@ func (o options) onCluster(ctx context.Context) error {
 }
 
 // during counts the requests that the API server answers while something is done.
-func during(ctx context.Context, k *rig.Kube, do func() error) (map[string]float64, error) {
+func during(ctx context.Context, k *kube.Client, do func() error) (map[string]float64, error) {
 	before, err := k.Text(ctx, "/metrics")
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func during(ctx context.Context, k *rig.Kube, do func() error) (map[string]float
 }
 
 // storage is the size of etcd's database in bytes, as the API server tells it.
-func storage(ctx context.Context, k *rig.Kube) (float64, error) {
+func storage(ctx context.Context, k *kube.Client) (float64, error) {
 	metrics, err := k.Text(ctx, "/metrics")
 	for line := range strings.Lines(metrics) {
 		if strings.HasPrefix(line, "apiserver_storage_size_bytes{") {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"orchestrator/cmd/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/api"
-	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )

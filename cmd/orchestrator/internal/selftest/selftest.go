@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"time"
 
+	"orchestrator/cmd/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
 )

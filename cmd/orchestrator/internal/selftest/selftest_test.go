@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/cmd/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
-	"orchestrator/cmd/orchestrator/internal/kube"
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"

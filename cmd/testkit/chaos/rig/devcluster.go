@@ -12,13 +12,14 @@ import (
 	"syscall"
 	"time"
 
+	"orchestrator/cmd/internal/kube"
 	"orchestrator/cmd/internal/process"
 )
 
 // Cluster is a development cluster of its own.
 type Cluster struct {
 	*process.Process
-	Kube       *Kube
+	Kube       *kube.Client
 	Kubeconfig string
 	dir        string
 }
@@ -40,7 +41,7 @@ func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, er
 	c := &Cluster{Process: p, dir: filepath.Join(dir, "cluster")}
 	c.Kubeconfig, err = readyLine(ctx, out)
 	if err == nil {
-		c.Kube, err = NewKube(c.Kubeconfig)
+		c.Kube, err = kube.Load(c.Kubeconfig)
 	}
 	if err != nil {
 		c.Stop(20 * time.Second)

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"orchestrator/cmd/internal/kube"
 )
 
 // KubeProxy stands between one worker and the API server.
@@ -20,21 +22,18 @@ type KubeProxy struct {
 
 // NewKubeProxy listens on loopback, writes a kubeconfig that points to it, and calls wrote before it forwards a request that
 // changes something in a namespace.
-func NewKubeProxy(kubeconfig string, k *Kube, wrote func(namespace, what string)) (*KubeProxy, error) {
+func NewKubeProxy(kubeconfig string, k *kube.Client, wrote func(namespace, what string)) (*KubeProxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	upstream, err := url.Parse(k.server)
+	upstream, err := url.Parse(k.Server())
 	if err != nil {
 		return nil, err
 	}
 	forward := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(upstream)
-			r.Out.Header.Set("Authorization", "Bearer "+k.token)
-		},
-		Transport:     k.transport,
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
+		Transport:     k.Transport(),
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0),
 		// An API server that is down breaks connections; it does not respond with 502.

@@ -1,5 +1,4 @@
-// Package kube asks a Kubernetes API server the two things that a trial run has to know, over plain HTTP: the code that
-// may link Kubernetes' own client is elsewhere.
+// Package kube is a small client of a Kubernetes API server, for commands and test tools that must not link Kubernetes' own.
 package kube
 
 import (
@@ -12,10 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
+
+// idleConns is enough for a proxy that many clients use at a time.
+const idleConns = 64
 
 // kubeconfig is the part of a kubeconfig that leads to the current cluster.
 type kubeconfig struct {
@@ -52,9 +53,9 @@ type userPart struct {
 	Exec      any    `json:"exec"`
 }
 
-// Load returns the cluster of a kubeconfig's current context. Of several paths, as in KUBECONFIG, the first counts. Users
+// Load returns a client for the current context of a kubeconfig. Of several paths, as in KUBECONFIG, the first counts. Users
 // that log in by a program are not supported.
-func Load(paths string) (*Cluster, error) {
+func Load(paths string) (*Client, error) {
 	path := filepath.SplitList(paths)[0]
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -100,7 +101,7 @@ func (k kubeconfig) current() (cluster clusterPart, user userPart, err error) {
 	return cluster, user, err
 }
 
-func connect(cluster clusterPart, user userPart, dir string) (*Cluster, error) {
+func connect(cluster clusterPart, user userPart, dir string) (*Client, error) {
 	token, err := user.token(dir)
 	if err != nil {
 		return nil, err
@@ -128,9 +129,11 @@ func connect(cluster clusterPart, user userPart, dir string) (*Cluster, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return &Cluster{server: strings.TrimRight(cluster.Server, "/"), token: token, http: &http.Client{
-		Timeout: 15 * time.Second, Transport: &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
-	}}, nil
+	var transport http.RoundTripper = &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: idleConns}
+	if token != "" {
+		transport = authorized{token, transport}
+	}
+	return &Client{server: strings.TrimRight(cluster.Server, "/"), transport: transport}, nil
 }
 
 func (u userPart) token(dir string) (string, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,8 @@ func apiServer(t *testing.T) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/namespaces/store-a", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
+	mux.HandleFunc("DELETE /api/v1/namespaces/store-a", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "requests_total 1\n") })
 	mux.HandleFunc("GET /api/v1/namespaces/broken", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	mux.HandleFunc("GET /api/v1/namespaces/store-a/secrets", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("labelSelector") != "owner=helm,name=a" {
@@ -79,6 +82,27 @@ func TestAsksWhatATrialHasToKnow(t *testing.T) {
 	}
 	if _, err := c.HasNamespace(ctx, "broken"); err == nil {
 		t.Error("an error of the server is taken for an answer")
+	}
+}
+
+func TestRequests(t *testing.T) {
+	c, err := Load(writeConfig(t, apiServer(t), "token: secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	if text, err := c.Text(ctx, "/metrics"); err != nil || text != "requests_total 1\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := c.Delete(ctx, "/api/v1/namespaces/store-a"); err != nil {
+		t.Error(err)
+	}
+	var status *StatusError
+	if err := c.Delete(ctx, "/api/v1/namespaces/store-b"); !errors.As(err, &status) || status.Code != http.StatusNotFound {
+		t.Errorf("a namespace that does not exist: %v", err)
+	}
+	if err := c.Get(ctx, "/metrics", &struct{}{}); err == nil {
+		t.Error("a text is taken for JSON")
 	}
 }
 
