@@ -99,7 +99,7 @@ func during(ctx context.Context, k *kube.Client, do func() error) (map[string]fl
 	return counts, err
 }
 
-// storage is the size of etcd's database in bytes, as the API server tells it.
+// storage is the size of etcd's database in bytes, as the API server reports it.
 func storage(ctx context.Context, k *kube.Client) (float64, error) {
 	metrics, err := k.Text(ctx, "/metrics")
 	for line := range strings.Lines(metrics) {

@@ -28,7 +28,7 @@ func (s *service) submit(ctx context.Context, prefix string, n int) error {
 	if err := s.post(ctx, prefix, n); err != nil {
 		return err
 	}
-	return s.told(ctx, prefix, n)
+	return s.awaitReady(ctx, prefix, n)
 }
 
 // post has the stores prefix0 to prefix<n-1> accepted.
@@ -71,8 +71,8 @@ func (s *service) postOne(ctx context.Context, client *http.Client, id string) e
 	}
 }
 
-// told waits until the backend was told READY of n stores with the prefix.
-func (s *service) told(ctx context.Context, prefix string, n int) error {
+// awaitReady waits until READY was delivered for n stores with the prefix.
+func (s *service) awaitReady(ctx context.Context, prefix string, n int) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("not all stores became READY in 10 minutes"))
 	defer cancel()
 	for {
@@ -89,7 +89,7 @@ func (s *service) told(ctx context.Context, prefix string, n int) error {
 	}
 }
 
-// backend remembers of which stores it was told READY, and the first thing else that it was told.
+// backend records the stores that READY was delivered for, and the first callback with another status.
 type backend struct {
 	url    string
 	server *http.Server

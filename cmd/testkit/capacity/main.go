@@ -26,8 +26,8 @@ func parse() (o options, err error) {
 	flag.IntVar(&o.stores, "stores", 2000, "how many stores to provision for each number of workers, every step simulated; 0: none")
 	flag.StringVar(&workers, "workers", "1,2,4", "numbers of workers to compare")
 	flag.IntVar(&o.clusterStores, "cluster-stores", 30, "how many stores to provision on the development cluster; 0: none")
-	flag.StringVar(&o.bin, "bin", "bin", "the folder of ingest and worker")
-	flag.StringVar(&o.devcluster, "devcluster", "bin/devcluster", "the development cluster's program")
+	flag.StringVar(&o.bin, "bin", "bin", "directory of ingest and worker")
+	flag.StringVar(&o.devcluster, "devcluster", "bin/devcluster", "path of the development cluster's binary")
 	flag.Parse()
 	for text := range strings.SplitSeq(workers, ",") {
 		n, err := strconv.Atoi(text)
@@ -82,7 +82,7 @@ func (o options) compare(ctx context.Context) error {
 // figures are of one number of workers.
 type figures struct {
 	accepted, ready float64 // stores a second
-	bytes, commands float64 // of Redis, for a store that was provisioned and told
+	bytes, commands float64 // of Redis, for a store that is READY with all callbacks delivered
 	idle, most      float64 // MiB of the workers' resident memory, all together
 }
 
@@ -108,7 +108,7 @@ func (o options) simulated(ctx context.Context, workers int) (f figures, err err
 		return f, err
 	}
 	f.accepted = float64(o.stores) / time.Since(begun).Seconds()
-	if err := s.told(ctx, "s-", o.stores); err != nil {
+	if err := s.awaitReady(ctx, "s-", o.stores); err != nil {
 		return f, err
 	}
 	f.ready = float64(o.stores) / time.Since(begun).Seconds()

@@ -14,7 +14,7 @@ import (
 	"orchestrator/cmd/testkit/chaos/rig"
 )
 
-// service is one installation: a Redis, ingest, workers and a backend that counts what it is told.
+// service is one installation: a Redis, ingest, workers and a backend that counts callbacks.
 type service struct {
 	dir, api string
 	bin      string
@@ -83,7 +83,7 @@ func (s *service) stop() {
 	if s.backend != nil {
 		s.backend.close()
 	}
-	_ = os.RemoveAll(s.dir) // what is left is in the system's folder for such
+	_ = os.RemoveAll(s.dir) // what is left is in the temporary directory
 }
 
 // ready waits until requests are accepted: some worker has seen that the records are whole.

@@ -13,8 +13,8 @@ import (
 	"orchestrator/provision"
 )
 
-// told is one callback as it arrived.
-type told struct {
+// callback is one callback as it arrived.
+type callback struct {
 	ID       string // webhook-id
 	Store    string
 	Status   provision.Status
@@ -25,9 +25,9 @@ type told struct {
 
 // backend keeps every callback.
 type backend struct {
-	url  string
-	mu   sync.Mutex
-	told []told
+	url       string
+	mu        sync.Mutex
+	callbacks []callback
 }
 
 func newBackend(t *testing.T) *backend {
@@ -45,22 +45,22 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such callback", http.StatusBadRequest)
 		return
 	}
-	c := told{ID: r.Header.Get("webhook-id"), Store: store}
+	c := callback{ID: r.Header.Get("webhook-id"), Store: store}
 	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.told = append(b.told, c)
+	b.callbacks = append(b.callbacks, c)
 }
 
-// of returns what was told of a store, in order.
-func (b *backend) of(store string) []told {
+// of returns the callbacks of a store, in order.
+func (b *backend) of(store string) []callback {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []told
-	for _, c := range b.told {
+	var all []callback
+	for _, c := range b.callbacks {
 		if c.Store == store {
 			all = append(all, c)
 		}

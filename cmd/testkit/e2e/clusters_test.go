@@ -17,32 +17,32 @@ import (
 	"orchestrator/provision"
 )
 
-// road leads to the API server and can be stopped: what is on it then arrives when it is opened again.
-type road struct {
+// pausableProxy forwards connections to the API server and can be paused: what is sent meanwhile arrives when it goes on.
+type pausableProxy struct {
 	listener net.Listener
 	to       string
 
 	mu   sync.Mutex
-	open chan struct{} // closed while it is open
+	open chan struct{} // closed while it is not paused
 }
 
-func newRoad(t *testing.T, to string) *road {
+func newPausableProxy(t *testing.T, to string) *pausableProxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	r := &road{listener: listener, to: to, open: make(chan struct{})}
+	r := &pausableProxy{listener: listener, to: to, open: make(chan struct{})}
 	r.start()
 	go r.serve()
 	return r
 }
 
-func (r *road) start() { r.mu.Lock(); close(r.open); r.mu.Unlock() }
-func (r *road) stop()  { r.mu.Lock(); r.open = make(chan struct{}); r.mu.Unlock() }
+func (r *pausableProxy) start() { r.mu.Lock(); close(r.open); r.mu.Unlock() }
+func (r *pausableProxy) stop()  { r.mu.Lock(); r.open = make(chan struct{}); r.mu.Unlock() }
 
-func (r *road) serve() {
+func (r *pausableProxy) serve() {
 	for {
 		in, err := r.listener.Accept()
 		if err != nil {
@@ -58,7 +58,7 @@ func (r *road) serve() {
 	}
 }
 
-func (r *road) carry(to io.WriteCloser, from io.ReadCloser) {
+func (r *pausableProxy) carry(to io.WriteCloser, from io.ReadCloser) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 32<<10)
@@ -74,8 +74,8 @@ func (r *road) carry(to io.WriteCloser, from io.ReadCloser) {
 	}
 }
 
-// kubeconfig writes one that leads over the road.
-func (r *road) kubeconfig(t *testing.T, given string) string {
+// kubeconfig writes a kubeconfig that leads through the proxy.
+func (r *pausableProxy) kubeconfig(t *testing.T, given string) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(given)
 	if err != nil {
@@ -89,10 +89,10 @@ func (r *road) kubeconfig(t *testing.T, given string) string {
 	return path
 }
 
-// Of three clusters one is dead from the start and one hangs in the middle of its stores' provisions: the third one's
-// stores become READY meanwhile, the second's when it is back, and nobody is told FAILED. Both living ones are one
-// API server by two roads.
-func TestOneClusterHangsAndOneIsDead(t *testing.T) {
+// Of three clusters one is unreachable from the start and one hangs in the middle of its stores' provisions: the third one's
+// stores become READY meanwhile, the second's when it is back, and FAILED is never delivered. The two reachable clusters are
+// one API server behind two proxies.
+func TestOneClusterHangsAndOneIsUnreachable(t *testing.T) {
 	given := must(t, "ORCH_TEST_KUBECONFIG")
 	config, err := clientcmd.BuildConfigFromFlags("", given)
 	if err != nil {
@@ -102,9 +102,9 @@ func TestOneClusterHangsAndOneIsDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	us, dead := newRoad(t, server.Host), newRoad(t, freeAddr(t))
+	us, unreachable := newPausableProxy(t, server.Host), newPausableProxy(t, freeAddr(t))
 	r := newRig(t, "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given))
-	r.start("worker", "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given)+",dead="+dead.kubeconfig(t, given))
+	r.start("worker", "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given)+",unreachable="+unreachable.kubeconfig(t, given))
 
 	on := func(cluster string, n int) (stores []provision.Request) {
 		for i := range n {
@@ -131,7 +131,7 @@ func TestOneClusterHangsAndOneIsDead(t *testing.T) {
 	t.Logf("with one cluster away, three stores of another one were READY after %s", time.Since(start).Round(time.Millisecond))
 	for _, s := range waiting {
 		if n := len(r.backend.of(s.StoreID)); n != 0 {
-			t.Logf("store %s was told %d times already: it was READY before its cluster was away", s.StoreID, n)
+			t.Logf("store %s had %d callbacks already: it was READY before its cluster was away", s.StoreID, n)
 		}
 	}
 	us.start()

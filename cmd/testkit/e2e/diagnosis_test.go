@@ -14,7 +14,7 @@ import (
 	"orchestrator/provision"
 )
 
-// diagnosis is what somebody would look at first in a store that does not do what it should: its pods, the ends of their
+// diagnosis is what an operator would look at first in a store that does not work: its pods, the ends of their
 // logs, and what the cluster warns of.
 func (w world) diagnosis(s provision.Request) string {
 	var text strings.Builder

@@ -13,21 +13,21 @@ import (
 	"orchestrator/worker/redisconn"
 )
 
-// told reports whether the cluster has noted that the backend knows.
-func (w world) told(s provision.Request) bool {
+// delivered reports whether the namespace carries the annotation that the outcome was delivered.
+func (w world) delivered(s provision.Request) bool {
 	ns, err := w.k.CoreV1().Namespaces().Get(context.Background(), s.Namespace, metav1.GetOptions{})
 	return err == nil && ns.Annotations["orchestrator/told"] != ""
 }
 
-// Redis loses everything while one store is told and another is being provisioned: the records come back from the
-// cluster, nothing is told twice, and what was begun is finished.
+// Redis loses everything when one store is READY and another is being provisioned: the records come back from the cluster, no
+// outcome is delivered twice, and the provision ends.
 func TestRedisLosesEverything(t *testing.T) {
 	t.Parallel()
 	r, w, done, begun := newRig(t), newWorld(t), store(t, "woocommerce"), store(t, "medusa")
 	r.start("worker")
 	generation := r.submit(done)
 	ready := r.awaitStatus(done.StoreID, provision.StatusReady, 1)
-	r.eventually("the cluster knows that READY was told", soonEnough, func() bool { return w.told(done) })
+	r.eventually("the cluster records that READY was delivered", soonEnough, func() bool { return w.delivered(done) })
 	r.submit(begun)
 	r.eventually("the release is being applied", soonEnough, func() bool { return r.began(begun.StoreID, provision.StepRelease) })
 
@@ -41,10 +41,10 @@ func TestRedisLosesEverything(t *testing.T) {
 	}
 	r.awaitStatus(begun.StoreID, provision.StatusReady, 1)
 	if got := r.state(done.StoreID); got.Status != provision.StatusReady || got.Generation != generation || got.Untold != 0 {
-		t.Errorf("the store that was told is %s in generation %d with %d untold callbacks; was READY in %d", got.Status, got.Generation, got.Untold, generation)
+		t.Errorf("the store that was READY is %s in generation %d with %d pending callbacks; was READY in %d", got.Status, got.Generation, got.Untold, generation)
 	}
 	if n := len(r.backend.of(done.StoreID)); n != 1 {
-		t.Errorf("its READY was told %d times", n)
+		t.Errorf("its READY was delivered %d times", n)
 	}
 	r.submit(done)
 	if again := r.awaitStatus(done.StoreID, provision.StatusReady, 2); again.Password != ready.Password {

@@ -34,7 +34,7 @@ func (s medusa) browse(v *visitor, want provision.Settings) {
 	}
 }
 
-// key is the publishable key: storefronts are told it by the owner, who finds it in the dashboard.
+// key is the publishable key: the owner finds it in the dashboard and gives it to storefronts.
 func (s medusa) key() []string {
 	s.rig.t.Helper()
 	owner := s.visit()

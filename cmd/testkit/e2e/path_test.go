@@ -30,7 +30,7 @@ func TestLifeOfAStore(t *testing.T) {
 			r.submit(s)
 			again := r.awaitStatus(s.StoreID, provision.StatusReady, 2)
 			if again.Password != ready.Password || again.ID == ready.ID {
-				t.Errorf("the same request was told as %s with the same password: %t; want a callback of its own, and the password kept", again.ID, again.Password == ready.Password)
+				t.Errorf("the same request got the callback %s, with the same password: %t; want a callback of its own, and the password kept", again.ID, again.Password == ready.Password)
 			}
 			if now := w.revisions(s); len(first) != 1 || len(now) != 1 || now[0].ResourceVersion != first[0].ResourceVersion {
 				t.Errorf("the same request changed the release: %d revisions, then %d", len(first), len(now))
@@ -45,7 +45,7 @@ func TestLifeOfAStore(t *testing.T) {
 
 			r.remove(s.StoreID)
 			if !w.gone(s.Namespace) {
-				t.Error("DELETED was told and the namespace is still there")
+				t.Error("DELETED was delivered and the namespace is still there")
 			}
 		})
 	}
@@ -67,12 +67,12 @@ func TestWorkerKilledInEachStep(t *testing.T) {
 
 			r.start("worker")
 			ready := r.awaitStatus(s.StoreID, provision.StatusReady, 1)
-			r.eventually("everything is told", soonEnough, func() bool { return r.state(s.StoreID).Untold == 0 })
+			r.eventually("all callbacks are delivered", soonEnough, func() bool { return r.state(s.StoreID).Untold == 0 })
 			if n := len(w.revisions(s)); n != 1 {
 				t.Errorf("%d revisions of the release, want 1", n)
 			}
 			if ready.Password != string(w.credentials(s).Data[provision.AdminPassword]) {
-				t.Error("the password told is not the Secret's")
+				t.Error("READY does not carry the password of the Secret")
 			}
 			ids := map[string]bool{}
 			for _, c := range r.backend.of(s.StoreID) {

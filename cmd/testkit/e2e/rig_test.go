@@ -23,7 +23,7 @@ import (
 
 const token = "e2e-token"
 
-// soonEnough is what a store on simulated pods may take to its verdict.
+// soonEnough is what a store on simulated pods may take to its outcome.
 const soonEnough = 2 * time.Minute
 
 // rig is one installation of the service: a Redis, an ingest, a backend, and the workers that a test starts.
@@ -33,7 +33,7 @@ type rig struct {
 	api      string
 	backend  *backend
 	env      []string
-	patience time.Duration // with a verdict
+	patience time.Duration // for an outcome
 }
 
 // newRig starts all but workers; env is added to the environment of each of its processes.
@@ -118,11 +118,11 @@ func (r *rig) call(method, path string, body any) (int, []byte) {
 	return resp.StatusCode, answer.Bytes()
 }
 
-// awaitStatus returns the callback that tells the status, the nth of its kind.
-func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
+// awaitStatus returns the nth callback with the status.
+func (r *rig) awaitStatus(store string, status provision.Status, nth int) callback {
 	r.t.Helper()
-	var found told
-	r.eventually(store+" is told "+string(status), r.patience, func() bool {
+	var found callback
+	r.eventually(string(status)+" is delivered for "+store, r.patience, func() bool {
 		n := 0
 		for _, c := range r.backend.of(store) {
 			switch c.Status {
@@ -130,7 +130,7 @@ func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
 				n++
 				found = c
 			case provision.StatusFailed, provision.StatusDeleteFailed:
-				r.t.Fatalf("told %s: %s", c.Status, c.Error)
+				r.t.Fatalf("the callback is %s: %s", c.Status, c.Error)
 			}
 		}
 		return n >= nth
@@ -138,7 +138,7 @@ func (r *rig) awaitStatus(store string, status provision.Status, nth int) told {
 	return found
 }
 
-// remove deletes the store and waits until that was told.
+// remove deletes the store and waits for DELETED.
 func (r *rig) remove(id string) {
 	r.t.Helper()
 	if status, body := r.call(http.MethodDelete, "/stores/"+id, nil); status != http.StatusAccepted {

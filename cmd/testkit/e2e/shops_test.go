@@ -45,7 +45,7 @@ type tour struct {
 }
 
 // Both engines, in a cluster with real pods: strangers can order, the owner can log in with the password that was
-// reported, and neither changed settings nor dead workers and pods lose anything.
+// reported, and neither changed settings nor the loss of workers and pods lose anything.
 func TestShopsSell(t *testing.T) {
 	o, err := optionsOf(os.Getenv)
 	if err != nil {
@@ -78,7 +78,7 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	case "medusa":
 		tr.shopper = medusa{tr}
 	default:
-		t.Fatalf("ENGINES: nobody knows how to shop at %q", engine)
+		t.Fatalf("ENGINES: this test cannot shop at %q", engine)
 	}
 	t.Cleanup(tr.cleanUp)
 	return tr
@@ -133,7 +133,7 @@ func (tr *tour) phase(name string, run func() string) {
 	seen = run()
 }
 
-// cleanUp says what was wrong, and leaves nothing behind unless it is told to.
+// cleanUp prints a diagnosis after a failure, and leaves nothing behind unless KEEP is set.
 func (tr *tour) cleanUp() {
 	t := tr.rig.t
 	if t.Failed() {
@@ -241,7 +241,7 @@ func (tr *tour) losePod() string {
 	return "order, picture and password are there"
 }
 
-// delete asks for a delete and waits until it is told.
+// delete requests a delete and waits for DELETED.
 func (tr *tour) delete(query string) {
 	tr.rig.t.Helper()
 	if status, body := tr.call("DELETE", "/stores/"+tr.store.StoreID+query, nil); status != 202 {
@@ -255,7 +255,7 @@ func (tr *tour) remove() string {
 	volumes := tr.volumes(tr.store)
 	tr.delete("")
 	if !tr.gone(tr.store.Namespace) {
-		tr.rig.t.Fatal("DELETED was told and the namespace is still there")
+		tr.rig.t.Fatal("DELETED was delivered and the namespace is still there")
 	}
 	for name, policy := range volumes {
 		if policy == corev1.PersistentVolumeReclaimRetain {
@@ -269,7 +269,7 @@ func (tr *tour) remove() string {
 // createAgain makes a new store under the name of the deleted one. The worker that makes it is killed on the way.
 func (tr *tour) createAgain() string {
 	step := map[string]string{"woocommerce": provision.StepReady, "medusa": provision.StepRelease}[tr.store.Engine]
-	told := len(tr.backend.of(tr.store.StoreID))
+	before := len(tr.backend.of(tr.store.StoreID))
 	generation := tr.submit(tr.store)
 	tr.eventually("step "+step+" begins", tr.options.timeout, func() bool { return tr.reached(generation, step) })
 	tr.worker.end(syscall.SIGKILL)
@@ -278,13 +278,13 @@ func (tr *tour) createAgain() string {
 	if password == tr.password {
 		tr.rig.t.Fatal("the new store has the password of the deleted one")
 	}
-	tr.eventually("everything is told", time.Minute, func() bool { return tr.state(tr.store.StoreID).Untold == 0 })
+	tr.eventually("all callbacks are delivered", time.Minute, func() bool { return tr.state(tr.store.StoreID).Untold == 0 })
 	ids := map[string]bool{}
-	for _, c := range tr.backend.of(tr.store.StoreID)[told:] {
+	for _, c := range tr.backend.of(tr.store.StoreID)[before:] {
 		ids[c.ID] = true
 	}
 	if len(ids) != 1 {
-		tr.rig.t.Fatalf("one store was made and told under the ids %v", ids)
+		tr.rig.t.Fatalf("the outcome of one store was delivered under the ids %v", ids)
 	}
 	old := tr.password
 	tr.password = password
@@ -302,7 +302,7 @@ func (tr *tour) createAgain() string {
 func (tr *tour) retain() string {
 	tr.delete("?retain_data=true")
 	if left := tr.pods(tr.store, ""); len(left) != 0 {
-		tr.rig.t.Fatalf("DELETED was told and there are still %d pods", len(left))
+		tr.rig.t.Fatalf("DELETED was delivered and there are still %d pods", len(left))
 	}
 	return fmt.Sprintf("no pods, %d volumes left", len(tr.volumes(tr.store)))
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// visitor is somebody with a browser: requests go to the shop's pod under the shop's address, as an ingress that ends TLS
+// visitor acts as a browser: requests go to the shop's pod under the shop's address, as an ingress that ends TLS
 // would pass them on, cookies are kept, and redirects within the shop are followed.
 type visitor struct {
 	t      *testing.T
