@@ -15,12 +15,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -69,7 +67,8 @@ func install(t *testing.T) *installation {
 	i.must(i.admin.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}))
 	t.Cleanup(func() { _ = i.admin.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{}) })
 	mapper, client := i.dynamic()
-	for _, o := range render(t, name, name, variants(t)["least"]) {
+	objects := render(t, name, name, variants(t)["least"])
+	for _, o := range objects {
 		if !accounts[o.GetKind()] {
 			continue
 		}
@@ -77,7 +76,7 @@ func install(t *testing.T) *installation {
 		i.must(resource.Apply(t.Context(), o.GetName(), o, metav1.ApplyOptions{FieldManager: "test"}))
 		t.Cleanup(func() { _ = resource.Delete(context.Background(), o.GetName(), metav1.DeleteOptions{}) })
 	}
-	i.awaitPolicies()
+	i.awaitPolicies(objects)
 	return i
 }
 
@@ -103,27 +102,6 @@ func (i *installation) resource(mapper meta.RESTMapper, client dynamic.Interface
 		return client.Resource(mapping.Resource)
 	}
 	return client.Resource(mapping.Resource).Namespace(o.GetNamespace())
-}
-
-// awaitPolicies returns once each policy has refused something: the API server takes a moment to learn of them.
-func (i *installation) awaitPolicies() {
-	i.t.Helper()
-	worker := i.as("worker")
-	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		_, namespaces := worker.CoreV1().Namespaces().Create(i.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "unlabelled"}}, dry)
-		_, bindings := worker.RbacV1().RoleBindings("default").Create(i.t.Context(), i.binding(i.role, i.worker()), dry)
-		if byPolicy(namespaces) && byPolicy(bindings) {
-			return
-		}
-		if time.Now().After(deadline) {
-			i.t.Fatalf("the policies are not at work: %v; %v", namespaces, bindings)
-		}
-	}
-}
-
-func byPolicy(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "ValidatingAdmissionPolicy")
 }
 
 func (i *installation) worker() rbacv1.Subject {
@@ -162,14 +140,8 @@ func (i *installation) store(worker kubernetes.Interface) string {
 	}}}
 	i.must(worker.CoreV1().Namespaces().Create(i.t.Context(), ns, metav1.CreateOptions{}))
 	i.t.Cleanup(func() { _ = i.admin.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{}) })
-	i.must(worker.RbacV1().RoleBindings(name).Create(i.t.Context(), i.binding(i.role, i.worker()), metav1.CreateOptions{}))
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := worker.CoreV1().Secrets(name).List(i.t.Context(), metav1.ListOptions{}); err == nil {
-			return name
-		} else if time.Now().After(deadline) {
-			i.t.Fatalf("the worker's own binding does not count: %v", err)
-		}
-	}
+	i.bindStoreRole(worker, name)
+	return name
 }
 
 // asked is what a client asked of the API server, and what was refused.
