@@ -38,7 +38,7 @@ func (s *server) replay(c echo.Context) error {
 	case err != nil:
 		return err
 	case outcome == provision.ReplayUnknown:
-		return noLetter.problem("no dead letter has this id; one that was sent again is none any more")
+		return noDeadLetter.problem("no dead letter has this id; one that was sent again is none any more")
 	}
 	return c.JSON(http.StatusAccepted, replayed{true, id, outcome})
 }

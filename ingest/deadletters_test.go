@@ -60,7 +60,7 @@ func TestReplaySaysWhatBecameOfTheLetter(t *testing.T) {
 		if want == 202 && (a.body["outcome"] != string(outcome) || a.body["id"] != "7.3.s-1" || a.body["ok"] != true) {
 			t.Errorf("%s: %s", outcome, a.raw)
 		}
-		if want == 404 && a.body["type"] != "urn:orchestrator:problem:no-letter" {
+		if want == 404 && a.body["type"] != "urn:orchestrator:problem:dead-letter-not-found" {
 			t.Errorf("%s: %s", outcome, a.raw)
 		}
 		if lines := r.lines(t); lines[0]["store_id"] != "s-1" {

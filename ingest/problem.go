@@ -26,7 +26,7 @@ var (
 	unauthorized = kind{http.StatusUnauthorized, "unauthorized", "The token is missing or wrong", 0}
 	noRoute      = kind{http.StatusNotFound, "no-route", "There is nothing at this address", 0}
 	noStore      = kind{http.StatusNotFound, "no-store", "The store is not known", 0}
-	noLetter     = kind{http.StatusNotFound, "no-letter", "The dead letter is not known", 0}
+	noDeadLetter = kind{http.StatusNotFound, "dead-letter-not-found", "The dead letter is not known", 0}
 	noMethod     = kind{http.StatusMethodNotAllowed, "no-method", "The address does not have this method", 0}
 	conflict     = kind{http.StatusConflict, "conflict", "The request contradicts a living store", 0}
 	tooLarge     = kind{http.StatusRequestEntityTooLarge, "too-large", "The body is too large", 0}

@@ -33,7 +33,7 @@ func fullState() provision.State {
 		StoreID: "s-1", Name: "shop-1", Engine: "medusa", Namespace: "store-1", Host: "shop.example.com", StoreURL: "https://shop.example.com",
 		CreatorID: "42", Action: provision.OpProvision, Generation: 7, TaskID: "7.s-1", Status: provision.StatusFailed, Code: provision.CodeImage,
 		Error: "no such image", Attempts: 1, Crashes: 2, Running: true, AcceptedAt: at, Deadline: at.Add(time.Hour), DecidedAt: at.Add(time.Minute),
-		Untold: 1, Refused: "6.1.s-1", DeleteGeneration: 6,
+		PendingCallbacks: 1, DeadLetterID: "6.1.s-1", DeleteGeneration: 6,
 		Steps: []provision.Step{{At: at, Generation: 7, Op: provision.OpProvision, Name: provision.StepReady, State: provision.StepFailed, Millis: 5, Code: provision.CodeImage, Error: "no such image"}},
 	}
 }

@@ -74,17 +74,17 @@ type State struct {
 	Facts Facts `json:"facts,omitempty"`
 	// RetainData says of a delete that namespace, credentials and volumes stay.
 	RetainData bool `json:"retain_data,omitempty"`
-	// Untold is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
-	Untold int `json:"untold"`
-	// Refused is the id of the last callback that the backend refused, a dead letter, until it is sent again or the backend
+	// PendingCallbacks is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
+	PendingCallbacks int `json:"pending_callbacks"`
+	// DeadLetterID is the id of the last callback that the backend refused, a dead letter, until it is sent again or the backend
 	// has confirmed a later one.
-	Refused string `json:"refused,omitempty"`
+	DeadLetterID string `json:"dead_letter_id,omitempty"`
 	// DeleteGeneration is set while an older delete has to end before this generation begins.
 	DeleteGeneration int64 `json:"delete_generation,omitempty"`
-	// CreatorUnderWay is set while the generation waits for one of its creator's new stores to be finished: how many of
+	// CreatorInProgress is set while the generation waits for one of its creator's new stores to be finished: how many of
 	// them are under way, as many as may be.
-	CreatorUnderWay int    `json:"creator_under_way,omitempty"`
-	Steps           []Step `json:"steps,omitempty"`
+	CreatorInProgress int    `json:"creator_in_progress,omitempty"`
+	Steps             []Step `json:"steps,omitempty"`
 }
 
 // Page is a part of the list of stores, newest accepted first.

@@ -149,7 +149,7 @@ func TestPasswordsThatHangHoldUpNoOther(t *testing.T) {
 		for i := range 3 {
 			s.accept(t, onCluster("us", shop(fmt.Sprint("us-", i))))
 		}
-		eventually(t, "verdicts wait to be told", func() bool { return s.state(t, "us-2").Untold == 1 })
+		eventually(t, "verdicts wait to be told", func() bool { return s.state(t, "us-2").PendingCallbacks == 1 })
 		s.accept(t, onCluster("eu", shop("eu")))
 		s.backend.await(t, "eu", "READY")
 		us.start()
@@ -212,7 +212,7 @@ func TestAReadyOfAnotherClusterIsHandedOver(t *testing.T) {
 		s.accept(t, onCluster("us", shop("a")))
 		eventually(t, "it is READY again", func() bool { return s.state(t, "a").Status == provision.StatusReady })
 		s.backend.answers(200)
-		eventually(t, "all is told", func() bool { return s.state(t, "a").Untold == 0 })
+		eventually(t, "all is told", func() bool { return s.state(t, "a").PendingCallbacks == 0 })
 		calls := s.backend.of("a")
 		if last := calls[len(calls)-1]; last.status != "READY" || last.password != "of a on us" {
 			t.Errorf("told at last %+v", last)

@@ -95,7 +95,7 @@ func TestOneCreatorDoesNotHoldUpAnother(t *testing.T) {
 		eventually(t, "38 stores wait, and say for what", func() bool {
 			waiting := 0
 			for _, id := range mass {
-				if state := s.state(t, id); state.CreatorUnderWay == 2 && !state.Running {
+				if state := s.state(t, id); state.CreatorInProgress == 2 && !state.Running {
 					waiting++
 				}
 			}
@@ -104,7 +104,7 @@ func TestOneCreatorDoesNotHoldUpAnother(t *testing.T) {
 		close(h.letGo)
 		for _, id := range mass {
 			s.backend.await(t, id, "READY")
-			if state := s.settled(t, id); state.Attempts != 0 || state.Crashes != 0 || state.CreatorUnderWay != 0 {
+			if state := s.settled(t, id); state.Attempts != 0 || state.Crashes != 0 || state.CreatorInProgress != 0 {
 				t.Errorf("in the end: %+v", state)
 			}
 		}
@@ -151,7 +151,7 @@ func TestADeleteMakesAPlace(t *testing.T) {
 		s.accept(t, of("x", "a"))
 		receive(t, h.started, "the run begins")
 		s.accept(t, of("x", "b"))
-		eventually(t, "the second store waits", func() bool { return s.state(t, "b").CreatorUnderWay == 1 })
+		eventually(t, "the second store waits", func() bool { return s.state(t, "b").CreatorInProgress == 1 })
 		s.accept(t, remove("a"))
 		receive(t, h.ended, "the run ends")
 		s.backend.await(t, "b", "READY")
@@ -173,7 +173,7 @@ func TestPlacesOutliveARestartOfRedis(t *testing.T) {
 	s.accept(t, of("x", "a"))
 	receive(t, h.started, "the run begins")
 	s.accept(t, of("x", "b"))
-	eventually(t, "the second store waits", func() bool { return s.state(t, "b").CreatorUnderWay == 1 })
+	eventually(t, "the second store waits", func() bool { return s.state(t, "b").CreatorInProgress == 1 })
 	server.Kill()
 	server.Start()
 	close(h.letGo)

@@ -311,7 +311,7 @@ func (s *service) settled(t *testing.T, id string) (state provision.State) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		state = s.state(t, id)
-		if state.Status.Final() && state.Untold == 0 && !state.Running && state.DeleteGeneration == 0 {
+		if state.Status.Final() && state.PendingCallbacks == 0 && !state.Running && state.DeleteGeneration == 0 {
 			return state
 		}
 	}

@@ -177,13 +177,13 @@ func TestProgressIsToldWhenItIsAskedFor(t *testing.T) {
 		s.work(t, runHandler(h), func(c *worker.Config) { c.Progress = true })
 		s.accept(t, shop("a"))
 		s.backend.await(t, "a", "PROVISIONING")
-		eventually(t, "it is recorded", func() bool { return s.state(t, "a").Untold == 0 })
+		eventually(t, "it is recorded", func() bool { return s.state(t, "a").PendingCallbacks == 0 })
 		h.letGo <- struct{}{}
 		s.backend.await(t, "a", "PROVISIONING", "READY")
 		s.settled(t, "a")
 		s.accept(t, remove("a"))
 		s.backend.await(t, "a", "PROVISIONING", "READY", "DELETING")
-		eventually(t, "it is recorded", func() bool { return s.state(t, "a").Untold == 0 })
+		eventually(t, "it is recorded", func() bool { return s.state(t, "a").PendingCallbacks == 0 })
 		h.letGo <- struct{}{}
 		s.backend.await(t, "a", "PROVISIONING", "READY", "DELETING", "DELETED")
 	})

@@ -164,7 +164,7 @@ func TestToldTwiceIsTold(t *testing.T) {
 				b.Fatal(err)
 			}
 		}
-		if s := b.state("a"); s.Untold != 0 || b.open("a") {
+		if s := b.state("a"); s.PendingCallbacks != 0 || b.open("a") {
 			b.Errorf("the record says %+v", s)
 		}
 		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl != -1 {

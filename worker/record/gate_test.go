@@ -99,7 +99,7 @@ func TestEnterRepeatedIsTheSameRun(t *testing.T) {
 		if err != nil || again.Crashes != 0 {
 			b.Errorf("the answer was lost and asked for again: %+v, %v", again, err)
 		}
-		if n := b.state("a").Untold; n != 1 {
+		if n := b.state("a").PendingCallbacks; n != 1 {
 			b.Errorf("%d callbacks of progress, want 1", n)
 		}
 		if ttl := b.redis.PTTL(b.ctx, keyRunLease("a")).Val(); ttl < lease/2 {

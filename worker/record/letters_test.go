@@ -72,7 +72,7 @@ func TestARefusedCallbackIsADeadLetter(t *testing.T) {
 		if diff := cmp.Diff(provision.DeadLetters{DeadLetters: []provision.DeadLetter{want}}, got); diff != "" {
 			b.Error(diff)
 		}
-		if b.open("a") || b.state("a").Untold != 0 {
+		if b.open("a") || b.state("a").PendingCallbacks != 0 {
 			b.Error("a buried callback keeps its store open")
 		}
 	})
@@ -132,8 +132,8 @@ func TestAReplayedLetterIsToldUnderItsOwnIDAndOnce(t *testing.T) {
 		for range 2 { // its answer was lost
 			b.wantReplay(dead.ID(), provision.ReplayQueued)
 		}
-		if ids := b.letterIDs(); len(ids) != 0 || !b.open("a") || b.state("a").Untold != 1 {
-			b.Errorf("letters %v, open %v, %d untold", ids, b.open("a"), b.state("a").Untold)
+		if ids := b.letterIDs(); len(ids) != 0 || !b.open("a") || b.state("a").PendingCallbacks != 1 {
+			b.Errorf("letters %v, open %v, %d pending callbacks", ids, b.open("a"), b.state("a").PendingCallbacks)
 		}
 		told := b.tell("a")
 		if len(told) != 1 || told[0].ReplayedAt < dead.At {
@@ -350,8 +350,8 @@ func TestAStoreShowsItsRefusedCallback(t *testing.T) {
 	each(t, func(b *bench) {
 		want := func(want string) {
 			b.Helper()
-			if got := b.state("a").Refused; got != want {
-				b.Errorf("refused is %q, want %q", got, want)
+			if got := b.state("a").DeadLetterID; got != want {
+				b.Errorf("dead letter id is %q, want %q", got, want)
 			}
 		}
 		b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)

@@ -58,14 +58,14 @@ func TestNewStoresBeyondTheLimitWaitInOrder(t *testing.T) {
 			b.wantEntry(tasks[id], AcquireThrottled)
 		}
 		d, c := b.enter(tasks["d"], "one"), b.enter(tasks["c"], "two")
-		if s := b.state("a"); s.CreatorUnderWay != 2 || s.Running || s.Attempts != 0 || s.Status != provision.StatusProvisioning {
+		if s := b.state("a"); s.CreatorInProgress != 2 || s.Running || s.Attempts != 0 || s.Status != provision.StatusProvisioning {
 			b.Errorf("shown while it waits: %+v", s)
 		}
 		b.wantNext(c, provision.StatusFailed, tasks["b"])
 		b.wantEntry(tasks["a"], AcquireThrottled)
 		b.wantNext(d, provision.StatusReady, tasks["b"], tasks["a"]) // b has not come in yet, and is woken once more
 		bee := b.enter(tasks["b"], "three")
-		if s := b.state("b"); s.CreatorUnderWay != 0 {
+		if s := b.state("b"); s.CreatorInProgress != 0 {
 			b.Errorf("shown while it runs: %+v", s)
 		}
 		a := b.enter(tasks["a"], "four")
@@ -121,7 +121,7 @@ func TestAChangeOfAStoreThatWaitsKeepsItsPosition(t *testing.T) {
 		b.wantEntry(tasks["c"], AcquireThrottled)
 		b.wantEntry(tasks["b"], AcquireThrottled)
 		changed := b.accept(titled(of("x", "b"), "new"))
-		if s := b.state("b"); s.CreatorUnderWay != 0 {
+		if s := b.state("b"); s.CreatorInProgress != 0 {
 			b.Errorf("a request that has not asked yet is shown as %+v", s)
 		}
 		b.wantEntry(changed, AcquireThrottled)
@@ -277,7 +277,7 @@ func TestARestoredStoreStandsInNoLine(t *testing.T) {
 		newer.Generation++
 		b.restore(remembered(newer, "", false), Restored)
 		b.enter(newer, "run")
-		if s := b.state("b"); s.CreatorUnderWay != 0 {
+		if s := b.state("b"); s.CreatorInProgress != 0 {
 			b.Errorf("a restored store is shown as %+v", s)
 		}
 		b.wantEntry(tasks["c"], AcquireThrottled)

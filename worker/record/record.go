@@ -94,7 +94,7 @@ func (r Record) state(id string) provision.State {
 		StoreID: id, Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host, StoreURL: req.StoreURL,
 		CreatorID: req.CreatorID, Cluster: r.Cluster, Action: r.Op, Generation: r.Generation, TaskID: queue.TaskID(r.Generation, id),
 		Status: r.Op.Progress(), AcceptedAt: r.AcceptedAt.time(), Deadline: r.Deadline.time(),
-		RetainData: r.Op == provision.OpDelete && r.RetainData, Refused: r.DeadLetterID, CreatorUnderWay: r.Throttled,
+		RetainData: r.Op == provision.OpDelete && r.RetainData, DeadLetterID: r.DeadLetterID, CreatorInProgress: r.Throttled,
 	}
 	if r.RunGeneration == r.Generation {
 		s.Attempts, s.Crashes = r.Attempts, r.Crashes

@@ -59,7 +59,7 @@ func TestARestoredStoreIsTheOneThatWas(t *testing.T) {
 		b.whole()
 
 		after := b.state("a")
-		if after.Generation != before.Generation || after.Status != before.Status || after.Host != before.Host || after.Untold != 0 || b.open("a") {
+		if after.Generation != before.Generation || after.Status != before.Status || after.Host != before.Host || after.PendingCallbacks != 0 || b.open("a") {
 			b.Errorf("restored as %+v, open %t; was %+v", after, b.open("a"), before)
 		}
 		other := request("b")

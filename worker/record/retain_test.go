@@ -176,7 +176,7 @@ func TestARetainedStoreIsRestored(t *testing.T) {
 		b.whole()
 		b.wantOwners(keyHosts, "a.example.com=")
 		b.wantOwners(keyNamespaces, "store-a=a")
-		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.Untold != 0 || b.open("a") {
+		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.PendingCallbacks != 0 || b.open("a") {
 			b.Errorf("restored as %+v, open %t", s, b.open("a"))
 		}
 		b.wantEntry(del, AcquireDone)

@@ -81,7 +81,7 @@ func (r *Requests) states(ctx context.Context, ids []string, journal int64) ([]p
 			return nil, err
 		}
 		state := record.state(id)
-		state.Running, state.Untold = rows[i].running.Val() > 0, int(rows[i].pending.Val())
+		state.Running, state.PendingCallbacks = rows[i].running.Val() > 0, int(rows[i].pending.Val())
 		if rows[i].steps != nil {
 			state.Steps = steps(rows[i].steps.Val())
 		}

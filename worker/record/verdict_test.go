@@ -16,7 +16,7 @@ func TestAVerdictIsWrittenOnce(t *testing.T) {
 		b.wantRuling(run, provision.StatusReady, OutcomeUnchanged, 0)
 		b.wantRuling(run, provision.StatusFailed, OutcomeUnchanged, 0)
 		s := b.state("a")
-		if s.Status != provision.StatusReady || s.Untold != 1 || s.DecidedAt.IsZero() || s.Code != "" || s.Error != "" {
+		if s.Status != provision.StatusReady || s.PendingCallbacks != 1 || s.DecidedAt.IsZero() || s.Code != "" || s.Error != "" {
 			b.Errorf("the record says %+v", s)
 		}
 		b.leave(run, RunEnd{Ended: true})

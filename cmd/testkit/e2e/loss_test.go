@@ -40,8 +40,8 @@ func TestRedisLosesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.awaitStatus(begun.StoreID, provision.StatusReady, 1)
-	if got := r.state(done.StoreID); got.Status != provision.StatusReady || got.Generation != generation || got.Untold != 0 {
-		t.Errorf("the store that was READY is %s in generation %d with %d pending callbacks; was READY in %d", got.Status, got.Generation, got.Untold, generation)
+	if got := r.state(done.StoreID); got.Status != provision.StatusReady || got.Generation != generation || got.PendingCallbacks != 0 {
+		t.Errorf("the store that was READY is %s in generation %d with %d pending callbacks; was READY in %d", got.Status, got.Generation, got.PendingCallbacks, generation)
 	}
 	if n := len(r.backend.of(done.StoreID)); n != 1 {
 		t.Errorf("its READY was delivered %d times", n)
@@ -52,5 +52,5 @@ func TestRedisLosesEverything(t *testing.T) {
 	}
 	r.remove(done.StoreID)
 	r.remove(begun.StoreID)
-	r.eventually("nothing is left open", 10*time.Second, func() bool { return r.state(begun.StoreID).Untold == 0 })
+	r.eventually("nothing is left open", 10*time.Second, func() bool { return r.state(begun.StoreID).PendingCallbacks == 0 })
 }

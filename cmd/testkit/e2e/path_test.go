@@ -67,7 +67,7 @@ func TestWorkerKilledInEachStep(t *testing.T) {
 
 			r.start("worker")
 			ready := r.awaitStatus(s.StoreID, provision.StatusReady, 1)
-			r.eventually("all callbacks are delivered", soonEnough, func() bool { return r.state(s.StoreID).Untold == 0 })
+			r.eventually("all callbacks are delivered", soonEnough, func() bool { return r.state(s.StoreID).PendingCallbacks == 0 })
 			if n := len(w.revisions(s)); n != 1 {
 				t.Errorf("%d revisions of the release, want 1", n)
 			}

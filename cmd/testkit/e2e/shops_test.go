@@ -278,7 +278,7 @@ func (tr *tour) createAgain() string {
 	if password == tr.password {
 		tr.rig.t.Fatal("the new store has the password of the deleted one")
 	}
-	tr.eventually("all callbacks are delivered", time.Minute, func() bool { return tr.state(tr.store.StoreID).Untold == 0 })
+	tr.eventually("all callbacks are delivered", time.Minute, func() bool { return tr.state(tr.store.StoreID).PendingCallbacks == 0 })
 	ids := map[string]bool{}
 	for _, c := range tr.backend.of(tr.store.StoreID)[before:] {
 		ids[c.ID] = true

@@ -12,11 +12,11 @@ func Next(s provision.State, now time.Time) string {
 	if !s.Status.Final() {
 		return nextOfLive(s, now)
 	}
-	if s.Untold > 0 {
-		return fmt.Sprintf("The backend has not taken %s yet; %s until it does.", callbacks(s.Untold), again(s.Untold))
+	if s.PendingCallbacks > 0 {
+		return fmt.Sprintf("The backend has not taken %s yet; %s until it does.", callbacks(s.PendingCallbacks), again(s.PendingCallbacks))
 	}
-	if s.Refused != "" {
-		return fmt.Sprintf("Nothing by itself: the backend refused a callback (see: orchestrator dead). Mend the cause, then: orchestrator replay %s", s.Refused)
+	if s.DeadLetterID != "" {
+		return fmt.Sprintf("Nothing by itself: the backend refused a callback (see: orchestrator dead). Mend the cause, then: orchestrator replay %s", s.DeadLetterID)
 	}
 	switch {
 	case s.Status == provision.StatusReady:
@@ -38,8 +38,8 @@ func nextOfLive(s provision.State, now time.Time) string {
 		return "The delete accepted before it is being carried out; then this request begins."
 	case s.DeleteGeneration > 0:
 		return "It waits for the end of the delete accepted before it."
-	case s.CreatorUnderWay > 0:
-		return fmt.Sprintf("It waits: its creator has %s under way, as many as may be. Its time begins when one is finished.", newStores(s.CreatorUnderWay))
+	case s.CreatorInProgress > 0:
+		return fmt.Sprintf("It waits: its creator has %s under way, as many as may be. Its time begins when one is finished.", newStores(s.CreatorInProgress))
 	case s.Running:
 		return "A worker is at it" + atStep(s, now) + "."
 	case s.Attempts > 0:

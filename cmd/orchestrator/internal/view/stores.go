@@ -53,7 +53,7 @@ func liveNote(s provision.State, now time.Time) string {
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
 		return "after the delete before it"
-	case s.CreatorUnderWay > 0:
+	case s.CreatorInProgress > 0:
 		return "after other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
 		return fmt.Sprintf("%s failed · %s", runs(s.Attempts), Progress(s, now))
@@ -64,15 +64,15 @@ func liveNote(s provision.State, now time.Time) string {
 // note is what is worth knowing about a store at a glance.
 func note(s provision.State) string {
 	switch {
-	case s.Status.Final() && s.Untold > 0:
+	case s.Status.Final() && s.PendingCallbacks > 0:
 		return "the backend is not told yet"
-	case s.Status.Final() && s.Refused != "":
+	case s.Status.Final() && s.DeadLetterID != "":
 		return "the backend refused a callback"
 	case s.Error != "":
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
 		return "waits for a delete"
-	case s.CreatorUnderWay > 0:
+	case s.CreatorInProgress > 0:
 		return "waits for other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
 		return runs(s.Attempts) + " failed, is tried again"

@@ -79,9 +79,9 @@ func queued() provision.State {
 
 func TestList(t *testing.T) {
 	untold := ready()
-	untold.StoreID, untold.Untold = "untold", 1
+	untold.StoreID, untold.PendingCallbacks = "untold", 1
 	refused := ready()
-	refused.StoreID, refused.Refused = "refused", "7.1.refused"
+	refused.StoreID, refused.DeadLetterID = "refused", "7.1.refused"
 	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), untold, refused}, now, 0, Style{}))
 }
 
@@ -118,14 +118,14 @@ func TestNextKnowsEveryCase(t *testing.T) {
 		"waits for a worker; it is given up in 24h00m":  queued(),
 		"Mend the cause, then delete":                   set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
 		"the store is gone":                             set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
-		"not taken one callback yet; it is repeated":    set(ready(), func(s *provision.State) { s.Untold = 1 }),
-		"not taken 2 callbacks yet; they are repeated":  set(failed(), func(s *provision.State) { s.Untold = 2 }),
-		"then: orchestrator replay 6.1.demo":            set(ready(), func(s *provision.State) { s.Refused = "6.1.demo" }),
-		"is repeated until it does":                     set(ready(), func(s *provision.State) { s.Refused, s.Untold = "6.1.demo", 1 }),
+		"not taken one callback yet; it is repeated":    set(ready(), func(s *provision.State) { s.PendingCallbacks = 1 }),
+		"not taken 2 callbacks yet; they are repeated":  set(failed(), func(s *provision.State) { s.PendingCallbacks = 2 }),
+		"then: orchestrator replay 6.1.demo":            set(ready(), func(s *provision.State) { s.DeadLetterID = "6.1.demo" }),
+		"is repeated until it does":                     set(ready(), func(s *provision.State) { s.DeadLetterID, s.PendingCallbacks = "6.1.demo", 1 }),
 		"waits for the end of the delete":               set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
 		"accepted before it is being carried out; then": set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),
-		"its creator has one new store under way":       set(queued(), func(s *provision.State) { s.CreatorUnderWay = 1 }),
-		"its creator has 2 new stores under way":        set(queued(), func(s *provision.State) { s.CreatorUnderWay = 2 }),
+		"its creator has one new store under way":       set(queued(), func(s *provision.State) { s.CreatorInProgress = 1 }),
+		"its creator has 2 new stores under way":        set(queued(), func(s *provision.State) { s.CreatorInProgress = 2 }),
 		"one run failed so far":                         set(queued(), func(s *provision.State) { s.Attempts = 1 }),
 		"2 runs ended without a word":                   set(queued(), func(s *provision.State) { s.Crashes = 2 }),
 		"waits for its next try":                        set(underway(), func(s *provision.State) { s.Running = false }),

@@ -105,7 +105,7 @@ func (f *Follower) look(ctx context.Context) ([]provision.State, error) {
 func settled(known, listed provision.State) bool {
 	known.Steps = nil
 	return listed.Status.Final() && !listed.Running && known.Generation == listed.Generation && known.Status == listed.Status &&
-		known.Untold == listed.Untold && !known.Running
+		known.PendingCallbacks == listed.PendingCallbacks && !known.Running
 }
 
 // awaitLastStep hides a verdict for one look when the last step has no end yet: the journal is written beside the verdict,
