@@ -11,7 +11,7 @@ import (
 	"orchestrator/provision"
 )
 
-// accepted is the answer to a request that was recorded.
+// accepted is the response to a request that was recorded.
 type accepted struct {
 	OK         bool         `json:"ok"`
 	Accepted   bool         `json:"accepted"`
@@ -31,12 +31,12 @@ func (s *server) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	asked, err := retainInQuery(c)
+	retain, err := retainFromQuery(c)
 	if err != nil {
 		return err
 	}
-	if asked.given && asked.retain != r.RetainData {
-		bad = append(bad, provision.FieldError{Field: retainData, Detail: "stands in the body of a POST; the query says otherwise"})
+	if retain.given && retain.value != r.RetainData {
+		bad = append(bad, provision.FieldError{Field: retainData, Detail: "belongs in the body of a POST; the query contradicts it"})
 	}
 	return s.accept(c, r, bad)
 }
@@ -51,54 +51,55 @@ func (s *server) remove(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	asked, err := retainInQuery(c)
+	retain, err := retainFromQuery(c)
 	if err != nil {
 		return err
 	}
-	r, bad := provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: asked.retain}, []provision.FieldError(nil)
+	r, bad := provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: retain.value}, []provision.FieldError(nil)
 	if len(body) > 0 {
 		if r, bad, err = decode(body, r); err != nil {
 			return err
 		}
 	}
 	if r.StoreID != id {
-		bad = append(bad, provision.FieldError{Field: "store_id", Detail: "must be the one in the path, or absent"})
+		bad = append(bad, provision.FieldError{Field: "store_id", Detail: "must equal the store_id in the path, or be absent"})
 	}
 	if r.Action != provision.OpDelete {
-		bad = append(bad, provision.FieldError{Field: "action", Detail: `must be "delete" here, or absent`})
+		bad = append(bad, provision.FieldError{Field: "action", Detail: `must be "delete", or be absent`})
 	}
-	if asked.given && asked.retain != r.RetainData {
-		bad = append(bad, provision.FieldError{Field: retainData, Detail: "the body and the query contradict each other"})
+	if retain.given && retain.value != r.RetainData {
+		bad = append(bad, provision.FieldError{Field: retainData, Detail: "differs between the body and the query"})
 	}
 	return s.accept(c, provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}, bad)
 }
 
-// accept validates r, hands it over and answers. What decode found wrong comes first, and once per field.
+// accept validates r, hands it to the Acceptor and answers. The errors of decode come first, and each field is listed once.
 func (s *server) accept(c echo.Context, r provision.Request, bad []provision.FieldError) error {
-	c.Set(entryKey, entry{storeID: r.StoreID})
+	c.Set(requestInfoKey, requestInfo{storeID: r.StoreID})
 	if bad = join(bad, r.Validate(s.Policy)); len(bad) > 0 {
 		return invalidFields(bad)
 	}
-	// A caller that hangs up now must not leave a record whose task was not enqueued.
+	// The client may disconnect now; the task of what is recorded must be enqueued all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
 	defer cancel()
 	a, err := s.Acceptor.Accept(ctx, r)
 	if err != nil {
-		return perhaps(err)
+		return uncertain(err)
 	}
-	c.Set(entryKey, entry{r.StoreID, a.Generation, a.TaskID, a.Joined})
+	c.Set(requestInfoKey, requestInfo{r.StoreID, a.Generation, a.TaskID, a.Joined})
 	return c.JSON(http.StatusAccepted, accepted{true, true, r.StoreID, r.Action, a.Generation, a.TaskID})
 }
 
-// perhaps tells the caller of a 503 what it means here: the answer of the record may have been lost, not the request.
-func perhaps(err error) error {
+// uncertain adds to a 503 that the request may have been recorded: it is possible that only the reply was lost.
+func uncertain(err error) error {
 	p := asProblem(err)
 	if p.kind == unavailable {
-		p.Detail += "; what was recorded all the same is carried out, and the equal request repeated joins it"
+		p.Detail += "; what was recorded will be carried out. Send the same request again: it joins a recorded one and does not run twice"
 	}
 	return p
 }
 
+// join appends to first the errors about other fields.
 func join(first, then []provision.FieldError) []provision.FieldError {
 	named := map[string]bool{}
 	for _, e := range first {
@@ -112,10 +113,10 @@ func join(first, then []provision.FieldError) []provision.FieldError {
 	return first
 }
 
-// pathID is the store_id of the path.
+// pathID returns the store_id of the path.
 func pathID(c echo.Context) string { return pathParam(c, "store_id") }
 
-// pathParam is a part of the path. Echo leaves escapes in it only where it matched the path as it was sent.
+// pathParam returns a parameter of the path, unescaped. Echo leaves the escapes in it only if it matched the raw path.
 func pathParam(c echo.Context, name string) string {
 	id := c.Param(name)
 	if c.Request().URL.RawPath == "" {
@@ -128,22 +129,22 @@ func pathParam(c echo.Context, name string) string {
 	return plain
 }
 
-// wish is what the query says of the data.
-type wish struct{ given, retain bool }
+// retainParam is the parameter retain_data of the query.
+type retainParam struct{ given, value bool }
 
-// retainInQuery reads retain_data from the query. Whatever is not plainly true or false is refused: who meant to keep the
-// data must not lose it.
-func retainInQuery(c echo.Context) (wish, error) {
+// retainFromQuery parses retain_data. It refuses everything but true and false, because a caller that wants to keep the
+// data must not lose it by a typing error.
+func retainFromQuery(c echo.Context) (retainParam, error) {
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return wish{}, malformed.problem("the query cannot be read")
+		return retainParam{}, malformed.problem("the query string is malformed")
 	}
 	values := query[retainData]
 	if len(values) == 0 {
-		return wish{}, nil
+		return retainParam{}, nil
 	}
 	if len(values) > 1 || (values[0] != "true" && values[0] != "false") {
-		return wish{}, invalidFields([]provision.FieldError{{Field: retainData, Detail: "must be true or false, once"}})
+		return retainParam{}, invalidFields([]provision.FieldError{{Field: retainData, Detail: "must be given once, as true or false"}})
 	}
-	return wish{given: true, retain: values[0] == "true"}, nil
+	return retainParam{given: true, value: values[0] == "true"}, nil
 }

@@ -13,7 +13,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestSubmitIsAcceptedAtBothAddresses(t *testing.T) {
+func TestPostIsAcceptedAtBothPaths(t *testing.T) {
 	for _, path := range []string{"/", "/orchestrate", "/?x=1", "/?retain_data=false"} {
 		r := newRig(t, &fake{})
 		a := r.send("POST", path, store(nil))
@@ -30,7 +30,7 @@ func TestSubmitIsAcceptedAtBothAddresses(t *testing.T) {
 	}
 }
 
-func TestSubmitHandsOverEveryField(t *testing.T) {
+func TestPostHandsOverEveryField(t *testing.T) {
 	r := newRig(t, &fake{})
 	a := r.send("POST", "/", store(map[string]any{
 		"engine": "medusa", "base_url": "https://api.example.com/v1", "creator_id": "Jürgen 7", "action": "provision",
@@ -49,8 +49,8 @@ func TestSubmitHandsOverEveryField(t *testing.T) {
 	}
 }
 
-// Each of these asks for the same: that s-1 is gone.
-func TestDeleteNeedsOnlyTheStoreID(t *testing.T) {
+// All of these are the same request: delete s-1.
+func TestAcceptNeedsOnlyTheStoreIDToDelete(t *testing.T) {
 	tests := []struct{ method, path, body string }{
 		{"DELETE", "/stores/s-1", ""},
 		{"DELETE", "/stores/s%2D1", ""},
@@ -73,7 +73,7 @@ func TestDeleteNeedsOnlyTheStoreID(t *testing.T) {
 	}
 }
 
-func TestADeleteMayRetainTheData(t *testing.T) {
+func TestRetainDataReachesTheAcceptor(t *testing.T) {
 	tests := []struct{ method, path, body string }{
 		{"POST", "/", `{"store_id":"s-1","action":"delete","retain_data":true}`},
 		{"POST", "/?retain_data=true", `{"store_id":"s-1","action":"delete","retain_data":true,"name":"NOT A NAME"}`},
@@ -94,7 +94,7 @@ func TestADeleteMayRetainTheData(t *testing.T) {
 	}
 }
 
-// A caller that wants its data to be kept must never get another delete, whatever way it says so.
+// A caller that asks for its data to be kept, in whatever way, must never get a delete of the data.
 func TestRetainDataIsNeverIgnored(t *testing.T) {
 	tests := []struct{ method, path, body string }{
 		{"POST", "/", store(map[string]any{"retain_data": true})},
@@ -118,7 +118,7 @@ func TestRetainDataIsNeverIgnored(t *testing.T) {
 	}
 }
 
-func TestDeleteByPathRefuses(t *testing.T) {
+func TestRemoveRefusesInvalidRequests(t *testing.T) {
 	tests := []struct {
 		path, body string
 		status     int
@@ -145,7 +145,7 @@ func TestDeleteByPathRefuses(t *testing.T) {
 	}
 }
 
-func TestSubmitNamesEveryBadField(t *testing.T) {
+func TestPostNamesEveryInvalidField(t *testing.T) {
 	tests := []struct {
 		body   string
 		fields []string
@@ -185,7 +185,7 @@ func TestSubmitNamesEveryBadField(t *testing.T) {
 	}
 }
 
-func TestWhatTheAcceptorSaysIsAnswered(t *testing.T) {
+func TestAcceptorErrorsBecomeProblems(t *testing.T) {
 	secret := errors.New("dial tcp 10.0.0.7:6379: password hunter2")
 	tests := []struct {
 		err        error
@@ -219,7 +219,7 @@ func TestWhatTheAcceptorSaysIsAnswered(t *testing.T) {
 	}
 }
 
-func TestARecordThatHangsIsA503InTime(t *testing.T) {
+func TestTimeoutOfTheRecordIsA503(t *testing.T) {
 	for _, target := range []string{"POST /", "DELETE /stores/s-1", "GET /stores/s-1", "GET /stores", "GET /readyz"} {
 		method, path, _ := strings.Cut(target, " ")
 		body := ""

@@ -11,18 +11,18 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// readBody returns the whole body of a request, which may be empty, or the problem with it.
+// readBody returns the whole body of a request, which may be empty. Its errors are problems for the caller.
 func (s *server) readBody(c echo.Context) ([]byte, error) {
 	r := c.Request()
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response().Writer, r.Body, s.MaxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge.problem(fmt.Sprintf("the body may have at most %d bytes", s.MaxBody))
+		return nil, tooLarge.problem(fmt.Sprintf("the body is larger than %d bytes", s.MaxBody))
 	}
 	if err != nil {
-		return nil, malformed.problem("the body did not arrive in full").because(err)
+		return nil, malformed.problem("the body did not arrive completely").withCause(err)
 	}
 	if len(body) > 0 && !isJSON(r.Header) {
-		return nil, malformed.problem("the body must be JSON in UTF-8, not compressed, and Content-Type must say application/json")
+		return nil, malformed.problem("the body must be uncompressed JSON in UTF-8, with Content-Type application/json")
 	}
 	return body, nil
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestSubmitRefusesBodiesThatCannotBeRead(t *testing.T) {
+func TestParseRefusesMalformedBodies(t *testing.T) {
 	valid := store(nil)
 	tests := map[string]string{
 		"empty":                      "",
@@ -48,7 +48,7 @@ func TestSubmitRefusesBodiesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestSubmitAcceptsUnusualButRightBodies(t *testing.T) {
+func TestParseAcceptsUnusualValidBodies(t *testing.T) {
 	tests := map[string]string{
 		"white space":           " \r\n\t" + store(nil) + "\n",
 		"unknown fields":        store(map[string]any{"plan": "gold", "x": map[string]any{"a": []any{1, nil, 1e300}}}),
@@ -71,7 +71,7 @@ func TestSubmitAcceptsUnusualButRightBodies(t *testing.T) {
 	}
 }
 
-func TestAKeyInAnotherCaseDoesNotFillAField(t *testing.T) {
+func TestDecodeIsCaseSensitive(t *testing.T) {
 	r := newRig(t, &fake{})
 	a := r.send("POST", "/", strings.Replace(store(nil), `"store_id"`, `"Store_ID"`, 1))
 	if got := a.fields(); a.status != 422 || len(got) != 1 || got[0] != "store_id" {
@@ -79,7 +79,7 @@ func TestAKeyInAnotherCaseDoesNotFillAField(t *testing.T) {
 	}
 }
 
-func TestContentTypes(t *testing.T) {
+func TestReadBodyChecksTheContentType(t *testing.T) {
 	tests := map[string]int{
 		"application/json":                   202,
 		"application/json; charset=utf-8":    202,
@@ -109,7 +109,7 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
-func TestSubmitLimitsTheBody(t *testing.T) {
+func TestReadBodyLimitsTheSize(t *testing.T) {
 	fill := func(size int) string {
 		return strings.Replace(store(nil), "{", `{"x":"`+strings.Repeat("x", size-len(store(nil))-len(`"x":"",`))+`",`, 1)
 	}
@@ -125,7 +125,7 @@ func TestSubmitLimitsTheBody(t *testing.T) {
 	}
 }
 
-func TestABodyThatDoesNotArriveIsTheCallersFault(t *testing.T) {
+func TestReadBodyOfABrokenConnectionIsMalformed(t *testing.T) {
 	r := newRig(t, &fake{})
 	req := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(`{"store_id"`), broken{}))
 	req.Header.Set(tokenHeader, testToken)

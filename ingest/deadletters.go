@@ -10,7 +10,7 @@ import (
 	"orchestrator/provision"
 )
 
-// replayed is the answer to a letter that was to be sent again.
+// replayed is the response to a replay.
 type replayed struct {
 	OK      bool                   `json:"ok"`
 	ID      string                 `json:"id"`
@@ -29,8 +29,8 @@ func (s *server) letters(c echo.Context) error {
 // replay is POST /dead-letters/{id}/replay.
 func (s *server) replay(c echo.Context) error {
 	id := pathParam(c, "id")
-	c.Set(entryKey, entry{storeID: storeOf(id)})
-	// A caller that hangs up now must not leave a letter that waits for the sweeper.
+	c.Set(requestInfoKey, requestInfo{storeID: storeOf(id)})
+	// The client may disconnect now; the callback must be enqueued all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
 	defer cancel()
 	outcome, err := s.Replayer.Replay(ctx, id)
@@ -38,12 +38,12 @@ func (s *server) replay(c echo.Context) error {
 	case err != nil:
 		return err
 	case outcome == provision.ReplayUnknown:
-		return noDeadLetter.problem("no dead letter has this id; one that was sent again is none any more")
+		return noDeadLetter.problem("no dead letter has this id; once replayed, a callback is no longer a dead letter")
 	}
 	return c.JSON(http.StatusAccepted, replayed{true, id, outcome})
 }
 
-// storeOf is the last part of a callback's id, for the log.
+// storeOf returns the store id in a callback id, for the log.
 func storeOf(callbackID string) string {
 	_, rest, _ := strings.Cut(callbackID, ".")
 	_, store, _ := strings.Cut(rest, ".")

@@ -11,7 +11,7 @@ import (
 	"orchestrator/provision"
 )
 
-// fullLetter has something in every field.
+// fullLetter has a value in every field.
 func fullLetter() provision.DeadLetter {
 	at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 	return provision.DeadLetter{ID: "7.3.s-1", StoreID: "s-1", Generation: 7, Sequence: 3, Status: provision.StatusFailed, Code: provision.CodeImage,
@@ -31,14 +31,14 @@ func TestLettersAnswersOnePage(t *testing.T) {
 	}
 }
 
-func TestLettersHasADefaultLimitAndNeverANullList(t *testing.T) {
+func TestLettersHasADefaultLimitAndIsNeverNull(t *testing.T) {
 	r := newRig(t, &fake{})
 	if a := r.send("GET", "/dead-letters", ""); a.status != 200 || !strings.Contains(a.raw, `"letters":[]`) || r.limit != defaultLimit || r.cursor != "" {
 		t.Errorf("%d %s with limit %d and cursor %q", a.status, a.raw, r.limit, r.cursor)
 	}
 }
 
-func TestLettersRefusesWhatItCannotUse(t *testing.T) {
+func TestLettersRefusesInvalidParameters(t *testing.T) {
 	for query, want := range map[string]int{"limit=0": 422, "limit=201": 422, "limit=%zz": 400, "limit=200": 200} {
 		if a := newRig(t, &fake{}).send("GET", "/dead-letters?"+query, ""); a.status != want {
 			t.Errorf("GET /dead-letters?%s: %d %s, want %d", query, a.status, a.raw, want)
@@ -50,12 +50,12 @@ func TestLettersRefusesWhatItCannotUse(t *testing.T) {
 	}
 }
 
-func TestReplaySaysWhatBecameOfTheLetter(t *testing.T) {
+func TestReplayAnswersTheOutcome(t *testing.T) {
 	for outcome, want := range map[provision.ReplayResult]int{provision.ReplayQueued: 202, provision.ReplayDropped: 202, provision.ReplayUnknown: 404} {
 		r := newRig(t, &fake{replay: outcome})
 		a := r.send("POST", "/dead-letters/7%2e3.s-1/replay", "")
 		if a.status != want || r.id != "7.3.s-1" {
-			t.Errorf("%s: %d %s, asked for %q", outcome, a.status, a.raw, r.id)
+			t.Errorf("%s: %d %s, replayed %q", outcome, a.status, a.raw, r.id)
 		}
 		if want == 202 && (a.body["outcome"] != string(outcome) || a.body["id"] != "7.3.s-1" || a.body["ok"] != true) {
 			t.Errorf("%s: %s", outcome, a.raw)
@@ -69,17 +69,17 @@ func TestReplaySaysWhatBecameOfTheLetter(t *testing.T) {
 	}
 }
 
-func TestLettersAreForThoseWithAToken(t *testing.T) {
+func TestLettersNeedAToken(t *testing.T) {
 	for _, target := range []string{"GET /dead-letters", "POST /dead-letters/7.3.s-1/replay"} {
 		method, path, _ := strings.Cut(target, " ")
 		r := newRig(t, &fake{replay: provision.ReplayQueued})
-		if a := r.send(method, path, "", tokenHeader, "wrong"); a.status != 401 || r.asked != 0 {
-			t.Errorf("%s: %d %s, asked %d times", target, a.status, a.raw, r.asked)
+		if a := r.send(method, path, "", tokenHeader, "wrong"); a.status != 401 || r.calls != 0 {
+			t.Errorf("%s: %d %s, %d calls", target, a.status, a.raw, r.calls)
 		}
 	}
 }
 
-func TestTheOutcomesAreDescribed(t *testing.T) {
+func TestReplayOutcomesAreDescribed(t *testing.T) {
 	want := []any{string(provision.ReplayQueued), string(provision.ReplayDropped)}
 	if diff := cmp.Diff(want, at(description(t), "components", "schemas", "Replayed", "properties", "outcome")["enum"]); diff != "" {
 		t.Error(diff)

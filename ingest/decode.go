@@ -6,8 +6,8 @@ import (
 
 const retainData = "retain_data"
 
-// decode reads a request from a body over defaults. The error is the problem of a body that cannot be read; a field of
-// the wrong type is an entry like any other broken rule. Of a delete only the store_id and retain_data count.
+// decode parses a body into a request that starts as defaults. It returns an error if the body is malformed; a field of the
+// wrong type is a field error like any other. A delete uses only store_id and retain_data.
 func decode(body []byte, defaults provision.Request) (provision.Request, []provision.FieldError, error) {
 	top, err := parse(body)
 	if err != nil {
@@ -47,7 +47,7 @@ func takeStore(f *fields, r *provision.Request) {
 	take(f, "sample_product", "true or false", &r.Settings.SampleProduct)
 }
 
-// fields takes values out of an object and collects what is wrong with them.
+// fields reads values from an object and collects the errors about them.
 type fields struct {
 	from   object
 	prefix string
@@ -58,7 +58,7 @@ func (f *fields) refuse(name, detail string) {
 	f.bad = append(f.bad, provision.FieldError{Field: f.prefix + name, Detail: detail})
 }
 
-// take puts the value of a key into a variable of its type. Absent and null leave the variable as it is.
+// take stores the value of a key in a variable of its type. Absent and null leave the variable unchanged.
 func take[T any](f *fields, name, want string, into *T) {
 	switch value := f.from[name].(type) {
 	case nil:

@@ -19,7 +19,7 @@ import (
 
 const testToken = "correct-horse"
 
-// fake is an Acceptor, a Reader, a Replayer and a Pinger that says what it is told to say.
+// fake is an Acceptor, a Reader, a Replayer and a Pinger with configured results.
 type fake struct {
 	err    error // of every method
 	panics any
@@ -30,14 +30,14 @@ type fake struct {
 	page   provision.Page
 	dead   provision.DeadLetters
 	replay provision.ReplayResult
-	id     string // of the letter that was to be sent again
+	id     string // of the replayed callback
 	cursor string
 	limit  int
-	asked  int
+	calls  int
 }
 
 func (f *fake) answer(ctx context.Context) error {
-	f.asked++
+	f.calls++
 	if f.panics != nil {
 		panic(f.panics)
 	}
@@ -74,7 +74,7 @@ func (f *fake) Replay(ctx context.Context, id string) (provision.ReplayResult, e
 
 func (f *fake) Ping(ctx context.Context) error { return f.answer(ctx) }
 
-// rig is a handler with everything around it that a test looks at.
+// rig is a handler with its fake and its log.
 type rig struct {
 	*fake
 	handler *echo.Echo
@@ -103,7 +103,7 @@ func newRig(t testing.TB, f *fake) *rig {
 	return r
 }
 
-// reply is an answer with its JSON body read.
+// reply is a response with its JSON body parsed.
 type reply struct {
 	status int
 	header http.Header
@@ -111,8 +111,8 @@ type reply struct {
 	body   map[string]any
 }
 
-// send makes a request with the right token and JSON's type, unless the headers, pairs of name and value, say otherwise;
-// "-" as a value leaves a header out.
+// send sends a request with a valid token and the JSON content type. headers are pairs of name and value that replace
+// these; the value "-" removes a header.
 func (r *rig) send(method, target, body string, headers ...string) reply {
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Header.Set(tokenHeader, testToken)
@@ -135,7 +135,7 @@ func (r *rig) send(method, target, body string, headers ...string) reply {
 	return a
 }
 
-// fields are the names of the fields that a 422 complains about.
+// fields returns the names of the invalid fields of a 422.
 func (a reply) fields() []string {
 	var names []string
 	entries, _ := a.body["errors"].([]any)
@@ -145,7 +145,7 @@ func (a reply) fields() []string {
 	return names
 }
 
-// store is a valid body with changes: a nil value removes a key.
+// store returns a valid body with changes; a nil value removes a key.
 func store(changes map[string]any) string {
 	all := map[string]any{
 		"store_id": "s-1", "name": "shop-1", "engine": "woocommerce", "namespace": "store-1",

@@ -9,7 +9,7 @@ import (
 	"orchestrator/provision"
 )
 
-// FuzzSubmit sends any body: no panic, no 5xx, and what is handed over is valid.
+// FuzzSubmit sends arbitrary bodies: no panic, no 5xx, and whatever reaches the Acceptor is valid.
 func FuzzSubmit(f *testing.F) {
 	for _, seed := range seeds() {
 		f.Add([]byte(seed))
@@ -33,7 +33,7 @@ func FuzzSubmit(f *testing.F) {
 	})
 }
 
-// FuzzDecode reads any body, and reads again what it wrote of it: the same request comes out.
+// FuzzDecode decodes arbitrary bodies, encodes the result and decodes it again: the request must be the same.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range seeds() {
 		f.Add([]byte(seed))

@@ -15,45 +15,45 @@ import (
 
 // Acceptor records a valid request and hands it to the workers.
 //
-// Its errors are [provision.Error]s, whose messages the caller reads: CodeConflict names the field and what holds it
-// (409), CodeInvalid says what cannot be carried out (422), CodeBusy and CodeQuota mean later (429), CodeUnavailable
-// means perhaps (503). Everything else is a 500 without a word about its cause. Accept returns soon after ctx has ended.
+// Its errors are [provision.Error]s, and the caller of the API reads their messages. CodeConflict (409) names the field and
+// what holds it; CodeInvalid (422) says what cannot be carried out; CodeBusy and CodeQuota (429) mean that the caller may
+// retry later; CodeUnavailable (503) leaves open whether the request was recorded. Any other error becomes a 500 that does
+// not mention its cause. Accept returns soon after ctx has ended.
 type Acceptor interface {
 	Accept(context.Context, provision.Request) (provision.Accepted, error)
 }
 
-// Replayer sends a dead letter again. Its errors are as those of [Acceptor]; repeating it does no harm.
+// Replayer sends a dead letter again. Its errors follow the rules of [Acceptor]. It is idempotent.
 type Replayer interface {
 	Replay(ctx context.Context, callbackID string) (provision.ReplayResult, error)
 }
 
-// Reader shows what is known about stores and about callbacks that the backend refused. Its errors are as those of [Acceptor]; a cursor that it did not give is
-// CodeInvalid.
+// Reader returns the recorded state of stores and the callbacks that the backend refused. Its errors follow the rules of
+// [Acceptor]; a cursor that it did not return is CodeInvalid.
 type Reader interface {
 	Store(ctx context.Context, id string) (provision.State, bool, error)
 	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
 	DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error)
 }
 
-// Pinger reports whether requests can be accepted now.
+// Pinger returns nil if a request would be accepted now.
 type Pinger interface {
 	Ping(context.Context) error
 }
 
-// Config is what a handler needs. Tokens, an engine in Policy, Acceptor, Reader, Replayer and
-// Pinger are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Reader, Replayer and Pinger are required.
 type Config struct {
-	Tokens   []string // each of them is accepted, so that one can be replaced without an interruption
+	Tokens   []string // all are accepted, so that one can be rotated without downtime
 	Policy   provision.Policy
 	Acceptor Acceptor
 	Reader   Reader
 	Replayer Replayer
 	Pinger   Pinger
 
-	Timeout time.Duration         // for the record to answer one request; 0 means 3 s
+	Timeout time.Duration         // for Acceptor, Reader, Replayer and Pinger to answer; 0 means 3 s
 	MaxBody int64                 // bytes; 0 means 64 KiB
 	Log     *slog.Logger          // nil means slog.Default
-	Metrics prometheus.Registerer // nil means that nothing is measured
+	Metrics prometheus.Registerer // nil disables metrics
 }
 
 type server struct {
@@ -62,8 +62,8 @@ type server struct {
 	seconds *prometheus.HistogramVec
 }
 
-// New returns the handler of the public listener. It serves no metrics: mount those of Config.Metrics where only
-// operators come.
+// New returns the handler of the public listener. It does not serve metrics: expose those of Config.Metrics on a listener
+// that only operators reach.
 func New(config Config) (*echo.Echo, error) {
 	accepted, err := newTokens(config.Tokens)
 	s := &server{Config: config.withDefaults(), tokens: accepted, seconds: newSeconds()}
@@ -95,7 +95,7 @@ func (c Config) missing() error {
 	case c.Acceptor == nil || c.Reader == nil || c.Replayer == nil || c.Pinger == nil:
 		return errors.New("ingest: Acceptor, Reader, Replayer and Pinger are required")
 	case len(c.Policy.Engines) == 0:
-		return errors.New("ingest: no engine is registered, so that no store could be accepted")
+		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (c Config) missing() error {
 func (s *server) routes() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	// The address in the log is the peer's own. Echo's default believes whatever X-Forwarded-For says.
+	// The log shows the address of the peer. Echo's default trusts X-Forwarded-For, which any client can set.
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.Use(s.observe, secure)
 

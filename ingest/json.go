@@ -9,22 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is far more than the contract has and far less than what hurts.
+// maxDepth is far more than the contract needs, and low enough that parsing stays cheap.
 const maxDepth = 32
 
-// object is a JSON object with its keys as they were written. The values are nil, bool, string, json.Number, []any and
-// object.
+// object is a JSON object, with its keys exactly as written. Values are nil, bool, string, json.Number, []any and object.
 type object map[string]any
 
-// parse reads a body that is one JSON object and says in words for the caller what is wrong with any other. It is
-// stricter than encoding/json, which replaces broken UTF-8, takes the last of two equal keys and matches the fields of a
-// struct in any case.
+// parse parses a body that must be exactly one JSON object. Its errors are written for the caller. It is stricter than
+// encoding/json, which replaces invalid UTF-8, takes the last of two duplicate keys and matches the fields of a struct
+// regardless of case. docs/decisions/0012-strict-json.md says why this is not a library's.
 func parse(body []byte) (object, error) {
 	if len(body) == 0 {
 		return nil, errors.New("the body is empty; it must be a JSON object")
 	}
 	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not UTF-8")
+		return nil, errors.New("the body is not valid UTF-8")
 	}
 	if err := checkSyntax(body); err != nil {
 		return nil, err
@@ -42,32 +41,32 @@ func parse(body []byte) (object, error) {
 	return top, nil
 }
 
-// escapes finds every escape of a JSON text; its group is filled by half a surrogate pair without the other half.
+// escapes matches every escape sequence of a JSON text. Its group matches an unpaired surrogate.
 var escapes = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
 
 func checkSyntax(body []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(body, &whole)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("the body is not JSON: %w, at byte %d", syntax, syntax.Offset)
+		return fmt.Errorf("the body is not valid JSON: %w, at byte %d", syntax, syntax.Offset)
 	}
 	if err != nil {
-		return fmt.Errorf("the body is not JSON: %w", err)
+		return fmt.Errorf("the body is not valid JSON: %w", err)
 	}
 	for _, escape := range escapes.FindAllSubmatch(body, -1) {
 		if escape[1] != nil {
-			return fmt.Errorf(`the body is not Unicode: \%s is half a character`, escape[1])
+			return fmt.Errorf(`the body is not valid Unicode: \%s is an unpaired surrogate`, escape[1])
 		}
 	}
 	return nil
 }
 
-// parser walks over a text whose syntax is known to be right.
+// parser reads a text whose syntax has been checked.
 type parser struct{ dec *json.Decoder }
 
 func (p parser) value(depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("the body is nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("the body is nested more than %d levels deep", maxDepth)
 	}
 	token, err := p.dec.Token()
 	switch token {
@@ -88,7 +87,7 @@ func (p parser) object(depth int) (any, error) {
 		}
 		key, _ := token.(string)
 		if _, twice := found[key]; twice {
-			return nil, fmt.Errorf("the body has the key %.80q twice in one object", key)
+			return nil, fmt.Errorf("the body has the duplicate key %.80q in one object", key)
 		}
 		if found[key], err = p.value(depth + 1); err != nil {
 			return nil, err

@@ -17,18 +17,18 @@ import (
 	"orchestrator/provision"
 )
 
-// entry is what a handler adds to the log line of its request.
-type entry struct {
+// requestInfo is what a handler adds to the log line of its request.
+type requestInfo struct {
 	storeID    string
 	generation int64
 	taskID     string
 	joined     bool
 }
 
-const entryKey = "entry"
+const requestInfoKey = "request info"
 
-// observe surrounds every request: it gives it an id, turns a panic into an answer, and writes one line to the log and
-// one sample to the metrics when the answer is out.
+// observe wraps every request. It assigns a request id, turns a panic into a response, and after the response writes one log
+// line and records one sample.
 func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -46,7 +46,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 var saneID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// requestID is the caller's own where it is fit for a log line and a URI reference.
+// requestID returns the caller's request id if it is safe in a log line and in a URI reference, and a random one otherwise.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get(echo.HeaderXRequestID); saneID.MatchString(id) {
 		return id
@@ -66,7 +66,7 @@ func guard(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		switch v := recover(); v {
 		case nil:
-		case http.ErrAbortHandler: // the server's own way to drop a connection
+		case http.ErrAbortHandler: // how a handler aborts a connection in net/http
 			panic(v)
 		default:
 			err = &panicked{v, debug.Stack()}
@@ -84,25 +84,25 @@ func (s *server) log(c echo.Context, took time.Duration, err error) {
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("ip", c.RealIP()),
 	}
-	if e, ok := c.Get(entryKey).(entry); ok {
-		attrs = append(attrs, e.attrs()...)
+	if info, ok := c.Get(requestInfoKey).(requestInfo); ok {
+		attrs = append(attrs, info.attrs()...)
 	}
 	s.Log.LogAttrs(c.Request().Context(), level(c), "request", append(attrs, errorAttrs(err)...)...)
 }
 
-func (e entry) attrs() []slog.Attr {
+func (i requestInfo) attrs() []slog.Attr {
 	var attrs []slog.Attr
-	if provision.CheckStoreID(e.storeID) == "" { // else it is anything of any length
-		attrs = append(attrs, slog.String("store_id", e.storeID))
+	if provision.CheckStoreID(i.storeID) == "" { // an invalid id may be arbitrarily long
+		attrs = append(attrs, slog.String("store_id", i.storeID))
 	}
-	if e.generation != 0 {
-		attrs = append(attrs, slog.Int64("generation", e.generation), slog.String("task_id", e.taskID), slog.Bool("joined", e.joined))
+	if i.generation != 0 {
+		attrs = append(attrs, slog.Int64("generation", i.generation), slog.String("task_id", i.taskID), slog.Bool("joined", i.joined))
 	}
 	return attrs
 }
 
-// errorAttrs names the kind of a problem and the fields it is about. The detail may quote the body, so it is left out;
-// a cause is logged, because it is ours.
+// errorAttrs returns the kind of a problem and the fields that it names. The detail is left out, because it may quote the
+// body. The cause is logged, because it comes from this process.
 func errorAttrs(err error) []slog.Attr {
 	if err == nil {
 		return nil
@@ -125,7 +125,7 @@ func errorAttrs(err error) []slog.Attr {
 	return attrs
 }
 
-// level keeps probes out of a log that shows what happened.
+// level keeps health checks out of the log at its default level.
 func level(c echo.Context) slog.Level {
 	switch status := c.Response().Status; {
 	case status == http.StatusServiceUnavailable:
@@ -141,21 +141,21 @@ func level(c echo.Context) slog.Level {
 func newSeconds() *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "orchestrator_ingest_request_seconds",
-		Help: "Time from a request's first byte to its answer.",
+		Help: "Time from receiving a request to sending its response.",
 	}, []string{"method", "route", "status"})
 }
 
 func (s *server) measure(c echo.Context, took time.Duration) {
 	method := c.Request().Method
 	if route(c) == unmatched {
-		method = "" // anything that a stranger wrote, each a new series
+		method = "" // any client could create a new time series with each invented method
 	}
 	s.seconds.WithLabelValues(method, route(c), strconv.Itoa(c.Response().Status)).Observe(took.Seconds())
 }
 
 const unmatched = "unmatched"
 
-// route is the pattern that the request matched, never its path: a path is a stranger's text.
+// route returns the pattern that the request matched, never its path, which is the client's text.
 func route(c echo.Context) string {
 	if status := c.Response().Status; c.Path() == "" || status == http.StatusMethodNotAllowed {
 		return unmatched

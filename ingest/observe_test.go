@@ -12,7 +12,7 @@ import (
 	"orchestrator/provision"
 )
 
-// lines are the log lines of a rig since it was made.
+// lines returns the log lines of a rig.
 func (r *rig) lines(t *testing.T) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
@@ -26,7 +26,7 @@ func (r *rig) lines(t *testing.T) []map[string]any {
 	return lines
 }
 
-func TestOneLogLinePerRequestTellsWhatHappened(t *testing.T) {
+func TestObserveLogsOneLinePerRequest(t *testing.T) {
 	r := newRig(t, &fake{})
 	r.send("POST", "/orchestrate", store(nil), "X-Request-Id", "req-7")
 	lines := r.lines(t)
@@ -46,7 +46,7 @@ func TestOneLogLinePerRequestTellsWhatHappened(t *testing.T) {
 	}
 }
 
-func TestTheLogHasNeitherTokenNorBodyNorPath(t *testing.T) {
+func TestLogContainsNeitherTokenNorBodyNorPath(t *testing.T) {
 	for _, send := range []func(*rig){
 		func(r *rig) { r.send("POST", "/", store(map[string]any{"creator_id": "S3CRET"})) },
 		func(r *rig) {
@@ -71,7 +71,7 @@ func TestTheLogHasNeitherTokenNorBodyNorPath(t *testing.T) {
 	}
 }
 
-func TestTheLogHasTheCauseAndTheFields(t *testing.T) {
+func TestLogContainsTheCauseAndTheFields(t *testing.T) {
 	r := newRig(t, &fake{err: provision.Wrap(provision.CodeUnavailable, errors.New("dial tcp: refused"), "Redis does not answer")})
 	r.send("POST", "/", store(nil))
 	r.send("POST", "/", store(map[string]any{"host": "A", "name": "B"}))
@@ -84,7 +84,7 @@ func TestTheLogHasTheCauseAndTheFields(t *testing.T) {
 	}
 }
 
-func TestRequestIDs(t *testing.T) {
+func TestRequestIDIsTheCallersIfValid(t *testing.T) {
 	for id, kept := range map[string]bool{
 		"req-7": true, "0b8f3c1e-7d52-4a57-9a39-0d8a1e9f5c11": true, strings.Repeat("a", 128): true,
 		"-": false, "": false, "a b": false, "a\nb": false, "<script>": false, "a:b": false, "../x": false, strings.Repeat("a", 129): false,
@@ -102,7 +102,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-func TestAPanicIsAProblemAndALogLineWithItsStack(t *testing.T) {
+func TestObserveTurnsAPanicIntoAProblemAndLogsItsStack(t *testing.T) {
 	for _, value := range []any{"hunter2", errors.New("hunter2"), []int{1}} {
 		r := newRig(t, &fake{panics: value})
 		a := r.send("POST", "/", store(nil))
@@ -116,7 +116,7 @@ func TestAPanicIsAProblemAndALogLineWithItsStack(t *testing.T) {
 	}
 }
 
-func TestAnAbortedHandlerStaysAborted(t *testing.T) {
+func TestObservePassesOnAnAbortedHandler(t *testing.T) {
 	defer func() {
 		if v := recover(); v != http.ErrAbortHandler {
 			t.Errorf("recovered %v", v)
@@ -125,7 +125,7 @@ func TestAnAbortedHandlerStaysAborted(t *testing.T) {
 	newRig(t, &fake{panics: http.ErrAbortHandler}).send("POST", "/", store(nil))
 }
 
-func TestProbesAreLoggedOnlyWhenTheyFail(t *testing.T) {
+func TestLevelOfProbesIsDebugUnlessTheyFail(t *testing.T) {
 	r := newRig(t, &fake{})
 	r.send("GET", "/healthz", "")
 	r.send("GET", "/readyz", "")
@@ -140,7 +140,7 @@ func TestProbesAreLoggedOnlyWhenTheyFail(t *testing.T) {
 	}
 }
 
-func TestMetricsCountByRouteAndStatus(t *testing.T) {
+func TestMeasureCountsByRouteAndStatus(t *testing.T) {
 	r := newRig(t, &fake{})
 	r.send("POST", "/", store(nil))
 	r.send("POST", "/", "{}")

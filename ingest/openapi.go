@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	_ "embed" // for the description of the contract
+	_ "embed" // embeds the description of the API
 	"net/http"
 
 	"github.com/labstack/echo/v4"

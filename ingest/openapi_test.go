@@ -18,7 +18,7 @@ import (
 	"orchestrator/provision"
 )
 
-// description is openapi.yaml as a tree.
+// description parses openapi.yaml.
 func description(t *testing.T) map[string]any {
 	t.Helper()
 	var d map[string]any
@@ -28,7 +28,7 @@ func description(t *testing.T) map[string]any {
 	return d
 }
 
-// at follows keys, and references, through the description.
+// at follows keys and references through the description.
 func at(d map[string]any, keys ...string) map[string]any {
 	here := d
 	for _, key := range keys {
@@ -40,7 +40,7 @@ func at(d map[string]any, keys ...string) map[string]any {
 	return here
 }
 
-func TestEveryReferenceOfTheDescriptionLeadsSomewhere(t *testing.T) {
+func TestOpenAPIReferencesResolve(t *testing.T) {
 	d := description(t)
 	var walk func(any)
 	walk = func(node any) {
@@ -63,7 +63,7 @@ func TestEveryReferenceOfTheDescriptionLeadsSomewhere(t *testing.T) {
 
 var parameter = regexp.MustCompile(`:([a-z_]+)`)
 
-func TestTheDescriptionHasTheRoutesOfTheHandler(t *testing.T) {
+func TestOpenAPIHasTheRoutesOfTheHandler(t *testing.T) {
 	var described, served []string
 	for path := range at(description(t), "paths") {
 		for method := range at(description(t), "paths", path) {
@@ -84,8 +84,8 @@ func TestTheDescriptionHasTheRoutesOfTheHandler(t *testing.T) {
 	}
 }
 
-// TestEveryDescribedAnswerHappens sends a request for each answer of each route, and compares the answer with its schema.
-func TestEveryDescribedAnswerHappens(t *testing.T) {
+// TestOpenAPIResponsesHappen provokes every described response of every route and compares it with its schema.
+func TestOpenAPIResponsesHappen(t *testing.T) {
 	d := description(t)
 	for route, answers := range examples() {
 		method, path, _ := strings.Cut(route, " ")
@@ -121,12 +121,12 @@ func newRigRoutes(t *testing.T) (routes []string) {
 
 type example struct {
 	path, body string
-	stranger   bool
+	noToken    bool
 	fake       fake
 }
 
 func (e example) token() string {
-	if e.stranger {
+	if e.noToken {
 		return "wrong"
 	}
 	return testToken
@@ -138,7 +138,7 @@ func examples() map[string]map[string]example {
 	submit := map[string]example{
 		"202": {body: store(nil)},
 		"400": {body: "{"},
-		"401": {body: store(nil), stranger: true},
+		"401": {body: store(nil), noToken: true},
 		"409": {body: store(nil), fake: failing(provision.CodeConflict)},
 		"413": {body: large},
 		"422": {body: "{}"},
@@ -147,14 +147,14 @@ func examples() map[string]map[string]example {
 		"503": {body: store(nil), fake: failing(provision.CodeUnavailable)},
 	}
 	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}, dead: provision.DeadLetters{DeadLetters: []provision.DeadLetter{fullLetter()}, Next: "x"}}
-	ok := map[string]example{"200": {stranger: true}}
+	ok := map[string]example{"200": {noToken: true}}
 	return map[string]map[string]example{
 		"POST /":            submit,
 		"POST /orchestrate": submit,
 		"DELETE /stores/{store_id}": {
 			"202": {},
 			"400": {body: "{"},
-			"401": {stranger: true},
+			"401": {noToken: true},
 			"409": {path: "/stores/s-1?retain_data=true", fake: failing(provision.CodeConflict)},
 			"413": {body: large},
 			"422": {path: "/stores/a..b"},
@@ -164,7 +164,7 @@ func examples() map[string]map[string]example {
 		},
 		"GET /stores/{store_id}": {
 			"200": {fake: known},
-			"401": {fake: known, stranger: true},
+			"401": {fake: known, noToken: true},
 			"404": {},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
@@ -172,7 +172,7 @@ func examples() map[string]map[string]example {
 		"GET /stores": {
 			"200": {fake: known},
 			"400": {path: "/stores?a;b"},
-			"401": {fake: known, stranger: true},
+			"401": {fake: known, noToken: true},
 			"422": {path: "/stores?limit=x"},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
@@ -180,25 +180,25 @@ func examples() map[string]map[string]example {
 		"GET /dead-letters": {
 			"200": {fake: known},
 			"400": {path: "/dead-letters?a;b"},
-			"401": {fake: known, stranger: true},
+			"401": {fake: known, noToken: true},
 			"422": {path: "/dead-letters?limit=x"},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
 		"POST /dead-letters/{id}/replay": {
 			"202": {fake: fake{replay: provision.ReplayQueued}},
-			"401": {stranger: true},
+			"401": {noToken: true},
 			"404": {fake: fake{replay: provision.ReplayUnknown}},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
 		"GET /healthz":      ok,
-		"GET /readyz":       {"200": {stranger: true}, "503": {stranger: true, fake: fake{err: errors.New("x")}}},
+		"GET /readyz":       {"200": {noToken: true}, "503": {noToken: true, fake: fake{err: errors.New("x")}}},
 		"GET /openapi.yaml": ok,
 	}
 }
 
-// checkAnswer compares media type, headers and keys with what is described.
+// checkAnswer compares media type, headers and keys with the description.
 func checkAnswer(t *testing.T, d map[string]any, a reply, described map[string]any) {
 	t.Helper()
 	headers, _ := described["headers"].(map[string]any)
@@ -218,8 +218,8 @@ func checkAnswer(t *testing.T, d map[string]any, a reply, described map[string]a
 	}
 }
 
-// checkSchema compares an object with the small part of JSON Schema that the description uses: every required property
-// is there, every property is described, and so on downwards.
+// checkSchema checks an object against the part of JSON Schema that the description uses: every required property exists
+// and every property is described, recursively.
 func checkSchema(t *testing.T, d, schema, body map[string]any) {
 	t.Helper()
 	required, _ := schema["required"].([]any)
@@ -243,8 +243,8 @@ func checkSchema(t *testing.T, d, schema, body map[string]any) {
 	}
 }
 
-// Every property of a described request is taken over, and every field of a request is described.
-func TestTheDescribedExamplesAreAccepted(t *testing.T) {
+// Every described property of a request is decoded, and every field of a request is described.
+func TestOpenAPIExamplesAreAccepted(t *testing.T) {
 	d := description(t)
 	for name, e := range at(d, "components", "requestBodies", "Store", "content", "application/json", "examples") {
 		body, err := json.Marshal(e.(map[string]any)["value"])
@@ -272,7 +272,7 @@ func TestTheDescribedExamplesAreAccepted(t *testing.T) {
 			got  map[string]any
 		}{{"Provision", got}, {"Settings", got["settings"].(map[string]any)}} {
 			described := at(d, "components", "schemas", schema.name, "properties")
-			delete(described, retainData) // a delete's; described to say that it is refused
+			delete(described, retainData) // of a delete; described here only to say that it is refused
 			if diff := cmp.Diff(slices.Sorted(maps.Keys(described)), slices.Sorted(maps.Keys(schema.got))); diff != "" {
 				t.Errorf("%s: described and taken over differ: %s", schema.name, diff)
 			}
@@ -280,7 +280,7 @@ func TestTheDescribedExamplesAreAccepted(t *testing.T) {
 	}
 }
 
-func TestTheStatusesAreDescribed(t *testing.T) {
+func TestOpenAPIHasEveryStatus(t *testing.T) {
 	statuses := []any{}
 	for _, s := range []provision.Status{
 		provision.StatusProvisioning, provision.StatusReady, provision.StatusFailed,

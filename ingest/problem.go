@@ -13,30 +13,30 @@ import (
 	"orchestrator/provision"
 )
 
-// kind is a class of problems. The name is part of the type that callers may compare, so it does not change.
+// kind is a class of problems. Its name is part of the URN that callers may compare, so it does not change.
 type kind struct {
 	status     int
 	name       string
 	title      string
-	retryAfter int // seconds; 0 means that repeating the request does not help
+	retryAfter int // seconds; 0 means that a retry does not help
 }
 
 var (
-	malformed    = kind{http.StatusBadRequest, "malformed", "The request cannot be read", 0}
+	malformed    = kind{http.StatusBadRequest, "malformed", "The request is malformed", 0}
 	unauthorized = kind{http.StatusUnauthorized, "unauthorized", "The token is missing or wrong", 0}
-	noRoute      = kind{http.StatusNotFound, "no-route", "There is nothing at this address", 0}
-	noStore      = kind{http.StatusNotFound, "no-store", "The store is not known", 0}
-	noDeadLetter = kind{http.StatusNotFound, "dead-letter-not-found", "The dead letter is not known", 0}
-	noMethod     = kind{http.StatusMethodNotAllowed, "no-method", "The address does not have this method", 0}
-	conflict     = kind{http.StatusConflict, "conflict", "The request contradicts a living store", 0}
+	noRoute      = kind{http.StatusNotFound, "no-route", "The path does not exist", 0}
+	noStore      = kind{http.StatusNotFound, "no-store", "The store does not exist", 0}
+	noDeadLetter = kind{http.StatusNotFound, "dead-letter-not-found", "The dead letter does not exist", 0}
+	noMethod     = kind{http.StatusMethodNotAllowed, "no-method", "The path does not support this method", 0}
+	conflict     = kind{http.StatusConflict, "conflict", "The request conflicts with an existing store", 0}
 	tooLarge     = kind{http.StatusRequestEntityTooLarge, "too-large", "The body is too large", 0}
-	invalid      = kind{http.StatusUnprocessableEntity, "invalid", "The request breaks a rule", 0}
-	tooMany      = kind{http.StatusTooManyRequests, "too-many", "A limit is reached", 30}
+	invalid      = kind{http.StatusUnprocessableEntity, "invalid", "The request is invalid", 0}
+	tooMany      = kind{http.StatusTooManyRequests, "too-many", "A limit has been reached", 30}
 	internal     = kind{http.StatusInternalServerError, "internal", "An internal error occurred", 0}
-	unavailable  = kind{http.StatusServiceUnavailable, "unavailable", "The request cannot be recorded now", 5}
+	unavailable  = kind{http.StatusServiceUnavailable, "unavailable", "The service is temporarily unavailable", 5}
 )
 
-// problem is an error as the caller is told it: an RFC 9457 document.
+// problem is an error as the caller sees it: an RFC 9457 document.
 type problem struct {
 	Type     string                 `json:"type"`
 	Title    string                 `json:"title"`
@@ -56,13 +56,14 @@ func (k kind) problem(detail string) *problem {
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 func (p *problem) Unwrap() error { return p.cause }
 
-// because keeps what only the log may know.
-func (p *problem) because(cause error) *problem {
+// withCause adds an error that is logged and not shown to the caller.
+func (p *problem) withCause(cause error) *problem {
 	p.cause = cause
 	return p
 }
 
-// invalidFields has one entry per field, and all of them in the detail too, which is all that some callers read.
+// invalidFields returns a problem with one entry per field. The detail repeats all of them, because some callers read
+// nothing else.
 func invalidFields(bad []provision.FieldError) *problem {
 	var all []string
 	for _, e := range bad {
@@ -73,16 +74,16 @@ func invalidFields(bad []provision.FieldError) *problem {
 	return p
 }
 
-// asProblem says what the caller is told about err.
+// asProblem returns what the caller is told about err.
 func asProblem(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
-		return ofEcho(e)
+		return problemOfRouter(e)
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return unavailable.problem("there was no answer in time").because(err)
+		return unavailable.problem("the store database did not answer in time").withCause(err)
 	}
 	public := provision.Public(err)
 	switch provision.CodeOf(err) {
@@ -93,20 +94,20 @@ func asProblem(err error) *problem {
 	case provision.CodeBusy, provision.CodeQuota:
 		return tooMany.problem(public)
 	case provision.CodeUnavailable:
-		return unavailable.problem(public).because(err)
+		return unavailable.problem(public).withCause(err)
 	}
-	return internal.problem("the operators can see the cause under the request id that is this problem's instance").because(err)
+	return internal.problem("the cause is in the service's log, under the request id given in instance").withCause(err)
 }
 
-// ofEcho covers what the router itself answers.
-func ofEcho(e *echo.HTTPError) *problem {
+// problemOfRouter translates the errors of Echo's router.
+func problemOfRouter(e *echo.HTTPError) *problem {
 	switch e.Code {
 	case http.StatusNotFound:
-		return noRoute.problem("the addresses are described at /openapi.yaml")
+		return noRoute.problem("the paths are described at /openapi.yaml")
 	case http.StatusMethodNotAllowed:
-		return noMethod.problem("the header Allow names the methods of this address")
+		return noMethod.problem("the header Allow lists the methods of this path")
 	}
-	return internal.problem("the request was not understood by the router").because(e)
+	return internal.problem("the request could not be routed").withCause(e)
 }
 
 // answerError is Echo's error handler.
@@ -124,6 +125,6 @@ func (s *server) answerError(err error, c echo.Context) {
 		err = c.Blob(p.Status, "application/problem+json", body)
 	}
 	if err != nil {
-		s.Log.Warn("an answer could not be sent", "request_id", p.Instance, "error", err)
+		s.Log.Warn("cannot send a response", "request_id", p.Instance, "error", err)
 	}
 }

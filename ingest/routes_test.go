@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestUnknownAddressesAndMethods(t *testing.T) {
+func TestRoutesRefuseUnknownPathsAndMethods(t *testing.T) {
 	tests := []struct {
 		target, kind string
 		status       int
@@ -39,9 +39,9 @@ func TestUnknownAddressesAndMethods(t *testing.T) {
 	}
 }
 
-func TestHealthNeedsNobodyAndReadyNeedsTheRecord(t *testing.T) {
+func TestHealthzNeedsNothingAndReadyzNeedsTheRecord(t *testing.T) {
 	r := newRig(t, &fake{err: errors.New("refused by 10.0.0.7")})
-	if a := r.send("GET", "/healthz", "", tokenHeader, "-"); a.status != 200 || a.body["ok"] != true || r.asked != 0 {
+	if a := r.send("GET", "/healthz", "", tokenHeader, "-"); a.status != 200 || a.body["ok"] != true || r.calls != 0 {
 		t.Errorf("healthz: %d %s", a.status, a.raw)
 	}
 	if a := r.send("GET", "/readyz", "", tokenHeader, "-"); a.status != 503 || a.header.Get("Retry-After") == "" || strings.Contains(a.raw, "10.0.0.7") {
@@ -53,7 +53,7 @@ func TestHealthNeedsNobodyAndReadyNeedsTheRecord(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerIsKeptOutOfCachesAndBrowsers(t *testing.T) {
+func TestSecureSetsItsHeadersOnEveryResponse(t *testing.T) {
 	for _, target := range []string{"GET /healthz", "GET /nothing", "PUT /", "POST /", "GET /stores", "GET /openapi.yaml"} {
 		method, path, _ := strings.Cut(target, " ")
 		h := newRig(t, &fake{}).send(method, path, "").header

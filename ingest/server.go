@@ -7,9 +7,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Server returns a server for the handler of [New], with a limit on everything that a slow or hostile peer could hold
-// open. The limits leave room for Config.Timeout up to 20 s. What net/http itself complains about goes to the standard
-// logger, which slog.SetDefault redirects.
+// Server returns a server for the handler of [New], with a limit on everything that a slow or hostile client could keep
+// open. The limits allow a Config.Timeout of up to 20 s. Errors of net/http itself go to the standard logger, which
+// slog.SetDefault redirects.
 func Server(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
@@ -22,7 +22,7 @@ func Server(addr string, handler http.Handler) *http.Server {
 	}
 }
 
-// secure sets the headers that keep an answer from being stored or taken for something else than data.
+// secure sets the headers that keep a response out of caches and keep browsers from treating it as a document.
 func secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()

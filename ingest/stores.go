@@ -19,9 +19,9 @@ const (
 // show is GET /stores/{store_id}.
 func (s *server) show(c echo.Context) error {
 	id := pathID(c)
-	c.Set(entryKey, entry{storeID: id})
+	c.Set(requestInfoKey, requestInfo{storeID: id})
 	if provision.CheckStoreID(id) != "" {
-		return noStore.problem("no store can have such an id")
+		return noStore.problem("the store id is not valid")
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
 	defer cancel()
@@ -30,7 +30,7 @@ func (s *server) show(c echo.Context) error {
 		return err
 	}
 	if !found {
-		return noStore.problem("nothing is recorded about the store " + id)
+		return noStore.problem("no store is recorded with the id " + id)
 	}
 	return c.JSON(http.StatusOK, state)
 }
@@ -44,11 +44,11 @@ func (s *server) list(c echo.Context) error {
 	})
 }
 
-// paged answers with the page that the query asks for.
-func paged[P any](s *server, c echo.Context, read func(ctx context.Context, cursor string, limit int) (P, error), polish func(*P)) error {
+// paged answers with the page that the query selects. normalize may change the page before it is sent.
+func paged[P any](s *server, c echo.Context, read func(ctx context.Context, cursor string, limit int) (P, error), normalize func(*P)) error {
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return malformed.problem("the query cannot be read")
+		return malformed.problem("the query string is malformed")
 	}
 	limit, err := limitOf(query)
 	if err != nil {
@@ -60,7 +60,7 @@ func paged[P any](s *server, c echo.Context, read func(ctx context.Context, curs
 	if err != nil {
 		return err
 	}
-	polish(&page)
+	normalize(&page)
 	return c.JSON(http.StatusOK, page)
 }
 
@@ -70,7 +70,7 @@ func limitOf(query url.Values) (int, error) {
 	}
 	limit, err := strconv.Atoi(query.Get("limit"))
 	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, invalidFields([]provision.FieldError{{Field: "limit", Detail: "must be a number from 1 to " + strconv.Itoa(maxLimit)}})
+		return 0, invalidFields([]provision.FieldError{{Field: "limit", Detail: "must be an integer from 1 to " + strconv.Itoa(maxLimit)}})
 	}
 	return limit, nil
 }

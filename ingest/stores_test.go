@@ -11,7 +11,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestShowAnswersTheStateOfAStore(t *testing.T) {
+func TestShowAnswersTheState(t *testing.T) {
 	want := fullState()
 	r := newRig(t, &fake{state: want})
 	for _, path := range []string{"/stores/s-1", "/stores/s%2d1"} {
@@ -26,7 +26,7 @@ func TestShowAnswersTheStateOfAStore(t *testing.T) {
 	}
 }
 
-// fullState has something in every field.
+// fullState has a value in every field.
 func fullState() provision.State {
 	at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 	return provision.State{
@@ -38,12 +38,12 @@ func fullState() provision.State {
 	}
 }
 
-func TestShowDoesNotKnowOtherStores(t *testing.T) {
+func TestShowAnswers404ForUnknownStores(t *testing.T) {
 	tests := map[string]int{"/stores/s-2": 1, "/stores/a..b": 0, "/stores/%2e%2e": 0, "/stores/": 0, "/stores/a/b": 0, "/stores/%00": 0, "/stores/ä": 0}
-	for path, asked := range tests {
+	for path, calls := range tests {
 		r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}})
-		if a := r.send("GET", path, ""); a.status != 404 || r.asked != asked {
-			t.Errorf("GET %s: %d, asked the record %d times, want 404 and %d", path, a.status, r.asked, asked)
+		if a := r.send("GET", path, ""); a.status != 404 || r.calls != calls {
+			t.Errorf("GET %s: %d, called the record %d times, want 404 and %d", path, a.status, r.calls, calls)
 		}
 	}
 }
@@ -55,11 +55,11 @@ func TestListAnswersOnePage(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.raw)
 	}
 	if r.cursor != "x+y" || r.limit != 7 {
-		t.Errorf("asked for cursor %q, limit %d", r.cursor, r.limit)
+		t.Errorf("requested cursor %q, limit %d", r.cursor, r.limit)
 	}
 }
 
-func TestListHasADefaultLimitAndNeverANullList(t *testing.T) {
+func TestListHasADefaultLimitAndIsNeverNull(t *testing.T) {
 	r := newRig(t, &fake{})
 	a := r.send("GET", "/stores", "")
 	if a.status != 200 || !strings.Contains(a.raw, `"stores":[]`) || r.limit != defaultLimit || r.cursor != "" {
@@ -67,7 +67,7 @@ func TestListHasADefaultLimitAndNeverANullList(t *testing.T) {
 	}
 }
 
-func TestListRefusesWhatItCannotUse(t *testing.T) {
+func TestListRefusesInvalidParameters(t *testing.T) {
 	for query, want := range map[string]int{
 		"limit=0": 422, "limit=201": 422, "limit=-1": 422, "limit=": 422, "limit=x": 422, "limit=99999999999999999999": 422,
 		"limit=%zz": 400, "a;b": 400, "limit=200": 200, "limit=1": 200, "unknown=1": 200,

@@ -12,24 +12,24 @@ import (
 
 const tokenHeader = "X-Orchestrator-Token"
 
-// tokens are hashes: equal in length, so that comparing them tells nothing about the length of a token either.
+// tokens are hashes of tokens. All have the same length, so that a comparison does not reveal the length of a token.
 type tokens [][sha256.Size]byte
 
 func newTokens(plain []string) (tokens, error) {
 	if len(plain) == 0 {
-		return nil, errors.New("ingest: no token is given, so that every request would be refused")
+		return nil, errors.New("ingest: no token is configured, so every request would be refused")
 	}
 	var hashes tokens
 	for i, token := range plain {
 		if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-			return nil, fmt.Errorf("ingest: token %d of %d is empty or has characters that no HTTP header can carry", i+1, len(plain))
+			return nil, fmt.Errorf("ingest: token %d of %d is empty or contains characters that are not allowed in an HTTP header", i+1, len(plain))
 		}
 		hashes = append(hashes, sha256.Sum256([]byte(token)))
 	}
 	return hashes, nil
 }
 
-// accept compares with every token, so that the time it takes does not tell which one came close.
+// accept compares with every token, so that its duration does not reveal which token came close.
 func (t tokens) accept(presented string) bool {
 	hash := sha256.Sum256([]byte(presented))
 	found := 0
@@ -39,13 +39,13 @@ func (t tokens) accept(presented string) bool {
 	return found == 1
 }
 
-// authorize refuses a request before its body is read.
+// authorize refuses a request without a valid token before its body is read.
 func (s *server) authorize(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		presented := c.Request().Header.Values(tokenHeader)
 		if len(presented) != 1 || !s.tokens.accept(presented[0]) {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `ApiKey realm="orchestrator", header="`+tokenHeader+`"`)
-			return unauthorized.problem("a valid token is needed in the header " + tokenHeader)
+			return unauthorized.problem("send a valid token in the header " + tokenHeader)
 		}
 		return next(c)
 	}

@@ -8,7 +8,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestEveryRouteOfStoresNeedsAToken(t *testing.T) {
+func TestAuthorizeProtectsEveryRouteOfStores(t *testing.T) {
 	for _, target := range []string{"POST /", "POST /orchestrate", "DELETE /stores/s-1", "GET /stores/s-1", "HEAD /stores/s-1", "GET /stores"} {
 		method, path, _ := strings.Cut(target, " ")
 		for _, token := range []string{"-", "", " ", "wrong", testToken + "x", testToken[1:], strings.ToUpper(testToken), "Bearer " + testToken, testToken + ",the-next-one"} {
@@ -17,15 +17,15 @@ func TestEveryRouteOfStoresNeedsAToken(t *testing.T) {
 			if a.status != 401 || a.header.Get("WWW-Authenticate") == "" || a.body["type"] != "urn:orchestrator:problem:unauthorized" {
 				t.Errorf("%s with token %q: %d %s", target, token, a.status, a.raw)
 			}
-			if r.asked != 0 {
-				t.Errorf("%s with token %q: the record was asked", target, token)
+			if r.calls != 0 {
+				t.Errorf("%s with token %q: the record was read", target, token)
 			}
 		}
 	}
 }
 
-// A caller learns nothing from the answer about how close it came.
-func TestEveryWrongTokenGetsTheSameAnswer(t *testing.T) {
+// The response must not reveal how close a token came.
+func TestAuthorizeAnswersEveryWrongTokenAlike(t *testing.T) {
 	r := newRig(t, &fake{})
 	want := r.send("POST", "/", "", tokenHeader, "-", "X-Request-Id", "same").raw
 	for _, token := range []string{"", "x", testToken[:5]} {
@@ -35,7 +35,7 @@ func TestEveryWrongTokenGetsTheSameAnswer(t *testing.T) {
 	}
 }
 
-func TestEveryConfiguredTokenIsAccepted(t *testing.T) {
+func TestTokensAreAllAccepted(t *testing.T) {
 	for _, token := range []string{testToken, "the-next-one"} {
 		if a := newRig(t, &fake{}).send("POST", "/", store(nil), tokenHeader, token); a.status != 202 {
 			t.Errorf("token %q: %d", token, a.status)
@@ -43,7 +43,7 @@ func TestEveryConfiguredTokenIsAccepted(t *testing.T) {
 	}
 }
 
-func TestATokenSentTwiceIsRefused(t *testing.T) {
+func TestAuthorizeRefusesATokenSentTwice(t *testing.T) {
 	r := newRig(t, &fake{})
 	req := httptest.NewRequest("POST", "/", strings.NewReader(store(nil)))
 	req.Header.Add(tokenHeader, testToken)
@@ -55,7 +55,7 @@ func TestATokenSentTwiceIsRefused(t *testing.T) {
 	}
 }
 
-func TestNewRefusesAConfigurationThatCannotWork(t *testing.T) {
+func TestNewRefusesAnInvalidConfig(t *testing.T) {
 	f := &fake{}
 	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Reader: f, Replayer: f, Pinger: f}
 	if _, err := New(good); err != nil {
