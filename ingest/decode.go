@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"github.com/go-json-experiment/json"
+
 	"orchestrator/provision"
 )
 
@@ -60,11 +62,11 @@ func (f *fields) refuse(name, detail string) {
 
 // take stores the value of a key in a variable of its type. Absent and null leave the variable unchanged.
 func take[T any](f *fields, name, want string, into *T) {
-	switch value := f.from[name].(type) {
-	case nil:
-	case T:
-		*into = value
-	default:
+	value, ok := f.from[name]
+	if !ok || value.Kind() == 'n' {
+		return
+	}
+	if err := json.Unmarshal(value, into); err != nil {
 		f.refuse(name, "must be "+want)
 	}
 }

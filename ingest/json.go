@@ -2,110 +2,66 @@ package ingest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"unicode/utf8"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxDepth is far more than the contract needs, and low enough that parsing stays cheap.
 const maxDepth = 32
 
-// object is a JSON object, with its keys exactly as written. Values are nil, bool, string, json.Number, []any and object.
-type object map[string]any
+// object is a JSON object. Its keys are exactly as written, its values are valid JSON and not decoded yet.
+type object map[string]jsontext.Value
 
-// parse parses a body that must be exactly one JSON object. Its errors are written for the caller. It is stricter than
-// encoding/json, which replaces invalid UTF-8, takes the last of two duplicate keys and matches the fields of a struct
-// regardless of case. docs/decisions/0012-strict-json.md says why this is not a library's.
+// parse parses a body that must be exactly one JSON object. Its errors are written for the caller.
+//
+// Packages json and jsontext are encoding/json/v2, which refuses what encoding/json accepts: invalid UTF-8, unpaired
+// surrogates and duplicate keys. docs/decisions/0012-strict-json.md says where they come from.
 func parse(body []byte) (object, error) {
 	if len(body) == 0 {
 		return nil, errors.New("the body is empty; it must be a JSON object")
 	}
-	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not valid UTF-8")
-	}
-	if err := checkSyntax(body); err != nil {
+	if err := check(body); err != nil {
 		return nil, err
 	}
-	p := parser{json.NewDecoder(bytes.NewReader(body))}
-	p.dec.UseNumber()
-	value, err := p.value(0)
-	if err != nil {
-		return nil, err
+	var top object
+	err := json.Unmarshal(body, &top)
+	if _, syntactic := errors.AsType[*jsontext.SyntacticError](err); syntactic {
+		return nil, explain(err)
 	}
-	top, ok := value.(object)
-	if !ok {
+	if err != nil || top == nil {
 		return nil, errors.New("the body must be a JSON object")
 	}
 	return top, nil
 }
 
-// escapes matches every escape sequence of a JSON text. Its group matches an unpaired surrogate.
-var escapes = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
-
-func checkSyntax(body []byte) error {
-	var whole json.RawMessage
-	err := json.Unmarshal(body, &whole)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("the body is not valid JSON: %w, at byte %d", syntax, syntax.Offset)
+// check reads every token of a body, however deep, and stops where it is nested too deep.
+func check(body []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		_, err := dec.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return explain(err)
+		case dec.StackDepth() > maxDepth:
+			return fmt.Errorf("the body is nested more than %d levels deep", maxDepth)
+		}
 	}
-	if err != nil {
+}
+
+// explain says what is wrong with the syntax of a body and where, and quotes no more of it than that takes.
+func explain(err error) error {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case !ok:
 		return fmt.Errorf("the body is not valid JSON: %w", err)
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Errorf("the body has the duplicate key %.80q in one object", syntax.JSONPointer.LastToken())
 	}
-	for _, escape := range escapes.FindAllSubmatch(body, -1) {
-		if escape[1] != nil {
-			return fmt.Errorf(`the body is not valid Unicode: \%s is an unpaired surrogate`, escape[1])
-		}
-	}
-	return nil
-}
-
-// parser reads a text whose syntax has been checked.
-type parser struct{ dec *json.Decoder }
-
-func (p parser) value(depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("the body is nested more than %d levels deep", maxDepth)
-	}
-	token, err := p.dec.Token()
-	switch token {
-	case json.Delim('{'):
-		return p.object(depth)
-	case json.Delim('['):
-		return p.array(depth)
-	}
-	return token, err
-}
-
-func (p parser) object(depth int) (any, error) {
-	found := object{}
-	for p.dec.More() {
-		token, err := p.dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		key, _ := token.(string)
-		if _, twice := found[key]; twice {
-			return nil, fmt.Errorf("the body has the duplicate key %.80q in one object", key)
-		}
-		if found[key], err = p.value(depth + 1); err != nil {
-			return nil, err
-		}
-	}
-	_, err := p.dec.Token() // the closing brace
-	return found, err
-}
-
-func (p parser) array(depth int) (any, error) {
-	found := []any{}
-	for p.dec.More() {
-		value, err := p.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, value)
-	}
-	_, err := p.dec.Token() // the closing bracket
-	return found, err
+	return fmt.Errorf("the body is not valid JSON: %w, at byte %d", syntax.Err, syntax.ByteOffset)
 }
