@@ -90,8 +90,8 @@ func (c namespaces) Ensure(ctx context.Context, s provision.Store) (bool, error)
 	return false, nil
 }
 
-func (c namespaces) Claim(ctx context.Context, s provision.Store) ([]provision.Store, error) {
-	if err := c.call(ctx, "namespace.Claim"); err != nil || c.Namespace == nil {
+func (c namespaces) MarkDeleting(ctx context.Context, s provision.Store) ([]provision.Store, error) {
+	if err := c.call(ctx, "namespace.MarkDeleting"); err != nil || c.Namespace == nil {
 		return nil, err
 	}
 	if !c.Namespace.Claimed || c.Namespace.Generation != s.Generation {

@@ -2,25 +2,26 @@ package provision
 
 import "context"
 
-// delete makes the store be gone: release → volumes → namespace, for every place where the cluster has it. Where its data
-// is retained, it ends when nothing uses the volumes any more.
+// delete removes the store: release → volumes → namespace, for every namespace of the store. If its data is retained, it
+// ends when nothing uses the volumes any more.
 func (r *Runner) delete(ctx context.Context, s Store, j journal) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.DeleteTimeout,
 		Errorf(CodeTimeout, "the store was not gone after %s", r.DeleteTimeout))
 	defer cancel()
-	places, err := r.Namespaces.Claim(limited, s)
-	if err == nil && len(places) == 0 {
+	namespaces, err := r.Namespaces.MarkDeleting(limited, s)
+	if err == nil && len(namespaces) == 0 {
 		return j.step(ctx, OpDelete, s, StepNamespace, func(context.Context) error { return nil })
 	}
-	for _, place := range places {
+	for _, found := range namespaces {
 		if err == nil {
-			err = r.deletePlace(limited, place, j)
+			err = r.deleteNamespace(limited, found, j)
 		}
 	}
 	return endedBy(limited, err)
 }
 
-func (r *Runner) deletePlace(ctx context.Context, s Store, j journal) (err error) {
+// deleteNamespace deletes what the store has in s.Namespace.
+func (r *Runner) deleteNamespace(ctx context.Context, s Store, j journal) (err error) {
 	step := func(name string, run func(context.Context, Store) error) {
 		if err == nil {
 			err = j.step(ctx, OpDelete, s, name, func(ctx context.Context) error { return run(ctx, s) })

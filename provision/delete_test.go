@@ -26,7 +26,7 @@ func TestDeleteOfNothingIsSuccess(t *testing.T) {
 // several has the store in two namespaces, as a rename by hand may have left it.
 type several struct{ namespaces }
 
-func (c several) Claim(_ context.Context, s provision.Store) ([]provision.Store, error) {
+func (c several) MarkDeleting(_ context.Context, s provision.Store) ([]provision.Store, error) {
 	a, b := s, s
 	a.Namespace, b.Namespace = "a", "b"
 	return []provision.Store{a, b}, nil
@@ -94,7 +94,7 @@ func TestADeleteThatHangsNamesWhatHoldsIt(t *testing.T) {
 
 func TestAClaimThatHangsEndsInTimeToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{hold: map[string]func(context.Context) error{"namespace.Claim": hangs("")}}
+		c := &cluster{hold: map[string]func(context.Context) error{"namespace.MarkDeleting": hangs("")}}
 		if _, err := c.run(t.Context(), provision.OpDelete, 2); provision.CodeOf(err) != provision.CodeTimeout {
 			t.Errorf("%v", err)
 		}
@@ -125,7 +125,7 @@ func TestAnUnfinishedDeleteIsFinishedFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := append([]string{"namespace.Ensure", "namespace.Claim", "release.Remove", "volumes.Remove", "namespace.Remove"}, provisioning...)
+	want := append([]string{"namespace.Ensure", "namespace.MarkDeleting", "release.Remove", "volumes.Remove", "namespace.Remove"}, provisioning...)
 	if diff := cmp.Diff(want, c.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}

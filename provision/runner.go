@@ -16,10 +16,10 @@ type Namespaces interface {
 	Ensure(context.Context, Store) (unfinished bool, err error)
 	// Remove deletes the namespace and returns when it is gone. Not found is success.
 	Remove(context.Context, Store) error
-	// Claim marks every namespace labelled for the store as being deleted by this generation, and returns the store as it
-	// lives in each. None is success. CodeSuperseded means that the cluster has seen a newer generation, CodeConflict that
-	// data is to be retained of which the deletion has begun.
-	Claim(context.Context, Store) ([]Store, error)
+	// MarkDeleting marks every namespace labelled for the store as being deleted by this generation, and returns the
+	// store as it is in each. None is success. CodeSuperseded means that the cluster has seen a newer generation,
+	// CodeConflict that data is to be retained whose deletion has started.
+	MarkDeleting(context.Context, Store) ([]Store, error)
 }
 
 // Credentials makes the store's Secret hold an entry for each credential. What is there is never changed.

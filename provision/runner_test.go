@@ -42,7 +42,7 @@ func TestDeleteTakesItsStepsInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"namespace.Claim", "release.Remove", "volumes.Remove", "namespace.Remove"}, c.calls); diff != "" {
+	if diff := cmp.Diff([]string{"namespace.MarkDeleting", "release.Remove", "volumes.Remove", "namespace.Remove"}, c.calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	want := []string{"release started", "release done", "volumes started", "volumes done", "namespace started", "namespace done"}
@@ -70,7 +70,7 @@ func TestWithoutShopsNothingIsVerified(t *testing.T) {
 func TestAFailingStepEndsTheRun(t *testing.T) {
 	for op, calls := range map[provision.Op][]string{
 		provision.OpProvision: {"namespace.Ensure", "credentials.Ensure", "release.Apply", "ready.Wait", "shop.Verify"},
-		provision.OpDelete:    {"namespace.Claim", "release.Remove", "volumes.Remove", "namespace.Remove"},
+		provision.OpDelete:    {"namespace.MarkDeleting", "release.Remove", "volumes.Remove", "namespace.Remove"},
 	} {
 		for i, name := range calls {
 			t.Run(string(op)+" "+name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestAFailingStepEndsTheRun(t *testing.T) {
 				if after := calls[i+1:]; c.reached(after...) {
 					t.Errorf("after %s failed: %v", name, c.calls)
 				}
-				if name != "namespace.Claim" {
+				if name != "namespace.MarkDeleting" {
 					checkFailedEntry(t, j.last(), failure)
 				}
 			})

@@ -8,27 +8,27 @@ import (
 	"k8s.io/client-go/transport"
 )
 
-// API is an API server that is logged in to with tokens of short life, which somebody else makes.
+// API is an API server that accepts short-lived tokens, and the source of those tokens.
 type API struct {
 	Server string // https://…
 	CA     []byte // PEM of the authority that has signed its certificate
 
-	// Token returns a token and when it ends to be good. It is called again a minute before that, and when the API server
-	// refused a token.
+	// Token returns a token and the time at which it expires. It is called again a minute before that, and after the API
+	// server has rejected a token.
 	Token func() (token string, expires time.Time, err error)
 }
 
-// refreshBefore is how long before its end a token is replaced: a request that was sent with it has to arrive.
+// refreshBefore is how long before its expiry a token is replaced: a request in flight must arrive with a valid token.
 const refreshBefore = time.Minute
 
-// restConfig logs every connection in, also those that port-forwards open.
+// restConfig authenticates every connection, those of port-forwards included.
 func (a *API) restConfig() *rest.Config {
 	cfg := &rest.Config{Host: a.Server, TLSClientConfig: rest.TLSClientConfig{CAData: a.CA}}
 	cfg.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedTokenSource(tokens{a})))
 	return cfg
 }
 
-// tokens is how client-go's cache asks for a token.
+// tokens adapts API.Token to the token cache of client-go.
 type tokens struct{ api *API }
 
 func (t tokens) Token() (*oauth2.Token, error) {

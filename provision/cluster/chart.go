@@ -20,8 +20,8 @@ import (
 	"orchestrator/provision"
 )
 
-// chartStore reads each chart once and keeps its files. A chart is loaded from them for each operation, since Helm
-// changes a chart while it works with it.
+// chartStore reads each chart once and caches its files. Each operation loads the chart from them again, because Helm
+// modifies a loaded chart.
 type chartStore struct {
 	fsys   fs.FS
 	env    string
@@ -31,7 +31,7 @@ type chartStore struct {
 	files map[string][]*loader.BufferedFile
 }
 
-// plan is what a release is to look like: the chart's files, the values over its own, and a digest of both.
+// plan is the desired state of a release: the chart's files, the values that override its defaults, and a digest of both.
 type plan struct {
 	chart  string
 	files  []*loader.BufferedFile
@@ -39,12 +39,12 @@ type plan struct {
 	digest string
 }
 
-// plan lays the values of the environment, the installation and the release over each other, the last one on top, with
-// Helm's own rules: a null takes a chart's default away. Errors are of CodeInvalid.
+// plan merges the values of the environment, the installation and the release by Helm's own rules: the later ones win, and
+// a null removes a chart's default. Its errors are of CodeInvalid.
 func (c *chartStore) plan(release provision.Release) (plan, error) {
 	files, err := c.read(release.Chart)
 	if err != nil {
-		return plan{}, provision.Wrap(provision.CodeInvalid, err, "chart %q is not a part of this build", release.Chart)
+		return plan{}, provision.Wrap(provision.CodeInvalid, err, "chart %q is not part of this build", release.Chart)
 	}
 	env, err := c.envValues(files)
 	if err != nil {
@@ -52,10 +52,10 @@ func (c *chartStore) plan(release provision.Release) (plan, error) {
 	}
 	values := chartutil.MergeTables(copyValues(release.Values), copyValues(c.values))
 	values = chartutil.MergeTables(values, env)
-	files = kept(files)
+	files = releaseFiles(files)
 	digest, err := digestOf(files, values)
 	if err != nil {
-		return plan{}, provision.Wrap(provision.CodeInvalid, err, "the values of chart %s cannot be written as JSON", release.Chart)
+		return plan{}, provision.Wrap(provision.CodeInvalid, err, "the values of chart %s cannot be encoded as JSON", release.Chart)
 	}
 	return plan{release.Chart, files, values, digest}, nil
 }
@@ -77,7 +77,7 @@ func (c *chartStore) read(name string) ([]*loader.BufferedFile, error) {
 	return files, nil
 }
 
-// envValues is the chart's values-<env>.yaml; a chart need not have one for every environment.
+// envValues returns the chart's values-<env>.yaml, and nil where the chart has none for the environment.
 func (c *chartStore) envValues(files []*loader.BufferedFile) (map[string]any, error) {
 	for _, f := range files {
 		if c.env != "" && f.Name == "values-"+c.env+".yaml" {
@@ -88,19 +88,19 @@ func (c *chartStore) envValues(files []*loader.BufferedFile) (map[string]any, er
 	return nil, nil
 }
 
-// kept leaves out what says nothing about a release: Helm keeps each file in every revision, and a README that is mended
-// is no reason to upgrade all stores. The values of the environment are among the release's own.
-func kept(files []*loader.BufferedFile) []*loader.BufferedFile {
+// releaseFiles drops the files that do not affect a release: Helm stores every file in each revision, and a corrected README
+// is no reason to upgrade all stores. The environment's values are part of the release's own values.
+func releaseFiles(files []*loader.BufferedFile) []*loader.BufferedFile {
 	return slices.DeleteFunc(slices.Clone(files), func(f *loader.BufferedFile) bool {
 		file := path.Base(f.Name)
 		return file == "README.md" || strings.HasPrefix(file, "values-") && path.Ext(file) == ".yaml"
 	})
 }
 
-// digestOf is equal for equal chart files and equal values, whatever the values' Go types are. It is short enough for
-// a label. Files come in the order of fs.WalkDir, which is lexical.
+// digestOf is equal for equal chart files and equal values, whatever the values' Go types are. It fits into a label. The
+// files are in the order of fs.WalkDir, which is lexical.
 func digestOf(files []*loader.BufferedFile, values map[string]any) (string, error) {
-	text, err := json.Marshal(values) // maps are written in the order of their keys
+	text, err := json.Marshal(values) // maps are encoded in the order of their keys
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ func digestOf(files []*loader.BufferedFile, values map[string]any) (string, erro
 	return hex.EncodeToString(hash.Sum(nil)[:20]), nil
 }
 
-// load is a chart that Helm may change.
+// load returns a chart of its own for the caller: Helm may modify it.
 func (p plan) load() (*chart.Chart, error) {
 	loaded, err := loader.LoadFiles(p.files)
 	if err != nil {
@@ -121,9 +121,9 @@ func (p plan) load() (*chart.Chart, error) {
 	return loaded, nil
 }
 
-// render renders the chart as Helm will, so that what is wrong with chart or values is told from what is wrong with the
-// cluster: Helm's own errors do not say. Its errors are of CodeInvalid and hold what the chart says, and no values but
-// those that its schema or its own messages name. The result is by template.
+// render renders the chart as Helm does, to tell an invalid chart or invalid values from a problem of the cluster, which
+// Helm's own errors do not distinguish. Its errors are of CodeInvalid. They contain what the chart says and no values but
+// those that its schema or its own messages name. The result is keyed by template.
 func (p plan) render(s provision.Store, revision int, caps *chartutil.Capabilities) (map[string]string, error) {
 	loaded, err := p.load()
 	if err != nil {
@@ -131,14 +131,14 @@ func (p plan) render(s provision.Store, revision int, caps *chartutil.Capabiliti
 	}
 	values := copyValues(p.values)
 	if err := chartutil.ProcessDependenciesWithMerge(loaded, values); err != nil {
-		return nil, provision.Errorf(provision.CodeInvalid, "the dependencies of chart %s do not fit together: %v", p.chart, err)
+		return nil, provision.Errorf(provision.CodeInvalid, "the dependencies of chart %s cannot be resolved: %v", p.chart, err)
 	}
 	options := chartutil.ReleaseOptions{
 		Name: s.Name, Namespace: s.Namespace, Revision: revision, IsInstall: revision == 1, IsUpgrade: revision > 1,
 	}
 	top, err := chartutil.ToRenderValues(loaded, values, options, caps)
 	if err != nil {
-		return nil, provision.Errorf(provision.CodeInvalid, "chart %s refuses the store's values: %s", p.chart, strings.TrimSpace(err.Error()))
+		return nil, provision.Errorf(provision.CodeInvalid, "chart %s rejects the store's values: %s", p.chart, strings.TrimSpace(err.Error()))
 	}
 	rendered, err := engine.Render(loaded, top)
 	if err != nil {

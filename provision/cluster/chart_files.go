@@ -16,11 +16,11 @@ import (
 // chartsRoot is the folder of the file system of charts that holds one folder per chart.
 const chartsRoot = "store"
 
-// sibling is how a Chart.yaml names a dependency that lies beside it.
-const sibling = "file://../"
+// siblingPrefix begins the repository of a dependency whose chart is in the folder next to this one.
+const siblingPrefix = "file://../"
 
-// readChart reads a chart's files and, below charts/, those of the charts beside it that it depends on. Helm's command
-// line would copy them there; here they are never out of date.
+// readChart reads a chart's files and, below charts/, those of the sibling charts that it depends on. Helm's command line
+// copies them there; read from the sibling, they are never out of date.
 func readChart(fsys fs.FS, name string) ([]*loader.BufferedFile, error) {
 	files, err := readFolder(fsys, name, "")
 	if err != nil {
@@ -61,7 +61,7 @@ func readFolder(fsys fs.FS, name, below string) ([]*loader.BufferedFile, error) 
 	return files, err
 }
 
-// siblings are the folders of the dependencies that lie beside the chart.
+// siblings returns the folders of the dependencies that are next to the chart.
 func siblings(files []*loader.BufferedFile) ([]string, error) {
 	var names []string
 	for _, f := range files {
@@ -70,10 +70,10 @@ func siblings(files []*loader.BufferedFile) ([]string, error) {
 		}
 		var meta chart.Metadata
 		if err := yaml.Unmarshal(f.Data, &meta); err != nil {
-			return nil, fmt.Errorf("Chart.yaml is not readable: %w", err)
+			return nil, fmt.Errorf("Chart.yaml cannot be parsed: %w", err)
 		}
 		for _, dependency := range meta.Dependencies {
-			if folder, found := strings.CutPrefix(dependency.Repository, sibling); found {
+			if folder, found := strings.CutPrefix(dependency.Repository, siblingPrefix); found {
 				names = append(names, folder)
 			}
 		}
@@ -81,8 +81,8 @@ func siblings(files []*loader.BufferedFile) ([]string, error) {
 	return names, nil
 }
 
-// copyValues copies maps and lists, which Helm's merging writes into, and keeps the values' types, which a round trip
-// through JSON would not: templates print a float of a million as 1e+06.
+// copyValues copies maps and lists, because Helm's merge writes into them. It keeps the values' types, which a round trip
+// through JSON does not: templates print a float of a million as 1e+06.
 func copyValues(values map[string]any) map[string]any {
 	out := make(map[string]any, len(values))
 	for key, value := range values {

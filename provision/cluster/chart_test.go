@@ -125,7 +125,7 @@ func TestWhatIsWrongWithAChartOrItsValuesIsInvalid(t *testing.T) {
 		release provision.Release
 		says    string
 	}{
-		{"no such chart", provision.Release{Chart: "nowhere"}, `chart "nowhere" is not a part of this build`},
+		{"no such chart", provision.Release{Chart: "nowhere"}, `chart "nowhere" is not part of this build`},
 		{"the schema", tinyRelease(s, map[string]any{"replicas": "two"}), "replicas"},
 		{"an unknown value", tinyRelease(s, map[string]any{"colour": "red"}), "colour"},
 		{"a template's own refusal", tinyRelease(s, map[string]any{"refuse": "the moon is full"}), "the moon is full"},

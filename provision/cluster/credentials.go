@@ -22,13 +22,13 @@ type Credentials struct{ c *Cluster }
 // Credentials is the cluster's [provision.Credentials].
 func (c *Cluster) Credentials() *Credentials { return &Credentials{c} }
 
-// Ensure implements [provision.Credentials]. It adds what is missing and changes nothing that is there.
+// Ensure implements [provision.Credentials]. It adds missing entries and never changes existing ones.
 //
-// Volume claims without a Secret are a conflict, whether the release was ever applied here or not: data directories keep
-// the password they were made with, so a new one would lock the store out of its own data for good. Claims are only ever
-// made after the Secret, so this is a Secret that somebody lost, or data that somebody brought; either way a person has
-// to bring the Secret as well, or remove the claims. A claim that is being deleted does not count. The same holds for
-// entries that were there once.
+// Volume claims without a Secret are a conflict, whether or not the release was ever applied here: a data directory keeps
+// the password it was created with, so a new password would lock the store out of its own data for good. The orchestrator
+// creates claims only after the Secret, so either the Secret was lost or the data was imported; in both cases an operator
+// has to restore the Secret or remove the claims. A claim that is being deleted does not count. The same holds for
+// entries that existed before.
 func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []provision.Credential) error {
 	if _, err := c.c.ownNamespace(ctx, s); err != nil {
 		return err
@@ -40,24 +40,24 @@ func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []prov
 		case apierrors.IsNotFound(err):
 			err = c.create(ctx, s, want)
 		case err != nil:
-			return failure(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return wrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		default:
 			err = c.complete(ctx, s, secret, want)
 		}
 		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
-			return failure(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return wrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		}
 	}
-	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s is being changed all the time",
+	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
 		provision.CredentialsSecret, s.Namespace)
 }
 
 func (c *Credentials) create(ctx context.Context, s provision.Store, want []provision.Credential) error {
-	if err := c.noOldData(ctx, s, "secret "+provision.CredentialsSecret); err != nil {
+	if err := c.checkNoOldData(ctx, s, "secret "+provision.CredentialsSecret); err != nil {
 		return err
 	}
 	secret := &corev1.Secret{Type: corev1.SecretTypeOpaque, ObjectMeta: metav1.ObjectMeta{Name: provision.CredentialsSecret}}
-	if _, err := fill(secret, s, want); err != nil {
+	if _, err := addMissing(secret, s, want); err != nil {
 		return err
 	}
 	return c.c.write(ctx, func() error {
@@ -66,15 +66,15 @@ func (c *Credentials) create(ctx context.Context, s provision.Store, want []prov
 	})
 }
 
-// complete adds missing entries with the resourceVersion that was read, so that two writers cannot replace each other's.
+// complete adds missing entries with the resourceVersion that was read, so that two writers cannot overwrite each other.
 func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *corev1.Secret, want []provision.Credential) error {
 	if lost := lostEntries(secret, want); len(lost) > 0 {
 		missing := fmt.Sprintf("%s in secret %s", strings.Join(lost, ", "), provision.CredentialsSecret)
-		if err := c.noOldData(ctx, s, missing); err != nil {
+		if err := c.checkNoOldData(ctx, s, missing); err != nil {
 			return err
 		}
 	}
-	changed, err := fill(secret, s, want)
+	changed, err := addMissing(secret, s, want)
 	if err != nil || !changed {
 		return err
 	}
@@ -84,8 +84,8 @@ func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *c
 	})
 }
 
-// lostEntries are those that are wanted, are not there, and were: the Secret says which it was made with. In one that says
-// nothing, and has none of them, all are lost.
+// lostEntries returns the wanted entries that existed before and are missing now: an annotation of the Secret lists the
+// entries that it was created with. If a Secret has neither the annotation nor any of the entries, all are lost.
 func lostEntries(secret *corev1.Secret, want []provision.Credential) (lost []string) {
 	made, known := secret.Annotations[annotationEntries]
 	missing := 0
@@ -104,11 +104,11 @@ func lostEntries(secret *corev1.Secret, want []provision.Credential) (lost []str
 	return lost
 }
 
-// noOldData refuses to make up credentials beside data that was made with others.
-func (c *Credentials) noOldData(ctx context.Context, s provision.Store, missing string) error {
+// checkNoOldData refuses to generate credentials next to data that was created with others.
+func (c *Credentials) checkNoOldData(ctx context.Context, s provision.Store, missing string) error {
 	list, err := c.c.client.CoreV1().PersistentVolumeClaims(s.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return failure(err, "list the volume claims in namespace %s", s.Namespace)
+		return wrapError(err, "list the volume claims in namespace %s", s.Namespace)
 	}
 	var names []string
 	for _, claim := range list.Items {
@@ -120,12 +120,12 @@ func (c *Credentials) noOldData(ctx context.Context, s provision.Store, missing 
 		return nil
 	}
 	return provision.Errorf(provision.CodeConflict,
-		"namespace %s has the volume claims %s but not the credentials that the data in them was made with, %s: restore the secret, or delete the store without retain_data",
+		"namespace %s has the volume claims %s, but the credentials that their data was created with are missing (%s): restore the secret, or delete the store without retain_data",
 		s.Namespace, strings.Join(names, ", "), missing)
 }
 
-// fill adds labels and entries that are missing and reports whether any were.
-func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential) (changed bool, err error) {
+// addMissing adds missing labels and entries and reports whether it added any.
+func addMissing(secret *corev1.Secret, s provision.Store, want []provision.Credential) (changed bool, err error) {
 	if secret.Labels == nil {
 		secret.Labels = map[string]string{}
 	}
@@ -143,7 +143,7 @@ func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential)
 		secret.Data = map[string][]byte{}
 	}
 	for _, credential := range want {
-		if len(secret.Data[credential.Key]) > 0 { // nobody can log in with an empty one
+		if len(secret.Data[credential.Key]) > 0 { // an empty password is no credential
 			continue
 		}
 		if secret.Data[credential.Key], err = generate(credential); err != nil {
@@ -154,7 +154,7 @@ func fill(secret *corev1.Secret, s provision.Store, want []provision.Credential)
 	return changed, nil
 }
 
-// entriesOf names every entry that the Secret was made with, now or before.
+// entriesOf lists every entry that was ever generated in the Secret, including the wanted ones.
 func entriesOf(secret *corev1.Secret, want []provision.Credential) string {
 	keys := map[string]bool{}
 	for key := range strings.SplitSeq(secret.Annotations[annotationEntries], ",") {
@@ -167,16 +167,16 @@ func entriesOf(secret *corev1.Secret, want []provision.Credential) string {
 	return strings.Join(slices.Sorted(maps.Keys(keys)), ",")
 }
 
-// generate draws every character independently and with equal chances.
+// generate draws every character independently and uniformly.
 func generate(credential provision.Credential) ([]byte, error) {
 	if credential.Length < 1 || len(credential.Chars) < 2 {
-		return nil, provision.Errorf(provision.CodeInvalid, "credential %s has no length or nothing to be drawn from", credential.Key)
+		return nil, provision.Errorf(provision.CodeInvalid, "credential %s has no length or no characters to draw from", credential.Key)
 	}
 	drawn := make([]byte, credential.Length)
 	for i := range drawn {
 		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(credential.Chars))))
 		if err != nil {
-			return nil, fmt.Errorf("the system gives no random numbers: %w", err)
+			return nil, fmt.Errorf("cannot read random numbers: %w", err)
 		}
 		drawn[i] = credential.Chars[n.Int64()]
 	}

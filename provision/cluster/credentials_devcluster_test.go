@@ -36,7 +36,7 @@ func TestCredentialsAreMadeOnceAndOnlyAddedTo(t *testing.T) {
 	if key := string(secret.Data["key"]); len(key) != 43 || !strings.HasPrefix(key, "ck_") {
 		t.Errorf("the added entry has %d characters", len(key))
 	}
-	if !ours(secret.Labels, s) {
+	if !belongsTo(secret.Labels, s) {
 		t.Errorf("labels are %v", secret.Labels)
 	}
 }

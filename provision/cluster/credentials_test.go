@@ -31,15 +31,15 @@ func TestFillAddsWhatIsMissingAndChangesNothing(t *testing.T) {
 	s := testStore(1)
 	want := []provision.Credential{{Key: "a", Length: 8, Chars: provision.Hex}, {Key: "b", Length: 8, Chars: provision.Hex}}
 	secret := &corev1.Secret{Data: map[string][]byte{"a": []byte("kept"), "b": {}, "other": []byte("kept, too")}}
-	if changed, err := fill(secret, s, want); err != nil || !changed {
+	if changed, err := addMissing(secret, s, want); err != nil || !changed {
 		t.Fatalf("changed %t, error %v", changed, err)
 	}
 	if string(secret.Data["a"]) != "kept" || string(secret.Data["other"]) != "kept, too" || len(secret.Data["b"]) != 8 {
 		t.Error("an entry was changed or not added")
 	}
-	if changed, err := fill(secret, s, want); err != nil || changed {
+	if changed, err := addMissing(secret, s, want); err != nil || changed {
 		t.Errorf("the second time: changed %t, error %v", changed, err)
 	}
-	_, err := fill(secret, s, []provision.Credential{{Key: "c"}})
+	_, err := addMissing(secret, s, []provision.Credential{{Key: "c"}})
 	wantCode(t, err, provision.CodeInvalid)
 }

@@ -97,7 +97,7 @@ func record(t *testing.T, c *Cluster, s provision.Store) *release.Release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer op.end()
+	defer op.cancel()
 	last, err := op.last(s.Name)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func leave(t *testing.T, c *Cluster, s provision.Store, status release.Status) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer op.end()
+	defer op.cancel()
 	last, err := op.last(s.Name)
 	if err != nil {
 		t.Fatal(err)

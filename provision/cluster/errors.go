@@ -17,9 +17,9 @@ import (
 	"orchestrator/provision"
 )
 
-// failure gives the error of an API request or of a Helm operation its code. doing says what was tried, in words for
-// the caller ("create namespace shop-1"). Text that the API server wrote for people, such as a quota's, is passed on.
-func failure(err error, doing string, args ...any) error {
+// wrapError gives the error of an API request or of a Helm operation its code. doing says what was attempted, in words for
+// the caller ("create namespace shop-1"). Text that the API server wrote for users, such as a quota's, is passed on.
+func wrapError(err error, doing string, args ...any) error {
 	if err == nil {
 		return nil
 	}
@@ -28,24 +28,24 @@ func failure(err error, doing string, args ...any) error {
 		return own
 	}
 	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
-		return refusal(err, status, doing)
+		return wrapStatus(err, status, doing)
 	}
-	if unanswered(err) {
-		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API did not answer the attempt to %s", doing)
+	if isUnanswered(err) {
+		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API did not answer the request to %s", doing)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// refusal is failure for what the API server answered.
-func refusal(err error, api apierrors.APIStatus, doing string) error {
-	text := clean(api.Status().Message)
+// wrapStatus is wrapError for an answer of the API server.
+func wrapStatus(err error, api apierrors.APIStatus, doing string) error {
+	text := sanitize(api.Status().Message)
 	switch code := int(api.Status().Code); {
 	case code == http.StatusTooManyRequests || code >= 500:
-		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API cannot %s at the moment", doing)
+		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API is temporarily unable to %s", doing)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return provision.Wrap(provision.CodeUnavailable, err, "cannot %s: its namespace is being deleted", doing)
 	case lackingPermission(code, text):
-		return fmt.Errorf("the orchestrator's service account may not %s; grant it the role of its chart: %w", doing, err)
+		return fmt.Errorf("the orchestrator's service account is not allowed to %s; grant it the role from the orchestrator's chart: %w", doing, err)
 	case code == http.StatusForbidden || admissionDenied(text):
 		return provision.Wrap(provision.CodeQuota, err, "the cluster refused to %s: %s", doing, text)
 	case apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
@@ -53,42 +53,42 @@ func refusal(err error, api apierrors.APIStatus, doing string) error {
 	case apierrors.IsAlreadyExists(err):
 		return provision.Wrap(provision.CodeConflict, err, "cannot %s: %s, and it does not belong to this store", doing, text)
 	case apierrors.IsConflict(err) || apierrors.IsNotFound(err):
-		// Something changed between a look and an act; the next run looks again.
-		return provision.Wrap(provision.CodeUnavailable, err, "cannot %s: the object changed meanwhile", doing)
+		// The object changed between the read and the write; the next run reads it again.
+		return provision.Wrap(provision.CodeUnavailable, err, "cannot %s: the object was changed in the meantime", doing)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// lackingPermission tells a missing role, which operators mend, from an admission rule, which the store's owner has to
-// know: both are 403.
+// lackingPermission tells a missing role, which operators fix, from an admission rule, which the store's owner has to
+// know about: both are 403.
 func lackingPermission(code int, text string) bool {
 	rbac := strings.Contains(text, `User "`) && strings.Contains(text, " cannot ") ||
 		strings.Contains(text, "attempting to grant RBAC permissions not currently held")
 	return code == http.StatusUnauthorized || code == http.StatusForbidden && rbac
 }
 
-// invalidText says which fields are invalid and why, without the dump of a large value that stands between the two.
+// invalidText says which fields are invalid and why, without the dump of a large value between the two.
 func invalidText(status metav1.Status) string {
 	if status.Details == nil || len(status.Details.Causes) == 0 {
-		return clean(status.Message)
+		return sanitize(status.Message)
 	}
 	var texts []string
 	for _, cause := range status.Details.Causes {
 		why := cause.Message
-		if i := strings.LastIndex(why, ": "); len(why) > longestText && i >= 0 {
+		if i := strings.LastIndex(why, ": "); len(why) > maxMessage && i >= 0 {
 			why = why[i+2:]
 		}
 		texts = append(texts, strings.TrimPrefix(cause.Field+": ", ": ")+why)
 	}
-	return clean(fmt.Sprintf("%s %s: %s", status.Details.Kind, status.Details.Name, strings.Join(texts, "; ")))
+	return sanitize(fmt.Sprintf("%s %s: %s", status.Details.Kind, status.Details.Name, strings.Join(texts, "; ")))
 }
 
 func admissionDenied(text string) bool {
 	return strings.Contains(text, "denied the request") || strings.Contains(text, "ValidatingAdmissionPolicy")
 }
 
-// unanswered reports whether err is the network's or a clock's: nothing is known about the request.
-func unanswered(err error) bool {
+// isUnanswered reports whether err comes from the network or a timeout, so that the outcome of the request is unknown.
+func isUnanswered(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return true
@@ -101,5 +101,5 @@ func unanswered(err error) bool {
 }
 
 func superseded(name string, newest int64) error {
-	return provision.Errorf(provision.CodeSuperseded, "namespace %s has seen generation %d already", name, newest)
+	return provision.Errorf(provision.CodeSuperseded, "namespace %s already has the newer generation %d", name, newest)
 }

@@ -58,7 +58,7 @@ func TestEveryFailureHasItsCode(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			err := failure(c.err, "create config map %s", "x")
+			err := wrapError(c.err, "create config map %s", "x")
 			wantCode(t, err, c.code)
 			if !strings.Contains(provision.Public(err), c.says) {
 				t.Errorf("%q does not say %q", provision.Public(err), c.says)
@@ -71,7 +71,7 @@ func TestEveryFailureHasItsCode(t *testing.T) {
 			}
 		})
 	}
-	if failure(nil, "x") != nil {
+	if wrapError(nil, "x") != nil {
 		t.Error("no error has become one")
 	}
 }
@@ -81,7 +81,7 @@ func TestInvalidFieldsAreNamedWithoutTheirDump(t *testing.T) {
 	err := apierrors.NewInvalid(schema.GroupKind{Kind: "StatefulSet"}, "db", field.ErrorList{
 		field.Invalid(field.NewPath("spec", "template"), big, "field is immutable"),
 		field.Required(field.NewPath("spec", "name"), "needs one")})
-	got := provision.Public(failure(err, "apply release shop"))
+	got := provision.Public(wrapError(err, "apply release shop"))
 	want := "the cluster refused to apply release shop as invalid: StatefulSet db: spec.template: field is immutable; spec.name: Required value: needs one"
 	if got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -97,20 +97,20 @@ func TestMessagesFromTheClusterAreCleaned(t *testing.T) {
 		strings.Repeat("ä", 400):                   strings.Repeat("ä", 300) + "…",
 	}
 	for message, want := range cases {
-		if got := clean(message); got != want {
+		if got := sanitize(message); got != want {
 			t.Errorf("clean(%q) = %q, want %q", message, got, want)
 		}
 	}
 }
 
 func TestTheRefusalBehindHelmsTextIsFound(t *testing.T) {
-	var seen refusals
+	var seen apiErrors
 	note := func(method string, code int, message string) {
 		t.Helper()
 		body := fmt.Sprintf(`{"kind":"Status","status":"Failure","message":%q,"code":%d}`, message, code)
 		res := &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(body))}
 		defer res.Body.Close()
-		seen.note(&http.Request{Method: method, URL: &url.URL{Path: "/x"}}, res, nil)
+		seen.record(&http.Request{Method: method, URL: &url.URL{Path: "/x"}}, res, nil)
 		if text, err := io.ReadAll(res.Body); err != nil || string(text) != body {
 			t.Errorf("%q is left of the answer, error %v", text, err)
 		}
@@ -121,19 +121,19 @@ func TestTheRefusalBehindHelmsTextIsFound(t *testing.T) {
 	note(http.MethodGet, 404, "not there")
 
 	quoting := errors.New(`cannot patch "x" with kind ConfigMap: exceeded quota: q && more`)
-	wantCode(t, failure(seen.behind(quoting), "apply"), provision.CodeQuota)
-	wantCode(t, failure(seen.behind(errors.New("failed to delete release: shop")), "uninstall"), provision.CodeUnavailable)
+	wantCode(t, wrapError(seen.cause(quoting), "apply"), provision.CodeQuota)
+	wantCode(t, wrapError(seen.cause(errors.New("failed to delete release: shop")), "uninstall"), provision.CodeUnavailable)
 	typed := apierrors.NewInternalError(errors.New("etcd"))
-	if got := seen.behind(typed); got != error(typed) {
+	if got := seen.cause(typed); got != error(typed) {
 		t.Errorf("an error that says itself where it comes from became %v", got)
 	}
-	if got := seen.behind(nil); got != nil {
+	if got := seen.cause(nil); got != nil {
 		t.Errorf("no error became %v", got)
 	}
-	var none refusals
-	none.listen(func(string, ...any) {})("uninstall: Failed to delete release: %s", "unknown kind")
-	if said := none.behind(errors.New("failed to delete release")).Error(); !strings.Contains(said, "unknown kind") {
+	var none apiErrors
+	none.watchLog(func(string, ...any) {})("uninstall: Failed to delete release: %s", "unknown kind")
+	if said := none.cause(errors.New("failed to delete release")).Error(); !strings.Contains(said, "unknown kind") {
 		t.Errorf("%q does not say what Helm only logged", said)
 	}
-	wantCode(t, failure(none.behind(errors.New("what")), "apply"), provision.CodeInternal)
+	wantCode(t, wrapError(none.cause(errors.New("what")), "apply"), provision.CodeInternal)
 }

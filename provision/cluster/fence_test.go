@@ -100,7 +100,7 @@ func TestLostLeaseStopsARemoval(t *testing.T) {
 	ctx, before := provision.WithFence(t.Context(), held), len(api.writes)
 	wantCode(t, c.Releases().Remove(ctx, s), provision.CodeUnavailable)
 	wantCode(t, c.Namespaces().Remove(ctx, s), provision.CodeUnavailable)
-	_, err := c.Namespaces().Claim(ctx, s)
+	_, err := c.Namespaces().MarkDeleting(ctx, s)
 	wantCode(t, err, provision.CodeUnavailable)
 	if len(api.writes) != before {
 		t.Errorf("the removal wrote %q", api.writes[before:])
@@ -177,14 +177,14 @@ func TestAPIServerThatIsAwayIsUnavailableForEveryStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		api.before = func(string, string, int) int { return status }
-		c.watch.ready.Store(true)
+		c.workloads.ready.Store(true)
 		_, ensured := c.Namespaces().Ensure(t.Context(), s)
-		_, claimed := c.Namespaces().Claim(t.Context(), s)
+		_, marked := c.Namespaces().MarkDeleting(t.Context(), s)
 		_, applied := c.Releases().Apply(t.Context(), s, tinyRelease(s, nil))
 		_, password := c.Password(t.Context(), s)
 		_, _, opened := c.Shops().Open(t.Context(), s)
 		for name, err := range map[string]error{
-			"ensure": ensured, "claim": claimed, "apply": applied, "password": password, "open": opened,
+			"ensure": ensured, "mark": marked, "apply": applied, "password": password, "open": opened,
 			"credentials": c.Credentials().Ensure(t.Context(), s, nil), "release": c.Releases().Remove(t.Context(), s),
 			"volumes": c.Volumes().Remove(t.Context(), s), "namespace": c.Namespaces().Remove(t.Context(), s),
 			"ready": c.Readiness().Wait(t.Context(), s, noon),
@@ -202,7 +202,7 @@ func lastRecord(t *testing.T, c *Cluster, s provision.Store) *release.Release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer op.end()
+	defer op.cancel()
 	last, err := op.last(s.Name)
 	if err != nil {
 		t.Fatal(err)

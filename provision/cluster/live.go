@@ -9,7 +9,7 @@ import (
 	"orchestrator/provision"
 )
 
-// liveView is a view as the API server itself shows it now. It costs five requests and is for last words only.
+// liveView returns a view from the API server instead of the caches. It costs five requests and is for final outcomes only.
 func (c *Cluster) liveView(ctx context.Context, s provision.Store) (view, error) {
 	core, store := c.client.CoreV1(), metav1.ListOptions{LabelSelector: storeSelector(s).String()}
 	refused := metav1.ListOptions{FieldSelector: fields.SelectorFromSet(fields.Set{"reason": reasonFailedCreate}).String()}
@@ -19,30 +19,30 @@ func (c *Cluster) liveView(ctx context.Context, s provision.Store) (view, error)
 	}
 	replicaSets, err := c.client.AppsV1().ReplicaSets(s.Namespace).List(ctx, store)
 	if err != nil {
-		return v, failure(err, "list the replicasets in namespace %s", s.Namespace)
+		return v, wrapError(err, "list the replicasets in namespace %s", s.Namespace)
 	}
 	pods, err := core.Pods(s.Namespace).List(ctx, store)
 	if err != nil {
-		return v, failure(err, "list the pods in namespace %s", s.Namespace)
+		return v, wrapError(err, "list the pods in namespace %s", s.Namespace)
 	}
 	events, err := core.Events(s.Namespace).List(ctx, refused)
 	if err != nil {
-		return v, failure(err, "list the events in namespace %s", s.Namespace)
+		return v, wrapError(err, "list the events in namespace %s", s.Namespace)
 	}
 	v.replicaSets, v.pods, v.events = pointers(replicaSets.Items), pointers(pods.Items), pointers(events.Items)
 	return v, nil
 }
 
-// liveWorkloads is the part of liveView that names the store's workloads.
+// liveWorkloads returns the part of liveView that holds the store's workloads.
 func (c *Cluster) liveWorkloads(ctx context.Context, s provision.Store) (view, error) {
 	apps, store := c.client.AppsV1(), metav1.ListOptions{LabelSelector: storeSelector(s).String()}
 	deployments, err := apps.Deployments(s.Namespace).List(ctx, store)
 	if err != nil {
-		return view{}, failure(err, "list the deployments in namespace %s", s.Namespace)
+		return view{}, wrapError(err, "list the deployments in namespace %s", s.Namespace)
 	}
 	statefulSets, err := apps.StatefulSets(s.Namespace).List(ctx, store)
 	if err != nil {
-		return view{}, failure(err, "list the statefulsets in namespace %s", s.Namespace)
+		return view{}, wrapError(err, "list the statefulsets in namespace %s", s.Namespace)
 	}
 	return view{deployments: pointers(deployments.Items), statefulSets: pointers(statefulSets.Items)}, nil
 }

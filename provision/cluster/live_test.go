@@ -17,7 +17,7 @@ import (
 func TestAStoreThatBecameReadyUnseenIsReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		c, _ := informedCluster(t, s)
+		c, _ := cachedCluster(t, s)
 		c.client = fake.NewClientset(shopDeployment(s, 1)) // what the informers would show if they were not behind
 		start := time.Now()
 		if err := c.Readiness().Wait(t.Context(), s, start.Add(5*time.Minute)); err != nil {
@@ -30,7 +30,7 @@ func TestNobodyIsFailedWhileTheAPIServerIsAway(t *testing.T) {
 	for what, deadline := range map[string]time.Duration{"at the deadline": time.Minute, "when an image was missing for long": time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			s := testStore(1)
-			c, client := informedCluster(t, s)
+			c, client := cachedCluster(t, s)
 			if err := client.Tracker().Add(replicaSet("new", "1")); err != nil {
 				t.Fatal(err)
 			}
@@ -56,5 +56,5 @@ func awayAfter(c *Cluster, then time.Time) *Cluster {
 			}
 			return true, nil, &url.Error{Op: "Get", URL: "/", Err: errors.New("connection refused")}
 		}}}, client.ReactionChain...)
-	return &Cluster{client: away, watch: c.watch, writes: c.writes, log: c.log}
+	return &Cluster{client: away, workloads: c.workloads, writes: c.writes, log: c.log}
 }

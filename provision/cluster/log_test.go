@@ -12,7 +12,7 @@ import (
 // level -n.
 func TestClientGoDoesNotLogBodies(t *testing.T) {
 	var out bytes.Buffer
-	log := slog.New(quiet{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})})
+	log := slog.New(debugHandler{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})})
 	log.Log(context.Background(), -3, "a cache was filled")
 	log.Log(context.Background(), -8, "Request Body", "body", "secret")
 	if text := out.String(); !strings.Contains(text, "a cache was filled") || strings.Contains(text, "secret") {

@@ -14,27 +14,27 @@ import (
 	"orchestrator/provision"
 )
 
-// Remove implements [provision.Namespaces]. When ctx ends by its deadline, CodeTimeout names what holds the namespace:
-// its own finalizers, or the objects in it that wait for theirs.
+// Remove implements [provision.Namespaces]. When ctx ends by its deadline, CodeTimeout names what blocks the deletion:
+// finalizers of the namespace, or objects in it that wait for theirs.
 func (n *Namespaces) Remove(ctx context.Context, s provision.Store) error {
 	for range maxConflicts {
 		ns, err := n.c.ownNamespace(ctx, s)
 		if err != nil {
-			return unlessGone(err)
+			return ignoreNotFound(err)
 		}
 		err = n.delete(ctx, ns)
 		if apierrors.IsConflict(err) {
-			continue // it changed since it was read, perhaps its owner
+			continue // it was changed since it was read; its owner may have changed, too
 		}
 		if err != nil {
-			return failure(unlessGone(err), "delete namespace %s", s.Namespace)
+			return wrapError(ignoreNotFound(err), "delete namespace %s", s.Namespace)
 		}
-		return n.waitGone(ctx, ns)
+		return n.waitDeleted(ctx, ns)
 	}
-	return provision.Errorf(provision.CodeUnavailable, "namespace %s is being changed all the time", s.Namespace)
+	return provision.Errorf(provision.CodeUnavailable, "namespace %s was changed concurrently on every attempt", s.Namespace)
 }
 
-// delete asks for exactly the namespace that was looked at to be deleted.
+// delete deletes exactly the namespace that was read.
 func (n *Namespaces) delete(ctx context.Context, ns *corev1.Namespace) error {
 	if ns.DeletionTimestamp != nil {
 		return nil
@@ -46,7 +46,7 @@ func (n *Namespaces) delete(ctx context.Context, ns *corev1.Namespace) error {
 	})
 }
 
-func (n *Namespaces) waitGone(ctx context.Context, ns *corev1.Namespace) error {
+func (n *Namespaces) waitDeleted(ctx context.Context, ns *corev1.Namespace) error {
 	namespaces := n.c.client.CoreV1().Namespaces()
 	one := fields.OneTermEqualSelector(metav1.ObjectNameField, ns.Name).String()
 	lw := &cache.ListWatch{
@@ -59,9 +59,9 @@ func (n *Namespaces) waitGone(ctx context.Context, ns *corev1.Namespace) error {
 			return namespaces.Watch(ctx, o)
 		},
 	}
-	err := waitGone(ctx, lw, &corev1.Namespace{})
+	err := waitDeleted(ctx, lw, &corev1.Namespace{})
 	if err == nil {
 		return nil
 	}
-	return overdue(ctx, err, "namespace "+ns.Name, func(ctx context.Context) []string { return n.c.namespaceHolders(ctx, ns.Name) })
+	return timeoutError(ctx, err, "namespace "+ns.Name, func(ctx context.Context) []string { return n.c.namespaceBlockers(ctx, ns.Name) })
 }

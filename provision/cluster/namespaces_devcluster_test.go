@@ -28,13 +28,13 @@ func TestNamespaceSaysWhoseItIsAndInWhichGeneration(t *testing.T) {
 		}
 	}
 	ns := getNamespace(t, c, s)
-	if !ours(ns.Labels, s) || ns.Labels[labelPodSecurity] != "baseline" || ns.Labels[labelManagedBy] != "orchestrator" {
+	if !belongsTo(ns.Labels, s) || ns.Labels[labelPodSecurity] != "baseline" || ns.Labels[labelManagedBy] != "orchestrator" {
 		t.Errorf("labels are %v", ns.Labels)
 	}
 	if generationOf(ns) != 2 || ns.Annotations[annotationStoreID] != s.StoreID || ns.Annotations[annotationOp] != "provision" {
 		t.Errorf("annotations are %v", ns.Annotations)
 	}
-	if found := storeIn(ns, s); found != s {
+	if found := storeFrom(ns, s); found != s {
 		t.Errorf("the namespace describes %+v, want %+v", found, s)
 	}
 }
@@ -72,8 +72,8 @@ func TestForeignNamespaceIsAConflictForEveryStep(t *testing.T) {
 			t.Errorf("%s: error %v, want a conflict", name, err)
 		}
 	}
-	if places, err := c.Namespaces().Claim(t.Context(), s); err != nil || len(places) != 0 {
-		t.Errorf("claimed %v, error %v", places, err)
+	if namespaces, err := c.Namespaces().MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 0 {
+		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 	if ns := getNamespace(t, c, s); ns.DeletionTimestamp != nil || len(ns.Annotations) > 0 {
 		t.Errorf("the foreign namespace was touched: %v", ns.ObjectMeta)
@@ -93,8 +93,8 @@ func TestNewerGenerationSupersedesEveryStep(t *testing.T) {
 			t.Errorf("%s: error %v, want superseded", name, err)
 		}
 	}
-	if _, err := c.Namespaces().Claim(t.Context(), s); provision.CodeOf(err) != provision.CodeSuperseded {
-		t.Errorf("claim: error %v, want superseded", err)
+	if _, err := c.Namespaces().MarkDeleting(t.Context(), s); provision.CodeOf(err) != provision.CodeSuperseded {
+		t.Errorf("mark: error %v, want superseded", err)
 	}
 }
 
@@ -117,35 +117,35 @@ func TestDeleteOfAStoreKnownByItsIDAloneLeavesNothing(t *testing.T) {
 	apply(t, c, s, nil)
 	waitForClaim(t, c, s)
 	onlyID := provision.Store{Generation: 7, Request: provision.Request{StoreID: s.StoreID, Action: provision.OpDelete}}
-	places, err := c.Namespaces().Claim(t.Context(), onlyID)
-	if err != nil || len(places) != 1 {
-		t.Fatalf("claimed %v, error %v", places, err)
+	namespaces, err := c.Namespaces().MarkDeleting(t.Context(), onlyID)
+	if err != nil || len(namespaces) != 1 {
+		t.Fatalf("marked %v, error %v", namespaces, err)
 	}
-	place := places[0]
-	if place.Name != s.Name || place.Namespace != s.Namespace || place.Engine != s.Engine || place.Generation != 7 {
-		t.Errorf("claimed %+v", place)
+	marked := namespaces[0]
+	if marked.Name != s.Name || marked.Namespace != s.Namespace || marked.Engine != s.Engine || marked.Generation != 7 {
+		t.Errorf("marked %+v", marked)
 	}
 	later := s
 	later.Generation = 8
 	if unfinished, err := c.Namespaces().Ensure(t.Context(), later); err != nil || !unfinished {
-		t.Errorf("a provision after the claim: unfinished %t, error %v; want true", unfinished, err)
+		t.Errorf("a provision after the mark: unfinished %t, error %v; want true", unfinished, err)
 	}
 	for range 2 { // the second time there is nothing, which is success
 		for name, remove := range map[string]func(context.Context, provision.Store) error{
 			"release": c.Releases().Remove, "volumes": c.Volumes().Remove} {
-			if err := remove(t.Context(), place); err != nil {
+			if err := remove(t.Context(), marked); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
-		if err := c.Namespaces().Remove(t.Context(), place); err != nil {
+		if err := c.Namespaces().Remove(t.Context(), marked); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := c.client.CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the namespace is there or cannot be looked for: %v", err)
 	}
-	if places, err := c.Namespaces().Claim(t.Context(), onlyID); err != nil || len(places) != 0 {
-		t.Errorf("claimed %v, error %v", places, err)
+	if namespaces, err := c.Namespaces().MarkDeleting(t.Context(), onlyID); err != nil || len(namespaces) != 0 {
+		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 }
 

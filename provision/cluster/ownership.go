@@ -12,23 +12,22 @@ import (
 	"orchestrator/provision"
 )
 
-// maxConflicts is how often a write that found a newer object than it had read looks again before it leaves the matter
-// to the next run.
+// maxConflicts is how often a write that conflicts with another one is repeated before it is left to the next run.
 const maxConflicts = 5
 
-// ownNamespace returns the store's namespace if it is the store's and no newer generation has touched it. Codes:
-// conflict, superseded; a namespace that is not there is the API server's "not found", see unlessGone.
+// ownNamespace returns the store's namespace if it belongs to the store and no newer generation is recorded in it. Codes:
+// conflict, superseded; a namespace that does not exist is the API server's "not found", see ignoreNotFound.
 func (c *Cluster) ownNamespace(ctx context.Context, s provision.Store) (*corev1.Namespace, error) {
 	ns, err := c.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
 	if err != nil {
-		return nil, failure(err, "read namespace %s", s.Namespace)
+		return nil, wrapError(err, "read namespace %s", s.Namespace)
 	}
-	return ns, mayTouch(ns, s)
+	return ns, checkOwner(ns, s)
 }
 
-// mayTouch is the rule "ownership before action", and the generation's turn.
-func mayTouch(ns *corev1.Namespace, s provision.Store) error {
-	if !ours(ns.Labels, s) {
+// checkOwner must pass before every write: the namespace belongs to the store, and no newer generation is recorded in it.
+func checkOwner(ns *corev1.Namespace, s provision.Store) error {
+	if !belongsTo(ns.Labels, s) {
 		return provision.Errorf(provision.CodeConflict,
 			"namespace %s exists and does not belong to this store; choose another name or remove it", ns.Name)
 	}
@@ -38,28 +37,28 @@ func mayTouch(ns *corev1.Namespace, s provision.Store) error {
 	return nil
 }
 
-// sameShop refuses a request for another shop than the one whose data is in the namespace. The record refuses it first, as
-// far as it knows.
-func sameShop(ns *corev1.Namespace, s provision.Store) error {
-	there := storeIn(ns, s)
-	if (there.Engine == "" || there.Engine == s.Engine) && (there.Name == "" || there.Name == s.Name) {
+// checkSameShop refuses a request for another shop than the one whose data is in the namespace. The record refuses it first, unless
+// it was lost.
+func checkSameShop(ns *corev1.Namespace, s provision.Store) error {
+	existing := storeFrom(ns, s)
+	if (existing.Engine == "" || existing.Engine == s.Engine) && (existing.Name == "" || existing.Name == s.Name) {
 		return nil
 	}
 	return provision.Errorf(provision.CodeConflict,
-		"namespace %s holds the data of this store as %s, release %s; ask for the same again, or delete the store without retain_data first",
-		ns.Name, there.Engine, there.Name)
+		"namespace %s holds the data of this store with engine %s, release %s; request the same engine and name, or delete the store without retain_data first",
+		ns.Name, existing.Engine, existing.Name)
 }
 
-// unlessGone is nil for an error that says that the object is not there, which a delete takes for success.
-func unlessGone(err error) error {
+// ignoreNotFound returns nil for an error that says that the object does not exist, which is success for a delete.
+func ignoreNotFound(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	return err
 }
 
-// markApplied returns when this generation's release was first applied, and writes it down when that is now. The
-// readiness budget starts there, so a later run of the generation must not renew it.
+// markApplied returns when this generation's release was first applied, and records the time if it was just now. The
+// readiness timeout starts then, so a later run of the generation must not renew it.
 func (c *Cluster) markApplied(ctx context.Context, s provision.Store) (time.Time, error) {
 	now := time.Now()
 	for range maxConflicts {
@@ -73,13 +72,13 @@ func (c *Cluster) markApplied(ctx context.Context, s provision.Store) (time.Time
 		setApplied(ns, s.Generation, now)
 		err = c.updateNamespace(ctx, &ns)
 		if !apierrors.IsConflict(err) {
-			return now, failure(err, "note in namespace %s that its release was applied", s.Namespace)
+			return now, wrapError(err, "record in namespace %s that its release was applied", s.Namespace)
 		}
 	}
-	return time.Time{}, provision.Errorf(provision.CodeUnavailable, "namespace %s is being changed all the time", s.Namespace)
+	return time.Time{}, provision.Errorf(provision.CodeUnavailable, "namespace %s was changed concurrently on every attempt", s.Namespace)
 }
 
-// updateNamespace writes *ns with the resourceVersion that it was read with, and replaces it with the answer.
+// updateNamespace writes *ns with the resourceVersion that it was read with, and replaces it with the result.
 func (c *Cluster) updateNamespace(ctx context.Context, ns **corev1.Namespace) error {
 	return c.write(ctx, func() error {
 		written, err := c.client.CoreV1().Namespaces().Update(ctx, *ns, metav1.UpdateOptions{})
@@ -90,7 +89,7 @@ func (c *Cluster) updateNamespace(ctx context.Context, ns **corev1.Namespace) er
 	})
 }
 
-// sameMeta reports whether nothing that the orchestrator writes in a namespace differs.
-func sameMeta(a, b *corev1.Namespace) bool {
+// sameMetadata reports whether the metadata that the orchestrator writes is equal in both.
+func sameMetadata(a, b *corev1.Namespace) bool {
 	return maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations)
 }

@@ -13,38 +13,38 @@ import (
 	"orchestrator/provision"
 )
 
-// How long a problem may last before it is final. What an autoscaler, a registry or a storage system may still mend has
-// the whole readiness budget.
+// How long a problem may last before it is final. Problems that an autoscaler, a registry or a storage system may still
+// solve have until the readiness deadline.
 const (
-	imagePatience = 60 * time.Second
-	quotaPatience = 30 * time.Second
+	imageGrace    = 60 * time.Second
+	quotaGrace    = 30 * time.Second
 	crashRestarts = 5
-	wholeBudget   = time.Duration(1<<63 - 1)
+	untilDeadline = time.Duration(1<<63 - 1)
 )
 
 // problem is something that keeps a pod from becoming ready.
 type problem struct {
-	code     provision.Code // what it is called when it is final, early or at the deadline
-	object   string         // whose it is; with the code, it makes it the same problem at another moment
-	text     string         // what happened to the object
-	reason   string         // Kubernetes' own word for it
-	patience time.Duration  // how long it may last before it is final
-	began    time.Time      // where the cluster says when; else it is the first look that showed it
+	code   provision.Code // of the error, whether the problem ends the wait early or is found at the deadline
+	object string         // the affected object; with the code, it identifies the problem over time
+	text   string         // what happened to the object
+	reason string         // as Kubernetes calls it
+	grace  time.Duration  // how long it may last before it is final
+	began  time.Time      // if the cluster reports it; else the problem began when it was first seen
 }
 
-// say names object, event and duration: mariadb-0: image "mariadb:99" not found (ImagePullBackOff for 1m0s).
-func (p problem) say(lasted time.Duration) string {
-	return fmt.Sprintf("%s: %s (%s for %s)", p.object, p.text, p.reason, lasted.Round(time.Second))
+// message names the object, the event and its duration: mariadb-0: image "mariadb:99" not found (ImagePullBackOff for 1m0s).
+func (p problem) message(duration time.Duration) string {
+	return fmt.Sprintf("%s: %s (%s for %s)", p.object, p.text, p.reason, duration.Round(time.Second))
 }
 
-// problems are what the view shows of the current revisions of the workloads that are not complete.
+// problems returns the problems of the current revisions of incomplete workloads.
 func (v view) problems(all []workload) []problem {
 	var found []problem
 	for _, w := range all {
-		if w.lack() == "" {
+		if w.incomplete() == "" {
 			continue
 		}
-		found = append(found, v.refusedPods(w)...)
+		found = append(found, v.podCreationProblems(w)...)
 		for _, pod := range v.podsOf(w) {
 			found = append(found, podProblems(pod)...)
 		}
@@ -52,26 +52,26 @@ func (v view) problems(all []workload) []problem {
 	return found
 }
 
-// refusedPods says why the workload's pods could not be created: a quota, a limit range, an admission rule. A Deployment
-// has a condition for it, a StatefulSet only events.
-func (v view) refusedPods(w workload) []problem {
+// podCreationProblems says why the workload's pods cannot be created: a quota, a limit range, an admission rule. A
+// Deployment has a condition for it, a StatefulSet only events.
+func (v view) podCreationProblems(w workload) []problem {
 	if w.observed < w.generation || w.total >= w.desired && w.updated >= w.desired {
 		return nil
 	}
-	message := cmp.Or(w.failure, v.lastRefusal(w))
+	message := cmp.Or(w.failure, v.lastCreateFailure(w))
 	if message == "" {
 		return nil
 	}
-	p := problem{code: provision.CodeQuota, object: w.String(), text: "its pods are refused: " + clean(message),
-		reason: reasonFailedCreate, patience: wholeBudget}
+	p := problem{code: provision.CodeQuota, object: w.String(), text: "its pods cannot be created: " + sanitize(message),
+		reason: reasonFailedCreate, grace: untilDeadline}
 	if strings.Contains(message, "forbidden") || strings.Contains(message, "denied") {
-		p.patience = quotaPatience
+		p.grace = quotaGrace
 	}
 	return []problem{p}
 }
 
-// lastRefusal is the newest event about a pod or claim of the workload that could not be created.
-func (v view) lastRefusal(w workload) string {
+// lastCreateFailure returns the newest event about a pod or claim of the workload that could not be created.
+func (v view) lastCreateFailure(w workload) string {
 	var newest *corev1.Event
 	for _, event := range v.events {
 		about := event.Reason == reasonFailedCreate && slices.Contains(w.owners, event.InvolvedObject.UID)
@@ -88,7 +88,7 @@ func (v view) lastRefusal(w workload) string {
 func podProblems(pod *corev1.Pod) []problem {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return []problem{unscheduled(pod, c)}
+			return []problem{schedulingProblem(pod, c)}
 		}
 	}
 	var found []problem
@@ -100,65 +100,65 @@ func podProblems(pod *corev1.Pod) []problem {
 	return found
 }
 
-func unscheduled(pod *corev1.Pod, c corev1.PodCondition) problem {
+func schedulingProblem(pod *corev1.Pod, c corev1.PodCondition) problem {
 	code := provision.CodeUnschedulable
 	if strings.Contains(strings.ToLower(c.Message), "volume") { // unbound claims, node affinity of a volume
 		code = provision.CodeVolume
 	}
-	return problem{code: code, object: pod.Name, text: "no node takes it: " + clean(c.Message), reason: cmp.Or(c.Reason, "Unschedulable"),
-		patience: wholeBudget}
+	return problem{code: code, object: pod.Name, text: "no node can run it: " + sanitize(c.Message), reason: cmp.Or(c.Reason, "Unschedulable"),
+		grace: untilDeadline}
 }
 
 func containerProblem(pod *corev1.Pod, status corev1.ContainerStatus) (problem, bool) {
 	if status.State.Terminated != nil {
-		return crashed(pod, status, status.State.Terminated.Reason)
+		return crashProblem(pod, status, status.State.Terminated.Reason)
 	}
 	if status.State.Waiting == nil {
 		return problem{}, false
 	}
 	switch reason := status.State.Waiting.Reason; reason {
 	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ErrInspectImage", "RegistryUnavailable":
-		return image(pod, status), true
+		return imageProblem(pod, status), true
 	case "CrashLoopBackOff":
-		return crashed(pod, status, reason)
+		return crashProblem(pod, status, reason)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		text := "container " + status.Name + " cannot be started: " + clean(status.State.Waiting.Message)
-		return problem{code: provision.CodeCrash, object: pod.Name, text: text, reason: reason, patience: wholeBudget}, true
+		text := "container " + status.Name + " cannot be started: " + sanitize(status.State.Waiting.Message)
+		return problem{code: provision.CodeCrash, object: pod.Name, text: text, reason: reason, grace: untilDeadline}, true
 	}
 	return problem{}, false
 }
 
-// networkTrouble are words of a pull that failed on its way: the registry may be back in time.
-var networkTrouble = regexp.MustCompile(`(?i)timeout|timed out|connection (refused|reset)|no such host|i/o|EOF|TLS handshake|` +
+// registryUnavailable matches failures of the network or the registry, which may recover in time.
+var registryUnavailable = regexp.MustCompile(`(?i)timeout|timed out|connection (refused|reset)|no such host|i/o|EOF|TLS handshake|` +
 	`too ?many ?requests|toomanyrequests|unavailable|\b50[0-9]\b|network is unreachable|server misbehaving`)
 
-func image(pod *corev1.Pod, status corev1.ContainerStatus) problem {
+func imageProblem(pod *corev1.Pod, status corev1.ContainerStatus) problem {
 	waiting := status.State.Waiting
-	p := problem{code: provision.CodeImage, object: pod.Name, reason: waiting.Reason, patience: imagePatience}
-	what := fmt.Sprintf("image %q ", status.Image)
+	p := problem{code: provision.CodeImage, object: pod.Name, reason: waiting.Reason, grace: imageGrace}
+	image := fmt.Sprintf("image %q ", status.Image)
 	lower := strings.ToLower(waiting.Message)
 	switch {
 	case waiting.Reason == "InvalidImageName":
-		p.text = what + "is not a valid name"
-	case networkTrouble.MatchString(waiting.Message):
-		p.text, p.patience = what+"cannot be pulled: the registry does not answer", wholeBudget
+		p.text = image + "is not a valid name"
+	case registryUnavailable.MatchString(waiting.Message):
+		p.text, p.grace = image+"cannot be pulled: the registry does not answer", untilDeadline
 	case strings.Contains(lower, "not found") || strings.Contains(lower, "manifest unknown"):
-		p.text = what + "not found"
+		p.text = image + "not found"
 	case strings.Contains(lower, "denied") || strings.Contains(lower, "unauthorized"):
-		p.text = what + "may not be pulled: the registry refuses access"
+		p.text = image + "cannot be pulled: the registry refuses access"
 	default:
-		p.text = what + "cannot be pulled"
+		p.text = image + "cannot be pulled"
 	}
 	return p
 }
 
-// crashed is a container that has ended with a failure. It is final after crashRestarts restarts.
-func crashed(pod *corev1.Pod, status corev1.ContainerStatus, reason string) (problem, bool) {
+// crashProblem is a container that has ended with a failure. It is final after crashRestarts restarts.
+func crashProblem(pod *corev1.Pod, status corev1.ContainerStatus, reason string) (problem, bool) {
 	ended := status.State.Terminated
 	if ended == nil {
 		ended = status.LastTerminationState.Terminated
 	}
-	if ended == nil || ended.ExitCode == 0 && status.State.Terminated != nil { // an init container that has done its work
+	if ended == nil || ended.ExitCode == 0 && status.State.Terminated != nil { // an init container that has completed
 		return problem{}, false
 	}
 	text := fmt.Sprintf("container %s ended %d times, last with exit code %d", status.Name, status.RestartCount+1, ended.ExitCode)
@@ -166,31 +166,31 @@ func crashed(pod *corev1.Pod, status corev1.ContainerStatus, reason string) (pro
 		text += ", " + ended.Reason
 	}
 	if ended.Message != "" {
-		text += ": " + clean(ended.Message)
+		text += ": " + sanitize(ended.Message)
 	}
 	p := problem{code: provision.CodeCrash, object: pod.Name + "/" + status.Name, text: text, reason: cmp.Or(reason, "Error"),
-		patience: wholeBudget}
+		grace: untilDeadline}
 	if status.RestartCount >= crashRestarts {
-		p.patience = 0
+		p.grace = 0
 	}
 	return p, true
 }
 
 var (
-	userInfo = regexp.MustCompile(`://[^/\s@]*@`)
-	secretly = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|key)["']?\s*[=:]\s*)\S+`)
+	userInfoPattern = regexp.MustCompile(`://[^/\s@]*@`)
+	secretPattern   = regexp.MustCompile(`(?i)((?:password|passwd|secret|token|key)["']?\s*[=:]\s*)\S+`)
 )
 
-const longestText = 300
+const maxMessage = 300
 
-// clean makes a message from the cluster fit for the caller: one line, not too long, and without what looks like a
-// credential. A container's last words may hold anything.
-func clean(message string) string {
+// sanitize prepares a message from the cluster for the caller: one line, at most maxMessage characters, and without
+// anything that looks like a credential. A container's termination message may contain anything.
+func sanitize(message string) string {
 	message = strings.Join(strings.Fields(message), " ")
-	message = userInfo.ReplaceAllString(message, "://***@")
-	message = secretly.ReplaceAllString(message, "${1}***")
-	if runes := []rune(message); len(runes) > longestText {
-		message = string(runes[:longestText]) + "…"
+	message = userInfoPattern.ReplaceAllString(message, "://***@")
+	message = secretPattern.ReplaceAllString(message, "${1}***")
+	if runes := []rune(message); len(runes) > maxMessage {
+		message = string(runes[:maxMessage]) + "…"
 	}
 	return message
 }

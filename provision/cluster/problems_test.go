@@ -50,14 +50,14 @@ func unscheduledStatus(message string) corev1.PodStatus {
 }
 
 func TestWhatKeepsAPodFromBeingReady(t *testing.T) {
-	const never = wholeBudget
+	const never = untilDeadline
 	boom := corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", Message: "no\ndatabase"}
 	cases := []struct {
-		name     string
-		status   corev1.PodStatus
-		code     provision.Code // "" for no problem
-		patience time.Duration
-		says     string
+		name   string
+		status corev1.PodStatus
+		code   provision.Code // "" for no problem
+		grace  time.Duration
+		says   string
 	}{
 		{"image not found", waitingFor("ErrImagePull", `failed to resolve: php:99: not found`), provision.CodeImage, time.Minute, `image "php:99" not found (ErrImagePull for 1m1s)`},
 		{"image backed off", waitingFor("ImagePullBackOff", `Back-off pulling image "php:99"`), provision.CodeImage, time.Minute, `image "php:99" cannot be pulled`},
@@ -74,7 +74,7 @@ func TestWhatKeepsAPodFromBeingReady(t *testing.T) {
 			State: corev1.ContainerState{Terminated: &boom}}}}, provision.CodeCrash, 0, "exit code 3"},
 		{"an init container that did its work", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{{Name: "a", RestartCount: 7,
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}}}}, "", 0, ""},
-		{"no room", unscheduledStatus("0/3 nodes are available: 3 Insufficient memory."), provision.CodeUnschedulable, never, "no node takes it: 0/3 nodes"},
+		{"no room", unscheduledStatus("0/3 nodes are available: 3 Insufficient memory."), provision.CodeUnschedulable, never, "no node can run it: 0/3 nodes"},
 		{"no volume", unscheduledStatus("pod has unbound immediate PersistentVolumeClaims"), provision.CodeVolume, never, "unbound immediate"},
 		{"volume elsewhere", unscheduledStatus("1 node(s) had volume node affinity conflict"), provision.CodeVolume, never, "node affinity"},
 	}
@@ -91,10 +91,10 @@ func TestWhatKeepsAPodFromBeingReady(t *testing.T) {
 			if len(found) != 1 {
 				t.Fatalf("found %+v, want one problem", found)
 			}
-			if found[0].code != c.code || found[0].patience != c.patience {
-				t.Errorf("code %s, patience %s; want %s, %s", found[0].code, found[0].patience, c.code, c.patience)
+			if found[0].code != c.code || found[0].grace != c.grace {
+				t.Errorf("code %s, grace %s; want %s, %s", found[0].code, found[0].grace, c.code, c.grace)
 			}
-			if said := found[0].say(61 * time.Second); !strings.Contains(said, c.says) || !strings.HasPrefix(said, "shop-new-x") {
+			if said := found[0].message(61 * time.Second); !strings.Contains(said, c.says) || !strings.HasPrefix(said, "shop-new-x") {
 				t.Errorf("%q does not name the pod and say %q", said, c.says)
 			}
 		})
@@ -121,23 +121,23 @@ func TestRefusedPodsAreAQuotaIfTheRefusalIsOne(t *testing.T) {
 	}
 	exceeded := `pods "shop-x" is forbidden: exceeded quota: q`
 	cases := []struct {
-		name     string
-		change   func(*view)
-		patience time.Duration // 0: no problem
+		name   string
+		change func(*view)
+		grace  time.Duration // 0: no problem
 	}{
 		{"nothing", func(*view) {}, 0},
 		{"the deployment's condition", func(v *view) {
 			v.deployments[0].Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: exceeded}}
-		}, quotaPatience},
-		{"an event of the current replica set", func(v *view) { v.events = []*corev1.Event{event("rs-new", exceeded, 1)} }, quotaPatience},
+		}, quotaGrace},
+		{"an event of the current replica set", func(v *view) { v.events = []*corev1.Event{event("rs-new", exceeded, 1)} }, quotaGrace},
 		{"an event of the old replica set", func(v *view) { v.events = []*corev1.Event{event("rs-old", exceeded, 1)} }, 0},
-		{"an event of somebody else", func(v *view) { v.events = []*corev1.Event{event("else", exceeded, 1)} }, 0},
+		{"an event of another object", func(v *view) { v.events = []*corev1.Event{event("else", exceeded, 1)} }, 0},
 		{"a webhook that is down", func(v *view) {
 			v.events = []*corev1.Event{event("rs-new", "failed calling webhook: connection refused", 1)}
-		}, wholeBudget},
+		}, untilDeadline},
 		{"the newest event counts", func(v *view) {
 			v.events = []*corev1.Event{event("rs-new", exceeded, 9), event("rs-new", "failed calling webhook", 1)}
-		}, quotaPatience},
+		}, quotaGrace},
 		{"pods are there by now", func(v *view) {
 			v.events = []*corev1.Event{event("rs-new", exceeded, 1)}
 			v.deployments[0].Status.Replicas, v.deployments[0].Status.UpdatedReplicas = 1, 1
@@ -148,14 +148,14 @@ func TestRefusedPodsAreAQuotaIfTheRefusalIsOne(t *testing.T) {
 			v := rollout()
 			c.change(&v)
 			found := v.problems(v.workloads())
-			if c.patience == 0 {
+			if c.grace == 0 {
 				if len(found) != 0 {
 					t.Errorf("found %+v, want nothing", found)
 				}
 				return
 			}
-			if len(found) != 1 || found[0].code != provision.CodeQuota || found[0].patience != c.patience {
-				t.Errorf("found %+v, want a quota with a patience of %s", found, c.patience)
+			if len(found) != 1 || found[0].code != provision.CodeQuota || found[0].grace != c.grace {
+				t.Errorf("found %+v, want a quota with a grace of %s", found, c.grace)
 			}
 		})
 	}
@@ -170,7 +170,7 @@ func TestRolloutIsCompleteWhenNothingOldIsLeft(t *testing.T) {
 	}{
 		{"complete", func(*workload) {}, ""},
 		{"scaled to nothing", func(w *workload) { w.desired, w.updated, w.total, w.available = 0, 0, 0, 0 }, ""},
-		{"not taken up", func(w *workload) { w.observed = 2 }, "deployment shop: its last change has not been taken up"},
+		{"not observed", func(w *workload) { w.observed = 2 }, "deployment shop: its last change has not been observed"},
 		{"not updated", func(w *workload) { w.updated = 1 }, "deployment shop: 1 of 2 pods up to date"},
 		{"old pods", func(w *workload) { w.total = 3 }, "deployment shop: 1 old pods left"},
 		{"not available", func(w *workload) { w.available = 0 }, "deployment shop: 0 of 2 pods available"},
@@ -178,8 +178,8 @@ func TestRolloutIsCompleteWhenNothingOldIsLeft(t *testing.T) {
 	for _, c := range cases {
 		w := complete
 		c.change(&w)
-		if got := w.lack(); got != c.want {
-			t.Errorf("%s: lacks %q, want %q", c.name, got, c.want)
+		if got := w.incomplete(); got != c.want {
+			t.Errorf("%s: incomplete is %q, want %q", c.name, got, c.want)
 		}
 	}
 }
@@ -193,12 +193,12 @@ func TestUnboundVolumesAreNamedWithWhatTheStorageSays(t *testing.T) {
 		{Reason: "ProvisioningFailed", Message: `storageclass "fast" not found`, InvolvedObject: corev1.ObjectReference{UID: "p"}},
 		{Reason: "FailedMount", Message: "timed out", InvolvedObject: corev1.ObjectReference{Name: "db-0"}},
 	}
-	found := unboundVolumes(claims, events)
+	found := volumeProblemsIn(claims, events)
 	if len(found) != 2 {
 		t.Fatalf("found %+v", found)
 	}
 	for i, want := range []string{`volume claim data-0: is not bound: storageclass "fast" not found (ProvisioningFailed`, "db-0: timed out (FailedMount"} {
-		if said := found[i].say(time.Minute); !strings.HasPrefix(said, want) || found[i].code != provision.CodeVolume {
+		if said := found[i].message(time.Minute); !strings.HasPrefix(said, want) || found[i].code != provision.CodeVolume {
 			t.Errorf("%s: %q, want %q…", found[i].code, said, want)
 		}
 	}

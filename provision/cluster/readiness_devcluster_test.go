@@ -27,8 +27,8 @@ func TestReadyIsTheRolloutOfWhatWasAppliedLast(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := view{}
-		if lack := v.deployment(d).lack(); lack != "" {
-			t.Errorf("%s: called ready with %s", message, lack)
+		if missing := v.deployment(d).incomplete(); missing != "" {
+			t.Errorf("%s: called ready with %s", message, missing)
 		}
 	}
 	// A run that comes after the deadline finds the store ready all the same.
@@ -64,7 +64,7 @@ func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
 		{"crash", nothing, outcome("crash"), 5 * time.Minute, provision.CodeCrash, "container web ended", 0, 40 * time.Second},
 		{"crash of an init container", nothing, outcome("init-crash"), 5 * time.Minute, provision.CodeCrash, "container setup ended", 0, 40 * time.Second},
 		{"quota", noPods, nil, 5 * time.Minute, provision.CodeQuota, "exceeded quota: none", 29 * time.Second, 45 * time.Second},
-		{"no node", nothing, map[string]any{"nodeSelector": map[string]any{"no": "where"}}, 5 * time.Second, provision.CodeUnschedulable, "no node takes it", 5 * time.Second, 15 * time.Second},
+		{"no node", nothing, map[string]any{"nodeSelector": map[string]any{"no": "where"}}, 5 * time.Second, provision.CodeUnschedulable, "no node can run it", 5 * time.Second, 15 * time.Second},
 		{"no volume", nothing, map[string]any{"storageClass": "missing"}, 5 * time.Second, provision.CodeVolume, `volume claim data-shop-db-0: is not bound: storageclass.storage.k8s.io "missing" not found`, 5 * time.Second, 15 * time.Second},
 		{"slow", nothing, outcome("never"), 5 * time.Second, provision.CodeTimeout, "deployment shop: 0 of 1 pods available; pod shop-", 5 * time.Second, 15 * time.Second},
 	}

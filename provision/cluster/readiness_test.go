@@ -22,13 +22,13 @@ import (
 	"orchestrator/provision"
 )
 
-// informedCluster has the store's Deployment, not available yet, and running informers. It is to be made inside a
+// cachedCluster has the store's Deployment, not available yet, and running informers. It is to be made inside a
 // synctest bubble, where its informers end with the test.
-func informedCluster(t *testing.T, s provision.Store) (*Cluster, *fake.Clientset) {
+func cachedCluster(t *testing.T, s provision.Store) (*Cluster, *fake.Clientset) {
 	t.Helper()
 	client := fake.NewClientset(shopDeployment(s, 0))
 	log := slog.New(slog.DiscardHandler)
-	c := &Cluster{client: client, watch: newInformed(client, log), writes: semaphore.NewWeighted(1), log: log}
+	c := &Cluster{client: client, workloads: newWorkloadCache(client, log), writes: semaphore.NewWeighted(1), log: log}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); c.Close() })
 	if err := c.Start(ctx); err != nil {
@@ -48,7 +48,7 @@ func shopDeployment(s provision.Store, available int32) *appsv1.Deployment {
 func TestWaitersWakeWhenTheRolloutCompletes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		c, client := informedCluster(t, s)
+		c, client := cachedCluster(t, s)
 		var done sync.WaitGroup
 		start := time.Now()
 		for range 50 {
@@ -71,7 +71,7 @@ func TestWaitersWakeWhenTheRolloutCompletes(t *testing.T) {
 		if more := len(client.Actions()) - asked; more != 1 {
 			t.Errorf("the API was asked %d times while they waited, want 0 besides the test's own write", more-1)
 		}
-		if left := len(c.watch.bell.listeners); left != 0 {
+		if left := len(c.workloads.notifier.subscribers); left != 0 {
 			t.Errorf("%d namespaces are still listened to", left)
 		}
 	})
@@ -80,7 +80,7 @@ func TestWaitersWakeWhenTheRolloutCompletes(t *testing.T) {
 func TestDeadlineNamesWhatWasNotReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		c, client := informedCluster(t, s)
+		c, client := cachedCluster(t, s)
 		start := time.Now()
 		err := c.Readiness().Wait(t.Context(), s, start.Add(5*time.Minute))
 		wantCode(t, err, provision.CodeTimeout)
@@ -106,7 +106,7 @@ func TestDeadlineNamesWhatWasNotReady(t *testing.T) {
 func TestImageThatIsNotFoundEndsTheWaitEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		c, client := informedCluster(t, s)
+		c, client := cachedCluster(t, s)
 		set, pod := replicaSet("new", "1"), shopPod("new", waitingFor("ImagePullBackOff", "not found"))
 		for _, meta := range []*metav1.ObjectMeta{&set.ObjectMeta, &pod.ObjectMeta} {
 			meta.Namespace = s.Namespace
@@ -132,7 +132,7 @@ func TestImageThatIsNotFoundEndsTheWaitEarly(t *testing.T) {
 func TestEndedWaitReturnsItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		c, _ := informedCluster(t, s)
+		c, _ := cachedCluster(t, s)
 		cause := errors.New("superseded")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
@@ -145,7 +145,7 @@ func TestEndedWaitReturnsItsCause(t *testing.T) {
 func TestReleaseWithoutWorkloadsIsNotReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		c, _ := informedCluster(t, s)
+		c, _ := cachedCluster(t, s)
 		s.Namespace = "another"
 		wantCode(t, c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Hour)), provision.CodeInternal)
 	})
@@ -154,7 +154,7 @@ func TestReleaseWithoutWorkloadsIsNotReady(t *testing.T) {
 func TestCheckNeedsTheInformersAndTheAPIServer(t *testing.T) {
 	api, c := newFakeAPI(t)
 	wantCode(t, c.Check(t.Context()), provision.CodeUnavailable)
-	c.watch.ready.Store(true)
+	c.workloads.ready.Store(true)
 	if err := c.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -163,17 +163,17 @@ func TestCheckNeedsTheInformersAndTheAPIServer(t *testing.T) {
 }
 
 func TestBrokenWatchIsHeardOf(t *testing.T) {
-	var heard strings.Builder
-	log := slog.New(slog.NewTextHandler(&heard, nil))
+	var logged strings.Builder
+	log := slog.New(slog.NewTextHandler(&logged, nil))
 	for _, usual := range []error{io.EOF, apierrors.NewResourceExpired("old"), fmt.Errorf("reading: %w", io.EOF)} {
-		complain(log)(t.Context(), nil, usual)
+		logWatchErrors(log)(t.Context(), nil, usual)
 	}
-	if heard.Len() > 0 {
-		t.Errorf("heard %q", heard.String())
+	if logged.Len() > 0 {
+		t.Errorf("logged %q", logged.String())
 	}
-	complain(log)(t.Context(), nil, apierrors.NewForbidden(configMaps, "", errors.New("no role")))
-	if !strings.Contains(heard.String(), "no role") {
-		t.Errorf("heard %q", heard.String())
+	logWatchErrors(log)(t.Context(), nil, apierrors.NewForbidden(configMaps, "", errors.New("no role")))
+	if !strings.Contains(logged.String(), "no role") {
+		t.Errorf("logged %q", logged.String())
 	}
 }
 
@@ -190,8 +190,8 @@ func TestTrimKeepsWhatReadinessReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, after := view{deployments: []*appsv1.Deployment{d}}, view{deployments: []*appsv1.Deployment{trimmed.(*appsv1.Deployment)}}
-	if a, b := before.workloads()[0].lack(), after.workloads()[0].lack(); a != b || a == "" {
-		t.Errorf("the whole object lacks %q, the trimmed one %q", a, b)
+	if a, b := before.workloads()[0].incomplete(), after.workloads()[0].incomplete(); a != b || a == "" {
+		t.Errorf("the whole object is incomplete by %q, the trimmed one %q", a, b)
 	}
 	if size := trimmed.(*appsv1.Deployment).Size(); size > 300 {
 		t.Errorf("the trimmed object has %d bytes", size)

@@ -17,32 +17,32 @@ import (
 )
 
 const (
-	maxHistory = 3 // revisions kept; nobody rolls a store back by hand further than that
-	// maxSteps bounds the actions of one convergence. The longest way is: uninstall, mark failed, uninstall, install,
-	// and the look that finds it right.
-	maxSteps = 6
-	// labelDigest is the key of the release record's label that says which chart and values it was made from.
+	maxHistory = 3 // revisions kept, for a manual rollback
+	// maxActions bounds the actions of one convergence. The longest sequence is: uninstall, mark failed, uninstall, install, and
+	// the read that finds the desired state.
+	maxActions = 6
+	// labelDigest is the label of the release record that holds the digest of its chart and values.
 	labelDigest = "orchestrator/digest"
 )
 
-// Releases implements [provision.Releases] with Helm. It looks at the newest release record, does the one thing that
-// follows from its status, and looks again, until the record says what is wanted:
+// Releases implements [provision.Releases] with Helm. It reads the newest release record, does the one action that
+// follows from its status, and reads again, until the record has the desired state:
 //
 //	last release in storage                    Apply                          Remove
-//	none                                       install                        remove what runs without one, done
-//	deployed, same digest, objects there       nothing                        uninstall
+//	none                                       install                        remove orphans, done
+//	deployed, same digest, objects exist       nothing                        uninstall
 //	deployed otherwise, failed, superseded     upgrade                        uninstall
-//	pending-* (a dead run's), unknown          mark failed                    mark failed
+//	pending-* (of a dead run), unknown         mark failed                    mark failed
 //	uninstalling, uninstalled                  uninstall                      uninstall
 //
-// The last look matters: Helm calls an install a success even when it could not write that down.
+// The last read matters: Helm reports success for an install even if it could not update the record.
 type Releases struct{ c *Cluster }
 
 // Releases is the cluster's [provision.Releases].
 func (c *Cluster) Releases() *Releases { return &Releases{c} }
 
-// Apply implements [provision.Releases]. Codes: invalid for chart and values, conflict for an object that is not the
-// release's, quota for quotas and admission rules, unavailable.
+// Apply implements [provision.Releases]. Codes: invalid for chart and values, conflict for an object that does not
+// belong to the release, quota for quotas and admission rules, unavailable.
 func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.Release) (time.Time, error) {
 	plan, err := r.c.charts.plan(want)
 	if err != nil {
@@ -51,21 +51,21 @@ func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.
 	if _, err := r.c.ownNamespace(ctx, s); err != nil {
 		return time.Time{}, err
 	}
-	err = r.c.helm(ctx, s, func(op *operation) error { return op.apply(ctx, s, plan, r.c.disco) })
+	err = r.c.helm(ctx, s, func(op *operation) error { return op.apply(ctx, s, plan, r.c.discovery) })
 	if err != nil {
 		return time.Time{}, err
 	}
 	return r.c.markApplied(ctx, s)
 }
 
-// Remove implements [provision.Releases]. Only "not found" counts as gone: a record that cannot be read is an error.
+// Remove implements [provision.Releases]. Only "not found" counts as removed: a record that cannot be read is an error.
 func (r *Releases) Remove(ctx context.Context, s provision.Store) error {
 	ns, err := r.c.ownNamespace(ctx, s)
 	if err != nil {
-		return unlessGone(err)
+		return ignoreNotFound(err)
 	}
 	if s.Name == "" || ns.DeletionTimestamp != nil {
-		return nil // the namespace does not say, or is going; what a release left behind goes with it
+		return nil // no name is recorded, or the namespace is being deleted and the release's objects with it
 	}
 	return r.c.helm(ctx, s, func(op *operation) error {
 		last, err := op.last(s.Name)
@@ -73,27 +73,27 @@ func (r *Releases) Remove(ctx context.Context, s provision.Store) error {
 			return err
 		}
 		if last == nil {
-			return r.c.removeStrays(ctx, s)
+			return r.c.removeOrphans(ctx, s)
 		}
 		return op.remove(ctx, s)
 	})
 }
 
-// helm runs one Helm operation in a slot.
+// helm runs one Helm operation in a write slot.
 func (c *Cluster) helm(ctx context.Context, s provision.Store, do func(*operation) error) error {
 	return c.write(ctx, func() error {
 		op, err := c.operation(ctx, s.Namespace)
 		if err != nil {
 			return err
 		}
-		defer op.end()
+		defer op.cancel()
 		return do(op)
 	})
 }
 
-// steps repeats look and act until act has nothing more to do. ctx is looked at between two actions only.
-func (o *operation) steps(ctx context.Context, s provision.Store, act func(last *release.Release) (done bool, err error)) error {
-	for range maxSteps {
+// converge reads the last record and acts on it until act is done. It checks ctx only between two actions.
+func (o *operation) converge(ctx context.Context, s provision.Store, act func(last *release.Release) (done bool, err error)) error {
+	for range maxActions {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -105,24 +105,24 @@ func (o *operation) steps(ctx context.Context, s provision.Store, act func(last 
 			return err
 		}
 	}
-	return fmt.Errorf("release %s did not come to rest after %d actions", s.Name, maxSteps)
+	return fmt.Errorf("release %s did not converge after %d actions", s.Name, maxActions)
 }
 
-// last is the newest release record; nil when there is none.
+// last returns the newest release record; nil if there is none.
 func (o *operation) last(name string) (*release.Release, error) {
 	last, err := o.cfg.Releases.Last(name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, failure(o.seen.behind(err), "read the records of release %s", name)
+		return nil, wrapError(o.apiErrors.cause(err), "read the records of release %s", name)
 	}
 	return last, nil
 }
 
-func (o *operation) apply(ctx context.Context, s provision.Store, want plan, disco *discovered) error {
+func (o *operation) apply(ctx context.Context, s provision.Store, want plan, disco *discoveryCache) error {
 	began, acted := time.Now(), false
-	return o.steps(ctx, s, func(last *release.Release) (bool, error) {
+	return o.converge(ctx, s, func(last *release.Release) (bool, error) {
 		var err error
 		switch statusOf(last) {
 		case "":
@@ -137,7 +137,7 @@ func (o *operation) apply(ctx context.Context, s provision.Store, want plan, dis
 		default:
 			err = o.markFailed(last)
 		}
-		if disco.forget(err, began) {
+		if disco.invalidateOn(err, began) {
 			return false, o.refreshed(disco)
 		}
 		acted = true
@@ -146,14 +146,14 @@ func (o *operation) apply(ctx context.Context, s provision.Store, want plan, dis
 }
 
 func (o *operation) remove(ctx context.Context, s provision.Store) error {
-	return o.steps(ctx, s, func(last *release.Release) (bool, error) {
+	return o.converge(ctx, s, func(last *release.Release) (bool, error) {
 		switch status := statusOf(last); {
 		case status == "":
 			return true, nil
 		case status.IsPending():
-			return false, failure(o.seen.behind(o.markFailed(last)), "unlock release %s", s.Name)
+			return false, wrapError(o.apiErrors.cause(o.markFailed(last)), "unlock release %s", s.Name)
 		default:
-			return false, failure(o.seen.behind(o.uninstall(s)), "uninstall release %s", s.Name)
+			return false, wrapError(o.apiErrors.cause(o.uninstall(s)), "uninstall release %s", s.Name)
 		}
 	})
 }
@@ -212,15 +212,15 @@ func (o *operation) uninstall(s provision.Store) error {
 	return err
 }
 
-// markFailed takes the lock off a release whose run died. The store's gate says that it is dead.
+// markFailed unlocks a release whose run died. This run holds the store's lease, so the other one cannot be alive.
 func (o *operation) markFailed(last *release.Release) error {
-	last.SetStatus(release.StatusFailed, "the run that was at work ended before it was done")
+	last.SetStatus(release.StatusFailed, "the run that worked on this release ended before it finished")
 	return o.cfg.Releases.Update(last)
 }
 
-// complete reports whether every object of the release that does not end by itself exists. What somebody deleted by
-// hand comes back with an upgrade. An answer that is not a clear "not found" counts as existing: this look is a
-// courtesy, not a guard.
+// complete reports whether every object of the release exists, apart from those that end by themselves. An upgrade
+// restores what was deleted by hand. Any answer but a clear "not found" counts as existing: this check is a convenience,
+// not a guard.
 func (o *operation) complete(last *release.Release) bool {
 	objects, err := o.cfg.KubeClient.Build(strings.NewReader(last.Manifest), false)
 	if err != nil {
@@ -235,8 +235,8 @@ func (o *operation) complete(last *release.Release) bool {
 	return true
 }
 
-// refreshed gives the operation what the cluster can do now, since a kind was not known.
-func (o *operation) refreshed(disco *discovered) error {
+// refreshed gives the operation the current capabilities of the cluster, after a kind was unknown.
+func (o *operation) refreshed(disco *discoveryCache) error {
 	caps, err := disco.capabilities()
 	if err == nil {
 		o.cfg.Capabilities = caps
@@ -244,23 +244,23 @@ func (o *operation) refreshed(disco *discovered) error {
 	return err
 }
 
-// applyFailure gives an error of install or upgrade its code. Two of them Helm has no type for.
+// applyError gives an error of install or upgrade its code. Helm has no type for two of them.
 func (o *operation) applyFailure(err error, s provision.Store, want plan) error {
 	switch {
 	case err == nil:
 		return nil
 	case strings.Contains(err.Error(), "cannot be imported into the current release"):
 		return provision.Wrap(provision.CodeConflict, err,
-			"an object of release %s exists already and does not belong to it: %s", s.Name, foreignObject(err))
-	case errors.Is(err, driver.ErrReleaseExists): // made since the look
-		return provision.Wrap(provision.CodeUnavailable, err, "release %s is being changed by somebody else", s.Name)
+			"an object of release %s already exists and does not belong to it: %s", s.Name, foreignObject(err))
+	case errors.Is(err, driver.ErrReleaseExists): // created since the read
+		return provision.Wrap(provision.CodeUnavailable, err, "release %s is being changed by another process", s.Name)
 	case meta.IsNoMatchError(err):
 		return provision.Wrap(provision.CodeInvalid, err, "chart %s uses a kind of object that the cluster does not know: %v", want.chart, err)
 	}
-	return failure(o.seen.behind(err), "apply release %s", s.Name)
+	return wrapError(o.apiErrors.cause(err), "apply release %s", s.Name)
 }
 
-// foreignObject is the object's kind and name from Helm's sentence about it.
+// foreignObject extracts the object's kind and name from Helm's message.
 func foreignObject(err error) string {
 	text, _, _ := strings.Cut(err.Error(), " exists and cannot be imported")
 	if _, object, found := strings.Cut(text, ": "); found {

@@ -8,8 +8,8 @@ import (
 	"orchestrator/provision"
 )
 
-// Render returns what [Releases.Apply] would send to a cluster, by template, without asking one: for tests of charts and
-// engines, and for people who want to read it. Only Charts, Env and Values of cfg are used.
+// Render returns what [Releases.Apply] would send to a cluster, keyed by template, without a cluster: for tests of charts
+// and engines. It uses only Charts, Env and Values of cfg.
 func Render(cfg Config, s provision.Store, want provision.Release) (map[string]string, error) {
 	charts := &chartStore{fsys: cfg.Charts, env: cfg.Env, values: cfg.Values}
 	plan, err := charts.plan(want)

@@ -105,7 +105,7 @@ func TestRetainedDataIsTakenUpAgain(t *testing.T) {
 		}
 	}
 	l.wantRefused()
-	if proven, facts, err := l.c.Shops().known(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
+	if proven, facts, err := l.c.Shops().verification(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
 		t.Errorf("of the shop is known: proven %t, %v, error %v", proven, facts, err)
 	}
 	l.must(provision.OpProvision, false)
@@ -197,7 +197,7 @@ func TestANamespaceThatIsBeingDeletedIsNotRetained(t *testing.T) {
 	l.must(provision.OpDelete, false)
 }
 
-// hold gives a volume claim a finalizer that nobody works off; letClaimGo takes all of them away.
+// hold gives a volume claim a finalizer that no controller removes; letClaimGo removes it.
 func hold(t *testing.T, c *Cluster, s provision.Store, claim string) {
 	t.Helper()
 	patchClaim(t, c, s, claim, `{"metadata":{"finalizers":["example.com/hold"]}}`)

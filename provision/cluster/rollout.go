@@ -17,24 +17,24 @@ type workload struct {
 	kind, name string
 	uid        types.UID
 	generation int64
-	observed   int64 // the generation that the numbers below are about
+	observed   int64 // the generation that the numbers below belong to
 	desired    int32
 	updated    int32 // pods of the current revision
 	total      int32 // pods of any revision
 	available  int32
 
-	revision string      // what the current revision's pods are labelled with; "" while it is not known
-	owners   []types.UID // whose failure to create pods is this workload's: itself and its current ReplicaSet
-	failure  string      // why pods cannot be created, as the workload's own condition says
+	revision string      // label of the current revision's pods; "" while it is unknown
+	owners   []types.UID // whose failures to create pods count: the workload and its current ReplicaSet
+	failure  string      // why pods cannot be created, from the workload's own condition
 }
 
 func (w workload) String() string { return w.kind + " " + w.name }
 
-// lack is what the rollout of the current revision lacks; "" when it is complete and no old pod counts any more.
-func (w workload) lack() string {
+// incomplete says what the rollout of the current revision still waits for; "" if it is complete and no old pod is left.
+func (w workload) incomplete() string {
 	switch {
 	case w.observed < w.generation:
-		return fmt.Sprintf("%s: its last change has not been taken up", w)
+		return fmt.Sprintf("%s: its last change has not been observed", w)
 	case w.updated < w.desired:
 		return fmt.Sprintf("%s: %d of %d pods up to date", w, w.updated, w.desired)
 	case w.total > w.updated:
@@ -45,7 +45,7 @@ func (w workload) lack() string {
 	return ""
 }
 
-// workloads are the view's Deployments and StatefulSets, without those that are being deleted, by kind and name.
+// workloads returns the view's Deployments and StatefulSets except those that are being deleted, sorted by kind and name.
 func (v view) workloads() []workload {
 	var all []workload
 	for _, d := range v.deployments {
@@ -90,8 +90,8 @@ func statefulSet(s *appsv1.StatefulSet) workload {
 	}
 }
 
-// currentReplicaSet is the one that the Deployment's newest revision made. Pods of older ones say nothing about it: they
-// may be the broken ones that this very rollout replaces.
+// currentReplicaSet returns the ReplicaSet of the Deployment's newest revision. Pods of older ones do not count: they may be
+// the broken ones that this rollout replaces.
 func (v view) currentReplicaSet(d *appsv1.Deployment) *appsv1.ReplicaSet {
 	var newest *appsv1.ReplicaSet
 	for _, set := range v.replicaSets {
@@ -110,7 +110,7 @@ func revisionOf(set *appsv1.ReplicaSet) int {
 	return n
 }
 
-// podsOf are the pods of the workload's current revision that are not being deleted, by name.
+// podsOf returns the pods of the workload's current revision that are not being deleted, sorted by name.
 func (v view) podsOf(w workload) []*corev1.Pod {
 	if w.revision == "" || w.observed < w.generation {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"orchestrator/provision"
 )
 
-// Shops implements [provision.Shops] over a port-forward through the API server: no DNS, no ingress and no network of
-// pods is needed, only the permission for pods/portforward.
+// Shops implements [provision.Shops] with a port-forward through the API server: it needs no DNS, no ingress and no access
+// to the pod network, only the permission for pods/portforward.
 type Shops struct{ c *Cluster }
 
 // Shops is the cluster's [provision.Shops].
@@ -26,20 +26,20 @@ func (c *Cluster) Shops() *Shops { return &Shops{c} }
 
 const (
 	shopPort    = "http"           // the name of the port of the store's Service
-	shopTimeout = 20 * time.Second // for one answer of the shop; a cold one takes a few seconds
+	shopTimeout = 20 * time.Second // for one response of the shop; the first one takes a few seconds
 )
 
-// Open implements [provision.Shops]. The way leads to one Ready pod behind the Service that is named like the release.
-// CodeUnavailable means that there is none, or that it cannot be reached, now.
+// Open implements [provision.Shops]. It connects to one ready pod behind the Service that has the release's name.
+// CodeUnavailable means that no such pod exists or can be reached now.
 func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, func(), error) {
 	pod, port, err := o.target(ctx, s)
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
-	if err := fenced(ctx); err != nil {
+	if err := checkFence(ctx); err != nil {
 		return provision.Shop{}, nil, err
 	}
-	proven, facts, err := o.known(ctx, s)
+	proven, facts, err := o.verification(ctx, s)
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
@@ -57,28 +57,29 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	return shop, func() { done(); tunnel.close() }, nil
 }
 
-// shopClient sends every request through dial, whatever its host is, and follows no redirect: a redirect is an answer.
+// shopClient sends every request through dial, whatever its host is, and returns redirects instead of following them.
 func shopClient(dial func() (net.Conn, error)) (client *http.Client, done func()) {
 	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return dial() }}
 	return &http.Client{
-		Transport:     plainly{transport},
+		Transport:     forwardedTransport{transport},
 		Timeout:       shopTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, transport.CloseIdleConnections
 }
 
-// plainly speaks HTTP without TLS to the pod, as the ingress does, and says what the shopper would have used.
-type plainly struct{ next http.RoundTripper }
+// forwardedTransport sends plain HTTP to the pod, as the ingress does, with the scheme that the shopper would have used in
+// X-Forwarded-Proto.
+type forwardedTransport struct{ next http.RoundTripper }
 
-func (p plainly) RoundTrip(req *http.Request) (*http.Response, error) {
-	inside := req.Clone(req.Context())
-	inside.Host = cmp.Or(req.Host, req.URL.Host)
-	inside.Header.Set("X-Forwarded-Proto", req.URL.Scheme)
-	inside.URL.Scheme = "http"
-	return p.next.RoundTrip(inside)
+func (p forwardedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	forwarded := req.Clone(req.Context())
+	forwarded.Host = cmp.Or(req.Host, req.URL.Host)
+	forwarded.Header.Set("X-Forwarded-Proto", req.URL.Scheme)
+	forwarded.URL.Scheme = "http"
+	return p.next.RoundTrip(forwarded)
 }
 
-// target resolves the store's Service to a pod and a port of it.
+// target resolves the store's Service to a pod and its port.
 func (o *Shops) target(ctx context.Context, s provision.Store) (pod string, port int32, err error) {
 	core := o.c.client.CoreV1()
 	service, err := core.Services(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
@@ -86,14 +87,14 @@ func (o *Shops) target(ctx context.Context, s provision.Store) (pod string, port
 		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s does not exist", s.Name)
 	}
 	if err != nil {
-		return "", 0, failure(err, "read service %s", s.Name)
+		return "", 0, wrapError(err, "read service %s", s.Name)
 	}
-	if !ours(service.Labels, s) {
+	if !belongsTo(service.Labels, s) {
 		return "", 0, provision.Errorf(provision.CodeConflict, "service %s does not belong to this store", s.Name)
 	}
 	pods, err := core.Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(service.Spec.Selector).String()})
 	if err != nil {
-		return "", 0, failure(err, "list the pods of service %s", s.Name)
+		return "", 0, wrapError(err, "list the pods of service %s", s.Name)
 	}
 	ready := newestReady(pods.Items)
 	if ready == nil {
@@ -105,7 +106,7 @@ func (o *Shops) target(ctx context.Context, s provision.Store) (pod string, port
 	return ready.Name, port, nil
 }
 
-// newestReady is the youngest pod that is ready and not being deleted: of two revisions it is the new one.
+// newestReady returns the youngest pod that is ready and not being deleted, which belongs to the newer of two revisions.
 func newestReady(pods []corev1.Pod) *corev1.Pod {
 	slices.SortFunc(pods, func(a, b corev1.Pod) int {
 		return b.CreationTimestamp.Compare(a.CreationTimestamp.Time)
@@ -124,7 +125,7 @@ func isReady(pod *corev1.Pod) bool {
 	})
 }
 
-// targetPort is the number of the pod's port that the Service's http port leads to; 0 when there is none.
+// targetPort returns the number of the pod's port that the Service's http port targets; 0 if there is none.
 func targetPort(service *corev1.Service, pod *corev1.Pod) int32 {
 	for _, p := range service.Spec.Ports {
 		switch {

@@ -13,30 +13,30 @@ import (
 	"orchestrator/provision"
 )
 
-// requestTimeout bounds one request that is not a watch. The API server gives up on its own after 60 s.
+// requestTimeout bounds one request that is not a watch. The API server itself gives up after 60 s.
 const requestTimeout = 30 * time.Second
 
-// connection is the one pool of connections to the API server, with login and user agent, that all clients share.
+// connection is the pool of authenticated connections to the API server that all clients share.
 type connection struct {
-	host  string // scheme, host and port, and a path where the API server is behind one
+	host  string // scheme, host and port, and the path if the API server is below one
 	guard http.RoundTripper
 }
 
 func newConnection(cfg *rest.Config) (*connection, error) {
 	pool, err := rest.TransportFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("the connection to the API server cannot be set up: %w", err)
+		return nil, fmt.Errorf("cannot set up the connection to the API server: %w", err)
 	}
 	host, _, err := rest.DefaultServerUrlFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("the API server's address %q is not one: %w", cfg.Host, err)
+		return nil, fmt.Errorf("the API server's address %q is invalid: %w", cfg.Host, err)
 	}
 	return &connection{host: host.String(), guard: guard{pool}}, nil
 }
 
-// config is a fresh rest.Config over the pool. Each client needs its own, since client-go writes into it. There is no
-// limit of queries per second: the API server's priority and fairness is the judge of that, and Writes is our limit.
-// It asks for JSON, in which refusals can be read on their way to Helm.
+// config returns a new rest.Config over the pool. Each client needs its own, since client-go writes into it. It has no
+// limit of queries per second: that is up to the API server's priority and fairness, and to Config.Writes. It asks for
+// JSON, so that error responses can be read on their way to Helm.
 func (c *connection) config(wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	cfg := &rest.Config{Host: c.host, Transport: c.guard, UserAgent: Manager, QPS: -1, WarningHandler: rest.NoWarnings{}}
 	cfg.ContentType, cfg.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
@@ -46,20 +46,20 @@ func (c *connection) config(wrap func(http.RoundTripper) http.RoundTripper) *res
 	return cfg
 }
 
-// typedConfig asks for the compact encoding in answers; requests stay JSON, which people can read in an audit log.
+// typedConfig asks for protobuf responses; requests stay JSON, which is readable in an audit log.
 func (c *connection) typedConfig() *rest.Config {
 	cfg := c.config(nil)
 	cfg.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	return cfg
 }
 
-// guard refuses a request that changes something once the fence of the run it belongs to is shut, and ends a request
-// that is not a watch after requestTimeout. The run is found in the request's context.
+// guard refuses a write once the fence of its run is closed, and ends a request that is not a watch after requestTimeout.
+// The run's fence is in the request's context.
 type guard struct{ next http.RoundTripper }
 
 func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if mutates(req.Method) {
-		if err := fenced(req.Context()); err != nil {
+		if err := checkFence(req.Context()); err != nil {
 			closeBody(req)
 			return nil, err
 		}
@@ -73,14 +73,14 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	res.Body = &bodyWithEnd{res.Body, cancel}
+	res.Body = &cancelOnClose{res.Body, cancel}
 	return res, nil
 }
 
-// fenced returns an error when the run of ctx may no longer change anything.
-func fenced(ctx context.Context) error {
+// checkFence returns an error if the run of ctx is no longer allowed to write.
+func checkFence(ctx context.Context) error {
 	if err := provision.FenceOf(ctx).Check(); err != nil {
-		return provision.Wrap(provision.CodeUnavailable, err, "the lease on the store was lost; another worker carries on")
+		return provision.Wrap(provision.CodeUnavailable, err, "the lease on the store was lost; another worker continues")
 	}
 	return nil
 }
@@ -93,19 +93,19 @@ func mutates(method string) bool {
 	return true
 }
 
-// closeBody is a RoundTripper's duty when it does not send the request.
+// closeBody closes the body of a request that is not sent, as http.RoundTripper requires.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()
 	}
 }
 
-type bodyWithEnd struct {
+type cancelOnClose struct {
 	io.ReadCloser
-	end context.CancelFunc
+	cancel context.CancelFunc
 }
 
-func (b *bodyWithEnd) Close() error {
-	defer b.end()
+func (b *cancelOnClose) Close() error {
+	defer b.cancel()
 	return b.ReadCloser.Close()
 }

@@ -31,7 +31,7 @@ func TestHelmsRequestsGoThroughTheSharedTransport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer first.end()
+	defer first.cancel()
 	before := requests.Load()
 	if _, err := first.last("shop"); err != nil {
 		t.Fatal(err)
@@ -46,19 +46,19 @@ func TestHelmsRequestsGoThroughTheSharedTransport(t *testing.T) {
 
 func TestOperationsDoNotShareWhatHelmChanges(t *testing.T) {
 	_, c := newFakeAPI(t)
-	getter := &opGetter{conn: c.conn, disco: c.disco, namespace: "a"}
+	getter := &opGetter{conn: c.conn, discovery: c.discovery, namespace: "a"}
 	one, _ := getter.ToRESTConfig()
 	other, _ := getter.ToRESTConfig()
 	one.APIPath = "/changed"
 	if one == other || other.APIPath != "" {
 		t.Error("two callers got the same rest.Config")
 	}
-	caps, err := c.disco.capabilities()
+	caps, err := c.discovery.capabilities()
 	if err != nil {
 		t.Fatal(err)
 	}
 	caps.KubeVersion.Version = "changed"
-	if again, _ := c.disco.capabilities(); again.KubeVersion.Version != "v1.37.0" {
+	if again, _ := c.discovery.capabilities(); again.KubeVersion.Version != "v1.37.0" {
 		t.Error("capabilities are shared")
 	}
 }
@@ -178,21 +178,21 @@ func TestRequestThatIsNotAWatchEnds(t *testing.T) {
 }
 
 func TestEventsOfAllInformersRingTheBellOfTheirNamespace(t *testing.T) {
-	b := newBell()
-	mine, leaveMine := b.listen("a")
-	other, leaveOther := b.listen("b")
-	defer leaveOther()
-	h := b.handler()
+	n := newNotifier()
+	mine, unsubscribe := n.subscribe("a")
+	other, unsubscribeOther := n.subscribe("b")
+	defer unsubscribeOther()
+	h := n.handler()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "x"}}
 	h.OnAdd(pod, false)
 	h.OnUpdate(pod, pod)
 	h.OnDelete(pod)
 	if len(mine) != 1 || len(other) != 0 {
-		t.Errorf("rung %d times for the namespace, %d for the other; want 1 and 0", len(mine), len(other))
+		t.Errorf("notified %d times for the namespace, %d for the other; want 1 and 0", len(mine), len(other))
 	}
-	leaveMine()
-	b.ring("a")
-	if len(b.listeners) != 1 {
-		t.Errorf("%d namespaces are listened to, want 1", len(b.listeners))
+	unsubscribe()
+	n.notify("a")
+	if len(n.subscribers) != 1 {
+		t.Errorf("%d namespaces are listened to, want 1", len(n.subscribers))
 	}
 }

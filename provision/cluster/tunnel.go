@@ -19,8 +19,8 @@ import (
 	"orchestrator/provision"
 )
 
-// tunnel is a port-forward to one port of one pod. Each connection through it is a pair of streams, so that no local
-// port is opened, which others on this machine could use.
+// tunnel is a port-forward to one port of one pod. Each connection through it is a pair of streams. It opens no local
+// port, which other users of the machine could connect to.
 type tunnel struct {
 	pod  string
 	port int32
@@ -28,8 +28,8 @@ type tunnel struct {
 	next atomic.Int64
 }
 
-// openTunnel connects by WebSocket and, where a proxy on the way does not let that through, by SPDY. CodeUnavailable
-// when neither works.
+// openTunnel connects by WebSocket and, if a proxy in between does not support that, by SPDY. CodeUnavailable means that
+// neither works.
 func (c *Cluster) openTunnel(ctx context.Context, namespace, pod string, port int32) (*tunnel, error) {
 	dialer, err := c.dialer(namespace, pod)
 	if err != nil {
@@ -88,7 +88,7 @@ func (t *tunnel) dial() (net.Conn, error) {
 	if err != nil {
 		return nil, t.unreachable(err)
 	}
-	_ = failures.Close() // our half: nothing is written to it
+	_ = failures.Close() // this side writes nothing to it
 	headers.Set(corev1.StreamType, corev1.StreamTypeData)
 	data, err := t.conn.CreateStream(headers)
 	if err != nil {
@@ -104,7 +104,7 @@ func (t *tunnel) unreachable(err error) error {
 	return provision.Wrap(provision.CodeUnavailable, err, "pod %s does not answer on port %d", t.pod, t.port)
 }
 
-// streamConn is a pair of streams as a net.Conn. Deadlines are the HTTP client's business: it closes the connection.
+// streamConn is a pair of streams as a net.Conn. It ignores deadlines: the HTTP client closes the connection instead.
 type streamConn struct {
 	httpstream.Stream
 	tunnel   *tunnel
@@ -113,7 +113,7 @@ type streamConn struct {
 	failure  error // set before failed is closed
 }
 
-// listen reads what the node says about the connection: nothing, or that nobody listens on the port.
+// listen reads the node's error about the connection, such as that no process listens on the port.
 func (c *streamConn) listen() {
 	defer close(c.failed)
 	text, err := io.ReadAll(io.LimitReader(c.failures, 1<<10))
@@ -125,8 +125,7 @@ func (c *streamConn) listen() {
 	}
 }
 
-// Read ends with the node's word for it when the connection was refused, which the data stream does not tell from an
-// empty answer.
+// Read returns the node's error if the connection was refused; the data stream alone looks like an empty response.
 func (c *streamConn) Read(p []byte) (int, error) {
 	n, err := c.Stream.Read(p)
 	if n == 0 && err == io.EOF {
@@ -135,7 +134,7 @@ func (c *streamConn) Read(p []byte) (int, error) {
 			if c.failure != nil {
 				return 0, c.failure
 			}
-		case <-time.After(time.Second): // the node closes both, in whatever order
+		case <-time.After(time.Second): // the node closes both streams, in any order
 		}
 	}
 	return n, err
@@ -143,8 +142,8 @@ func (c *streamConn) Read(p []byte) (int, error) {
 
 func (c *streamConn) Close() error {
 	err := c.Stream.Close()
-	// What is on its way is dropped, so that it does not hold up the other streams, and a stream that the node leaves open
-	// does not hold up the end of the tunnel.
+	// Reset drops data in flight, so that it does not block the other streams, and a stream that the node leaves open does
+	// not block the end of the tunnel.
 	_ = c.Reset()
 	_ = c.failures.Reset()
 	c.tunnel.conn.RemoveStreams(c.Stream, c.failures)

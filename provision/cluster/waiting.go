@@ -10,18 +10,17 @@ import (
 	"orchestrator/provision"
 )
 
-// waiting is what one wait for readiness remembers from look to look. It asks nobody: look is a function of what the
-// informers show and of the time.
+// waiting is the state of one wait for readiness. It makes no requests: evaluate depends only on the view and the time.
 type waiting struct {
-	wanted   map[types.UID]wanted // the release's workloads
+	expected map[types.UID]expectedWorkload // the release's workloads
 	began    time.Time
 	deadline time.Time
-	since    map[problemKey]time.Time // when each problem that is still there was first seen
+	since    map[problemKey]time.Time // when each current problem was first seen
 }
 
-// wanted is a workload that has to be seen in at least the generation that was applied.
-type wanted struct {
-	what       string
+// expectedWorkload is a workload that must be seen in at least the generation that was applied.
+type expectedWorkload struct {
+	name       string
 	generation int64
 }
 
@@ -30,61 +29,61 @@ type problemKey struct {
 	object string
 }
 
-// outcome is what follows from one look: done (ready, or a final error), late, or neither, and then look again at next
-// or when something changed.
+// outcome is the result of one evaluation: done (ready, or a final error), deadlineExceeded, or neither; then the next
+// evaluation is at next or after a change.
 type outcome struct {
 	done bool
 	err  error
 	next time.Time
 
-	late     bool
-	lacks    []string      // what each workload lacks
-	notes    []string      // what the pods are doing
-	problems []problem     // what keeps them from it, the most telling one first
-	lasted   time.Duration // the first problem's duration
+	deadlineExceeded bool
+	incomplete       []string      // what each workload still waits for
+	activities       []string      // what the pods are doing
+	problems         []problem     // what keeps them from being ready, the most significant one first
+	duration         time.Duration // the first problem's duration
 }
 
-func (w *waiting) look(v view, now time.Time) outcome {
+func (w *waiting) evaluate(v view, now time.Time) outcome {
 	all := v.workloads()
-	o := outcome{next: w.deadline, lacks: lacks(all)}
-	if behind := w.behind(all); behind != "" {
-		// What the informers show is older than what was applied: nothing can be said but that it is late.
-		o.next = later(w.deadline, w.began.Add(freshness))
-		o.late, o.lacks = !now.Before(o.next), []string{behind}
+	o := outcome{next: w.deadline, incomplete: allIncomplete(all)}
+	if stale := w.stale(all); stale != "" {
+		// The informers are behind what was applied, so nothing but the deadline can be evaluated.
+		o.next = later(w.deadline, w.began.Add(cacheSyncTimeout))
+		o.deadlineExceeded, o.incomplete = !now.Before(o.next), []string{stale}
 		return o
 	}
-	if len(o.lacks) == 0 {
+	if len(o.incomplete) == 0 {
 		return outcome{done: true}
 	}
-	for _, p := range w.remember(v.problems(all), now) {
-		lasted := now.Sub(w.since[p.key()])
-		if lasted >= p.patience {
-			return outcome{done: true, err: provision.Errorf(p.code, "%s", p.say(lasted))}
+	for _, p := range w.trackSince(v.problems(all), now) {
+		duration := now.Sub(w.since[p.key()])
+		if duration >= p.grace {
+			return outcome{done: true, err: provision.Errorf(p.code, "%s", p.message(duration))}
 		}
-		if p.patience != wholeBudget {
-			o.next = earlier(o.next, w.since[p.key()].Add(p.patience))
+		if p.grace != untilDeadline {
+			o.next = earlier(o.next, w.since[p.key()].Add(p.grace))
 		}
 		if o.problems == nil {
-			o.lasted = lasted
+			o.duration = duration
 		}
 		o.problems = append(o.problems, p)
 	}
-	o.notes = v.notes(all)
-	o.late = !now.Before(w.deadline)
+	o.activities = v.podActivities(all)
+	o.deadlineExceeded = !now.Before(w.deadline)
 	return o
 }
 
-// behind names a workload that the informers do not show as it was applied: not yet, or not any more.
-func (w *waiting) behind(all []workload) string {
+// stale names a workload that the informers do not show as it was applied: not yet, or no longer.
+func (w *waiting) stale(all []workload) string {
 	seen := map[types.UID]int64{}
 	for _, each := range all {
 		seen[each.uid] = each.generation
 	}
-	for uid, want := range w.wanted {
+	for uid, want := range w.expected {
 		if generation, there := seen[uid]; !there {
-			return want.what + " is not there"
+			return want.name + " does not exist"
 		} else if generation < want.generation {
-			return want.what + ": its last change has not been seen"
+			return want.name + ": its last change has not been seen"
 		}
 	}
 	return ""
@@ -92,8 +91,8 @@ func (w *waiting) behind(all []workload) string {
 
 func (p problem) key() problemKey { return problemKey{p.code, p.object} }
 
-// remember keeps the time of the problems that are still there, and forgets those that have gone.
-func (w *waiting) remember(found []problem, now time.Time) []problem {
+// trackSince keeps the start of the problems that persist, and drops those that are solved.
+func (w *waiting) trackSince(found []problem, now time.Time) []problem {
 	since := map[problemKey]time.Time{}
 	for _, p := range found {
 		since[p.key()] = now
@@ -105,42 +104,42 @@ func (w *waiting) remember(found []problem, now time.Time) []problem {
 	return found
 }
 
-func lacks(all []workload) []string {
+func allIncomplete(all []workload) []string {
 	var texts []string
 	for _, w := range all {
-		if lack := w.lack(); lack != "" {
-			texts = append(texts, lack)
+		if text := w.incomplete(); text != "" {
+			texts = append(texts, text)
 		}
 	}
 	return texts
 }
 
-// notes say what the containers of unfinished workloads are doing, for a timeout whose cause is not known.
-func (v view) notes(all []workload) []string {
+// podActivities says what the containers of incomplete workloads are doing, for a timeout of unknown cause.
+func (v view) podActivities(all []workload) []string {
 	var texts []string
 	for _, w := range all {
-		if w.lack() == "" {
+		if w.incomplete() == "" {
 			continue
 		}
 		for _, pod := range v.podsOf(w) {
-			if doing := doing(pod); doing != "" {
-				texts = append(texts, fmt.Sprintf("pod %s: %s", pod.Name, doing))
+			if activity := podActivity(pod); activity != "" {
+				texts = append(texts, fmt.Sprintf("pod %s: %s", pod.Name, activity))
 			}
 		}
 	}
 	return texts
 }
 
-// doing is the first thing that a pod is not done with: init containers come before the others.
-func doing(pod *corev1.Pod) string {
+// podActivity describes the first container that is not ready or done; init containers come before the others.
+func podActivity(pod *corev1.Pod) string {
 	for _, status := range pod.Status.InitContainerStatuses {
 		if status.State.Terminated == nil && !status.Ready {
-			return containerDoing("init container", status)
+			return containerActivity("init container", status)
 		}
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		if !status.Ready {
-			return containerDoing("container", status)
+			return containerActivity("container", status)
 		}
 	}
 	if len(pod.Status.ContainerStatuses) == 0 {
@@ -152,7 +151,7 @@ func doing(pod *corev1.Pod) string {
 	return ""
 }
 
-func containerDoing(kind string, status corev1.ContainerStatus) string {
+func containerActivity(kind string, status corev1.ContainerStatus) string {
 	switch {
 	case status.State.Waiting != nil:
 		return fmt.Sprintf("%s %s waiting: %s", kind, status.Name, status.State.Waiting.Reason)

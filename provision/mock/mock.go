@@ -42,7 +42,7 @@ func (n namespaces) Ensure(ctx context.Context, _ provision.Store) (bool, error)
 	return false, n.c.step(ctx)
 }
 func (n namespaces) Remove(ctx context.Context, _ provision.Store) error { return n.c.step(ctx) }
-func (n namespaces) Claim(_ context.Context, s provision.Store) ([]provision.Store, error) {
+func (n namespaces) MarkDeleting(_ context.Context, s provision.Store) ([]provision.Store, error) {
 	return []provision.Store{s}, nil
 }
 

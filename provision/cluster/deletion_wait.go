@@ -20,8 +20,8 @@ import (
 	"orchestrator/provision"
 )
 
-// waitGone returns when lw lists nothing any more, or when ctx ends. It watches, and survives a watch that breaks.
-func waitGone(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object) error {
+// waitDeleted returns when lw lists no objects any more, or when ctx ends. It watches, and resumes a broken watch.
+func waitDeleted(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object) error {
 	var store cache.Store
 	_, err := watchtools.UntilWithSync(ctx, lw, kind,
 		func(s cache.Store) (bool, error) { store = s; return len(s.List()) == 0, nil },
@@ -29,17 +29,17 @@ func waitGone(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object) 
 	return err
 }
 
-// maxHolders is how many objects an error names.
-const maxHolders = 5
+// maxBlockers is the number of objects that an error names.
+const maxBlockers = 5
 
-// explainTimeout bounds the questions about what held a delete up, which are asked when its own time is over.
+// explainTimeout bounds the requests that find out what blocks a delete, which are made after its own time is over.
 const explainTimeout = 5 * time.Second
 
-// overdue is the error of a wait that ended with err. Where a budget ran out, it is told what holds the object; where the
-// run was superseded or stopped, that is the cause.
-func overdue(ctx context.Context, err error, object string, holders func(context.Context) []string) error {
+// timeoutError is the error of a wait that ended with err. If a time limit passed, it names what blocks the deletion of the
+// object; if the run was superseded or stopped, it is that cause.
+func timeoutError(ctx context.Context, err error, object string, blockers func(context.Context) []string) error {
 	if ctx.Err() == nil {
-		return failure(err, "wait until %s is gone", object)
+		return wrapError(err, "wait for the deletion of %s", object)
 	}
 	cause := context.Cause(ctx)
 	if provision.CodeOf(cause) != provision.CodeTimeout && !errors.Is(cause, context.DeadlineExceeded) {
@@ -47,17 +47,17 @@ func overdue(ctx context.Context, err error, object string, holders func(context
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainTimeout)
 	defer cancel()
-	held := holders(ctx)
-	if len(held) == 0 {
-		held = []string{"the cluster does not say why"}
+	reasons := blockers(ctx)
+	if len(reasons) == 0 {
+		reasons = []string{"the cluster does not say why"}
 	}
-	return provision.Wrap(provision.CodeTimeout, cause, "%s was not gone in time: %s", object, strings.Join(held, "; "))
+	return provision.Wrap(provision.CodeTimeout, cause, "%s was not deleted in time: %s", object, strings.Join(reasons, "; "))
 }
 
-// namespaceHolders says why a namespace does not go away: its own finalizers, and what the namespace controller says ("Some
+// namespaceBlockers says why a namespace is not deleted: its own finalizers, and what the namespace controller reports ("Some
 // content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"; with an aggregated API
 // that does not answer, "Discovery failed for some groups").
-func (c *Cluster) namespaceHolders(ctx context.Context, name string) []string {
+func (c *Cluster) namespaceBlockers(ctx context.Context, name string) []string {
 	ns, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil
@@ -65,7 +65,7 @@ func (c *Cluster) namespaceHolders(ctx context.Context, name string) []string {
 	var held []string
 	finalizers := slices.Clone(ns.Finalizers)
 	for _, f := range ns.Spec.Finalizers {
-		if f != corev1.FinalizerKubernetes { // the namespace controller's own: it follows from the rest
+		if f != corev1.FinalizerKubernetes { // the namespace controller's own, which follows from the rest
 			finalizers = append(finalizers, string(f))
 		}
 	}
@@ -77,43 +77,43 @@ func (c *Cluster) namespaceHolders(ctx context.Context, name string) []string {
 			held = append(held, condition.Message)
 		}
 	}
-	return append(held, c.objectHolders(ctx, name)...)
+	return append(held, c.objectBlockers(ctx, name)...)
 }
 
-// claimHolders says why volume claims do not go away.
-func (c *Cluster) claimHolders(ctx context.Context, namespace string) []string {
+// claimBlockers says why volume claims are not deleted.
+func (c *Cluster) claimBlockers(ctx context.Context, namespace string) []string {
 	list, err := c.client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil
 	}
 	var held []string
 	for _, claim := range list.Items {
-		held = append(held, holder("persistentvolumeclaim", claim.ObjectMeta))
+		held = append(held, blocker("persistentvolumeclaim", claim.ObjectMeta))
 	}
 	return held
 }
 
-// podHolders says why pods do not go away.
-func (c *Cluster) podHolders(ctx context.Context, namespace string) []string {
-	list, err := c.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: maxHolders})
+// podBlockers says why pods are not deleted.
+func (c *Cluster) podBlockers(ctx context.Context, namespace string) []string {
+	list, err := c.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: maxBlockers})
 	if err != nil {
 		return nil
 	}
 	var held []string
 	for _, pod := range list.Items {
-		held = append(held, holder("pod", pod.ObjectMeta))
+		held = append(held, blocker("pod", pod.ObjectMeta))
 	}
 	return held
 }
 
-// objectHolders names the objects of a namespace, of whatever kind, that wait for a finalizer. A kind that the
-// orchestrator may not list is passed over.
-func (c *Cluster) objectHolders(ctx context.Context, namespace string) []string {
+// objectBlockers names the objects of a namespace, of any kind, that wait for a finalizer. It skips kinds that the
+// orchestrator is not allowed to list.
+func (c *Cluster) objectBlockers(ctx context.Context, namespace string) []string {
 	client, err := metadata.NewForConfig(c.conn.config(nil))
 	if err != nil {
 		return nil
 	}
-	kinds, _ := discovery.ServerPreferredNamespacedResources(c.disco.client) // what could be read is enough
+	kinds, _ := discovery.ServerPreferredNamespacedResources(c.discovery.client) // the kinds that could be read are enough
 	listable := discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, kinds)
 	resources, err := discovery.GroupVersionResources(listable)
 	if err != nil {
@@ -126,18 +126,18 @@ func (c *Cluster) objectHolders(ctx context.Context, namespace string) []string 
 			continue
 		}
 		for _, object := range list.Items {
-			if len(object.Finalizers) > 0 && len(held) < maxHolders {
-				held = append(held, holder(strings.TrimSuffix(resource.Resource, "s"), object.ObjectMeta))
+			if len(object.Finalizers) > 0 && len(held) < maxBlockers {
+				held = append(held, blocker(strings.TrimSuffix(resource.Resource, "s"), object.ObjectMeta))
 			}
 		}
 	}
 	return held
 }
 
-// holder names an object and the finalizers that somebody has to do the work of.
-func holder(kind string, object metav1.ObjectMeta) string {
+// blocker names an object and the finalizers that it waits for.
+func blocker(kind string, object metav1.ObjectMeta) string {
 	if len(object.Finalizers) == 0 {
-		return fmt.Sprintf("%s %s is still there", kind, object.Name)
+		return fmt.Sprintf("%s %s still exists", kind, object.Name)
 	}
 	return fmt.Sprintf("%s %s has the finalizers %s", kind, object.Name, strings.Join(object.Finalizers, ", "))
 }

@@ -20,7 +20,7 @@ const bindingPath = "/apis/rbac.authorization.k8s.io/v1/namespaces/store-1/roleb
 func newBoundAPI(t *testing.T) (*fakeAPI, *Cluster) {
 	t.Helper()
 	api, c := newFakeAPI(t)
-	c.rights.role = "orchestrator-store"
+	c.rbac.role = "orchestrator-store"
 	asked := 0
 	api.user = "system:serviceaccount:shops:orchestrator-worker"
 	api.grants = func() bool { asked++; return asked > 2 && len(api.bindings()) == 1 }
@@ -62,14 +62,14 @@ func TestAStoresNamespaceIsBoundBeforeItIsUsed(t *testing.T) {
 
 func TestADeleteBindsAStoreThatIsOlderThanTheBinding(t *testing.T) {
 	api, c := newBoundAPI(t)
-	c.rights.role = ""
+	c.rbac.role = ""
 	s := testStore(1)
 	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil || len(api.bindings()) != 0 {
 		t.Fatalf("error %v, bindings %v", err, api.bindings())
 	}
-	c.rights.role = "orchestrator-store"
-	if places, err := c.Namespaces().Claim(t.Context(), s); err != nil || len(places) != 1 || len(api.bindings()) != 1 {
-		t.Errorf("claimed %v, error %v, bindings %v", places, err, api.bindings())
+	c.rbac.role = "orchestrator-store"
+	if namespaces, err := c.Namespaces().MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 1 || len(api.bindings()) != 1 {
+		t.Errorf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}
 }
 
@@ -92,9 +92,9 @@ func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
 		}
 		return 0
 	}
-	places, err := c.Namespaces().Claim(t.Context(), s)
-	if err != nil || len(places) != 1 || len(api.bindings()) != 0 {
-		t.Fatalf("claimed %v, error %v, bindings %v", places, err, api.bindings())
+	namespaces, err := c.Namespaces().MarkDeleting(t.Context(), s)
+	if err != nil || len(namespaces) != 1 || len(api.bindings()) != 0 {
+		t.Fatalf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}
 	if err := errors.Join(c.Releases().Remove(t.Context(), s), c.Volumes().Remove(t.Context(), s)); err != nil {
 		t.Errorf("what goes by itself was not left to go: %v", err)
@@ -104,7 +104,7 @@ func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
 func TestABindingThatSaysSomethingElseIsAConflict(t *testing.T) {
 	_, c := newBoundAPI(t)
 	other := bindingOf("orchestrator-store", subjectOf("system:serviceaccount:shops:orchestrator-worker"))
-	other.Subjects[0].Name = "somebody"
+	other.Subjects[0].Name = "another"
 	if _, err := c.client.RbacV1().RoleBindings("store-1").Create(t.Context(), other, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

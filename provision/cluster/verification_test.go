@@ -11,12 +11,12 @@ import (
 
 func TestAProofIsNotedOnce(t *testing.T) {
 	secret := &corev1.Secret{}
-	if !noteProof(secret, nil) || secret.Annotations[annotationProven] == "" {
+	if !setVerification(secret, nil) || secret.Annotations[annotationProven] == "" {
 		t.Fatal("the proof was not noted")
 	}
 	first := secret.Annotations[annotationProven]
 	secret.Annotations[annotationProven] = "earlier"
-	if noteProof(secret, nil) || secret.Annotations[annotationProven] != "earlier" {
+	if setVerification(secret, nil) || secret.Annotations[annotationProven] != "earlier" {
 		t.Errorf("%s was noted again", first)
 	}
 }
@@ -26,18 +26,18 @@ func TestFactsLiveBesideTheCredentials(t *testing.T) {
 	for i, facts := range []provision.Facts{
 		{"publishable_key": "pk_1", "colour": "blue"}, {"publishable_key": "pk_2"}, {"publishable_key": "pk_2"}, nil,
 	} {
-		if changed := noteProof(secret, facts); changed == (i == 2) {
+		if changed := setVerification(secret, facts); changed == (i == 2) {
 			t.Errorf("%v: changed %t", facts, changed)
 		}
 		if diff := cmp.Diff(facts, factsIn(secret)); diff != "" && len(facts)+len(factsIn(secret)) > 0 {
 			t.Errorf("(-noted +found):\n%s", diff)
 		}
 	}
-	noteProof(secret, provision.Facts{"admin_password": "known to all", "colour": "red"})
+	setVerification(secret, provision.Facts{"admin_password": "known to all", "colour": "red"})
 	if string(secret.Data["admin-password"]) != "secret" {
 		t.Error("a fact took the place of a credential")
 	}
-	noteProof(secret, nil)
+	setVerification(secret, nil)
 	want := map[string][]byte{"admin-password": []byte("secret"), "taken": []byte("secret, too")}
 	if diff := cmp.Diff(want, secret.Data); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)

@@ -14,37 +14,37 @@ import (
 	"orchestrator/provision"
 )
 
-// surveyPage is how many namespaces one request of a survey asks for.
-const surveyPage = 500
+// listPageSize is the number of namespaces that one list request returns.
+const listPageSize = 500
 
-// ListStores returns what the cluster knows of every store that it holds, for the records to be rebuilt from and for what
-// a delete left behind to be found. Namespaces that do not say whose they are, are left out.
+// ListStores returns the recorded state of every store in the cluster, to rebuild the records from and to find what a delete
+// left behind. It omits namespaces that do not name their store.
 func (c *Cluster) ListStores(ctx context.Context) ([]provision.SavedState, error) {
-	var memories []provision.SavedState
-	options := metav1.ListOptions{LabelSelector: provision.LabelStore, Limit: surveyPage}
+	var states []provision.SavedState
+	options := metav1.ListOptions{LabelSelector: provision.LabelStore, Limit: listPageSize}
 	for {
 		list, err := c.client.CoreV1().Namespaces().List(ctx, options)
 		if err != nil {
-			return nil, failure(err, "list the stores' namespaces")
+			return nil, wrapError(err, "list the stores' namespaces")
 		}
 		for i := range list.Items {
-			if memory, ok := memoryOf(&list.Items[i]); ok {
-				memories = append(memories, memory)
+			if memory, ok := savedState(&list.Items[i]); ok {
+				states = append(states, memory)
 			}
 		}
 		if options.Continue = list.Continue; options.Continue == "" {
-			return memories, nil
+			return states, nil
 		}
 	}
 }
 
-func memoryOf(ns *corev1.Namespace) (provision.SavedState, bool) {
+func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 	id := ns.Annotations[annotationStoreID]
 	s := provision.Store{Request: provision.Request{StoreID: id}, Generation: generationOf(ns)}
-	if id == "" || s.Generation == 0 || !ours(ns.Labels, s) {
+	if id == "" || s.Generation == 0 || !belongsTo(ns.Labels, s) {
 		return provision.SavedState{}, false
 	}
-	m := provision.SavedState{Store: storeIn(ns, s), Op: provision.Op(ns.Annotations[annotationOp])}
+	m := provision.SavedState{Store: storeFrom(ns, s), Op: provision.Op(ns.Annotations[annotationOp])}
 	var verdict provision.Outcome
 	if json.Unmarshal([]byte(ns.Annotations[annotationVerdict]), &verdict) == nil && verdict.Generation == s.Generation {
 		m.Outcome = &verdict
@@ -53,8 +53,8 @@ func memoryOf(ns *corev1.Namespace) (provision.SavedState, bool) {
 	return m, true
 }
 
-// SaveOutcome writes the verdict of the store's generation into its namespace. Where there is none any more, or a newer
-// generation has touched it, there is nothing to remember.
+// SaveOutcome records the verdict of the store's generation in its namespace. It does nothing if the namespace no longer
+// exists or already has a newer generation.
 func (c *Cluster) SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -63,17 +63,17 @@ func (c *Cluster) SaveOutcome(ctx context.Context, s provision.Store, v provisio
 	return c.annotate(ctx, s, annotationVerdict, string(text))
 }
 
-// SaveDelivered notes in the store's namespace that the backend has confirmed the generation's verdict.
+// SaveDelivered records in the store's namespace that the backend has confirmed the generation's verdict.
 func (c *Cluster) SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error {
 	return c.annotate(ctx, s, annotationTold, toldText(s, told))
 }
 
-// toldText names the verdict too, since a failure that was told may become a success that was not.
+// toldText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
 func toldText(s provision.Store, told provision.Status) string {
 	return strconv.FormatInt(s.Generation, 10) + " " + string(told)
 }
 
-// annotate sets one annotation if the namespace is the store's and of its generation, in one request.
+// annotate sets one annotation, in one request, if the namespace belongs to the store and has the store's generation.
 func (c *Cluster) annotate(ctx context.Context, s provision.Store, key, value string) error {
 	type step struct {
 		Op    string `json:"op"`
@@ -95,9 +95,9 @@ func (c *Cluster) annotate(ctx context.Context, s provision.Store, key, value st
 		_, err := c.client.CoreV1().Namespaces().Patch(ctx, s.Namespace, types.JSONPatchType, patch, metav1.PatchOptions{})
 		return err
 	})
-	// A test that does not hold is answered as invalid.
+	// The API server reports a failed test as invalid.
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
-	return failure(err, "annotate namespace %s", s.Namespace)
+	return wrapError(err, "annotate namespace %s", s.Namespace)
 }

@@ -23,11 +23,11 @@ import (
 	"orchestrator/provision"
 )
 
-// informed is what the process knows of all stores' workloads, kept up to date by watches that all waiting runs share.
-type informed struct {
+// workloadCache holds the workloads of all stores, kept up to date by watches that all waiting runs share.
+type workloadCache struct {
 	workloads informers.SharedInformerFactory // everything that carries the stores' label
-	failures  informers.SharedInformerFactory // events of objects that could not be created: events carry no labels
-	bell      *bell
+	failures  informers.SharedInformerFactory // events about objects that could not be created; events carry no labels
+	notifier  *notifier
 	ready     atomic.Bool
 
 	deployments  appslisters.DeploymentLister
@@ -37,11 +37,11 @@ type informed struct {
 	events       corelisters.EventLister
 }
 
-// reasonFailedCreate is what controllers call a pod or a claim that they could not create.
+// reasonFailedCreate is the reason of events about a pod or a claim that a controller could not create.
 const reasonFailedCreate = "FailedCreate"
 
-func newInformed(client kubernetes.Interface, log *slog.Logger) *informed {
-	i := &informed{bell: newBell()}
+func newWorkloadCache(client kubernetes.Interface, log *slog.Logger) *workloadCache {
+	i := &workloadCache{notifier: newNotifier()}
 	i.workloads = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = provision.LabelStore }))
 	i.failures = informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trim),
@@ -52,28 +52,28 @@ func newInformed(client kubernetes.Interface, log *slog.Logger) *informed {
 	events := i.failures.Core().V1().Events()
 	for _, informer := range []cache.SharedIndexInformer{apps.Deployments().Informer(), apps.StatefulSets().Informer(),
 		apps.ReplicaSets().Informer(), core.Pods().Informer(), events.Informer()} {
-		// Both fail only for an informer that runs already or has ended.
-		_, _ = informer.AddEventHandler(i.bell.handler())
-		_ = informer.SetWatchErrorHandlerWithContext(complain(log))
+		// Both fail only if the informer is already running or has stopped.
+		_, _ = informer.AddEventHandler(i.notifier.handler())
+		_ = informer.SetWatchErrorHandlerWithContext(logWatchErrors(log))
 	}
 	i.deployments, i.statefulSets, i.replicaSets = apps.Deployments().Lister(), apps.StatefulSets().Lister(), apps.ReplicaSets().Lister()
 	i.pods, i.events = core.Pods().Lister(), events.Lister()
 	return i
 }
 
-// complain makes a watch that cannot be kept up heard: without it, readiness is blind. A watch that ended in good order,
-// or that slept for too long, is not worth a word.
-func complain(log *slog.Logger) cache.WatchErrorHandlerWithContext {
+// logWatchErrors logs a watch that fails, because readiness sees nothing without it. A watch that ended normally, or whose
+// resourceVersion expired, is not logged.
+func logWatchErrors(log *slog.Logger) cache.WatchErrorHandlerWithContext {
 	return func(ctx context.Context, _ *cache.Reflector, err error) {
-		usual := errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
-		if !usual && ctx.Err() == nil {
-			log.Warn("the stores' workloads cannot be watched; it is tried again", "error", err)
+		expected := errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+		if !expected && ctx.Err() == nil {
+			log.Warn("cannot watch the stores' workloads; retrying", "error", err)
 		}
 	}
 }
 
-// start runs the informers until ctx ends and returns when each has seen the cluster once.
-func (i *informed) start(ctx context.Context) error {
+// start runs the informers until ctx ends and returns once each has listed the cluster's state.
+func (i *workloadCache) start(ctx context.Context) error {
 	for _, factory := range []informers.SharedInformerFactory{i.workloads, i.failures} {
 		factory.StartWithContext(ctx)
 	}
@@ -86,14 +86,14 @@ func (i *informed) start(ctx context.Context) error {
 	return nil
 }
 
-func (i *informed) synced() bool { return i.ready.Load() }
+func (i *workloadCache) synced() bool { return i.ready.Load() }
 
-func (i *informed) stop() {
+func (i *workloadCache) stop() {
 	i.workloads.Shutdown()
 	i.failures.Shutdown()
 }
 
-// view is what is known of one store's namespace at one moment. Nothing in it may be changed: it is the informers' own.
+// view is the state of one store's namespace at one moment. It must not be modified: the objects belong to the informers.
 type view struct {
 	deployments  []*appsv1.Deployment
 	statefulSets []*appsv1.StatefulSet
@@ -102,8 +102,8 @@ type view struct {
 	events       []*corev1.Event
 }
 
-// view reads the caches by their namespace index. Listing a cache cannot fail.
-func (i *informed) view(namespace string, store labels.Selector) view {
+// view reads the caches by their namespace index. Listing from a cache cannot fail.
+func (i *workloadCache) view(namespace string, store labels.Selector) view {
 	var v view
 	v.deployments, _ = i.deployments.Deployments(namespace).List(store)
 	v.statefulSets, _ = i.statefulSets.StatefulSets(namespace).List(store)
@@ -113,7 +113,7 @@ func (i *informed) view(namespace string, store labels.Selector) view {
 	return v
 }
 
-// trim keeps what readiness reads, so that thousands of stores fit into a worker: managed fields, specs and most
+// trim keeps what readiness reads, so that thousands of stores fit into a worker's memory: managed fields, specs and most
 // annotations are nine tenths of an object.
 func trim(object any) (any, error) {
 	switch o := object.(type) {
@@ -136,7 +136,7 @@ func trim(object any) (any, error) {
 	return object, nil
 }
 
-// annotationRevision numbers the revisions of a Deployment, on itself and on its ReplicaSets.
+// annotationRevision numbers the revisions of a Deployment, on the Deployment and on its ReplicaSets.
 const annotationRevision = "deployment.kubernetes.io/revision"
 
 func trimMeta(meta *metav1.ObjectMeta) {
@@ -148,7 +148,7 @@ func trimMeta(meta *metav1.ObjectMeta) {
 	}
 }
 
-// eventTime is when an event was last seen; which field says so depends on who wrote it.
+// eventTime returns when an event was last seen; the field depends on the event's source.
 func eventTime(e *corev1.Event) time.Time {
 	for _, at := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time, e.FirstTimestamp.Time} {
 		if !at.IsZero() {

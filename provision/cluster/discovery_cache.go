@@ -12,12 +12,12 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// discoveryAge is how old the knowledge of the cluster's kinds may be. A kind that is not found refreshes it at once.
+// discoveryAge is the maximum age of the cached API kinds. An unknown kind refreshes the cache at once.
 const discoveryAge = 10 * time.Minute
 
-// discovered is what the API server can do: its kinds and its version, read once and shared by all Helm operations.
-// Helm would read it anew for each, which is most of an install's traffic.
-type discovered struct {
+// discoveryCache holds the API server's kinds and version, read once and shared by all Helm operations. Helm itself reads
+// them again for each operation, which is most of an install's traffic.
+type discoveryCache struct {
 	client discovery.CachedDiscoveryInterface
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 
@@ -26,35 +26,35 @@ type discovered struct {
 	read time.Time
 }
 
-func newDiscovered(conn *connection) (*discovered, error) {
+func newDiscoveryCache(conn *connection) (*discoveryCache, error) {
 	client, err := discovery.NewDiscoveryClientForConfig(conn.config(nil))
 	if err != nil {
 		return nil, err
 	}
 	cached := memory.NewMemCacheClient(client)
-	return &discovered{client: cached, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached)}, nil
+	return &discoveryCache{client: cached, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached)}, nil
 }
 
-// capabilities is what charts see as .Capabilities. The result is the caller's own.
-func (d *discovered) capabilities() (*chartutil.Capabilities, error) {
+// capabilities returns what charts see as .Capabilities. The caller owns the result.
+func (d *discoveryCache) capabilities() (*chartutil.Capabilities, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.caps == nil || time.Since(d.read) > discoveryAge {
 		if err := d.refresh(); err != nil {
-			return nil, failure(err, "list what the cluster can do")
+			return nil, wrapError(err, "read the API kinds of the cluster")
 		}
 	}
 	return d.caps.Copy(), nil
 }
 
-func (d *discovered) refresh() error {
-	d.mapper.Reset() // it invalidates the client, too
+func (d *discoveryCache) refresh() error {
+	d.mapper.Reset() // it invalidates the client as well
 	version, err := d.client.ServerVersion()
 	if err != nil {
 		return err
 	}
 	apis, err := action.GetVersionSet(d.client)
-	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) { // an aggregated API that is down hides only itself
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) { // an aggregated API that is down hides only its own kinds
 		return err
 	}
 	d.caps = &chartutil.Capabilities{
@@ -66,9 +66,9 @@ func (d *discovered) refresh() error {
 	return nil
 }
 
-// forget makes the next operation look again, and reports whether that can help: the knowledge was older than the
-// operation that began at since.
-func (d *discovered) forget(err error, since time.Time) bool {
+// invalidateOn drops the cache if err says that a kind is unknown. It reports whether a retry can help: the cache was older
+// than the operation that started at since.
+func (d *discoveryCache) invalidateOn(err error, since time.Time) bool {
 	if !meta.IsNoMatchError(err) {
 		return false
 	}

@@ -9,25 +9,25 @@ import (
 	"orchestrator/provision"
 )
 
-// removeStrays deletes what runs, and what leads to it, where no release record says what there is: somebody has deleted
-// the record. Otherwise its pods would hold the volumes for ever, and its ingress the host. What is left goes with the
-// namespace, or is taken over by the next release of the same name. It asks for no right that a release does not need.
-func (c *Cluster) removeStrays(ctx context.Context, s provision.Store) error {
+// removeOrphans deletes the workloads and the ingress of a release whose record was deleted by hand. Otherwise the pods would
+// keep the volumes in use for ever, and the ingress the host. The remaining objects are deleted with the namespace or
+// adopted by the next release of the same name. It needs no permission that a release does not need.
+func (c *Cluster) removeOrphans(ctx context.Context, s provision.Store) error {
 	apps := c.client.AppsV1()
 	options := metav1.ListOptions{LabelSelector: provision.LabelStore + "=" + provision.StoreLabel(s.StoreID)}
 	deployments, err := apps.Deployments(s.Namespace).List(ctx, options)
 	if err != nil {
-		return failure(err, "list the deployments in namespace %s", s.Namespace)
+		return wrapError(err, "list the deployments in namespace %s", s.Namespace)
 	}
 	statefulSets, err := apps.StatefulSets(s.Namespace).List(ctx, options)
 	if err != nil {
-		return failure(err, "list the stateful sets in namespace %s", s.Namespace)
+		return wrapError(err, "list the stateful sets in namespace %s", s.Namespace)
 	}
 	background := metav1.DeletePropagationBackground
 	var errs []error
 	remove := func(name string, do func(context.Context, string, metav1.DeleteOptions) error) {
 		err := do(ctx, name, metav1.DeleteOptions{PropagationPolicy: &background})
-		errs = append(errs, failure(unlessGone(err), "delete %s in namespace %s", name, s.Namespace))
+		errs = append(errs, wrapError(ignoreNotFound(err), "delete %s in namespace %s", name, s.Namespace))
 	}
 	remove(s.Name, c.client.NetworkingV1().Ingresses(s.Namespace).Delete)
 	for _, d := range deployments.Items {

@@ -14,41 +14,41 @@ import (
 	"orchestrator/provision"
 )
 
-// What is known of a shop lives in the store's Secret, and so exactly as long as the credentials that it was found out
-// with: new credentials mean a new shop, whose check is strict again.
+// What a verification found out is stored in the store's Secret, and so lives exactly as long as the credentials that it
+// used: new credentials mean a new shop, which is verified strictly again.
 const (
-	annotationProven = "orchestrator/proven" // when the shop passed its check first, RFC 3339
-	annotationFacts  = "orchestrator/facts"  // names of the entries that are facts, not credentials
+	annotationProven = "orchestrator/proven" // when the shop was first verified, RFC 3339
+	annotationFacts  = "orchestrator/facts"  // names of the entries that are facts and not credentials
 )
 
-// known is what Keep has remembered of the shop.
-func (o *Shops) known(ctx context.Context, s provision.Store) (proven bool, facts provision.Facts, err error) {
+// verification returns what Keep has stored about the shop.
+func (o *Shops) verification(ctx context.Context, s provision.Store) (proven bool, facts provision.Facts, err error) {
 	secret, err := o.c.client.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return false, nil, nil // the first question that needs a credential says so
+		return false, nil, nil // the first request that needs a credential reports it
 	}
 	if err != nil {
-		return false, nil, failure(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		return false, nil, wrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 	}
-	if !ours(secret.Labels, s) {
+	if !belongsTo(secret.Labels, s) {
 		return false, nil, nil
 	}
 	return secret.Annotations[annotationProven] != "", factsIn(secret), nil
 }
 
-// Keep implements [provision.Shops]. It writes where something is new, and only then.
+// Keep implements [provision.Shops]. It writes only what has changed.
 func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Facts) error {
 	secrets := o.c.client.CoreV1().Secrets(s.Namespace)
 	for range maxConflicts {
 		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 		if err != nil {
-			return failure(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return wrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		}
-		if !ours(secret.Labels, s) {
+		if !belongsTo(secret.Labels, s) {
 			return provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store",
 				provision.CredentialsSecret, s.Namespace)
 		}
-		if !noteProof(secret, facts) {
+		if !setVerification(secret, facts) {
 			return nil
 		}
 		err = o.c.write(ctx, func() error {
@@ -56,16 +56,16 @@ func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Fac
 			return err
 		})
 		if !apierrors.IsConflict(err) {
-			return failure(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return wrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		}
 	}
-	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s is being changed all the time",
+	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
 		provision.CredentialsSecret, s.Namespace)
 }
 
-// noteProof writes the proof and the facts into the Secret and reports whether that changed it. A fact that is none any more
-// goes; an entry that was there as a credential is never touched.
-func noteProof(secret *corev1.Secret, facts provision.Facts) (changed bool) {
+// setVerification records the verification and the facts in the Secret and reports whether that changed it. A fact that no longer
+// exists is removed; an entry that is a credential is never touched.
+func setVerification(secret *corev1.Secret, facts provision.Facts) (changed bool) {
 	if secret.Annotations == nil {
 		secret.Annotations = map[string]string{}
 	}
@@ -95,7 +95,7 @@ func noteProof(secret *corev1.Secret, facts provision.Facts) (changed bool) {
 	return true
 }
 
-// factsIn are the facts that the Secret holds.
+// factsIn returns the facts that the Secret holds.
 func factsIn(secret *corev1.Secret) provision.Facts {
 	facts := provision.Facts{}
 	for entry := range strings.SplitSeq(secret.Annotations[annotationFacts], ",") {
@@ -106,5 +106,5 @@ func factsIn(secret *corev1.Secret) provision.Facts {
 	return facts
 }
 
-// entryOf is a fact's name as the Secret's other entries are written: publishable_key is publishable-key there.
+// entryOf returns a fact's name in the style of the Secret's other entries: publishable_key becomes publishable-key.
 func entryOf(fact string) string { return strings.ReplaceAll(fact, "_", "-") }

@@ -18,8 +18,8 @@ import (
 	"orchestrator/provision"
 )
 
-// What somebody does to a store in the cluster, past the orchestrator.
-var byHand = map[string]struct {
+// manualChanges are made to a store in the cluster without the orchestrator.
+var manualChanges = map[string]struct {
 	do    func(l *life)
 	fresh bool // the store starts from nothing
 }{
@@ -47,20 +47,20 @@ func (l *life) note(err error) {
 }
 
 func TestAStoreThatWasBrokenByHandIsRepairedOrMadeAnew(t *testing.T) {
-	for name, hand := range byHand {
+	for name, change := range manualChanges {
 		t.Run(name, func(t *testing.T) {
 			l := newLife(t)
 			l.must(provision.OpProvision, false)
 			password, claims := l.password(), l.claims()
-			hand.do(l)
+			change.do(l)
 			l.must(provision.OpProvision, false)
-			if same := l.password() == password && maps.Equal(l.claims(), claims); same == hand.fresh {
+			if same := l.password() == password && maps.Equal(l.claims(), claims); same == change.fresh {
 				t.Errorf("same password and volumes: %t", same)
 			}
 			if d, err := l.c.client.AppsV1().Deployments(l.s.Namespace).Get(t.Context(), l.s.Name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas != 1 {
 				t.Errorf("the deployment after it: %v", err)
 			}
-			hand.do(l)
+			change.do(l)
 			l.must(provision.OpDelete, false)
 			if _, err := l.c.client.CoreV1().Namespaces().Get(t.Context(), l.s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 				t.Errorf("the namespace is there after the delete, or %v", err)
@@ -99,7 +99,7 @@ func TestDataIsNotGivenOtherCredentials(t *testing.T) {
 			l := newLife(t)
 			l.must(provision.OpProvision, false)
 			l.must(provision.OpDelete, true)
-			kept := getSecret(t, l.c, l.s)
+			original := getSecret(t, l.c, l.s)
 			lose(l)
 			err := l.do(provision.OpProvision, false)
 			wantCode(t, err, provision.CodeConflict)
@@ -108,9 +108,9 @@ func TestDataIsNotGivenOtherCredentials(t *testing.T) {
 					t.Errorf("%q does not say %q", provision.Public(err), word)
 				}
 			}
-			l.restoreSecret(kept)
+			l.restoreSecret(original)
 			l.must(provision.OpProvision, false)
-			if l.password() != string(kept.Data[provision.AdminPassword]) {
+			if l.password() != string(original.Data[provision.AdminPassword]) {
 				t.Error("the password has changed")
 			}
 			lose(l)
@@ -125,18 +125,18 @@ func (l *life) patchSecret(patch string) {
 	l.note(err)
 }
 
-func (l *life) restoreSecret(kept *corev1.Secret) {
+func (l *life) restoreSecret(original *corev1.Secret) {
 	l.Helper()
 	secrets := l.c.client.CoreV1().Secrets(l.s.Namespace)
-	if err := secrets.Delete(l.Context(), kept.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	if err := secrets.Delete(l.Context(), original.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		l.Fatal(err)
 	}
-	back := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: kept.Name, Labels: kept.Labels}, Data: kept.Data}
+	back := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: original.Name, Labels: original.Labels}, Data: original.Data}
 	_, err := secrets.Create(l.Context(), back, metav1.CreateOptions{})
 	l.note(err)
 }
 
-// What holds a delete up is named, whatever kind of thing it is.
+// The error names what blocks a delete, whatever its kind.
 func TestADeleteThatIsHeldNamesWhatHoldsIt(t *testing.T) {
 	for name, test := range map[string]struct {
 		hold, free func(l *life)

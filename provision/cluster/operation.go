@@ -19,37 +19,37 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// helmTimeout bounds one convergence of a release. Helm does not wait for pods here, so it takes seconds; a stop of the
-// process or a newer request waits for it.
+// helmTimeout bounds one convergence of a release. Helm does not wait for pods here, so it takes seconds; a shutdown of
+// the process or a newer request waits for it.
 const helmTimeout = 60 * time.Second
 
 func init() {
-	kube.ManagedFieldsManager = Manager // else it is the binary's file name, and fields change hands when that changes
+	kube.ManagedFieldsManager = Manager // the default is the binary's file name, and fields would change their manager with it
 }
 
-// operation is one use of Helm. Helm's calls take no context that could be ended without harm: a cancelled install goes
-// on in the background and later calls itself deployed. So a call runs to its end, bounded by helmTimeout, and only the
-// fence, which is in every request's context, stops it between two requests.
+// operation is one use of Helm. Helm's calls cannot be cancelled safely: a cancelled install continues in the background
+// and later records itself as deployed. So a call runs to its end, bounded by helmTimeout, and only the fence, which is in
+// the context of every request, stops it between two requests.
 type operation struct {
-	cfg  *action.Configuration
-	seen *refusals
-	end  context.CancelFunc
+	cfg       *action.Configuration
+	apiErrors *apiErrors
+	cancel    context.CancelFunc
 }
 
 func (c *Cluster) operation(ctx context.Context, namespace string) (*operation, error) {
-	caps, err := c.disco.capabilities()
+	caps, err := c.discovery.capabilities()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), helmTimeout)
-	op := &operation{seen: &refusals{}, end: cancel}
-	getter := &opGetter{conn: c.conn, disco: c.disco, namespace: namespace, wrap: op.transport(ctx)}
+	op := &operation{apiErrors: &apiErrors{}, cancel: cancel}
+	getter := &opGetter{conn: c.conn, discovery: c.discovery, namespace: namespace, wrap: op.transport(ctx)}
 	records, err := corev1client.NewForConfig(c.conn.config(getter.wrap))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	log := op.seen.listen(helmLog(c.log.With(slog.String("namespace", namespace))))
+	log := op.apiErrors.watchLog(helmLog(c.log.With(slog.String("namespace", namespace))))
 	client := kube.New(getter)
 	client.Namespace, client.Log = namespace, log
 	secrets := driver.NewSecrets(records.Secrets(namespace))
@@ -63,12 +63,12 @@ func (c *Cluster) operation(ctx context.Context, namespace string) (*operation, 
 	return op, nil
 }
 
-// transport gives every request of the operation its context, and notes what is answered with a refusal.
+// transport gives every request the context of the operation, and records the errors that the API server returns.
 func (o *operation) transport(ctx context.Context) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(req *http.Request) (*http.Response, error) {
 			res, err := next.RoundTrip(req.WithContext(ctx))
-			o.seen.note(req, res, err)
+			o.apiErrors.record(req, res, err)
 			return res, err
 		})
 	}
@@ -78,24 +78,24 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// opGetter is how Helm and cli-runtime reach the cluster during one operation.
+// opGetter gives Helm and cli-runtime access to the cluster during one operation.
 type opGetter struct {
 	conn      *connection
-	disco     *discovered
+	discovery *discoveryCache
 	namespace string
 	wrap      func(http.RoundTripper) http.RoundTripper
 }
 
-// ToRESTConfig returns a copy each time: cli-runtime writes the path of the kind it talks about into it.
+// ToRESTConfig returns a new copy each time: cli-runtime writes the API path of a kind into it.
 func (g *opGetter) ToRESTConfig() (*rest.Config, error) { return g.conn.config(g.wrap), nil }
 
 func (g *opGetter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
-	return g.disco.client, nil
+	return g.discovery.client, nil
 }
 
-func (g *opGetter) ToRESTMapper() (meta.RESTMapper, error) { return g.disco.mapper, nil }
+func (g *opGetter) ToRESTMapper() (meta.RESTMapper, error) { return g.discovery.mapper, nil }
 
-// ToRawKubeConfigLoader is asked for the default namespace only.
+// ToRawKubeConfigLoader serves the default namespace only.
 func (g *opGetter) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	overrides := &clientcmd.ConfigOverrides{}
 	overrides.Context.Namespace = g.namespace

@@ -11,61 +11,61 @@ import (
 	"orchestrator/provision"
 )
 
-// Manager names the orchestrator as the manager of objects and of their fields, and as a client of the API server.
+// Manager is the orchestrator's name as the manager of objects and of their fields, and as a client of the API server.
 const Manager = "orchestrator"
 
-// Labels of what the orchestrator makes itself; [provision.LabelStore] is the one that decides.
+// Labels of the objects that the orchestrator creates itself; only [provision.LabelStore] decides about ownership.
 const (
 	labelManagedBy   = "app.kubernetes.io/managed-by"
 	labelPodSecurity = "pod-security.kubernetes.io/enforce"
 	podSecurityLevel = "baseline"
 )
 
-// Annotations of a store's namespace: what the cluster itself knows about the store, should the record be lost.
+// Annotations of a store's namespace: the cluster's own copy of the store's state, in case the record is lost.
 const (
 	annotationStoreID    = "orchestrator/store-id"
 	annotationGeneration = "orchestrator/generation"
 	annotationOp         = "orchestrator/op"
-	annotationRequest    = "orchestrator/request" // JSON of the newest provision's request
+	annotationRequest    = "orchestrator/request" // JSON of the latest provision request
 	annotationRelease    = "orchestrator/release"
-	annotationRetain     = "orchestrator/retain-data" // "true": the delete leaves everything but the release
+	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
-	annotationVerdict    = "orchestrator/verdict"     // JSON of the generation's provision.Verdict
+	annotationVerdict    = "orchestrator/verdict"     // JSON of the generation's provision.Outcome
 	annotationTold       = "orchestrator/told"        // "<generation> <status>" that the backend has confirmed
 )
 
-// annotationEntries of the store's Secret names the entries that it was made with, so that one that somebody has removed is
-// not taken for a new one.
+// annotationEntries of the store's Secret lists the entries that were generated in it, so that a removed entry is not taken
+// for a new one.
 const annotationEntries = "orchestrator/entries"
 
-// labelsOf are the labels of an object that belongs to the store.
+// labelsOf returns the labels of an object that belongs to the store.
 func labelsOf(s provision.Store) map[string]string {
 	return map[string]string{provision.LabelStore: provision.StoreLabel(s.StoreID), labelManagedBy: Manager}
 }
 
-// ours reports whether a set of labels says that its object belongs to the store.
-func ours(labels map[string]string, s provision.Store) bool {
+// belongsTo reports whether an object with these labels belongs to the store.
+func belongsTo(labels map[string]string, s provision.Store) bool {
 	return labels[provision.LabelStore] == provision.StoreLabel(s.StoreID)
 }
 
-// generationOf is the newest generation that has touched the namespace; 0 when none has written itself down.
+// generationOf returns the newest generation that is recorded in the namespace; 0 if none is.
 func generationOf(ns *corev1.Namespace) int64 {
 	n, _ := strconv.ParseInt(ns.Annotations[annotationGeneration], 10, 64)
 	return n
 }
 
-// beingDeleted reports whether a delete has begun on the namespace that leaves nothing, and has not ended.
+// beingDeleted reports whether a delete without retained data has started on the namespace and has not finished.
 func beingDeleted(ns *corev1.Namespace) bool {
 	return ns.DeletionTimestamp != nil || (ns.Annotations[annotationOp] == string(provision.OpDelete) && !retained(ns))
 }
 
-// retained reports whether the last delete of the store leaves its data. Whether that delete has ended makes no
-// difference to a later provision: what is left of the release is repaired like any other.
+// retained reports whether the last delete of the store retains its data. A later provision need not know whether that
+// delete has finished: it repairs the rest of the release like any other release.
 func retained(ns *corev1.Namespace) bool { return ns.Annotations[annotationRetain] == "true" }
 
-// storeIn is the store as its namespace describes it, as a part of s's generation. An unreadable annotation leaves a
-// field empty: a delete has to work with what there is.
-func storeIn(ns *corev1.Namespace, s provision.Store) provision.Store {
+// storeFrom returns the store as its namespace describes it, with the generation of s. An unreadable annotation leaves a field
+// empty: a delete must work with what is left.
+func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 	var found provision.Store
 	_ = json.Unmarshal([]byte(ns.Annotations[annotationRequest]), &found.Request)
 	found.StoreID, found.Namespace, found.Generation = s.StoreID, ns.Name, s.Generation
@@ -76,13 +76,13 @@ func storeIn(ns *corev1.Namespace, s provision.Store) provision.Store {
 	return found
 }
 
-// describe writes the store's request and generation down in the namespace.
-func describe(ns *corev1.Namespace, s provision.Store) {
+// annotateStore sets the store's labels, request and generation on the namespace.
+func annotateStore(ns *corev1.Namespace, s provision.Store) {
 	request, err := json.Marshal(s.Request)
 	if err != nil {
 		panic("cluster: a request of plain strings did not marshal: " + err.Error())
 	}
-	mark(ns, provision.OpProvision, s)
+	annotateOp(ns, provision.OpProvision, s)
 	ns.Annotations[annotationRequest] = string(request)
 	ns.Annotations[annotationRelease] = s.Name
 	if ns.Labels == nil {
@@ -94,9 +94,9 @@ func describe(ns *corev1.Namespace, s provision.Store) {
 	ns.Labels[labelPodSecurity] = podSecurityLevel
 }
 
-// mark writes op and generation down in the namespace and leaves the request as it is: a delete needs to know what was
-// there.
-func mark(ns *corev1.Namespace, op provision.Op, s provision.Store) {
+// annotateOp sets op and generation on the namespace and leaves the request as it is: a delete needs to know what was
+// installed.
+func annotateOp(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	if ns.Annotations == nil {
 		ns.Annotations = map[string]string{}
 	}
@@ -109,7 +109,7 @@ func mark(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	}
 }
 
-// appliedAt is when the generation's release was first applied, as the namespace says.
+// appliedAt returns when the generation's release was first applied, as recorded in the namespace.
 func appliedAt(ns *corev1.Namespace, generation int64) (time.Time, bool) {
 	first, rest, _ := strings.Cut(ns.Annotations[annotationApplied], " ")
 	if first != strconv.FormatInt(generation, 10) {
