@@ -36,6 +36,10 @@ type Releases interface {
 	Remove(context.Context, Store) error
 }
 
+// ReleaseTimeout bounds one call of [Releases]. Such a call does not end with its context, since a Helm operation cannot be
+// cancelled safely: a run that is stopped or superseded may need this long until it returns.
+const ReleaseTimeout = 60 * time.Second
+
 // Readiness waits until the rollout of the applied release is complete.
 type Readiness interface {
 	// Wait returns nil once it is, a final code as soon as it is known that it cannot be, and CodeTimeout, naming what was

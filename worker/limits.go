@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"orchestrator/provision"
 	"orchestrator/worker/queue"
 )
 
@@ -17,7 +18,7 @@ const (
 	acquireEvery   = 250 * time.Millisecond
 	redisTimeout   = 5 * time.Second // one command
 	outcomeTimeout = 15 * time.Second
-	helmTimeout    = 60 * time.Second // the longest thing that a cancelled run still waits for
+	helmTimeout    = provision.ReleaseTimeout // the longest thing that a cancelled run still waits for
 	drainMargin    = 15 * time.Second
 )
 

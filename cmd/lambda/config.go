@@ -13,7 +13,7 @@ import (
 	"orchestrator/cmd/internal/workerapp"
 	"orchestrator/cmd/lambda/internal/drain"
 	"orchestrator/cmd/lambda/internal/eks"
-	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/kube"
 )
 
 type config struct {
@@ -75,10 +75,10 @@ func (e eksCluster) authority() ([]byte, error) {
 }
 
 // api is how the cluster is logged in to; nil where none is named.
-func (e eksCluster) api() *cluster.API {
+func (e eksCluster) api() *kube.APIServer {
 	if e.Name == "" {
 		return nil
 	}
 	ca, _ := e.authority() // it was validated
-	return &cluster.API{Server: e.Endpoint, CA: ca, Token: func() (string, time.Time, error) { return e.Role.Token(e.Name, time.Now()) }}
+	return &kube.APIServer{Server: e.Endpoint, CA: ca, Token: func() (string, time.Time, error) { return e.Role.Token(e.Name, time.Now()) }}
 }

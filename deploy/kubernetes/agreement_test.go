@@ -16,7 +16,7 @@ import (
 
 	"orchestrator/charts"
 	"orchestrator/provision"
-	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/helm"
 	storeengine "orchestrator/provision/engine"
 	"orchestrator/worker"
 )
@@ -92,7 +92,7 @@ func storeObjects(t testing.TB) map[string]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			objects, err := cluster.Render(cluster.Config{Charts: charts.FS, Env: env, Values: extra}, s, release)
+			objects, err := helm.Render(helm.Charts{FS: charts.FS, Env: env, Values: extra}, s, release)
 			if err != nil {
 				t.Fatal(err)
 			}

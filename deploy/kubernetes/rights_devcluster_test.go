@@ -24,6 +24,8 @@ import (
 	"orchestrator/charts"
 	"orchestrator/provision"
 	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
 	storeengine "orchestrator/provision/engine"
 )
 
@@ -32,8 +34,11 @@ import (
 func TestStoresLiveWithExactlyTheChartsRights(t *testing.T) {
 	i := install(t)
 	kubeconfig, asked := i.watched("worker")
-	k, err := cluster.Connect(cluster.Config{Kubeconfig: kubeconfig, Env: "production", Charts: charts.FS, StoreRole: i.role,
-		Values: everyObject, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	k, err := cluster.Connect(cluster.Config{
+		API:       kube.Config{Kubeconfig: kubeconfig, Log: slog.New(slog.NewTextHandler(t.Output(), nil))},
+		Charts:    helm.Charts{FS: charts.FS, Env: "production", Values: everyObject},
+		StoreRole: i.role,
+	})
 	i.must(err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer func() { cancel(); k.Close() }()
@@ -71,11 +76,11 @@ func (i *installation) life(runner *provision.Runner, k *cluster.Cluster, engine
 	run(provision.OpProvision)
 	s.Settings.Title = "Another title"
 	run(provision.OpProvision)
-	if _, err := k.Password(i.t.Context(), s); err != nil {
+	if _, err := k.Credentials.Password(i.t.Context(), s); err != nil {
 		i.t.Error(err)
 	}
-	i.must(k.SaveOutcome(i.t.Context(), s, provision.Outcome{}))
-	if _, err := k.ListStores(i.t.Context()); err != nil {
+	i.must(k.State.SaveOutcome(i.t.Context(), s, provision.Outcome{}))
+	if _, err := k.State.ListStores(i.t.Context()); err != nil {
 		i.t.Error(err)
 	}
 	run(provision.OpDelete)

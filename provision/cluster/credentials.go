@@ -14,13 +14,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // Credentials implements [provision.Credentials].
-type Credentials struct{ c *Cluster }
-
-// Credentials is the cluster's [provision.Credentials].
-func (c *Cluster) Credentials() *Credentials { return &Credentials{c} }
+type Credentials struct {
+	api   *kube.Client
+	owner ownership
+}
 
 // Ensure implements [provision.Credentials]. It adds missing entries and never changes existing ones.
 //
@@ -30,22 +31,22 @@ func (c *Cluster) Credentials() *Credentials { return &Credentials{c} }
 // has to restore the Secret or remove the claims. A claim that is being deleted does not count. The same holds for
 // entries that existed before.
 func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []provision.Credential) error {
-	if _, err := c.c.ownNamespace(ctx, s); err != nil {
+	if _, err := c.owner.namespace(ctx, s); err != nil {
 		return err
 	}
-	secrets := c.c.client.CoreV1().Secrets(s.Namespace)
+	secrets := c.api.Clientset.CoreV1().Secrets(s.Namespace)
 	for range maxConflicts {
 		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 			err = c.create(ctx, s, want)
 		case err != nil:
-			return wrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		default:
 			err = c.complete(ctx, s, secret, want)
 		}
 		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
-			return wrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return kube.WrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		}
 	}
 	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
@@ -60,8 +61,8 @@ func (c *Credentials) create(ctx context.Context, s provision.Store, want []prov
 	if _, err := addMissing(secret, s, want); err != nil {
 		return err
 	}
-	return c.c.write(ctx, func() error {
-		_, err := c.c.client.CoreV1().Secrets(s.Namespace).Create(ctx, secret, metav1.CreateOptions{})
+	return c.api.Write(ctx, func() error {
+		_, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Create(ctx, secret, metav1.CreateOptions{})
 		return err
 	})
 }
@@ -78,8 +79,8 @@ func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *c
 	if err != nil || !changed {
 		return err
 	}
-	return c.c.write(ctx, func() error {
-		_, err := c.c.client.CoreV1().Secrets(s.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
+	return c.api.Write(ctx, func() error {
+		_, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
 		return err
 	})
 }
@@ -106,9 +107,9 @@ func lostEntries(secret *corev1.Secret, want []provision.Credential) (lost []str
 
 // checkNoOldData refuses to generate credentials next to data that was created with others.
 func (c *Credentials) checkNoOldData(ctx context.Context, s provision.Store, missing string) error {
-	list, err := c.c.client.CoreV1().PersistentVolumeClaims(s.Namespace).List(ctx, metav1.ListOptions{})
+	list, err := c.api.Clientset.CoreV1().PersistentVolumeClaims(s.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return wrapError(err, "list the volume claims in namespace %s", s.Namespace)
+		return kube.WrapError(err, "list the volume claims in namespace %s", s.Namespace)
 	}
 	var names []string
 	for _, claim := range list.Items {

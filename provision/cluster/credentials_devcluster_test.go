@@ -17,16 +17,16 @@ import (
 func TestCredentialsAreMadeOnceAndOnlyAddedTo(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
-	first, err := c.Password(t.Context(), s)
+	first, err := c.Credentials.Password(t.Context(), s)
 	if err != nil || len(first) != 24 {
 		t.Fatalf("%d characters, error %v", len(first), err)
 	}
 	more := append(tinyRelease(s, nil).Credentials, provision.Credential{Key: "key", Prefix: "ck_", Length: 40, Chars: provision.Hex})
 	s.Generation = 2
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Credentials().Ensure(t.Context(), s, more); err != nil {
+	if err := c.Credentials.Ensure(t.Context(), s, more); err != nil {
 		t.Fatal(err)
 	}
 	secret := getSecret(t, c, s)
@@ -46,16 +46,16 @@ func TestDataWithoutItsCredentialsIsAConflict(t *testing.T) {
 	s := prepared(t, c)
 	apply(t, c, s, nil)
 	waitForClaim(t, c, s)
-	secrets := c.client.CoreV1().Secrets(s.Namespace)
+	secrets := c.api.Clientset.CoreV1().Secrets(s.Namespace)
 	if err := secrets.Delete(t.Context(), provision.CredentialsSecret, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	err := c.Credentials().Ensure(t.Context(), s, tinyRelease(s, nil).Credentials)
+	err := c.Credentials.Ensure(t.Context(), s, tinyRelease(s, nil).Credentials)
 	wantCode(t, err, provision.CodeConflict)
 	if !strings.Contains(provision.Public(err), "data-shop-db-0") {
 		t.Errorf("%q does not name the claim", provision.Public(err))
 	}
-	if _, err := c.Password(t.Context(), s); !errors.Is(err, provision.ErrNoCredentials) {
+	if _, err := c.Credentials.Password(t.Context(), s); !errors.Is(err, provision.ErrNoCredentials) {
 		t.Errorf("the password's error is %v", err)
 	}
 }
@@ -65,14 +65,14 @@ func TestPasswordOfAnotherStoreIsNotRead(t *testing.T) {
 	s := prepared(t, c)
 	other := s
 	other.StoreID = "other"
-	if password, err := c.Password(t.Context(), other); !errors.Is(err, provision.ErrNoCredentials) || password != "" {
+	if password, err := c.Credentials.Password(t.Context(), other); !errors.Is(err, provision.ErrNoCredentials) || password != "" {
 		t.Errorf("read %d characters, error %v", len(password), err)
 	}
 }
 
 func getSecret(t *testing.T, c *Cluster, s provision.Store) *corev1.Secret {
 	t.Helper()
-	secret, err := c.client.CoreV1().Secrets(s.Namespace).Get(context.Background(), provision.CredentialsSecret, metav1.GetOptions{})
+	secret, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Get(context.Background(), provision.CredentialsSecret, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // waitDeleted returns when lw lists no objects any more, or when ctx ends. It watches, and resumes a broken watch.
@@ -39,7 +40,7 @@ const explainTimeout = 5 * time.Second
 // object; if the run was superseded or stopped, it is that cause.
 func timeoutError(ctx context.Context, err error, object string, blockers func(context.Context) []string) error {
 	if ctx.Err() == nil {
-		return wrapError(err, "wait for the deletion of %s", object)
+		return kube.WrapError(err, "wait for the deletion of %s", object)
 	}
 	cause := context.Cause(ctx)
 	if provision.CodeOf(cause) != provision.CodeTimeout && !errors.Is(cause, context.DeadlineExceeded) {
@@ -57,8 +58,8 @@ func timeoutError(ctx context.Context, err error, object string, blockers func(c
 // namespaceBlockers says why a namespace is not deleted: its own finalizers, and what the namespace controller reports ("Some
 // content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"; with an aggregated API
 // that does not answer, "Discovery failed for some groups").
-func (c *Cluster) namespaceBlockers(ctx context.Context, name string) []string {
-	ns, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+func namespaceBlockers(ctx context.Context, api *kube.Client, name string) []string {
+	ns, err := api.Clientset.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil
 	}
@@ -77,12 +78,12 @@ func (c *Cluster) namespaceBlockers(ctx context.Context, name string) []string {
 			held = append(held, condition.Message)
 		}
 	}
-	return append(held, c.objectBlockers(ctx, name)...)
+	return append(held, objectBlockers(ctx, api, name)...)
 }
 
 // claimBlockers says why volume claims are not deleted.
-func (c *Cluster) claimBlockers(ctx context.Context, namespace string) []string {
-	list, err := c.client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
+func claimBlockers(ctx context.Context, api *kube.Client, namespace string) []string {
+	list, err := api.Clientset.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil
 	}
@@ -94,8 +95,8 @@ func (c *Cluster) claimBlockers(ctx context.Context, namespace string) []string 
 }
 
 // podBlockers says why pods are not deleted.
-func (c *Cluster) podBlockers(ctx context.Context, namespace string) []string {
-	list, err := c.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: maxBlockers})
+func podBlockers(ctx context.Context, api *kube.Client, namespace string) []string {
+	list, err := api.Clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: maxBlockers})
 	if err != nil {
 		return nil
 	}
@@ -108,12 +109,12 @@ func (c *Cluster) podBlockers(ctx context.Context, namespace string) []string {
 
 // objectBlockers names the objects of a namespace, of any kind, that wait for a finalizer. It skips kinds that the
 // orchestrator is not allowed to list.
-func (c *Cluster) objectBlockers(ctx context.Context, namespace string) []string {
-	client, err := metadata.NewForConfig(c.conn.config(nil))
+func objectBlockers(ctx context.Context, api *kube.Client, namespace string) []string {
+	client, err := metadata.NewForConfig(api.RESTConfig(nil))
 	if err != nil {
 		return nil
 	}
-	kinds, _ := discovery.ServerPreferredNamespacedResources(c.discovery.client) // the kinds that could be read are enough
+	kinds, _ := discovery.ServerPreferredNamespacedResources(api.Discovery) // the kinds that could be read are enough
 	listable := discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, kinds)
 	resources, err := discovery.GroupVersionResources(listable)
 	if err != nil {

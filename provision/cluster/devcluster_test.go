@@ -17,6 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
 )
 
 // These tests run against a real API server and real controllers: ORCH_TEST_KUBECONFIG=… go test -tags devcluster.
@@ -27,7 +29,7 @@ func devConfig(t *testing.T) Config {
 	if kubeconfig == "" {
 		t.Fatal("set ORCH_TEST_KUBECONFIG to the kubeconfig of a cluster that may be written to, such as deploy/devcluster's")
 	}
-	return Config{Kubeconfig: kubeconfig, Charts: tinyCharts(), Log: slog.New(slog.DiscardHandler)}
+	return Config{API: kube.Config{Kubeconfig: kubeconfig, Log: slog.New(slog.DiscardHandler)}, Charts: helm.Charts{FS: tinyCharts()}}
 }
 
 func devCluster(t *testing.T) *Cluster {
@@ -62,7 +64,7 @@ func devStore(t *testing.T, c *Cluster) provision.Store {
 
 func dropNamespace(t *testing.T, c *Cluster, name string) {
 	t.Helper()
-	err := c.client.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
+	err := c.api.Clientset.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Error(err)
 	}
@@ -72,10 +74,10 @@ func dropNamespace(t *testing.T, c *Cluster, name string) {
 func prepared(t *testing.T, c *Cluster) provision.Store {
 	t.Helper()
 	s := devStore(t, c)
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Credentials().Ensure(t.Context(), s, tinyRelease(s, nil).Credentials); err != nil {
+	if err := c.Credentials.Ensure(t.Context(), s, tinyRelease(s, nil).Credentials); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -83,49 +85,26 @@ func prepared(t *testing.T, c *Cluster) provision.Store {
 
 func apply(t *testing.T, c *Cluster, s provision.Store, values map[string]any) time.Time {
 	t.Helper()
-	at, err := c.Releases().Apply(t.Context(), s, tinyRelease(s, values))
+	at, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, values))
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}
 	return at
 }
 
-// record is the newest release record, read with the tests' own client.
-func record(t *testing.T, c *Cluster, s provision.Store) *release.Release {
-	t.Helper()
-	op, err := c.operation(context.Background(), s.Namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer op.cancel()
-	last, err := op.last(s.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return last
-}
-
 // leave writes a status into the newest record, as a run that died would have left it.
 func leave(t *testing.T, c *Cluster, s provision.Store, status release.Status) {
 	t.Helper()
-	op, err := c.operation(context.Background(), s.Namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer op.cancel()
-	last, err := op.last(s.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	last := lastRecord(t, c, s)
 	last.SetStatus(status, "left by the test")
-	if err := op.cfg.Releases.Update(last); err != nil {
+	if err := records(c, s).Update(last); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func getConfigMap(t *testing.T, c *Cluster, s provision.Store, name string) (*corev1.ConfigMap, bool) {
 	t.Helper()
-	found, err := c.client.CoreV1().ConfigMaps(s.Namespace).Get(context.Background(), name, metav1.GetOptions{})
+	found, err := c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Get(context.Background(), name, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -37,9 +41,10 @@ type fakeAPI struct {
 
 var fakeKinds = map[string][]metav1.APIResource{
 	"v1": {{Name: "namespaces", Kind: "Namespace"}, {Name: "configmaps", Kind: "ConfigMap", Namespaced: true},
-		{Name: "services", Kind: "Service", Namespaced: true}, {Name: "secrets", Kind: "Secret", Namespaced: true},
+		{Name: "services", Kind: "Service", Namespaced: true}, {Name: "pods", Kind: "Pod", Namespaced: true}, {Name: "events", Kind: "Event", Namespaced: true}, {Name: "secrets", Kind: "Secret", Namespaced: true},
 		{Name: "persistentvolumeclaims", Kind: "PersistentVolumeClaim", Namespaced: true}},
-	"apps/v1": {{Name: "deployments", Kind: "Deployment", Namespaced: true}, {Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}},
+	"apps/v1": {{Name: "deployments", Kind: "Deployment", Namespaced: true}, {Name: "replicasets", Kind: "ReplicaSet", Namespaced: true},
+		{Name: "statefulsets", Kind: "StatefulSet", Namespaced: true}},
 }
 
 var statusKind = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
@@ -50,18 +55,41 @@ func newFakeAPI(t *testing.T) (*fakeAPI, *Cluster) {
 	api := &fakeAPI{objects: map[string]*unstructured.Unstructured{}}
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	cfg, err := Config{Charts: tinyCharts(), Log: slog.New(slog.DiscardHandler)}.withDefaults()
+	client, err := kube.New(kube.Config{Log: slog.New(slog.DiscardHandler)}, &rest.Config{Host: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := connect(cfg, &rest.Config{Host: server.URL})
+	c, err := assemble(client, Config{Charts: helm.Charts{FS: tinyCharts()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return api, c
 }
 
+// start runs the cluster's informers until the test ends.
+func start(t *testing.T, c *Cluster) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { cancel(); c.Close() })
+	if err := c.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answer sets before while there may be requests.
+func (f *fakeAPI) answer(before func(method, path string, mutating int) (status int)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before = before
+}
+
+func mutates(method string) bool { return method != http.MethodGet && method != http.MethodHead }
+
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("watch") == "true" {
+		f.watch(w, r)
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if mutates(r.Method) {
@@ -78,6 +106,15 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !f.discovery(w, r) && !f.review(w, r) {
 		f.object(w, r)
 	}
+}
+
+// watch shows no changes. It refuses to list in a watch, so that clients list before.
+func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("sendInitialEvents") == "true" {
+		answer(w, 422, &metav1.Status{TypeMeta: statusKind, Status: "Failure", Code: 422, Reason: metav1.StatusReasonInvalid, Message: "list first"})
+		return
+	}
+	<-r.Context().Done()
 }
 
 // review answers who asks, and what he may do.

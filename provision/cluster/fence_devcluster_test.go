@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"helm.sh/helm/v3/pkg/release"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // tripwire counts the writes that leave the process and shuts the fence after some of them.
@@ -34,16 +36,17 @@ func TestRunThatLostItsLeaseAtAnyWriteIsRepairedByTheNext(t *testing.T) {
 	for after := range int32(9) {
 		wire := &tripwire{after: after}
 		wire.lost.Store(after == 0)
-		loaded, err := fromFiles(os.Getenv("ORCH_TEST_KUBECONFIG"))
+		server, err := clientcmd.BuildConfigFromFlags("", os.Getenv("ORCH_TEST_KUBECONFIG"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		loaded.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
-		cfg, err := devConfig(t).withDefaults()
+		server.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
+		cfg := devConfig(t)
+		api, err := kube.New(cfg.API, server)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := connect(cfg, loaded)
+		c, err := assemble(api, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,10 +58,10 @@ func TestRunThatLostItsLeaseAtAnyWriteIsRepairedByTheNext(t *testing.T) {
 		if err := provisionSteps(t.Context(), healthy, s); err != nil {
 			t.Fatalf("the run after a loss after %d writes: %v", after, err)
 		}
-		if err := healthy.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+		if err := healthy.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
 			t.Errorf("the store after a loss after %d writes: %v", after, err)
 		}
-		if last := record(t, healthy, s); last.Info.Status != release.StatusDeployed {
+		if last := lastRecord(t, healthy, s); last.Info.Status != release.StatusDeployed {
 			t.Errorf("the release after a loss after %d writes: %s", after, sketch(last))
 		}
 	}

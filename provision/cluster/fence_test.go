@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
@@ -36,13 +38,13 @@ func (l *lease) Confirm(context.Context) error {
 
 // steps are all writes of a provision, one after the other until one fails.
 func provisionSteps(ctx context.Context, c *Cluster, s provision.Store) error {
-	if _, err := c.Namespaces().Ensure(ctx, s); err != nil {
+	if _, err := c.Namespaces.Ensure(ctx, s); err != nil {
 		return err
 	}
-	if err := c.Credentials().Ensure(ctx, s, tinyRelease(s, nil).Credentials); err != nil {
+	if err := c.Credentials.Ensure(ctx, s, tinyRelease(s, nil).Credentials); err != nil {
 		return err
 	}
-	_, err := c.Releases().Apply(ctx, s, tinyRelease(s, nil))
+	_, err := c.Releases.Apply(ctx, s, tinyRelease(s, nil))
 	return err
 }
 
@@ -75,7 +77,7 @@ func TestLostLeaseLetsNoWriteOutWhereverItIsLost(t *testing.T) {
 			t.Errorf("lost after %d writes, but there were %q", after, api.writes)
 		}
 		ctx := provision.WithFence(t.Context(), held)
-		if _, err := c.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{}); err != nil {
+		if _, err := c.api.Clientset.CoreV1().Namespaces().List(ctx, metav1.ListOptions{}); err != nil {
 			t.Errorf("a read is refused, too: %v", err)
 		}
 		// The next run, which has the lease, carries on from wherever this one was stopped.
@@ -98,9 +100,9 @@ func TestLostLeaseStopsARemoval(t *testing.T) {
 	held := &lease{}
 	held.lost.Store(true)
 	ctx, before := provision.WithFence(t.Context(), held), len(api.writes)
-	wantCode(t, c.Releases().Remove(ctx, s), provision.CodeUnavailable)
-	wantCode(t, c.Namespaces().Remove(ctx, s), provision.CodeUnavailable)
-	_, err := c.Namespaces().MarkDeleting(ctx, s)
+	wantCode(t, c.Releases.Remove(ctx, s), provision.CodeUnavailable)
+	wantCode(t, c.Namespaces.Remove(ctx, s), provision.CodeUnavailable)
+	_, err := c.Namespaces.MarkDeleting(ctx, s)
 	wantCode(t, err, provision.CodeUnavailable)
 	if len(api.writes) != before {
 		t.Errorf("the removal wrote %q", api.writes[before:])
@@ -111,17 +113,17 @@ func TestNamespaceIsMadeOnlyIfTheRecordAgrees(t *testing.T) {
 	s := testStore(1)
 	api, c := newFakeAPI(t)
 	refusing := &lease{refuse: provision.Errorf(provision.CodeSuperseded, "a newer request")}
-	_, err := c.Namespaces().Ensure(provision.WithFence(t.Context(), refusing), s)
+	_, err := c.Namespaces.Ensure(provision.WithFence(t.Context(), refusing), s)
 	wantCode(t, err, provision.CodeSuperseded)
 	unreachable := &lease{refuse: errors.New("redis: connection refused")}
-	_, err = c.Namespaces().Ensure(provision.WithFence(t.Context(), unreachable), s)
+	_, err = c.Namespaces.Ensure(provision.WithFence(t.Context(), unreachable), s)
 	wantCode(t, err, provision.CodeUnavailable)
 	if len(api.writes) != 0 {
 		t.Fatalf("writes %q", api.writes)
 	}
 	agreeing := &lease{}
 	for range 2 {
-		if _, err := c.Namespaces().Ensure(provision.WithFence(t.Context(), agreeing), s); err != nil {
+		if _, err := c.Namespaces.Ensure(provision.WithFence(t.Context(), agreeing), s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,18 +178,18 @@ func TestAPIServerThatIsAwayIsUnavailableForEveryStep(t *testing.T) {
 		if err := provisionSteps(t.Context(), c, s); err != nil {
 			t.Fatal(err)
 		}
-		api.before = func(string, string, int) int { return status }
-		c.workloads.ready.Store(true)
-		_, ensured := c.Namespaces().Ensure(t.Context(), s)
-		_, marked := c.Namespaces().MarkDeleting(t.Context(), s)
-		_, applied := c.Releases().Apply(t.Context(), s, tinyRelease(s, nil))
-		_, password := c.Password(t.Context(), s)
-		_, _, opened := c.Shops().Open(t.Context(), s)
+		start(t, c)
+		api.answer(func(string, string, int) int { return status })
+		_, ensured := c.Namespaces.Ensure(t.Context(), s)
+		_, marked := c.Namespaces.MarkDeleting(t.Context(), s)
+		_, applied := c.Releases.Apply(t.Context(), s, tinyRelease(s, nil))
+		_, password := c.Credentials.Password(t.Context(), s)
+		_, _, opened := c.Shops.Open(t.Context(), s)
 		for name, err := range map[string]error{
 			"ensure": ensured, "mark": marked, "apply": applied, "password": password, "open": opened,
-			"credentials": c.Credentials().Ensure(t.Context(), s, nil), "release": c.Releases().Remove(t.Context(), s),
-			"volumes": c.Volumes().Remove(t.Context(), s), "namespace": c.Namespaces().Remove(t.Context(), s),
-			"ready": c.Readiness().Wait(t.Context(), s, noon),
+			"credentials": c.Credentials.Ensure(t.Context(), s, nil), "release": c.Releases.Remove(t.Context(), s),
+			"volumes": c.Volumes.Remove(t.Context(), s), "namespace": c.Namespaces.Remove(t.Context(), s),
+			"ready": c.Readiness.Wait(t.Context(), s, noon),
 		} {
 			if provision.CodeOf(err) != provision.CodeUnavailable {
 				t.Errorf("%d: %s: %v has the code %s", status, name, err, provision.CodeOf(err))
@@ -196,15 +198,16 @@ func TestAPIServerThatIsAwayIsUnavailableForEveryStep(t *testing.T) {
 	}
 }
 
+// records are the release records of the store, read with the test's own client.
+func records(c *Cluster, s provision.Store) *storage.Storage {
+	return storage.Init(driver.NewSecrets(c.api.Clientset.CoreV1().Secrets(s.Namespace)))
+}
+
+// lastRecord is the newest release record; nil if there is none.
 func lastRecord(t *testing.T, c *Cluster, s provision.Store) *release.Release {
 	t.Helper()
-	op, err := c.operation(context.Background(), s.Namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer op.cancel()
-	last, err := op.last(s.Name)
-	if err != nil {
+	last, err := records(c, s).Last(s.Name)
+	if err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
 		t.Fatal(err)
 	}
 	return last

@@ -24,18 +24,18 @@ var manualChanges = map[string]struct {
 	fresh bool // the store starts from nothing
 }{
 	"namespace deleted": {func(l *life) {
-		l.note(l.c.client.CoreV1().Namespaces().Delete(l.Context(), l.s.Namespace, metav1.DeleteOptions{}))
+		l.note(l.c.api.Clientset.CoreV1().Namespaces().Delete(l.Context(), l.s.Namespace, metav1.DeleteOptions{}))
 	}, true},
 	"namespace deleted, and gone": {func(l *life) {
-		l.note(l.c.Namespaces().Remove(l.Context(), l.s))
+		l.note(l.c.Namespaces.Remove(l.Context(), l.s))
 	}, true},
-	"release uninstalled": {func(l *life) { l.note(l.c.Releases().Remove(l.Context(), l.s)) }, false},
+	"release uninstalled": {func(l *life) { l.note(l.c.Releases.Remove(l.Context(), l.s)) }, false},
 	"release's record deleted": {func(l *life) {
-		l.note(l.c.client.CoreV1().Secrets(l.s.Namespace).DeleteCollection(l.Context(), metav1.DeleteOptions{},
+		l.note(l.c.api.Clientset.CoreV1().Secrets(l.s.Namespace).DeleteCollection(l.Context(), metav1.DeleteOptions{},
 			metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("type", "helm.sh/release.v1").String()}))
 	}, false},
 	"deployment deleted": {func(l *life) {
-		l.note(l.c.client.AppsV1().Deployments(l.s.Namespace).Delete(l.Context(), l.s.Name, metav1.DeleteOptions{}))
+		l.note(l.c.api.Clientset.AppsV1().Deployments(l.s.Namespace).Delete(l.Context(), l.s.Name, metav1.DeleteOptions{}))
 	}, false},
 }
 
@@ -57,12 +57,12 @@ func TestAStoreThatWasBrokenByHandIsRepairedOrMadeAnew(t *testing.T) {
 			if same := l.password() == password && maps.Equal(l.claims(), claims); same == change.fresh {
 				t.Errorf("same password and volumes: %t", same)
 			}
-			if d, err := l.c.client.AppsV1().Deployments(l.s.Namespace).Get(t.Context(), l.s.Name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas != 1 {
+			if d, err := l.c.api.Clientset.AppsV1().Deployments(l.s.Namespace).Get(t.Context(), l.s.Name, metav1.GetOptions{}); err != nil || d.Status.AvailableReplicas != 1 {
 				t.Errorf("the deployment after it: %v", err)
 			}
 			change.do(l)
 			l.must(provision.OpDelete, false)
-			if _, err := l.c.client.CoreV1().Namespaces().Get(t.Context(), l.s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			if _, err := l.c.api.Clientset.CoreV1().Namespaces().Get(t.Context(), l.s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 				t.Errorf("the namespace is there after the delete, or %v", err)
 			}
 		})
@@ -90,7 +90,7 @@ func TestAStoreDeletedAndMadeAgainStartsFromNothing(t *testing.T) {
 func TestDataIsNotGivenOtherCredentials(t *testing.T) {
 	for name, lose := range map[string]func(l *life){
 		"the secret": func(l *life) {
-			l.note(l.c.client.CoreV1().Secrets(l.s.Namespace).Delete(l.Context(), provision.CredentialsSecret, metav1.DeleteOptions{}))
+			l.note(l.c.api.Clientset.CoreV1().Secrets(l.s.Namespace).Delete(l.Context(), provision.CredentialsSecret, metav1.DeleteOptions{}))
 		},
 		"one entry":   func(l *life) { l.patchSecret(`{"data":{"admin-password":null}}`) },
 		"its content": func(l *life) { l.patchSecret(`{"metadata":{"annotations":null},"data":null}`) },
@@ -121,13 +121,13 @@ func TestDataIsNotGivenOtherCredentials(t *testing.T) {
 
 func (l *life) patchSecret(patch string) {
 	l.Helper()
-	_, err := l.c.client.CoreV1().Secrets(l.s.Namespace).Patch(l.Context(), provision.CredentialsSecret, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	_, err := l.c.api.Clientset.CoreV1().Secrets(l.s.Namespace).Patch(l.Context(), provision.CredentialsSecret, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	l.note(err)
 }
 
 func (l *life) restoreSecret(original *corev1.Secret) {
 	l.Helper()
-	secrets := l.c.client.CoreV1().Secrets(l.s.Namespace)
+	secrets := l.c.api.Clientset.CoreV1().Secrets(l.s.Namespace)
 	if err := secrets.Delete(l.Context(), original.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		l.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestADeleteThatIsHeldNamesWhatHoldsIt(t *testing.T) {
 		"config map": {
 			func(l *life) {
 				stuck := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "stuck", Finalizers: []string{"example.com/hold"}}}
-				_, err := l.c.client.CoreV1().ConfigMaps(l.s.Namespace).Create(l.Context(), stuck, metav1.CreateOptions{})
+				_, err := l.c.api.Clientset.CoreV1().ConfigMaps(l.s.Namespace).Create(l.Context(), stuck, metav1.CreateOptions{})
 				l.note(err)
 			},
 			func(l *life) { letGo(l.T, l.c, l.s, "stuck") },
@@ -182,12 +182,12 @@ func TestADeleteThatIsHeldNamesWhatHoldsIt(t *testing.T) {
 // finalize sets the namespace's finalizers of its own kind, as only a special request can.
 func (l *life) finalize(names ...corev1.FinalizerName) {
 	l.Helper()
-	ns, err := l.c.client.CoreV1().Namespaces().Get(context.Background(), l.s.Namespace, metav1.GetOptions{})
+	ns, err := l.c.api.Clientset.CoreV1().Namespaces().Get(context.Background(), l.s.Namespace, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return
 	}
 	l.note(err)
 	ns.Spec.Finalizers, ns.ResourceVersion = names, "" // whatever else is at it
-	_, err = l.c.client.CoreV1().Namespaces().Finalize(context.Background(), ns, metav1.UpdateOptions{})
+	_, err = l.c.api.Clientset.CoreV1().Namespaces().Finalize(context.Background(), ns, metav1.UpdateOptions{})
 	l.note(err)
 }

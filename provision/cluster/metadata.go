@@ -9,10 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
-
-// Manager is the orchestrator's name as the manager of objects and of their fields, and as a client of the API server.
-const Manager = "orchestrator"
 
 // Labels of the objects that the orchestrator creates itself; only [provision.LabelStore] decides about ownership.
 const (
@@ -40,7 +38,7 @@ const annotationEntries = "orchestrator/entries"
 
 // labelsOf returns the labels of an object that belongs to the store.
 func labelsOf(s provision.Store) map[string]string {
-	return map[string]string{provision.LabelStore: provision.StoreLabel(s.StoreID), labelManagedBy: Manager}
+	return map[string]string{provision.LabelStore: provision.StoreLabel(s.StoreID), labelManagedBy: kube.Manager}
 }
 
 // belongsTo reports whether an object with these labels belongs to the store.
@@ -63,8 +61,8 @@ func beingDeleted(ns *corev1.Namespace) bool {
 // delete has finished: it repairs the rest of the release like any other release.
 func retained(ns *corev1.Namespace) bool { return ns.Annotations[annotationRetain] == "true" }
 
-// storeFrom returns the store as its namespace describes it, with the generation of s. An unreadable annotation leaves a field
-// empty: a delete must work with what is left.
+// storeFrom returns the store as its namespace describes it, with the generation of s. An unreadable annotation leaves a
+// field empty: a delete must work with what is left.
 func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 	var found provision.Store
 	_ = json.Unmarshal([]byte(ns.Annotations[annotationRequest]), &found.Request)

@@ -12,22 +12,23 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // Remove implements [provision.Namespaces]. When ctx ends by its deadline, CodeTimeout names what blocks the deletion:
 // finalizers of the namespace, or objects in it that wait for theirs.
 func (n *Namespaces) Remove(ctx context.Context, s provision.Store) error {
 	for range maxConflicts {
-		ns, err := n.c.ownNamespace(ctx, s)
+		ns, err := n.owner.namespace(ctx, s)
 		if err != nil {
-			return ignoreNotFound(err)
+			return kube.IgnoreNotFound(err)
 		}
 		err = n.delete(ctx, ns)
 		if apierrors.IsConflict(err) {
 			continue // it was changed since it was read; its owner may have changed, too
 		}
 		if err != nil {
-			return wrapError(ignoreNotFound(err), "delete namespace %s", s.Namespace)
+			return kube.WrapError(kube.IgnoreNotFound(err), "delete namespace %s", s.Namespace)
 		}
 		return n.waitDeleted(ctx, ns)
 	}
@@ -39,15 +40,15 @@ func (n *Namespaces) delete(ctx context.Context, ns *corev1.Namespace) error {
 	if ns.DeletionTimestamp != nil {
 		return nil
 	}
-	return n.c.write(ctx, func() error {
-		return n.c.client.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{
+	return n.api.Write(ctx, func() error {
+		return n.api.Clientset.CoreV1().Namespaces().Delete(ctx, ns.Name, metav1.DeleteOptions{
 			Preconditions: &metav1.Preconditions{UID: &ns.UID, ResourceVersion: &ns.ResourceVersion},
 		})
 	})
 }
 
 func (n *Namespaces) waitDeleted(ctx context.Context, ns *corev1.Namespace) error {
-	namespaces := n.c.client.CoreV1().Namespaces()
+	namespaces := n.api.Clientset.CoreV1().Namespaces()
 	one := fields.OneTermEqualSelector(metav1.ObjectNameField, ns.Name).String()
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -63,5 +64,5 @@ func (n *Namespaces) waitDeleted(ctx context.Context, ns *corev1.Namespace) erro
 	if err == nil {
 		return nil
 	}
-	return timeoutError(ctx, err, "namespace "+ns.Name, func(ctx context.Context) []string { return n.c.namespaceBlockers(ctx, ns.Name) })
+	return timeoutError(ctx, err, "namespace "+ns.Name, func(ctx context.Context) []string { return namespaceBlockers(ctx, n.api, ns.Name) })
 }

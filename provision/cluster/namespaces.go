@@ -9,24 +9,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // Namespaces implements [provision.Namespaces].
-type Namespaces struct{ c *Cluster }
-
-// Namespaces is the cluster's [provision.Namespaces].
-func (c *Cluster) Namespaces() *Namespaces { return &Namespaces{c} }
+type Namespaces struct {
+	api   *kube.Client
+	owner ownership
+	rbac  *roleBinder
+}
 
 // Ensure implements [provision.Namespaces]. Every write is a create or carries the resourceVersion that was read, so that
 // of two concurrent runs only one succeeds and the other reads again.
 func (n *Namespaces) Ensure(ctx context.Context, s provision.Store) (unfinished bool, err error) {
 	for range maxConflicts {
-		ns, err := n.c.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
+		ns, err := n.api.Clientset.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err):
 			err = n.create(ctx, s)
 		case err != nil:
-			return false, wrapError(err, "read namespace %s", s.Namespace)
+			return false, kube.WrapError(err, "read namespace %s", s.Namespace)
 		default:
 			if err := checkOwner(ns, s); err != nil {
 				return false, err
@@ -40,10 +42,10 @@ func (n *Namespaces) Ensure(ctx context.Context, s provision.Store) (unfinished 
 			err = n.update(ctx, ns, s)
 		}
 		if err == nil {
-			return false, n.c.bind(ctx, s.Namespace)
+			return false, n.rbac.bind(ctx, s.Namespace)
 		}
 		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) {
-			return false, wrapError(err, "update namespace %s", s.Namespace)
+			return false, kube.WrapError(err, "update namespace %s", s.Namespace)
 		}
 	}
 	return false, provision.Errorf(provision.CodeUnavailable, "namespace %s was changed concurrently on every attempt", s.Namespace)
@@ -60,8 +62,8 @@ func (n *Namespaces) create(ctx context.Context, s provision.Store) error {
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
 	annotateStore(ns, s)
-	return n.c.write(ctx, func() error {
-		_, err := n.c.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
+	return n.api.Write(ctx, func() error {
+		_, err := n.api.Clientset.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 		return err
 	})
 }
@@ -73,15 +75,15 @@ func (n *Namespaces) update(ctx context.Context, ns *corev1.Namespace, s provisi
 	if sameMetadata(was, ns) {
 		return nil
 	}
-	return n.c.updateNamespace(ctx, &ns)
+	return n.owner.update(ctx, &ns)
 }
 
 // MarkDeleting implements [provision.Namespaces].
 func (n *Namespaces) MarkDeleting(ctx context.Context, s provision.Store) ([]provision.Store, error) {
 	selector := provision.LabelStore + "=" + provision.StoreLabel(s.StoreID)
-	list, err := n.c.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
+	list, err := n.api.Clientset.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
-		return nil, wrapError(err, "list the store's namespaces")
+		return nil, kube.WrapError(err, "list the store's namespaces")
 	}
 	var namespaces []provision.Store
 	for i := range list.Items {
@@ -90,7 +92,7 @@ func (n *Namespaces) MarkDeleting(ctx context.Context, s provision.Store) ([]pro
 			continue
 		}
 		if err == nil && list.Items[i].DeletionTimestamp == nil {
-			err = n.c.bind(ctx, store.Namespace) // the store may have been created before bindings were
+			err = n.rbac.bind(ctx, store.Namespace) // the store may have been created before bindings were
 		}
 		if err != nil {
 			return nil, err
@@ -106,9 +108,9 @@ func (n *Namespaces) checkRetainable(ctx context.Context, ns *corev1.Namespace) 
 		return provision.Errorf(provision.CodeConflict,
 			"the data of the store cannot be retained: namespace %s is being deleted already; delete the store without retain_data", ns.Name)
 	}
-	list, err := n.c.client.CoreV1().PersistentVolumeClaims(ns.Name).List(ctx, metav1.ListOptions{})
+	list, err := n.api.Clientset.CoreV1().PersistentVolumeClaims(ns.Name).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return wrapError(err, "list the volume claims in namespace %s", ns.Name)
+		return kube.WrapError(err, "list the volume claims in namespace %s", ns.Name)
 	}
 	for _, claim := range list.Items {
 		if claim.DeletionTimestamp != nil {
@@ -137,14 +139,14 @@ func (n *Namespaces) markDeleting(ctx context.Context, ns *corev1.Namespace, s p
 		if sameMetadata(was, ns) {
 			return storeFrom(ns, s), nil
 		}
-		err := n.c.updateNamespace(ctx, &ns)
+		err := n.owner.update(ctx, &ns)
 		if err == nil {
 			return storeFrom(ns, s), nil
 		}
 		if !apierrors.IsConflict(err) {
-			return s, wrapError(err, "mark namespace %s as being deleted", s.Namespace)
+			return s, kube.WrapError(err, "mark namespace %s as being deleted", s.Namespace)
 		}
-		if ns, err = n.c.ownNamespace(ctx, s); err != nil {
+		if ns, err = n.owner.namespace(ctx, s); err != nil {
 			return s, err
 		}
 	}

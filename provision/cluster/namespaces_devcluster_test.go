@@ -23,7 +23,7 @@ func TestNamespaceSaysWhoseItIsAndInWhichGeneration(t *testing.T) {
 	s := devStore(t, c)
 	for _, generation := range []int64{1, 1, 2} {
 		s.Generation = generation
-		if unfinished, err := c.Namespaces().Ensure(t.Context(), s); err != nil || unfinished {
+		if unfinished, err := c.Namespaces.Ensure(t.Context(), s); err != nil || unfinished {
 			t.Fatalf("unfinished %t, error %v", unfinished, err)
 		}
 	}
@@ -45,10 +45,10 @@ func TestEqualGenerationWritesNothing(t *testing.T) {
 	apply(t, c, s, nil)
 	before := getNamespace(t, c, s).ResourceVersion
 	secret := getSecret(t, c, s).ResourceVersion
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Credentials().Ensure(t.Context(), s, tinyRelease(s, nil).Credentials); err != nil {
+	if err := c.Credentials.Ensure(t.Context(), s, tinyRelease(s, nil).Credentials); err != nil {
 		t.Fatal(err)
 	}
 	apply(t, c, s, nil)
@@ -64,7 +64,7 @@ func TestForeignNamespaceIsAConflictForEveryStep(t *testing.T) {
 	c := devCluster(t)
 	s := devStore(t, c)
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
-	if _, err := c.client.CoreV1().Namespaces().Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
+	if _, err := c.api.Clientset.CoreV1().Namespaces().Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, err := range eachStep(t.Context(), c, s) {
@@ -72,7 +72,7 @@ func TestForeignNamespaceIsAConflictForEveryStep(t *testing.T) {
 			t.Errorf("%s: error %v, want a conflict", name, err)
 		}
 	}
-	if namespaces, err := c.Namespaces().MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 0 {
+	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 0 {
 		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 	if ns := getNamespace(t, c, s); ns.DeletionTimestamp != nil || len(ns.Annotations) > 0 {
@@ -85,7 +85,7 @@ func TestNewerGenerationSupersedesEveryStep(t *testing.T) {
 	s := prepared(t, c)
 	newer := s
 	newer.Generation = 5
-	if _, err := c.Namespaces().Ensure(t.Context(), newer); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), newer); err != nil {
 		t.Fatal(err)
 	}
 	for name, err := range eachStep(t.Context(), c, s) {
@@ -93,21 +93,21 @@ func TestNewerGenerationSupersedesEveryStep(t *testing.T) {
 			t.Errorf("%s: error %v, want superseded", name, err)
 		}
 	}
-	if _, err := c.Namespaces().MarkDeleting(t.Context(), s); provision.CodeOf(err) != provision.CodeSuperseded {
+	if _, err := c.Namespaces.MarkDeleting(t.Context(), s); provision.CodeOf(err) != provision.CodeSuperseded {
 		t.Errorf("mark: error %v, want superseded", err)
 	}
 }
 
 func eachStep(ctx context.Context, c *Cluster, s provision.Store) map[string]error {
-	_, ensured := c.Namespaces().Ensure(ctx, s)
-	_, applied := c.Releases().Apply(ctx, s, tinyRelease(s, nil))
+	_, ensured := c.Namespaces.Ensure(ctx, s)
+	_, applied := c.Releases.Apply(ctx, s, tinyRelease(s, nil))
 	return map[string]error{
 		"namespace":         ensured,
-		"credentials":       c.Credentials().Ensure(ctx, s, tinyRelease(s, nil).Credentials),
+		"credentials":       c.Credentials.Ensure(ctx, s, tinyRelease(s, nil).Credentials),
 		"release":           applied,
-		"release removal":   c.Releases().Remove(ctx, s),
-		"volumes removal":   c.Volumes().Remove(ctx, s),
-		"namespace removal": c.Namespaces().Remove(ctx, s),
+		"release removal":   c.Releases.Remove(ctx, s),
+		"volumes removal":   c.Volumes.Remove(ctx, s),
+		"namespace removal": c.Namespaces.Remove(ctx, s),
 	}
 }
 
@@ -117,7 +117,7 @@ func TestDeleteOfAStoreKnownByItsIDAloneLeavesNothing(t *testing.T) {
 	apply(t, c, s, nil)
 	waitForClaim(t, c, s)
 	onlyID := provision.Store{Generation: 7, Request: provision.Request{StoreID: s.StoreID, Action: provision.OpDelete}}
-	namespaces, err := c.Namespaces().MarkDeleting(t.Context(), onlyID)
+	namespaces, err := c.Namespaces.MarkDeleting(t.Context(), onlyID)
 	if err != nil || len(namespaces) != 1 {
 		t.Fatalf("marked %v, error %v", namespaces, err)
 	}
@@ -127,24 +127,24 @@ func TestDeleteOfAStoreKnownByItsIDAloneLeavesNothing(t *testing.T) {
 	}
 	later := s
 	later.Generation = 8
-	if unfinished, err := c.Namespaces().Ensure(t.Context(), later); err != nil || !unfinished {
+	if unfinished, err := c.Namespaces.Ensure(t.Context(), later); err != nil || !unfinished {
 		t.Errorf("a provision after the mark: unfinished %t, error %v; want true", unfinished, err)
 	}
 	for range 2 { // the second time there is nothing, which is success
 		for name, remove := range map[string]func(context.Context, provision.Store) error{
-			"release": c.Releases().Remove, "volumes": c.Volumes().Remove} {
+			"release": c.Releases.Remove, "volumes": c.Volumes.Remove} {
 			if err := remove(t.Context(), marked); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
-		if err := c.Namespaces().Remove(t.Context(), marked); err != nil {
+		if err := c.Namespaces.Remove(t.Context(), marked); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.client.CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := c.api.Clientset.CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the namespace is there or cannot be looked for: %v", err)
 	}
-	if namespaces, err := c.Namespaces().MarkDeleting(t.Context(), onlyID); err != nil || len(namespaces) != 0 {
+	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), onlyID); err != nil || len(namespaces) != 0 {
 		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestNamespaceThatIsHeldNamesItsHolder(t *testing.T) {
 	t.Cleanup(func() { letGo(t, c, s, "stuck") })
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 8*time.Second, provision.Errorf(provision.CodeTimeout, "over"))
 	defer cancel()
-	err := c.Namespaces().Remove(ctx, s)
+	err := c.Namespaces.Remove(ctx, s)
 	wantCode(t, err, provision.CodeTimeout)
 	for _, word := range []string{s.Namespace, "example.com/hold", "configmap stuck"} {
 		if !strings.Contains(provision.Public(err), word) {
@@ -173,7 +173,7 @@ func TestSupersededWaitSaysSo(t *testing.T) {
 	cause := provision.Errorf(provision.CodeSuperseded, "a newer request")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(time.Second, func() { cancel(cause) })
-	if err := c.Namespaces().Remove(ctx, s); !errors.Is(err, cause) {
+	if err := c.Namespaces.Remove(ctx, s); !errors.Is(err, cause) {
 		t.Errorf("error %v, want the context's cause", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestSupersededWaitSaysSo(t *testing.T) {
 func TestVolumeThatIsHeldNamesItsHolder(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
-	claims := c.client.CoreV1().PersistentVolumeClaims(s.Namespace)
+	claims := c.api.Clientset.CoreV1().PersistentVolumeClaims(s.Namespace)
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: "data", Finalizers: []string{"example.com/hold"}},
 		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
@@ -198,20 +198,20 @@ func TestVolumeThatIsHeldNamesItsHolder(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	err := c.Volumes().Remove(ctx, s)
+	err := c.Volumes.Remove(ctx, s)
 	wantCode(t, err, provision.CodeTimeout)
 	if !strings.Contains(provision.Public(err), "persistentvolumeclaim data has the finalizers") {
 		t.Errorf("%q does not name the claim and its finalizer", provision.Public(err))
 	}
 	time.AfterFunc(500*time.Millisecond, free)
-	if err := c.Volumes().Remove(t.Context(), s); err != nil {
+	if err := c.Volumes.Remove(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func letGo(t *testing.T, c *Cluster, s provision.Store, name string) {
 	t.Helper()
-	_, err := c.client.CoreV1().ConfigMaps(s.Namespace).Patch(context.Background(), name, types.MergePatchType,
+	_, err := c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Patch(context.Background(), name, types.MergePatchType,
 		[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	if err != nil {
 		t.Error(err)
@@ -220,7 +220,7 @@ func letGo(t *testing.T, c *Cluster, s provision.Store, name string) {
 
 func getNamespace(t *testing.T, c *Cluster, s provision.Store) *corev1.Namespace {
 	t.Helper()
-	ns, err := c.client.CoreV1().Namespaces().Get(context.Background(), s.Namespace, metav1.GetOptions{})
+	ns, err := c.api.Clientset.CoreV1().Namespaces().Get(context.Background(), s.Namespace, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func getNamespace(t *testing.T, c *Cluster, s provision.Store) *corev1.Namespace
 // waitForClaim returns when the StatefulSet has made its volume claim.
 func waitForClaim(t *testing.T, c *Cluster, s provision.Store) {
 	t.Helper()
-	w, err := c.client.CoreV1().PersistentVolumeClaims(s.Namespace).Watch(t.Context(), metav1.ListOptions{})
+	w, err := c.api.Clientset.CoreV1().PersistentVolumeClaims(s.Namespace).Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,17 +10,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // maxConflicts is how often a write that conflicts with another one is repeated before it is left to the next run.
 const maxConflicts = 5
 
-// ownNamespace returns the store's namespace if it belongs to the store and no newer generation is recorded in it. Codes:
-// conflict, superseded; a namespace that does not exist is the API server's "not found", see ignoreNotFound.
-func (c *Cluster) ownNamespace(ctx context.Context, s provision.Store) (*corev1.Namespace, error) {
-	ns, err := c.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
+// ownership reads and writes a store's namespace only if it belongs to the store.
+type ownership struct{ api *kube.Client }
+
+// namespace returns the store's namespace if it belongs to the store and no newer generation is recorded in it. Codes:
+// conflict, superseded; a namespace that does not exist is the API server's "not found", see [kube.IgnoreNotFound].
+func (o ownership) namespace(ctx context.Context, s provision.Store) (*corev1.Namespace, error) {
+	ns, err := o.api.Clientset.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
 	if err != nil {
-		return nil, wrapError(err, "read namespace %s", s.Namespace)
+		return nil, kube.WrapError(err, "read namespace %s", s.Namespace)
 	}
 	return ns, checkOwner(ns, s)
 }
@@ -37,8 +41,8 @@ func checkOwner(ns *corev1.Namespace, s provision.Store) error {
 	return nil
 }
 
-// checkSameShop refuses a request for another shop than the one whose data is in the namespace. The record refuses it first, unless
-// it was lost.
+// checkSameShop refuses a request for another shop than the one whose data is in the namespace. The record refuses it first,
+// unless it was lost.
 func checkSameShop(ns *corev1.Namespace, s provision.Store) error {
 	existing := storeFrom(ns, s)
 	if (existing.Engine == "" || existing.Engine == s.Engine) && (existing.Name == "" || existing.Name == s.Name) {
@@ -49,20 +53,12 @@ func checkSameShop(ns *corev1.Namespace, s provision.Store) error {
 		ns.Name, existing.Engine, existing.Name)
 }
 
-// ignoreNotFound returns nil for an error that says that the object does not exist, which is success for a delete.
-func ignoreNotFound(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
 // markApplied returns when this generation's release was first applied, and records the time if it was just now. The
 // readiness timeout starts then, so a later run of the generation must not renew it.
-func (c *Cluster) markApplied(ctx context.Context, s provision.Store) (time.Time, error) {
+func (o ownership) markApplied(ctx context.Context, s provision.Store) (time.Time, error) {
 	now := time.Now()
 	for range maxConflicts {
-		ns, err := c.ownNamespace(ctx, s)
+		ns, err := o.namespace(ctx, s)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -70,18 +66,18 @@ func (c *Cluster) markApplied(ctx context.Context, s provision.Store) (time.Time
 			return at, nil
 		}
 		setApplied(ns, s.Generation, now)
-		err = c.updateNamespace(ctx, &ns)
+		err = o.update(ctx, &ns)
 		if !apierrors.IsConflict(err) {
-			return now, wrapError(err, "record in namespace %s that its release was applied", s.Namespace)
+			return now, kube.WrapError(err, "record in namespace %s that its release was applied", s.Namespace)
 		}
 	}
 	return time.Time{}, provision.Errorf(provision.CodeUnavailable, "namespace %s was changed concurrently on every attempt", s.Namespace)
 }
 
-// updateNamespace writes *ns with the resourceVersion that it was read with, and replaces it with the result.
-func (c *Cluster) updateNamespace(ctx context.Context, ns **corev1.Namespace) error {
-	return c.write(ctx, func() error {
-		written, err := c.client.CoreV1().Namespaces().Update(ctx, *ns, metav1.UpdateOptions{})
+// update writes *ns with the resourceVersion that it was read with, and replaces it with the result.
+func (o ownership) update(ctx context.Context, ns **corev1.Namespace) error {
+	return o.api.Write(ctx, func() error {
+		written, err := o.api.Clientset.CoreV1().Namespaces().Update(ctx, *ns, metav1.UpdateOptions{})
 		if err == nil {
 			*ns = written
 		}
@@ -92,4 +88,8 @@ func (c *Cluster) updateNamespace(ctx context.Context, ns **corev1.Namespace) er
 // sameMetadata reports whether the metadata that the orchestrator writes is equal in both.
 func sameMetadata(a, b *corev1.Namespace) bool {
 	return maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations)
+}
+
+func superseded(name string, newest int64) error {
+	return provision.Errorf(provision.CodeSuperseded, "namespace %s already has the newer generation %d", name, newest)
 }

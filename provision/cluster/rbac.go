@@ -14,12 +14,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // roleBinder gives this process its permissions in a store: it binds itself to one ClusterRole, in the store's namespace
 // only. So it can read no Secrets but those of stores, and the admission policy of its chart ensures that it binds no other
 // role, no other subject and in no other namespace. See docs/kubernetes.md.
 type roleBinder struct {
+	api  *kube.Client
 	role string // "" if the process needs no binding, such as an administrator
 
 	mu   sync.Mutex
@@ -36,16 +38,16 @@ const (
 // bind ensures that this process has its permissions in the store's namespace, and that they are effective. The namespace
 // must belong to the store and not be terminating: nothing can be created in a terminating namespace, and its content is
 // deleted anyway.
-func (c *Cluster) bind(ctx context.Context, namespace string) error {
-	if c.rbac.role == "" {
+func (b *roleBinder) bind(ctx context.Context, namespace string) error {
+	if b.role == "" {
 		return nil
 	}
-	self, err := c.selfSubject(ctx)
+	self, err := b.selfSubject(ctx)
 	if err != nil {
 		return err
 	}
-	want := bindingOf(c.rbac.role, self)
-	bindings := c.client.RbacV1().RoleBindings(namespace)
+	want := bindingOf(b.role, self)
+	bindings := b.api.Clientset.RbacV1().RoleBindings(namespace)
 	found, err := bindings.Get(ctx, want.Name, metav1.GetOptions{})
 	switch {
 	case err == nil && (found.RoleRef != want.RoleRef || !slices.Equal(found.Subjects, want.Subjects)):
@@ -53,16 +55,16 @@ func (c *Cluster) bind(ctx context.Context, namespace string) error {
 	case err == nil:
 		return nil
 	case !apierrors.IsNotFound(err):
-		return wrapError(err, "read rolebinding %s in namespace %s", want.Name, namespace)
+		return kube.WrapError(err, "read rolebinding %s in namespace %s", want.Name, namespace)
 	}
-	err = c.write(ctx, func() error {
+	err = b.api.Write(ctx, func() error {
 		_, err := bindings.Create(ctx, want, metav1.CreateOptions{})
 		return err
 	})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return wrapError(err, "bind the orchestrator to clusterrole %s in namespace %s", c.rbac.role, namespace)
+		return kube.WrapError(err, "bind the orchestrator to clusterrole %s in namespace %s", b.role, namespace)
 	}
-	return c.waitForRBAC(ctx, namespace)
+	return b.waitForRBAC(ctx, namespace)
 }
 
 // bindingOf names the binding after its whole content, so that it never has to be updated: a new role or a new account
@@ -70,25 +72,25 @@ func (c *Cluster) bind(ctx context.Context, namespace string) error {
 func bindingOf(role string, self rbacv1.Subject) *rbacv1.RoleBinding {
 	name := strings.Trim(strings.Join([]string{role, self.Namespace, strings.NewReplacer("/", "|", "%", "|").Replace(self.Name)}, ":"), ":")
 	return &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{labelManagedBy: Manager}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{labelManagedBy: kube.Manager}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{self},
 	}
 }
 
 // selfSubject asks the API server, once: its answer is right for every authentication method, unlike a setting.
-func (c *Cluster) selfSubject(ctx context.Context) (rbacv1.Subject, error) {
-	c.rbac.mu.Lock()
-	defer c.rbac.mu.Unlock()
-	if c.rbac.self == nil {
-		review, err := c.client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+func (b *roleBinder) selfSubject(ctx context.Context) (rbacv1.Subject, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.self == nil {
+		review, err := b.api.Clientset.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 		if err != nil {
-			return rbacv1.Subject{}, wrapError(err, "read the orchestrator's own user name")
+			return rbacv1.Subject{}, kube.WrapError(err, "read the orchestrator's own user name")
 		}
 		self := subjectOf(review.Status.UserInfo.Username)
-		c.rbac.self = &self
+		b.self = &self
 	}
-	return *c.rbac.self, nil
+	return *b.self, nil
 }
 
 func subjectOf(user string) rbacv1.Subject {
@@ -99,14 +101,14 @@ func subjectOf(user string) rbacv1.Subject {
 	return rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}
 }
 
-// waitForRBAC polls until the permissions are effective. If there are several API servers, it asks the one that this process is
-// connected to; if another one lags behind, its refusal is an error that is retried.
-func (c *Cluster) waitForRBAC(ctx context.Context, namespace string) error {
+// waitForRBAC polls until the permissions are effective. If there are several API servers, it asks the one that this process
+// is connected to; if another one lags behind, its refusal is an error that is retried.
+func (b *roleBinder) waitForRBAC(ctx context.Context, namespace string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, rbacTimeout, provision.Errorf(provision.CodeUnavailable,
-		"the permissions of clusterrole %s are not effective in namespace %s, %s after it was bound", c.rbac.role, namespace, rbacTimeout))
+		"the permissions of clusterrole %s are not effective in namespace %s, %s after it was bound", b.role, namespace, rbacTimeout))
 	defer cancel()
 	for every := rbacPollInterval; ; every *= 2 {
-		granted, err := c.granted(ctx, namespace)
+		granted, err := b.granted(ctx, namespace)
 		if granted {
 			return nil
 		}
@@ -122,13 +124,13 @@ func (c *Cluster) waitForRBAC(ctx context.Context, namespace string) error {
 }
 
 // granted checks one permission that only the binding grants: all of them become effective together.
-func (c *Cluster) granted(ctx context.Context, namespace string) (bool, error) {
+func (b *roleBinder) granted(ctx context.Context, namespace string) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "secrets"},
 	}}
-	result, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	result, err := b.api.Clientset.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
-		return false, wrapError(err, "check the orchestrator's permissions in namespace %s", namespace)
+		return false, kube.WrapError(err, "check the orchestrator's permissions in namespace %s", namespace)
 	}
 	return result.Status.Allowed, nil
 }

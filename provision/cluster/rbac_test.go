@@ -20,7 +20,7 @@ const bindingPath = "/apis/rbac.authorization.k8s.io/v1/namespaces/store-1/roleb
 func newBoundAPI(t *testing.T) (*fakeAPI, *Cluster) {
 	t.Helper()
 	api, c := newFakeAPI(t)
-	c.rbac.role = "orchestrator-store"
+	c.Namespaces.rbac.role = "orchestrator-store"
 	asked := 0
 	api.user = "system:serviceaccount:shops:orchestrator-worker"
 	api.grants = func() bool { asked++; return asked > 2 && len(api.bindings()) == 1 }
@@ -40,10 +40,10 @@ func (f *fakeAPI) bindings() []*unstructured.Unstructured {
 func TestAStoresNamespaceIsBoundBeforeItIsUsed(t *testing.T) {
 	api, c := newBoundAPI(t)
 	s := testStore(1)
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	found, err := c.client.RbacV1().RoleBindings(s.Namespace).Get(t.Context(), "orchestrator-store:shops:orchestrator-worker", metav1.GetOptions{})
+	found, err := c.api.Clientset.RbacV1().RoleBindings(s.Namespace).Get(t.Context(), "orchestrator-store:shops:orchestrator-worker", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,20 +55,20 @@ func TestAStoresNamespaceIsBoundBeforeItIsUsed(t *testing.T) {
 	if writes != 6 { // namespace, who am I, binding, and three questions
 		t.Errorf("the writes are %q; were the rights waited for?", api.writes)
 	}
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil || len(api.writes) != writes {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil || len(api.writes) != writes {
 		t.Errorf("error %v; a namespace that is bound was written: %q", err, api.writes[writes:])
 	}
 }
 
 func TestADeleteBindsAStoreThatIsOlderThanTheBinding(t *testing.T) {
 	api, c := newBoundAPI(t)
-	c.rbac.role = ""
+	c.Namespaces.rbac.role = ""
 	s := testStore(1)
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil || len(api.bindings()) != 0 {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil || len(api.bindings()) != 0 {
 		t.Fatalf("error %v, bindings %v", err, api.bindings())
 	}
-	c.rbac.role = "orchestrator-store"
-	if namespaces, err := c.Namespaces().MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 1 || len(api.bindings()) != 1 {
+	c.Namespaces.rbac.role = "orchestrator-store"
+	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 1 || len(api.bindings()) != 1 {
 		t.Errorf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}
 }
@@ -76,7 +76,7 @@ func TestADeleteBindsAStoreThatIsOlderThanTheBinding(t *testing.T) {
 func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
 	api, c := newBoundAPI(t)
 	s := testStore(1)
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	now := metav1.Now()
@@ -92,11 +92,11 @@ func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
 		}
 		return 0
 	}
-	namespaces, err := c.Namespaces().MarkDeleting(t.Context(), s)
+	namespaces, err := c.Namespaces.MarkDeleting(t.Context(), s)
 	if err != nil || len(namespaces) != 1 || len(api.bindings()) != 0 {
 		t.Fatalf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}
-	if err := errors.Join(c.Releases().Remove(t.Context(), s), c.Volumes().Remove(t.Context(), s)); err != nil {
+	if err := errors.Join(c.Releases.Remove(t.Context(), s), c.Volumes.Remove(t.Context(), s)); err != nil {
 		t.Errorf("what goes by itself was not left to go: %v", err)
 	}
 }
@@ -105,10 +105,10 @@ func TestABindingThatSaysSomethingElseIsAConflict(t *testing.T) {
 	_, c := newBoundAPI(t)
 	other := bindingOf("orchestrator-store", subjectOf("system:serviceaccount:shops:orchestrator-worker"))
 	other.Subjects[0].Name = "another"
-	if _, err := c.client.RbacV1().RoleBindings("store-1").Create(t.Context(), other, metav1.CreateOptions{}); err != nil {
+	if _, err := c.api.Clientset.RbacV1().RoleBindings("store-1").Create(t.Context(), other, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.Namespaces().Ensure(t.Context(), testStore(1))
+	_, err := c.Namespaces.Ensure(t.Context(), testStore(1))
 	wantCode(t, err, provision.CodeConflict)
 }
 
@@ -120,7 +120,7 @@ func TestRightsThatDoNotComeAreWaitedForNoLongerThanTheRunLasts(t *testing.T) {
 		cancel(cause) // while the rights are waited for, and at no other time
 		return false
 	}
-	if _, err := c.Namespaces().Ensure(ctx, testStore(1)); provision.CodeOf(err) != provision.CodeSuperseded {
+	if _, err := c.Namespaces.Ensure(ctx, testStore(1)); provision.CodeOf(err) != provision.CodeSuperseded {
 		t.Errorf("error %v, want the context's cause", err)
 	}
 }

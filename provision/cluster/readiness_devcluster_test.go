@@ -19,20 +19,19 @@ func TestReadyIsTheRolloutOfWhatWasAppliedLast(t *testing.T) {
 	s := prepared(t, c)
 	for _, message := range []string{"one", "two", "two", "three"} {
 		at := apply(t, c, s, map[string]any{"message": message})
-		if err := c.Readiness().Wait(t.Context(), s, at.Add(time.Minute)); err != nil {
+		if err := c.Readiness.Wait(t.Context(), s, at.Add(time.Minute)); err != nil {
 			t.Fatalf("%s: %v", message, err)
 		}
-		d, err := c.client.AppsV1().Deployments(s.Namespace).Get(t.Context(), s.Name, metav1.GetOptions{})
+		d, err := c.api.Clientset.AppsV1().Deployments(s.Namespace).Get(t.Context(), s.Name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := view{}
-		if missing := v.deployment(d).incomplete(); missing != "" {
-			t.Errorf("%s: called ready with %s", message, missing)
+		if now := d.Status; now.ObservedGeneration < d.Generation || now.UpdatedReplicas != 1 || now.Replicas != 1 || now.AvailableReplicas != 1 {
+			t.Errorf("%s: called ready with generation %d and %+v", message, d.Generation, now)
 		}
 	}
 	// A run that comes after the deadline finds the store ready all the same.
-	if err := c.Readiness().Wait(t.Context(), s, time.Now().Add(-time.Hour)); err != nil {
+	if err := c.Readiness.Wait(t.Context(), s, time.Now().Add(-time.Hour)); err != nil {
 		t.Error(err)
 	}
 }
@@ -45,7 +44,7 @@ func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
 	noPods := func(t *testing.T, s provision.Store) {
 		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
 			Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}
-		if _, err := c.client.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+		if _, err := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +74,7 @@ func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
 			tc.before(t, s)
 			apply(t, c, s, tc.values)
 			start := time.Now()
-			err := c.Readiness().Wait(t.Context(), s, start.Add(tc.budget))
+			err := c.Readiness.Wait(t.Context(), s, start.Add(tc.budget))
 			took := time.Since(start)
 			wantCode(t, err, tc.code)
 			t.Logf("%s: %s", took.Round(time.Second), provision.Public(err))
@@ -93,9 +92,9 @@ func TestFixedStoreIsNotJudgedByItsBrokenPods(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, map[string]any{"podAnnotations": map[string]any{"devcluster/outcome": "crash"}})
-	wantCode(t, c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)), provision.CodeCrash)
+	wantCode(t, c.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)), provision.CodeCrash)
 	apply(t, c, s, nil)
-	if err := c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+	if err := c.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }

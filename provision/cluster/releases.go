@@ -2,269 +2,43 @@ package cluster
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
-	"helm.sh/helm/v3/pkg/action"
-	"helm.sh/helm/v3/pkg/release"
-	"helm.sh/helm/v3/pkg/storage/driver"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
 )
 
-const (
-	maxHistory = 3 // revisions kept, for a manual rollback
-	// maxActions bounds the actions of one convergence. The longest sequence is: uninstall, mark failed, uninstall, install, and
-	// the read that finds the desired state.
-	maxActions = 6
-	// labelDigest is the label of the release record that holds the digest of its chart and values.
-	labelDigest = "orchestrator/digest"
-)
-
-// Releases implements [provision.Releases] with Helm. It reads the newest release record, does the one action that
-// follows from its status, and reads again, until the record has the desired state:
-//
-//	last release in storage                    Apply                          Remove
-//	none                                       install                        remove orphans, done
-//	deployed, same digest, objects exist       nothing                        uninstall
-//	deployed otherwise, failed, superseded     upgrade                        uninstall
-//	pending-* (of a dead run), unknown         mark failed                    mark failed
-//	uninstalling, uninstalled                  uninstall                      uninstall
-//
-// The last read matters: Helm reports success for an install even if it could not update the record.
-type Releases struct{ c *Cluster }
-
-// Releases is the cluster's [provision.Releases].
-func (c *Cluster) Releases() *Releases { return &Releases{c} }
+// Releases implements [provision.Releases] with Helm, in namespaces that belong to the store.
+type Releases struct {
+	helm  *helm.Client
+	owner ownership
+}
 
 // Apply implements [provision.Releases]. Codes: invalid for chart and values, conflict for an object that does not
 // belong to the release, quota for quotas and admission rules, unavailable.
 func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.Release) (time.Time, error) {
-	plan, err := r.c.charts.plan(want)
+	plan, err := r.helm.Plan(want)
 	if err != nil {
 		return time.Time{}, err
 	}
-	if _, err := r.c.ownNamespace(ctx, s); err != nil {
+	if _, err := r.owner.namespace(ctx, s); err != nil {
 		return time.Time{}, err
 	}
-	err = r.c.helm(ctx, s, func(op *operation) error { return op.apply(ctx, s, plan, r.c.discovery) })
-	if err != nil {
+	if err := r.helm.Apply(ctx, s, plan); err != nil {
 		return time.Time{}, err
 	}
-	return r.c.markApplied(ctx, s)
+	return r.owner.markApplied(ctx, s)
 }
 
 // Remove implements [provision.Releases]. Only "not found" counts as removed: a record that cannot be read is an error.
 func (r *Releases) Remove(ctx context.Context, s provision.Store) error {
-	ns, err := r.c.ownNamespace(ctx, s)
+	ns, err := r.owner.namespace(ctx, s)
 	if err != nil {
-		return ignoreNotFound(err)
+		return kube.IgnoreNotFound(err)
 	}
 	if s.Name == "" || ns.DeletionTimestamp != nil {
 		return nil // no name is recorded, or the namespace is being deleted and the release's objects with it
 	}
-	return r.c.helm(ctx, s, func(op *operation) error {
-		last, err := op.last(s.Name)
-		if err != nil {
-			return err
-		}
-		if last == nil {
-			return r.c.removeOrphans(ctx, s)
-		}
-		return op.remove(ctx, s)
-	})
-}
-
-// helm runs one Helm operation in a write slot.
-func (c *Cluster) helm(ctx context.Context, s provision.Store, do func(*operation) error) error {
-	return c.write(ctx, func() error {
-		op, err := c.operation(ctx, s.Namespace)
-		if err != nil {
-			return err
-		}
-		defer op.cancel()
-		return do(op)
-	})
-}
-
-// converge reads the last record and acts on it until act is done. It checks ctx only between two actions.
-func (o *operation) converge(ctx context.Context, s provision.Store, act func(last *release.Release) (done bool, err error)) error {
-	for range maxActions {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		last, err := o.last(s.Name)
-		if err != nil {
-			return err
-		}
-		if done, err := act(last); done || err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("release %s did not converge after %d actions", s.Name, maxActions)
-}
-
-// last returns the newest release record; nil if there is none.
-func (o *operation) last(name string) (*release.Release, error) {
-	last, err := o.cfg.Releases.Last(name)
-	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, wrapError(o.apiErrors.cause(err), "read the records of release %s", name)
-	}
-	return last, nil
-}
-
-func (o *operation) apply(ctx context.Context, s provision.Store, want plan, disco *discoveryCache) error {
-	began, acted := time.Now(), false
-	return o.converge(ctx, s, func(last *release.Release) (bool, error) {
-		var err error
-		switch statusOf(last) {
-		case "":
-			err = o.install(s, want)
-		case release.StatusDeployed, release.StatusFailed, release.StatusSuperseded:
-			if isDeployed(last, want.digest) && (acted || o.complete(last)) {
-				return true, nil
-			}
-			err = o.upgrade(s, want, last)
-		case release.StatusUninstalling, release.StatusUninstalled:
-			err = o.uninstall(s)
-		default:
-			err = o.markFailed(last)
-		}
-		if disco.invalidateOn(err, began) {
-			return false, o.refreshed(disco)
-		}
-		acted = true
-		return false, o.applyFailure(err, s, want)
-	})
-}
-
-func (o *operation) remove(ctx context.Context, s provision.Store) error {
-	return o.converge(ctx, s, func(last *release.Release) (bool, error) {
-		switch status := statusOf(last); {
-		case status == "":
-			return true, nil
-		case status.IsPending():
-			return false, wrapError(o.apiErrors.cause(o.markFailed(last)), "unlock release %s", s.Name)
-		default:
-			return false, wrapError(o.apiErrors.cause(o.uninstall(s)), "uninstall release %s", s.Name)
-		}
-	})
-}
-
-func statusOf(last *release.Release) release.Status {
-	if last == nil {
-		return ""
-	}
-	return last.Info.Status
-}
-
-func isDeployed(last *release.Release, digest string) bool {
-	return last.Info.Status == release.StatusDeployed && last.Labels[labelDigest] == digest
-}
-
-func (o *operation) install(s provision.Store, want plan) error {
-	if _, err := want.render(s, 1, o.cfg.Capabilities); err != nil {
-		return err
-	}
-	chart, err := want.load()
-	if err != nil {
-		return err
-	}
-	install := action.NewInstall(o.cfg)
-	install.ReleaseName, install.Namespace = s.Name, s.Namespace
-	install.DisableHooks, install.DisableOpenAPIValidation = true, true
-	install.Labels = map[string]string{labelDigest: want.digest}
-	_, err = install.RunWithContext(context.Background(), chart, copyValues(want.values))
-	return err
-}
-
-func (o *operation) upgrade(s provision.Store, want plan, last *release.Release) error {
-	if _, err := want.render(s, last.Version+1, o.cfg.Capabilities); err != nil {
-		return err
-	}
-	chart, err := want.load()
-	if err != nil {
-		return err
-	}
-	upgrade := action.NewUpgrade(o.cfg)
-	upgrade.Namespace, upgrade.MaxHistory = s.Namespace, maxHistory
-	upgrade.DisableHooks, upgrade.DisableOpenAPIValidation = true, true
-	upgrade.ResetValues = true // else a release without values of its own inherits the last one's
-	upgrade.Labels = map[string]string{labelDigest: want.digest}
-	_, err = upgrade.RunWithContext(context.Background(), s.Name, chart, copyValues(want.values))
-	return err
-}
-
-func (o *operation) uninstall(s provision.Store) error {
-	uninstall := action.NewUninstall(o.cfg)
-	uninstall.DisableHooks = true
-	_, err := uninstall.Run(s.Name)
-	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return nil
-	}
-	return err
-}
-
-// markFailed unlocks a release whose run died. This run holds the store's lease, so the other one cannot be alive.
-func (o *operation) markFailed(last *release.Release) error {
-	last.SetStatus(release.StatusFailed, "the run that worked on this release ended before it finished")
-	return o.cfg.Releases.Update(last)
-}
-
-// complete reports whether every object of the release exists, apart from those that end by themselves. An upgrade
-// restores what was deleted by hand. Any answer but a clear "not found" counts as existing: this check is a convenience,
-// not a guard.
-func (o *operation) complete(last *release.Release) bool {
-	objects, err := o.cfg.KubeClient.Build(strings.NewReader(last.Manifest), false)
-	if err != nil {
-		return true
-	}
-	for _, object := range objects {
-		kind := object.Mapping.GroupVersionKind.Kind
-		if kind != "Job" && kind != "Pod" && apierrors.IsNotFound(object.Get()) {
-			return false
-		}
-	}
-	return true
-}
-
-// refreshed gives the operation the current capabilities of the cluster, after a kind was unknown.
-func (o *operation) refreshed(disco *discoveryCache) error {
-	caps, err := disco.capabilities()
-	if err == nil {
-		o.cfg.Capabilities = caps
-	}
-	return err
-}
-
-// applyError gives an error of install or upgrade its code. Helm has no type for two of them.
-func (o *operation) applyFailure(err error, s provision.Store, want plan) error {
-	switch {
-	case err == nil:
-		return nil
-	case strings.Contains(err.Error(), "cannot be imported into the current release"):
-		return provision.Wrap(provision.CodeConflict, err,
-			"an object of release %s already exists and does not belong to it: %s", s.Name, foreignObject(err))
-	case errors.Is(err, driver.ErrReleaseExists): // created since the read
-		return provision.Wrap(provision.CodeUnavailable, err, "release %s is being changed by another process", s.Name)
-	case meta.IsNoMatchError(err):
-		return provision.Wrap(provision.CodeInvalid, err, "chart %s uses a kind of object that the cluster does not know: %v", want.chart, err)
-	}
-	return wrapError(o.apiErrors.cause(err), "apply release %s", s.Name)
-}
-
-// foreignObject extracts the object's kind and name from Helm's message.
-func foreignObject(err error) string {
-	text, _, _ := strings.Cut(err.Error(), " exists and cannot be imported")
-	if _, object, found := strings.Cut(text, ": "); found {
-		return object
-	}
-	return fmt.Sprintf("%.200s", text)
+	return r.helm.Remove(ctx, s)
 }

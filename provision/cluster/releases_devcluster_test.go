@@ -73,7 +73,7 @@ func TestApplyFollowsTheStateOfTheLastRelease(t *testing.T) {
 			s := prepared(t, c)
 			tc.before(t, s)
 			apply(t, c, s, tc.values)
-			last := record(t, c, s)
+			last := lastRecord(t, c, s)
 			if last == nil || last.Info.Status != release.StatusDeployed || last.Version != tc.revision {
 				t.Fatalf("the last release is %s, want revision %d deployed", sketch(last), tc.revision)
 			}
@@ -99,11 +99,11 @@ func TestRemoveFollowsTheStateOfTheLastRelease(t *testing.T) {
 				leave(t, c, s, status)
 			}
 			for range 2 { // the second time there is nothing, which is success
-				if err := c.Releases().Remove(t.Context(), s); err != nil {
+				if err := c.Releases.Remove(t.Context(), s); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if last := record(t, c, s); last != nil {
+			if last := lastRecord(t, c, s); last != nil {
 				t.Errorf("a release is left: %s", sketch(last))
 			}
 			if _, there := getConfigMap(t, c, s, s.Name); there {
@@ -121,7 +121,7 @@ func TestAppliedTimeIsOfTheGenerationAndNotRenewed(t *testing.T) {
 		t.Errorf("the generation's release was applied at %s and then at %s", first, again)
 	}
 	s.Generation = 2
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	if next := apply(t, c, s, nil); !next.After(first) {
@@ -135,7 +135,7 @@ func TestOnlyThreeRevisionsAreKept(t *testing.T) {
 	for _, message := range []string{"1", "2", "3", "4", "5"} {
 		apply(t, c, s, map[string]any{"message": message})
 	}
-	list, err := c.client.CoreV1().Secrets(s.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm"})
+	list, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,14 +155,14 @@ func TestWhatIsInTheWayOfARelease(t *testing.T) {
 	}{
 		{"a foreign object", func(t *testing.T, s provision.Store) {
 			foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: s.Name}}
-			if _, err := c.client.CoreV1().ConfigMaps(s.Namespace).Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
+			if _, err := c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, provision.CodeConflict, `ConfigMap "shop"`},
 		{"a quota", func(t *testing.T, s provision.Store) {
 			quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
 				Hard: corev1.ResourceList{"count/services": resource.MustParse("0")}}}
-			if _, err := c.client.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+			if _, err := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, provision.CodeQuota, "exceeded quota: none"},
@@ -170,7 +170,7 @@ func TestWhatIsInTheWayOfARelease(t *testing.T) {
 			apply(t, c, s, nil)
 			quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
 				Hard: corev1.ResourceList{"count/configmaps": resource.MustParse("0")}}}
-			if _, err := c.client.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
+			if _, err := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}, map[string]any{"extraName": "more"}, provision.CodeQuota, "exceeded quota: none"},
@@ -180,7 +180,7 @@ func TestWhatIsInTheWayOfARelease(t *testing.T) {
 			map[string]any{"size": "128Mi"}, provision.CodeInvalid, "spec.volumeClaimTemplates: field is immutable"},
 		{"a newer generation", func(t *testing.T, s provision.Store) {
 			s.Generation = 9
-			if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+			if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, provision.CodeSuperseded, "generation 9"},
@@ -189,7 +189,7 @@ func TestWhatIsInTheWayOfARelease(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := prepared(t, c)
 			tc.before(t, s)
-			_, err := c.Releases().Apply(t.Context(), s, tinyRelease(s, tc.values))
+			_, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, tc.values))
 			wantCode(t, err, tc.code)
 			if !strings.Contains(provision.Public(err), tc.says) {
 				t.Errorf("%q does not say %q", provision.Public(err), tc.says)
@@ -204,19 +204,19 @@ func TestWhatIsInTheWayOfARelease(t *testing.T) {
 func TestAFailedInstallIsRepairedOnceItsCauseIsGone(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
-	quotas := c.client.CoreV1().ResourceQuotas(s.Namespace)
+	quotas := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace)
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
 		Hard: corev1.ResourceList{"count/services": resource.MustParse("0")}}}
 	if _, err := quotas.Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.Releases().Apply(t.Context(), s, tinyRelease(s, nil))
+	_, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, nil))
 	wantCode(t, err, provision.CodeQuota)
 	if err := quotas.Delete(t.Context(), quota.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	apply(t, c, s, nil)
-	if last := record(t, c, s); last.Version != 2 || last.Info.Status != release.StatusDeployed {
+	if last := lastRecord(t, c, s); last.Version != 2 || last.Info.Status != release.StatusDeployed {
 		t.Errorf("the last release is %s, want revision 2 deployed", sketch(last))
 	}
 }
@@ -225,10 +225,10 @@ func deleteObjects(t *testing.T, c *Cluster, s provision.Store) {
 	t.Helper()
 	ctx, none := context.Background(), metav1.DeleteOptions{}
 	for name, err := range map[string]error{
-		"config map":  c.client.CoreV1().ConfigMaps(s.Namespace).Delete(ctx, s.Name, none),
-		"service":     c.client.CoreV1().Services(s.Namespace).Delete(ctx, s.Name, none),
-		"deployment":  c.client.AppsV1().Deployments(s.Namespace).Delete(ctx, s.Name, none),
-		"statefulset": c.client.AppsV1().StatefulSets(s.Namespace).Delete(ctx, s.Name+"-db", none),
+		"config map":  c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Delete(ctx, s.Name, none),
+		"service":     c.api.Clientset.CoreV1().Services(s.Namespace).Delete(ctx, s.Name, none),
+		"deployment":  c.api.Clientset.AppsV1().Deployments(s.Namespace).Delete(ctx, s.Name, none),
+		"statefulset": c.api.Clientset.AppsV1().StatefulSets(s.Namespace).Delete(ctx, s.Name+"-db", none),
 	} {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

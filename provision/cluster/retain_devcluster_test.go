@@ -55,7 +55,7 @@ func (l *life) must(op provision.Op, retain bool) {
 
 func (l *life) password() string {
 	l.Helper()
-	password, err := l.c.Password(l.Context(), l.s)
+	password, err := l.c.Credentials.Password(l.Context(), l.s)
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func (l *life) password() string {
 // claims are the names of the store's volume claims with their UIDs: the same data has the same ones.
 func (l *life) claims() map[string]string {
 	l.Helper()
-	list, err := l.c.client.CoreV1().PersistentVolumeClaims(l.s.Namespace).List(l.Context(), metav1.ListOptions{})
+	list, err := l.c.api.Clientset.CoreV1().PersistentVolumeClaims(l.s.Namespace).List(l.Context(), metav1.ListOptions{})
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -78,11 +78,11 @@ func (l *life) claims() map[string]string {
 
 func (l *life) wantShopGone() {
 	l.Helper()
-	pods, err := l.c.client.CoreV1().Pods(l.s.Namespace).List(l.Context(), metav1.ListOptions{})
+	pods, err := l.c.api.Clientset.CoreV1().Pods(l.s.Namespace).List(l.Context(), metav1.ListOptions{})
 	if err != nil || len(pods.Items) > 0 {
 		l.Errorf("%d pods are there, error %v", len(pods.Items), err)
 	}
-	if last := record(l.T, l.c, l.s); last != nil {
+	if last := lastRecord(l.T, l.c, l.s); last != nil {
 		l.Errorf("the release is %s", last.Info.Status)
 	}
 	if _, there := getConfigMap(l.T, l.c, l.s, l.s.Name); there {
@@ -105,7 +105,7 @@ func TestRetainedDataIsTakenUpAgain(t *testing.T) {
 		}
 	}
 	l.wantRefused()
-	if proven, facts, err := l.c.Shops().verification(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
+	if proven, facts, err := l.c.Shops.verification(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
 		t.Errorf("of the shop is known: proven %t, %v, error %v", proven, facts, err)
 	}
 	l.must(provision.OpProvision, false)
@@ -117,7 +117,7 @@ func TestRetainedDataIsTakenUpAgain(t *testing.T) {
 	}
 	l.must(provision.OpDelete, true)
 	l.must(provision.OpDelete, false)
-	if _, err := l.c.client.CoreV1().Namespaces().Get(t.Context(), l.s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+	if _, err := l.c.api.Clientset.CoreV1().Namespaces().Get(t.Context(), l.s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("after a delete of the data the namespace is there, or %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func (l *life) wantRefused() {
 		other := l.s
 		other.Generation++
 		change(&other)
-		_, err := l.c.Namespaces().Ensure(l.Context(), other)
+		_, err := l.c.Namespaces.Ensure(l.Context(), other)
 		if provision.CodeOf(err) != provision.CodeConflict {
 			l.Errorf("another %s: %v, want a conflict", what, err)
 		}
@@ -149,8 +149,8 @@ func TestTheClusterRemembersARetention(t *testing.T) {
 	l.must(provision.OpProvision, false)
 	l.must(provision.OpDelete, true)
 	verdict := provision.Outcome{Generation: l.s.Generation, Status: provision.StatusDeleted}
-	note(t, l.c.SaveOutcome(t.Context(), l.s, verdict))
-	note(t, l.c.SaveDelivered(t.Context(), l.s, provision.StatusDeleted))
+	note(t, l.c.State.SaveOutcome(t.Context(), l.s, verdict))
+	note(t, l.c.State.SaveDelivered(t.Context(), l.s, provision.StatusDeleted))
 	m := recall(t, l.c, l.s)
 	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Outcome == nil || !reflect.DeepEqual(*m.Outcome, verdict) || !m.Delivered {
 		t.Errorf("remembered %+v", m)
@@ -164,7 +164,7 @@ func TestTheClusterRemembersARetention(t *testing.T) {
 func TestDataOfWhichTheDeletionHasBegunIsNotRetained(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
-	claims := l.c.client.CoreV1().PersistentVolumeClaims(l.s.Namespace)
+	claims := l.c.api.Clientset.CoreV1().PersistentVolumeClaims(l.s.Namespace)
 	hold(t, l.c, l.s, "files")
 	if err := claims.Delete(t.Context(), "files", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestDataOfWhichTheDeletionHasBegunIsNotRetained(t *testing.T) {
 	if !strings.Contains(provision.Public(err), "volume claim files in namespace "+l.s.Namespace) {
 		t.Errorf("%q does not name the claim", provision.Public(err))
 	}
-	if last := record(t, l.c, l.s); last == nil {
+	if last := lastRecord(t, l.c, l.s); last == nil {
 		t.Error("the shop was removed all the same")
 	}
 	letClaimGo(t, l.c, l.s, "files")
@@ -185,7 +185,7 @@ func TestANamespaceThatIsBeingDeletedIsNotRetained(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	hold(t, l.c, l.s, "files")
-	if err := l.c.client.CoreV1().Namespaces().Delete(t.Context(), l.s.Namespace, metav1.DeleteOptions{}); err != nil {
+	if err := l.c.api.Clientset.CoreV1().Namespaces().Delete(t.Context(), l.s.Namespace, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	err := l.do(provision.OpDelete, true)
@@ -211,7 +211,7 @@ func letClaimGo(t *testing.T, c *Cluster, s provision.Store, claim string) {
 
 func patchClaim(t *testing.T, c *Cluster, s provision.Store, claim, patch string) {
 	t.Helper()
-	_, err := c.client.CoreV1().PersistentVolumeClaims(s.Namespace).Patch(context.Background(), claim, types.MergePatchType,
+	_, err := c.api.Clientset.CoreV1().PersistentVolumeClaims(s.Namespace).Patch(context.Background(), claim, types.MergePatchType,
 		[]byte(patch), metav1.PatchOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Error(err)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"orchestrator/provision"
-	"orchestrator/worker/record"
 )
 
 // tinyEngine asks the shop for its first page.
@@ -48,7 +47,7 @@ func devRunner(c *Cluster) *provision.Runner {
 	return r
 }
 
-func TestAStoresLife(t *testing.T) {
+func TestRunnerFromProvisionToDelete(t *testing.T) {
 	c := watching(t, devCluster(t))
 	r, s := devRunner(c), devStore(t, c)
 	run := func(op provision.Op) {
@@ -67,23 +66,23 @@ func TestAStoresLife(t *testing.T) {
 		t.Logf("%s took %s:%s", op, time.Since(start).Round(time.Millisecond), line)
 	}
 	run(provision.OpProvision)
-	first, err := c.Password(t.Context(), s)
+	first, err := c.Credentials.Password(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(provision.OpProvision) // nothing to do
-	if again, err := c.Password(t.Context(), s); err != nil || again != first {
+	if again, err := c.Credentials.Password(t.Context(), s); err != nil || again != first {
 		t.Errorf("the password has changed, or error %v", err)
 	}
 	run(provision.OpDelete)
 	run(provision.OpDelete) // nothing there
 	run(provision.OpProvision)
-	if again, err := c.Password(t.Context(), s); err != nil || again == first {
+	if again, err := c.Credentials.Password(t.Context(), s); err != nil || again == first {
 		t.Errorf("a store that was deleted has its old password, or error %v", err)
 	}
 }
 
-func TestManyStoresAtOnceOnARealCluster(t *testing.T) {
+func TestRunnerProvisionsManyStoresAtOnce(t *testing.T) {
 	c := watching(t, devCluster(t))
 	r := devRunner(c)
 	var done sync.WaitGroup
@@ -101,12 +100,12 @@ func TestManyStoresAtOnceOnARealCluster(t *testing.T) {
 	t.Logf("%d stores were ready after %s", stores, time.Since(start).Round(time.Millisecond))
 }
 
-func TestInstallsLeaveNothingBehindInTheProcess(t *testing.T) {
+func TestReleasesLeakNoGoroutines(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	cycle := func() {
 		apply(t, c, s, nil)
-		if err := c.Releases().Remove(t.Context(), s); err != nil {
+		if err := c.Releases.Remove(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,7 +123,7 @@ func TestInstallsLeaveNothingBehindInTheProcess(t *testing.T) {
 }
 
 func allocated() uint64 {
-	var stats record.MemStats
+	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.TotalAlloc
 }

@@ -15,14 +15,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
+	"orchestrator/provision/cluster/readiness"
 )
 
 // Shops implements [provision.Shops] with a port-forward through the API server: it needs no DNS, no ingress and no access
 // to the pod network, only the permission for pods/portforward.
-type Shops struct{ c *Cluster }
-
-// Shops is the cluster's [provision.Shops].
-func (c *Cluster) Shops() *Shops { return &Shops{c} }
+type Shops struct {
+	api         *kube.Client
+	credentials *Credentials
+}
 
 const (
 	shopPort    = "http"           // the name of the port of the store's Service
@@ -36,25 +38,25 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
-	if err := checkFence(ctx); err != nil {
+	if err := kube.CheckFence(ctx); err != nil {
 		return provision.Shop{}, nil, err
 	}
 	proven, facts, err := o.verification(ctx, s)
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
-	tunnel, err := o.c.openTunnel(ctx, s.Namespace, pod, port)
+	tunnel, err := o.api.PortForward(ctx, s.Namespace, pod, port)
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
-	client, done := shopClient(tunnel.dial)
+	client, done := shopClient(tunnel.Dial)
 	shop := provision.Shop{
 		HTTP:       client,
 		Proven:     proven,
 		Facts:      facts,
-		Credential: func(ctx context.Context, key string) (string, error) { return o.c.credential(ctx, s, key) },
+		Credential: func(ctx context.Context, key string) (string, error) { return o.credentials.get(ctx, s, key) },
 	}
-	return shop, func() { done(); tunnel.close() }, nil
+	return shop, func() { done(); tunnel.Close() }, nil
 }
 
 // shopClient sends every request through dial, whatever its host is, and returns redirects instead of following them.
@@ -81,20 +83,20 @@ func (p forwardedTransport) RoundTrip(req *http.Request) (*http.Response, error)
 
 // target resolves the store's Service to a pod and its port.
 func (o *Shops) target(ctx context.Context, s provision.Store) (pod string, port int32, err error) {
-	core := o.c.client.CoreV1()
+	core := o.api.Clientset.CoreV1()
 	service, err := core.Services(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s does not exist", s.Name)
 	}
 	if err != nil {
-		return "", 0, wrapError(err, "read service %s", s.Name)
+		return "", 0, kube.WrapError(err, "read service %s", s.Name)
 	}
 	if !belongsTo(service.Labels, s) {
 		return "", 0, provision.Errorf(provision.CodeConflict, "service %s does not belong to this store", s.Name)
 	}
 	pods, err := core.Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(service.Spec.Selector).String()})
 	if err != nil {
-		return "", 0, wrapError(err, "list the pods of service %s", s.Name)
+		return "", 0, kube.WrapError(err, "list the pods of service %s", s.Name)
 	}
 	ready := newestReady(pods.Items)
 	if ready == nil {
@@ -112,17 +114,11 @@ func newestReady(pods []corev1.Pod) *corev1.Pod {
 		return b.CreationTimestamp.Compare(a.CreationTimestamp.Time)
 	})
 	for i := range pods {
-		if pods[i].DeletionTimestamp == nil && isReady(&pods[i]) {
+		if pods[i].DeletionTimestamp == nil && readiness.PodReady(&pods[i]) {
 			return &pods[i]
 		}
 	}
 	return nil
-}
-
-func isReady(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }
 
 // targetPort returns the number of the pod's port that the Service's http port targets; 0 if there is none.

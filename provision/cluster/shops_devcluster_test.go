@@ -19,11 +19,11 @@ func TestShopIsAskedThroughTheAPIServer(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, nil)
-	if err := c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+	if err := c.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	before := goleak.IgnoreCurrent()
-	shop, closeShop, err := c.Shops().Open(t.Context(), s)
+	shop, closeShop, err := c.Shops.Open(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +53,10 @@ func TestShopIsAskedThroughTheAPIServer(t *testing.T) {
 func TestShopWithoutAReadyPodIsUnavailable(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
-	_, _, err := c.Shops().Open(t.Context(), s)
+	_, _, err := c.Shops.Open(t.Context(), s)
 	wantCode(t, err, provision.CodeUnavailable)
 	apply(t, c, s, map[string]any{"podAnnotations": map[string]any{"devcluster/outcome": "never"}})
-	_, _, err = c.Shops().Open(t.Context(), s)
+	_, _, err = c.Shops.Open(t.Context(), s)
 	wantCode(t, err, provision.CodeUnavailable)
 	if !strings.Contains(provision.Public(err), "no ready pod") {
 		t.Errorf("%q", provision.Public(err))
@@ -67,11 +67,11 @@ func TestShopOfALostLeaseIsNotOpened(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, nil)
-	if err := c.Readiness().Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+	if err := c.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	held := &lease{}
 	held.lost.Store(true)
-	_, _, err := c.Shops().Open(provision.WithFence(t.Context(), held), s)
+	_, _, err := c.Shops.Open(provision.WithFence(t.Context(), held), s)
 	wantCode(t, err, provision.CodeUnavailable)
 }

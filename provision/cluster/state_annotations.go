@@ -12,20 +12,24 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
+
+// State records a store's state in the annotations of its namespace, in case the store's record is lost.
+type State struct{ api *kube.Client }
 
 // listPageSize is the number of namespaces that one list request returns.
 const listPageSize = 500
 
 // ListStores returns the recorded state of every store in the cluster, to rebuild the records from and to find what a delete
 // left behind. It omits namespaces that do not name their store.
-func (c *Cluster) ListStores(ctx context.Context) ([]provision.SavedState, error) {
+func (a *State) ListStores(ctx context.Context) ([]provision.SavedState, error) {
 	var states []provision.SavedState
 	options := metav1.ListOptions{LabelSelector: provision.LabelStore, Limit: listPageSize}
 	for {
-		list, err := c.client.CoreV1().Namespaces().List(ctx, options)
+		list, err := a.api.Clientset.CoreV1().Namespaces().List(ctx, options)
 		if err != nil {
-			return nil, wrapError(err, "list the stores' namespaces")
+			return nil, kube.WrapError(err, "list the stores' namespaces")
 		}
 		for i := range list.Items {
 			if memory, ok := savedState(&list.Items[i]); ok {
@@ -55,17 +59,17 @@ func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 
 // SaveOutcome records the verdict of the store's generation in its namespace. It does nothing if the namespace no longer
 // exists or already has a newer generation.
-func (c *Cluster) SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error {
+func (a *State) SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return c.annotate(ctx, s, annotationVerdict, string(text))
+	return a.annotate(ctx, s, annotationVerdict, string(text))
 }
 
 // SaveDelivered records in the store's namespace that the backend has confirmed the generation's verdict.
-func (c *Cluster) SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error {
-	return c.annotate(ctx, s, annotationTold, toldText(s, told))
+func (a *State) SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error {
+	return a.annotate(ctx, s, annotationTold, toldText(s, told))
 }
 
 // toldText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
@@ -74,7 +78,7 @@ func toldText(s provision.Store, told provision.Status) string {
 }
 
 // annotate sets one annotation, in one request, if the namespace belongs to the store and has the store's generation.
-func (c *Cluster) annotate(ctx context.Context, s provision.Store, key, value string) error {
+func (a *State) annotate(ctx context.Context, s provision.Store, key, value string) error {
 	type step struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
@@ -91,13 +95,13 @@ func (c *Cluster) annotate(ctx context.Context, s provision.Store, key, value st
 	if err != nil || s.Namespace == "" {
 		return err
 	}
-	err = c.write(ctx, func() error {
-		_, err := c.client.CoreV1().Namespaces().Patch(ctx, s.Namespace, types.JSONPatchType, patch, metav1.PatchOptions{})
+	err = a.api.Write(ctx, func() error {
+		_, err := a.api.Clientset.CoreV1().Namespaces().Patch(ctx, s.Namespace, types.JSONPatchType, patch, metav1.PatchOptions{})
 		return err
 	})
 	// The API server reports a failed test as invalid.
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
-	return wrapError(err, "annotate namespace %s", s.Namespace)
+	return kube.WrapError(err, "annotate namespace %s", s.Namespace)
 }

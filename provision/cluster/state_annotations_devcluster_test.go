@@ -13,7 +13,7 @@ import (
 // recall is what the cluster says of the store; nil when it says nothing.
 func recall(t *testing.T, c *Cluster, s provision.Store) *provision.SavedState {
 	t.Helper()
-	all, err := c.ListStores(t.Context())
+	all, err := c.State.ListStores(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,26 +41,26 @@ func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
 
 	failed := provision.Outcome{Generation: s.Generation, Status: provision.StatusFailed, Code: provision.CodeImage, Error: `no "image"`}
 	want.Outcome = &failed
-	note(t, c.SaveOutcome(t.Context(), s, failed))
+	note(t, c.State.SaveOutcome(t.Context(), s, failed))
 	check("failed")
 
 	want.Delivered = true
-	note(t, c.SaveDelivered(t.Context(), s, provision.StatusFailed))
+	note(t, c.State.SaveDelivered(t.Context(), s, provision.StatusFailed))
 	check("told")
 
 	ready := provision.Outcome{Generation: s.Generation, Status: provision.StatusReady}
 	want.Outcome, want.Delivered = &ready, false
-	note(t, c.SaveOutcome(t.Context(), s, ready))
+	note(t, c.State.SaveOutcome(t.Context(), s, ready))
 	check("ready after all, and not told")
 
 	older := s
 	older.Generation--
-	note(t, c.SaveOutcome(t.Context(), older, failed))
+	note(t, c.State.SaveOutcome(t.Context(), older, failed))
 	check("after an older generation spoke")
 
 	next := s
 	next.Generation++
-	if _, err := c.Namespaces().Ensure(t.Context(), next); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
 	want = provision.SavedState{Store: next, Op: provision.OpProvision}
@@ -70,13 +70,13 @@ func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
 func TestNothingIsRememberedOfAStoreThatIsGone(t *testing.T) {
 	c := devCluster(t)
 	s := devStore(t, c)
-	note(t, c.SaveOutcome(t.Context(), s, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))
+	note(t, c.State.SaveOutcome(t.Context(), s, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))
 	if got := recall(t, c, s); got != nil {
 		t.Errorf("remembered %+v", got)
 	}
 	stranger := s
 	stranger.Namespace = "default"
-	note(t, c.SaveOutcome(t.Context(), stranger, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))
+	note(t, c.State.SaveOutcome(t.Context(), stranger, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))
 }
 
 func note(t *testing.T, err error) {

@@ -4,9 +4,12 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+	"time"
 
 	"orchestrator/provision"
 )
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // tinyCharts holds the chart tiny and a chart beside it that it depends on.
 func tinyCharts() fs.FS { return os.DirFS("testdata/charts") }

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // What a verification found out is stored in the store's Secret, and so lives exactly as long as the credentials that it
@@ -23,12 +24,12 @@ const (
 
 // verification returns what Keep has stored about the shop.
 func (o *Shops) verification(ctx context.Context, s provision.Store) (proven bool, facts provision.Facts, err error) {
-	secret, err := o.c.client.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
+	secret, err := o.api.Clientset.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return false, nil, nil // the first request that needs a credential reports it
 	}
 	if err != nil {
-		return false, nil, wrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		return false, nil, kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 	}
 	if !belongsTo(secret.Labels, s) {
 		return false, nil, nil
@@ -38,11 +39,11 @@ func (o *Shops) verification(ctx context.Context, s provision.Store) (proven boo
 
 // Keep implements [provision.Shops]. It writes only what has changed.
 func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Facts) error {
-	secrets := o.c.client.CoreV1().Secrets(s.Namespace)
+	secrets := o.api.Clientset.CoreV1().Secrets(s.Namespace)
 	for range maxConflicts {
 		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 		if err != nil {
-			return wrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		}
 		if !belongsTo(secret.Labels, s) {
 			return provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store",
@@ -51,20 +52,20 @@ func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Fac
 		if !setVerification(secret, facts) {
 			return nil
 		}
-		err = o.c.write(ctx, func() error {
+		err = o.api.Write(ctx, func() error {
 			_, err := secrets.Update(ctx, secret, metav1.UpdateOptions{})
 			return err
 		})
 		if !apierrors.IsConflict(err) {
-			return wrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+			return kube.WrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 		}
 	}
 	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
 		provision.CredentialsSecret, s.Namespace)
 }
 
-// setVerification records the verification and the facts in the Secret and reports whether that changed it. A fact that no longer
-// exists is removed; an entry that is a credential is never touched.
+// setVerification records the verification and the facts in the Secret and reports whether that changed it. A fact that no
+// longer exists is removed; an entry that is a credential is never touched.
 func setVerification(secret *corev1.Secret, facts provision.Facts) (changed bool) {
 	if secret.Annotations == nil {
 		secret.Annotations = map[string]string{}

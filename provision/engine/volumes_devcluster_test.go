@@ -21,6 +21,8 @@ import (
 	"orchestrator/charts"
 	"orchestrator/provision"
 	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
 	"orchestrator/provision/engine"
 )
 
@@ -66,18 +68,19 @@ func devStore(t *testing.T, client kubernetes.Interface, engineName string) prov
 func devApply(t *testing.T, s provision.Store, installation map[string]any) *cluster.Cluster {
 	t.Helper()
 	c, err := cluster.Connect(cluster.Config{
-		Kubeconfig: devKubeconfig(t), Charts: charts.FS, Env: "development", Values: installation, Log: slog.New(slog.DiscardHandler),
+		API:    kube.Config{Kubeconfig: devKubeconfig(t), Log: slog.New(slog.DiscardHandler)},
+		Charts: helm.Charts{FS: charts.FS, Env: "development", Values: installation},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Namespaces().Ensure(t.Context(), s); err != nil {
+	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Credentials().Ensure(t.Context(), s, releaseOf(t, s).Credentials); err != nil {
+	if err := c.Credentials.Ensure(t.Context(), s, releaseOf(t, s).Credentials); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Releases().Apply(t.Context(), s, releaseOf(t, s)); err != nil {
+	if _, err := c.Releases.Apply(t.Context(), s, releaseOf(t, s)); err != nil {
 		t.Fatalf("apply: %v", err)
 	}
 	return c
@@ -185,7 +188,7 @@ func TestVolumesOutliveTheRelease(t *testing.T) {
 			s := devStore(t, client, name)
 			c := devApply(t, s, volumes(name, "2Gi", nil))
 			before := claimSizes(t, client, s.Namespace)
-			if err := c.Releases().Remove(t.Context(), s); err != nil {
+			if err := c.Releases.Remove(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(before, claimSizes(t, client, s.Namespace)); diff != "" {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/kube"
 )
 
 // Access leads to the cluster: the first of these that is set.
@@ -13,7 +13,7 @@ type Access struct {
 	Kubeconfig     string `env:"KUBECONFIG" help:"file that leads to the cluster where ORCH_CLUSTERS names none; empty: ORCH_KUBECONFIG_DATA, or the pod's own service account"`
 	KubeconfigData string `env:"ORCH_KUBECONFIG_DATA" help:"a kubeconfig itself, as YAML or in base64, where there is no file"`
 
-	API *cluster.API // not from the environment: for platforms with tokens of their own
+	API *kube.APIServer // not from the environment: for platforms with tokens of their own
 }
 
 // text is the kubeconfig that was given itself.

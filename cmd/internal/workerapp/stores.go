@@ -11,6 +11,8 @@ import (
 	"orchestrator/cmd/internal/service"
 	"orchestrator/provision"
 	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
 	"orchestrator/provision/engine"
 	"orchestrator/provision/mock"
 	"orchestrator/worker"
@@ -62,13 +64,13 @@ func connectClusters(ctx context.Context, common service.Common, c Config, log *
 			runner.Outside = engine.Outside()
 		}
 		s.names, s.open = append(s.names, strings.TrimPrefix(one.Name+" "+c.name(one.Kubeconfig), " ")), append(s.open, k)
-		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k, State: k, Check: k.Check})
+		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k.Credentials, State: k.State, Check: k.Check})
 	}
 	return s, watch(ctx, s.open, log)
 }
 
 func connectCluster(one provision.Cluster, c Config, log *slog.Logger) (*cluster.Cluster, error) {
-	values, err := cluster.LoadValues(c.ValuesFile)
+	values, err := helm.LoadValues(c.ValuesFile)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +78,11 @@ func connectCluster(one provision.Cluster, c Config, log *slog.Logger) (*cluster
 	if err != nil {
 		return nil, err
 	}
-	k, err := cluster.Connect(cluster.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, API: c.API, Env: c.AppEnv, Values: values, Charts: charts.FS, Writes: c.Writes, StoreRole: c.StoreRole, Log: log})
+	k, err := cluster.Connect(cluster.Config{
+		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Writes: c.Writes, Log: log},
+		Charts:    helm.Charts{FS: charts.FS, Env: c.AppEnv, Values: values},
+		StoreRole: c.StoreRole,
+	})
 	if err != nil && one.Name != "" {
 		err = fmt.Errorf("cluster %s: %w", one.Name, err)
 	}

@@ -1,0 +1,98 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"golang.org/x/sync/semaphore"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// Manager is the orchestrator's name as the manager of objects and of their fields, and as a client of the API server.
+const Manager = "orchestrator"
+
+// Client is a connection to one API server that all runs of the process share. It is safe for concurrent use.
+type Client struct {
+	Clientset kubernetes.Interface                    // every write is fenced by its context
+	Discovery discovery.CachedDiscoveryInterface      // the API server's kinds, cached until Mapper is reset
+	Mapper    *restmapper.DeferredDiscoveryRESTMapper // over Discovery
+	Log       *slog.Logger
+
+	rest   *rest.Config // as loaded; port-forwards open connections of their own with it
+	conn   *connection
+	writes *semaphore.Weighted
+}
+
+// Connect prepares a Client without network requests, so its API server need not be reachable yet.
+func Connect(cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	logClientGo(cfg.Log) // before client-go logs anything: its logger must not be changed while it is in use
+	server, err := cfg.restConfig()
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg, server)
+}
+
+// New is [Connect] for a server that the caller has configured; what cfg says about the server is ignored.
+func New(cfg Config, server *rest.Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	logClientGo(cfg.Log)
+	if cfg.Name != "" {
+		cfg.Log = cfg.Log.With("cluster", cfg.Name)
+	}
+	server = rest.CopyConfig(server)
+	server.UserAgent, server.QPS = Manager, -1
+	conn, err := newConnection(server)
+	if err != nil {
+		return nil, err
+	}
+	clientset, err := kubernetes.NewForConfigAndClient(conn.typedConfig(), &http.Client{Transport: conn.guard})
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare the client of the API server: %w", err)
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfig(conn.config(nil))
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare the discovery of API kinds: %w", err)
+	}
+	cached := memory.NewMemCacheClient(kinds)
+	return &Client{
+		Clientset: clientset,
+		Discovery: cached,
+		Mapper:    restmapper.NewDeferredDiscoveryRESTMapper(cached),
+		Log:       cfg.Log,
+		rest:      server,
+		conn:      conn,
+		writes:    semaphore.NewWeighted(int64(cfg.Writes)),
+	}, nil
+}
+
+// RESTConfig returns a new configuration of the shared connection for a client that the caller makes. Its requests pass
+// wrap, if that is not nil, and are fenced by their contexts like all others.
+func (c *Client) RESTConfig(wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
+	return c.conn.config(wrap)
+}
+
+// Write runs one write, or a few that belong together, in a write slot. It does not start after ctx has ended.
+func (c *Client) Write(ctx context.Context, do func() error) error {
+	if err := c.writes.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer c.writes.Release(1)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return do()
+}
+
+// Ping returns nil if the API server answers.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.Clientset.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
+	return WrapError(err, "read the cluster's version")
+}
