@@ -6,7 +6,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestCheckNeedsTheInformersAndTheAPIServer(t *testing.T) {
+func TestClusterCheckNeedsInformersAndAPIServer(t *testing.T) {
 	api, c := newFakeAPI(t)
 	wantCode(t, c.Check(t.Context()), provision.CodeUnavailable)
 	start(t, c)

@@ -14,7 +14,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestCredentialsAreMadeOnceAndOnlyAddedTo(t *testing.T) {
+func TestCredentialsEnsureOnlyAddsEntries(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	first, err := c.Credentials.Password(t.Context(), s)
@@ -41,7 +41,7 @@ func TestCredentialsAreMadeOnceAndOnlyAddedTo(t *testing.T) {
 	}
 }
 
-func TestDataWithoutItsCredentialsIsAConflict(t *testing.T) {
+func TestCredentialsEnsureRefusesDataWithoutItsSecret(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -60,7 +60,7 @@ func TestDataWithoutItsCredentialsIsAConflict(t *testing.T) {
 	}
 }
 
-func TestPasswordOfAnotherStoreIsNotRead(t *testing.T) {
+func TestCredentialsPasswordIsOfTheStoreOnly(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	other := s

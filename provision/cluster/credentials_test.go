@@ -9,7 +9,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestGeneratedCredentialsUseEveryCharacterEvenly(t *testing.T) {
+func TestGenerateDrawsCharactersUniformly(t *testing.T) {
 	const length = 62 * 1000
 	made, err := generate(provision.Credential{Key: "k", Prefix: "p_", Length: length, Chars: provision.Alphanumeric})
 	if err != nil {
@@ -27,7 +27,7 @@ func TestGeneratedCredentialsUseEveryCharacterEvenly(t *testing.T) {
 	}
 }
 
-func TestFillAddsWhatIsMissingAndChangesNothing(t *testing.T) {
+func TestAddMissingChangesNoExistingEntry(t *testing.T) {
 	s := testStore(1)
 	want := []provision.Credential{{Key: "a", Length: 8, Chars: provision.Hex}, {Key: "b", Length: 8, Chars: provision.Hex}}
 	secret := &corev1.Secret{Data: map[string][]byte{"a": []byte("kept"), "b": {}, "other": []byte("kept, too")}}

@@ -52,7 +52,7 @@ func watching(t *testing.T, c *Cluster) *Cluster {
 	return c
 }
 
-// devStore is a store of its own for the test, whose namespace goes with the test.
+// devStore returns a new store whose namespace is deleted after the test.
 func devStore(t *testing.T, c *Cluster) provision.Store {
 	t.Helper()
 	s := testStore(1)
@@ -92,7 +92,7 @@ func apply(t *testing.T, c *Cluster, s provision.Store, values map[string]any) t
 	return at
 }
 
-// leave writes a status into the newest record, as a run that died would have left it.
+// leave writes a status into the newest record, as a run that died leaves it.
 func leave(t *testing.T, c *Cluster, s provision.Store, status release.Status) {
 	t.Helper()
 	last := lastRecord(t, c, s)

@@ -25,18 +25,18 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// fakeAPI keeps objects by path, which is all that Helm and the steps need of an API server: no admission, no
-// controllers, and a patch changes nothing. What the real one does is tested with the tag devcluster.
+// fakeAPI stores objects by path, which is all that Helm and the steps need of an API server: no admission, no
+// controllers, and a patch changes nothing. The tests with the tag devcluster use a real API server.
 type fakeAPI struct {
 	mu      sync.Mutex
 	objects map[string]*unstructured.Unstructured
 	writes  []string // method and path of each mutating request, in order
 	reads   int
 	version int
-	// before is asked first; it may answer with a status, and anything but 0 ends the request there.
+	// before is called first; a status other than 0 ends the request with it.
 	before func(method, path string, mutating int) (status int)
-	user   string      // who asks, for reviews
-	grants func() bool // what an access review says
+	user   string      // the user's name, for reviews
+	grants func() bool // result of an access review
 }
 
 var fakeKinds = map[string][]metav1.APIResource{
@@ -117,7 +117,7 @@ func (f *fakeAPI) watch(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// review answers who asks, and what he may do.
+// review answers reviews of the user's name and permissions.
 func (f *fakeAPI) review(w http.ResponseWriter, r *http.Request) bool {
 	switch r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:] {
 	case "selfsubjectreviews":
@@ -204,7 +204,7 @@ func (f *fakeAPI) keep(path string, object *unstructured.Unstructured) {
 	f.objects[path] = object
 }
 
-// collection is the group, version and kind of the list at a path, nil where there is an object.
+// collection returns the group, version and kind of the list at a path, nil for the path of an object.
 func collection(path string) map[string]any {
 	last := path[strings.LastIndex(path, "/")+1:]
 	for version, kinds := range fakeKinds {

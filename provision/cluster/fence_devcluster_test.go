@@ -16,7 +16,7 @@ import (
 	"orchestrator/provision/cluster/kube"
 )
 
-// tripwire counts the writes that leave the process and shuts the fence after some of them.
+// tripwire counts the writes that leave the process and closes the fence after some of them.
 type tripwire struct {
 	lease
 	next   http.RoundTripper
@@ -31,7 +31,7 @@ func (w *tripwire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return w.next.RoundTrip(req)
 }
 
-func TestRunThatLostItsLeaseAtAnyWriteIsRepairedByTheNext(t *testing.T) {
+func TestFenceLossAtAnyWriteIsRepairedByTheNextRun(t *testing.T) {
 	healthy := watching(t, devCluster(t))
 	for after := range int32(9) {
 		wire := &tripwire{after: after}

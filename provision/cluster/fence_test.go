@@ -17,7 +17,7 @@ import (
 	"orchestrator/provision"
 )
 
-// lease is a fence that the test shuts.
+// lease is a fence that the test closes.
 type lease struct {
 	lost      atomic.Bool
 	confirmed atomic.Int32
@@ -36,7 +36,7 @@ func (l *lease) Confirm(context.Context) error {
 	return l.refuse
 }
 
-// steps are all writes of a provision, one after the other until one fails.
+// provisionSteps makes all writes of a provision, one after the other until one fails.
 func provisionSteps(ctx context.Context, c *Cluster, s provision.Store) error {
 	if _, err := c.Namespaces.Ensure(ctx, s); err != nil {
 		return err
@@ -48,7 +48,7 @@ func provisionSteps(ctx context.Context, c *Cluster, s provision.Store) error {
 	return err
 }
 
-func TestLostLeaseLetsNoWriteOutWhereverItIsLost(t *testing.T) {
+func TestFenceBlocksEveryWriteAfterTheLeaseIsLost(t *testing.T) {
 	s := testStore(1)
 	all, c := newFakeAPI(t)
 	if err := provisionSteps(t.Context(), c, s); err != nil {
@@ -80,7 +80,7 @@ func TestLostLeaseLetsNoWriteOutWhereverItIsLost(t *testing.T) {
 		if _, err := c.api.Clientset.CoreV1().Namespaces().List(ctx, metav1.ListOptions{}); err != nil {
 			t.Errorf("a read is refused, too: %v", err)
 		}
-		// The next run, which has the lease, carries on from wherever this one was stopped.
+		// The next run, which has the lease, continues from wherever this one was stopped.
 		api.before = nil
 		if err := provisionSteps(provision.WithFence(t.Context(), &lease{}), c, s); err != nil {
 			t.Errorf("the run after a loss after %d writes: %v", after, err)
@@ -91,7 +91,7 @@ func TestLostLeaseLetsNoWriteOutWhereverItIsLost(t *testing.T) {
 	}
 }
 
-func TestLostLeaseStopsARemoval(t *testing.T) {
+func TestFenceBlocksARemoval(t *testing.T) {
 	s := testStore(1)
 	api, c := newFakeAPI(t)
 	if err := provisionSteps(t.Context(), c, s); err != nil {
@@ -109,7 +109,7 @@ func TestLostLeaseStopsARemoval(t *testing.T) {
 	}
 }
 
-func TestNamespaceIsMadeOnlyIfTheRecordAgrees(t *testing.T) {
+func TestNamespacesEnsureConfirmsWithTheRecordBeforeCreate(t *testing.T) {
 	s := testStore(1)
 	api, c := newFakeAPI(t)
 	refusing := &lease{refuse: provision.Errorf(provision.CodeSuperseded, "a newer request")}
@@ -132,7 +132,7 @@ func TestNamespaceIsMadeOnlyIfTheRecordAgrees(t *testing.T) {
 	}
 }
 
-func TestStopWaitsForTheHelmCallInHand(t *testing.T) {
+func TestReleasesApplyFinishesTheHelmCallAfterCancellation(t *testing.T) {
 	s := testStore(1)
 	api, c := newFakeAPI(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -148,11 +148,11 @@ func TestStopWaitsForTheHelmCallInHand(t *testing.T) {
 		t.Errorf("error %v, want the context's cause", err)
 	}
 	if last := lastRecord(t, c, s); last == nil || last.Info.Status != release.StatusDeployed {
-		t.Error("the install in hand was broken off")
+		t.Error("the running install was interrupted")
 	}
 }
 
-func TestUnwrittenRecordIsNotTakenForSuccess(t *testing.T) {
+func TestReleasesApplyFailsIfTheRecordIsNotWritten(t *testing.T) {
 	s := testStore(1)
 	api, c := newFakeAPI(t)
 	api.before = func(method, path string, _ int) int {
@@ -171,7 +171,7 @@ func TestUnwrittenRecordIsNotTakenForSuccess(t *testing.T) {
 	}
 }
 
-func TestAPIServerThatIsAwayIsUnavailableForEveryStep(t *testing.T) {
+func TestClusterStepsAreUnavailableWithoutAPIServer(t *testing.T) {
 	s := testStore(1)
 	for _, status := range []int{http.StatusInternalServerError, http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		api, c := newFakeAPI(t)

@@ -46,7 +46,7 @@ func (l *life) note(err error) {
 	}
 }
 
-func TestAStoreThatWasBrokenByHandIsRepairedOrMadeAnew(t *testing.T) {
+func TestRunnerRepairsManualChanges(t *testing.T) {
 	for name, change := range manualChanges {
 		t.Run(name, func(t *testing.T) {
 			l := newLife(t)
@@ -69,8 +69,8 @@ func TestAStoreThatWasBrokenByHandIsRepairedOrMadeAnew(t *testing.T) {
 	}
 }
 
-// The same store again, at once: nothing of the old one is in it.
-func TestAStoreDeletedAndMadeAgainStartsFromNothing(t *testing.T) {
+// A store that is created again at once has nothing of the deleted one.
+func TestRunnerStartsFromNothingAfterADelete(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	password, claims := l.password(), l.claims()
@@ -87,7 +87,7 @@ func TestAStoreDeletedAndMadeAgainStartsFromNothing(t *testing.T) {
 	}
 }
 
-func TestDataIsNotGivenOtherCredentials(t *testing.T) {
+func TestCredentialsEnsureRefusesRetainedDataWithoutItsEntries(t *testing.T) {
 	for name, lose := range map[string]func(l *life){
 		"the secret": func(l *life) {
 			l.note(l.c.api.Clientset.CoreV1().Secrets(l.s.Namespace).Delete(l.Context(), provision.CredentialsSecret, metav1.DeleteOptions{}))
@@ -137,7 +137,7 @@ func (l *life) restoreSecret(original *corev1.Secret) {
 }
 
 // The error names what blocks a delete, whatever its kind.
-func TestADeleteThatIsHeldNamesWhatHoldsIt(t *testing.T) {
+func TestRunnerDeleteNamesWhatBlocksIt(t *testing.T) {
 	for name, test := range map[string]struct {
 		hold, free func(l *life)
 		words      []string
@@ -179,7 +179,7 @@ func TestADeleteThatIsHeldNamesWhatHoldsIt(t *testing.T) {
 	}
 }
 
-// finalize sets the namespace's finalizers of its own kind, as only a special request can.
+// finalize sets the finalizers in the namespace's spec, which only the finalize request can.
 func (l *life) finalize(names ...corev1.FinalizerName) {
 	l.Helper()
 	ns, err := l.c.api.Clientset.CoreV1().Namespaces().Get(context.Background(), l.s.Namespace, metav1.GetOptions{})
@@ -187,7 +187,7 @@ func (l *life) finalize(names ...corev1.FinalizerName) {
 		return
 	}
 	l.note(err)
-	ns.Spec.Finalizers, ns.ResourceVersion = names, "" // whatever else is at it
+	ns.Spec.Finalizers, ns.ResourceVersion = names, "" // whoever else changes it
 	_, err = l.c.api.Clientset.CoreV1().Namespaces().Finalize(context.Background(), ns, metav1.UpdateOptions{})
 	l.note(err)
 }

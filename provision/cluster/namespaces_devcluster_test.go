@@ -18,7 +18,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestNamespaceSaysWhoseItIsAndInWhichGeneration(t *testing.T) {
+func TestNamespacesEnsureRecordsStoreAndGeneration(t *testing.T) {
 	c := devCluster(t)
 	s := devStore(t, c)
 	for _, generation := range []int64{1, 1, 2} {
@@ -39,7 +39,7 @@ func TestNamespaceSaysWhoseItIsAndInWhichGeneration(t *testing.T) {
 	}
 }
 
-func TestEqualGenerationWritesNothing(t *testing.T) {
+func TestStepsWriteNothingForAnEqualGeneration(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -60,7 +60,7 @@ func TestEqualGenerationWritesNothing(t *testing.T) {
 	}
 }
 
-func TestForeignNamespaceIsAConflictForEveryStep(t *testing.T) {
+func TestStepsRefuseAForeignNamespace(t *testing.T) {
 	c := devCluster(t)
 	s := devStore(t, c)
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
@@ -80,7 +80,7 @@ func TestForeignNamespaceIsAConflictForEveryStep(t *testing.T) {
 	}
 }
 
-func TestNewerGenerationSupersedesEveryStep(t *testing.T) {
+func TestStepsAreSupersededByANewerGeneration(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	newer := s
@@ -111,7 +111,7 @@ func eachStep(ctx context.Context, c *Cluster, s provision.Store) map[string]err
 	}
 }
 
-func TestDeleteOfAStoreKnownByItsIDAloneLeavesNothing(t *testing.T) {
+func TestNamespacesMarkDeletingFindsAStoreByItsID(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -142,14 +142,14 @@ func TestDeleteOfAStoreKnownByItsIDAloneLeavesNothing(t *testing.T) {
 		}
 	}
 	if _, err := c.api.Clientset.CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("the namespace is there or cannot be looked for: %v", err)
+		t.Errorf("the namespace exists or cannot be read: %v", err)
 	}
 	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), onlyID); err != nil || len(namespaces) != 0 {
 		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 }
 
-func TestNamespaceThatIsHeldNamesItsHolder(t *testing.T) {
+func TestNamespacesRemoveNamesWhatBlocksIt(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, map[string]any{"extraName": "stuck", "finalizer": "example.com/hold"})
@@ -165,7 +165,7 @@ func TestNamespaceThatIsHeldNamesItsHolder(t *testing.T) {
 	}
 }
 
-func TestSupersededWaitSaysSo(t *testing.T) {
+func TestNamespacesRemoveReturnsTheCauseOfItsContext(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, map[string]any{"extraName": "stuck", "finalizer": "example.com/hold"})
@@ -178,7 +178,7 @@ func TestSupersededWaitSaysSo(t *testing.T) {
 	}
 }
 
-func TestVolumeThatIsHeldNamesItsHolder(t *testing.T) {
+func TestVolumesRemoveNamesWhatBlocksIt(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	claims := c.api.Clientset.CoreV1().PersistentVolumeClaims(s.Namespace)

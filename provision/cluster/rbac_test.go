@@ -16,7 +16,7 @@ import (
 
 const bindingPath = "/apis/rbac.authorization.k8s.io/v1/namespaces/store-1/rolebindings"
 
-// newBoundAPI is a fake API server that grants nothing but by a binding, and then at the third question.
+// newBoundAPI is a fake API server that grants permissions only after a binding, and only from the third review on.
 func newBoundAPI(t *testing.T) (*fakeAPI, *Cluster) {
 	t.Helper()
 	api, c := newFakeAPI(t)
@@ -37,7 +37,7 @@ func (f *fakeAPI) bindings() []*unstructured.Unstructured {
 	return found
 }
 
-func TestAStoresNamespaceIsBoundBeforeItIsUsed(t *testing.T) {
+func TestRoleBinderBindsANewNamespace(t *testing.T) {
 	api, c := newBoundAPI(t)
 	s := testStore(1)
 	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
@@ -52,15 +52,15 @@ func TestAStoresNamespaceIsBoundBeforeItIsUsed(t *testing.T) {
 		t.Errorf("bound %+v to %+v", found.Subjects, found.RoleRef)
 	}
 	writes := len(api.writes)
-	if writes != 6 { // namespace, who am I, binding, and three questions
-		t.Errorf("the writes are %q; were the rights waited for?", api.writes)
+	if writes != 6 { // namespace, user name, binding, and three access reviews
+		t.Errorf("the writes are %q; want a wait for the permissions", api.writes)
 	}
 	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil || len(api.writes) != writes {
 		t.Errorf("error %v; a namespace that is bound was written: %q", err, api.writes[writes:])
 	}
 }
 
-func TestADeleteBindsAStoreThatIsOlderThanTheBinding(t *testing.T) {
+func TestRoleBinderBindsAnOlderNamespaceOnDelete(t *testing.T) {
 	api, c := newBoundAPI(t)
 	c.Namespaces.rbac.role = ""
 	s := testStore(1)
@@ -73,7 +73,7 @@ func TestADeleteBindsAStoreThatIsOlderThanTheBinding(t *testing.T) {
 	}
 }
 
-func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
+func TestRoleBinderSkipsATerminatingNamespace(t *testing.T) {
 	api, c := newBoundAPI(t)
 	s := testStore(1)
 	if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {
@@ -81,7 +81,7 @@ func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
 	}
 	now := metav1.Now()
 	api.objects["/api/v1/namespaces/store-1"].SetDeletionTimestamp(&now)
-	for path := range api.objects { // the namespace controller has begun, with our rights
+	for path := range api.objects { // the namespace controller has started with the binding
 		if strings.HasPrefix(path, bindingPath) {
 			delete(api.objects, path)
 		}
@@ -97,11 +97,11 @@ func TestANamespaceThatIsGoingIsLeftToGo(t *testing.T) {
 		t.Fatalf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}
 	if err := errors.Join(c.Releases.Remove(t.Context(), s), c.Volumes.Remove(t.Context(), s)); err != nil {
-		t.Errorf("what goes by itself was not left to go: %v", err)
+		t.Errorf("content of a terminating namespace was not skipped: %v", err)
 	}
 }
 
-func TestABindingThatSaysSomethingElseIsAConflict(t *testing.T) {
+func TestRoleBinderRefusesADifferentBinding(t *testing.T) {
 	_, c := newBoundAPI(t)
 	other := bindingOf("orchestrator-store", subjectOf("system:serviceaccount:shops:orchestrator-worker"))
 	other.Subjects[0].Name = "another"
@@ -112,12 +112,12 @@ func TestABindingThatSaysSomethingElseIsAConflict(t *testing.T) {
 	wantCode(t, err, provision.CodeConflict)
 }
 
-func TestRightsThatDoNotComeAreWaitedForNoLongerThanTheRunLasts(t *testing.T) {
+func TestRoleBinderStopsWaitingWhenTheRunEnds(t *testing.T) {
 	api, c := newBoundAPI(t)
 	cause := provision.Errorf(provision.CodeSuperseded, "a newer request")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	api.grants = func() bool {
-		cancel(cause) // while the rights are waited for, and at no other time
+		cancel(cause) // only while the permissions are waited for
 		return false
 	}
 	if _, err := c.Namespaces.Ensure(ctx, testStore(1)); provision.CodeOf(err) != provision.CodeSuperseded {
@@ -125,7 +125,7 @@ func TestRightsThatDoNotComeAreWaitedForNoLongerThanTheRunLasts(t *testing.T) {
 	}
 }
 
-func TestSubjectsAreWhatTheAPIServerCallsThem(t *testing.T) {
+func TestSubjectOfUserNames(t *testing.T) {
 	for user, want := range map[string]struct {
 		subject rbacv1.Subject
 		binding string

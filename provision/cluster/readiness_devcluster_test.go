@@ -14,7 +14,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestReadyIsTheRolloutOfWhatWasAppliedLast(t *testing.T) {
+func TestReadinessWaitsForTheLatestRollout(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	for _, message := range []string{"one", "two", "two", "three"} {
@@ -30,13 +30,13 @@ func TestReadyIsTheRolloutOfWhatWasAppliedLast(t *testing.T) {
 			t.Errorf("%s: called ready with generation %d and %+v", message, d.Generation, now)
 		}
 	}
-	// A run that comes after the deadline finds the store ready all the same.
+	// A run that starts after the deadline still finds the store ready.
 	if err := c.Readiness.Wait(t.Context(), s, time.Now().Add(-time.Hour)); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
+func TestReadinessNamesTheProblem(t *testing.T) {
 	c := watching(t, devCluster(t))
 	outcome := func(word string) map[string]any {
 		return map[string]any{"setup": true, "podAnnotations": map[string]any{"devcluster/outcome": word}}
@@ -56,7 +56,7 @@ func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
 		budget   time.Duration
 		code     provision.Code
 		says     string
-		from, to time.Duration // when it has to be said
+		from, to time.Duration // when it has to be reported
 	}{
 		{"image", nothing, outcome("image"), 5 * time.Minute, provision.CodeImage, `image "registry.example/tiny:1" not found`, 60 * time.Second, 75 * time.Second},
 		{"image of an init container", nothing, outcome("init-image"), 5 * time.Minute, provision.CodeImage, `not found`, 60 * time.Second, 75 * time.Second},
@@ -82,13 +82,13 @@ func TestWhatKeepsAStoreFromBeingReadyIsNamed(t *testing.T) {
 				t.Errorf("%q does not say %q", provision.Public(err), tc.says)
 			}
 			if took < tc.from || took > tc.to {
-				t.Errorf("it was said after %s, want %s to %s", took, tc.from, tc.to)
+				t.Errorf("it was reported after %s, want %s to %s", took, tc.from, tc.to)
 			}
 		})
 	}
 }
 
-func TestFixedStoreIsNotJudgedByItsBrokenPods(t *testing.T) {
+func TestReadinessIgnoresPodsOfAnOlderRevision(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, map[string]any{"podAnnotations": map[string]any{"devcluster/outcome": "crash"}})

@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestApplyFollowsTheStateOfTheLastRelease(t *testing.T) {
+func TestReleasesApplyFromEveryStatus(t *testing.T) {
 	c := devCluster(t)
 	changed := map[string]any{"message": "changed"}
 	cases := []struct {
@@ -88,7 +88,7 @@ func TestApplyFollowsTheStateOfTheLastRelease(t *testing.T) {
 	}
 }
 
-func TestRemoveFollowsTheStateOfTheLastRelease(t *testing.T) {
+func TestReleasesRemoveFromEveryStatus(t *testing.T) {
 	c := devCluster(t)
 	for _, status := range []release.Status{"", release.StatusDeployed, release.StatusFailed, release.StatusPendingInstall,
 		release.StatusPendingUpgrade, release.StatusUninstalling, release.StatusUnknown, release.StatusSuperseded} {
@@ -113,7 +113,7 @@ func TestRemoveFollowsTheStateOfTheLastRelease(t *testing.T) {
 	}
 }
 
-func TestAppliedTimeIsOfTheGenerationAndNotRenewed(t *testing.T) {
+func TestReleasesApplyRecordsTheTimeOncePerGeneration(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	first := apply(t, c, s, nil)
@@ -129,7 +129,7 @@ func TestAppliedTimeIsOfTheGenerationAndNotRenewed(t *testing.T) {
 	}
 }
 
-func TestOnlyThreeRevisionsAreKept(t *testing.T) {
+func TestReleasesApplyKeepsThreeRevisions(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	for _, message := range []string{"1", "2", "3", "4", "5"} {
@@ -144,7 +144,7 @@ func TestOnlyThreeRevisionsAreKept(t *testing.T) {
 	}
 }
 
-func TestWhatIsInTheWayOfARelease(t *testing.T) {
+func TestReleasesApplyErrors(t *testing.T) {
 	c := devCluster(t)
 	cases := []struct {
 		name   string
@@ -201,7 +201,7 @@ func TestWhatIsInTheWayOfARelease(t *testing.T) {
 	}
 }
 
-func TestAFailedInstallIsRepairedOnceItsCauseIsGone(t *testing.T) {
+func TestReleasesApplyRepairsAFailedInstall(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	quotas := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace)

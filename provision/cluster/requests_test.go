@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestDiscoveryIsReadOnce(t *testing.T) {
+func TestClusterReadsDiscoveryOnce(t *testing.T) {
 	api, c := newFakeAPI(t)
 	if err := provisionSteps(t.Context(), c, testStore(1)); err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestDiscoveryIsReadOnce(t *testing.T) {
 	}
 }
 
-func TestManyStoresAtOnce(t *testing.T) {
+func TestClusterServesManyStoresAtOnce(t *testing.T) {
 	_, c := newFakeAPI(t)
 	var done sync.WaitGroup
 	for i := range 16 {

@@ -90,7 +90,7 @@ func (l *life) wantShopGone() {
 	}
 }
 
-func TestRetainedDataIsTakenUpAgain(t *testing.T) {
+func TestRunnerReusesRetainedData(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	password, claims := l.password(), l.claims()
@@ -106,7 +106,7 @@ func TestRetainedDataIsTakenUpAgain(t *testing.T) {
 	}
 	l.wantRefused()
 	if proven, facts, err := l.c.Shops.verification(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
-		t.Errorf("of the shop is known: proven %t, %v, error %v", proven, facts, err)
+		t.Errorf("the shop's verification: proven %t, %v, error %v", proven, facts, err)
 	}
 	l.must(provision.OpProvision, false)
 	if now := l.claims(); !maps.Equal(now, claims) || l.password() != password {
@@ -144,7 +144,7 @@ func (l *life) wantRefused() {
 	}
 }
 
-func TestTheClusterRemembersARetention(t *testing.T) {
+func TestStateRecordsARetention(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	l.must(provision.OpDelete, true)
@@ -161,7 +161,7 @@ func TestTheClusterRemembersARetention(t *testing.T) {
 	}
 }
 
-func TestDataOfWhichTheDeletionHasBegunIsNotRetained(t *testing.T) {
+func TestMarkDeletingRefusesToRetainDeletedClaims(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	claims := l.c.api.Clientset.CoreV1().PersistentVolumeClaims(l.s.Namespace)
@@ -181,7 +181,7 @@ func TestDataOfWhichTheDeletionHasBegunIsNotRetained(t *testing.T) {
 	l.must(provision.OpDelete, false)
 }
 
-func TestANamespaceThatIsBeingDeletedIsNotRetained(t *testing.T) {
+func TestMarkDeletingRefusesToRetainADeletedNamespace(t *testing.T) {
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	hold(t, l.c, l.s, "files")

@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestShopIsAskedThroughTheAPIServer(t *testing.T) {
+func TestShopsOpenForwardsThroughTheAPIServer(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -50,7 +50,7 @@ func TestShopIsAskedThroughTheAPIServer(t *testing.T) {
 	}
 }
 
-func TestShopWithoutAReadyPodIsUnavailable(t *testing.T) {
+func TestShopsOpenNeedsAReadyPod(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	_, _, err := c.Shops.Open(t.Context(), s)
@@ -63,7 +63,7 @@ func TestShopWithoutAReadyPodIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestShopOfALostLeaseIsNotOpened(t *testing.T) {
+func TestShopsOpenChecksTheFence(t *testing.T) {
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, nil)

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-func TestShopIsAskedInPlainHTTPAsIfThroughItsIngress(t *testing.T) {
+func TestShopClientSendsPlainHTTPLikeTheIngress(t *testing.T) {
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/moved" {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusFound)
@@ -48,7 +48,7 @@ func TestShopIsAskedInPlainHTTPAsIfThroughItsIngress(t *testing.T) {
 	}
 }
 
-func TestPodAndPortBehindTheService(t *testing.T) {
+func TestTargetPortOfTheNewestReadyPod(t *testing.T) {
 	pod := func(name string, age time.Duration, ready corev1.ConditionStatus, going bool) corev1.Pod {
 		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(noon.Add(-age))}}
 		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}

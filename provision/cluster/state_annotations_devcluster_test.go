@@ -10,7 +10,7 @@ import (
 	"orchestrator/provision"
 )
 
-// recall is what the cluster says of the store; nil when it says nothing.
+// recall returns the recorded state of the store; nil if there is none.
 func recall(t *testing.T, c *Cluster, s provision.Store) *provision.SavedState {
 	t.Helper()
 	all, err := c.State.ListStores(t.Context())
@@ -25,7 +25,7 @@ func recall(t *testing.T, c *Cluster, s provision.Store) *provision.SavedState {
 	return nil
 }
 
-func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
+func TestStateRecordsWhatRedisMayLose(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
 	want := provision.SavedState{Store: s, Op: provision.OpProvision}
@@ -67,7 +67,7 @@ func TestTheClusterRemembersWhatRedisMayLose(t *testing.T) {
 	check("the next generation")
 }
 
-func TestNothingIsRememberedOfAStoreThatIsGone(t *testing.T) {
+func TestStateRecordsNothingWithoutANamespace(t *testing.T) {
 	c := devCluster(t)
 	s := devStore(t, c)
 	note(t, c.State.SaveOutcome(t.Context(), s, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))

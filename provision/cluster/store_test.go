@@ -11,7 +11,7 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// tinyCharts holds the chart tiny and a chart beside it that it depends on.
+// tinyCharts holds the chart tiny and a sibling chart that it depends on.
 func tinyCharts() fs.FS { return os.DirFS("testdata/charts") }
 
 func testStore(generation int64) provision.Store {

@@ -9,7 +9,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestAProofIsNotedOnce(t *testing.T) {
+func TestSetVerificationRecordsTheTimeOnce(t *testing.T) {
 	secret := &corev1.Secret{}
 	if !setVerification(secret, nil) || secret.Annotations[annotationProven] == "" {
 		t.Fatal("the proof was not noted")
@@ -21,7 +21,7 @@ func TestAProofIsNotedOnce(t *testing.T) {
 	}
 }
 
-func TestFactsLiveBesideTheCredentials(t *testing.T) {
+func TestSetVerificationKeepsCredentials(t *testing.T) {
 	secret := &corev1.Secret{Data: map[string][]byte{"admin-password": []byte("secret"), "taken": []byte("secret, too")}}
 	for i, facts := range []provision.Facts{
 		{"publishable_key": "pk_1", "colour": "blue"}, {"publishable_key": "pk_2"}, {"publishable_key": "pk_2"}, nil,

@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision/cluster/kube"
 )
 
-func TestTheRefusalBehindHelmsTextIsFound(t *testing.T) {
+func TestAPIErrorsCauseOfHelmsText(t *testing.T) {
 	var seen apiErrors
 	note := func(method string, code int, message string) {
 		t.Helper()

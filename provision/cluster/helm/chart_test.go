@@ -11,7 +11,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestValuesAreLaidOverEachOtherWithTheReleaseOnTop(t *testing.T) {
+func TestRenderMergesValuesInOrder(t *testing.T) {
 	s := testStore(1)
 	cases := []struct {
 		name         string
@@ -39,7 +39,7 @@ func TestValuesAreLaidOverEachOtherWithTheReleaseOnTop(t *testing.T) {
 	}
 }
 
-func TestValuesOfTheCallerAreNotChanged(t *testing.T) {
+func TestPlanDoesNotChangeTheCallersValues(t *testing.T) {
 	installation := map[string]any{"nested": map[string]any{"b": 2, "list": []any{map[string]any{"x": 1}}}}
 	release := provision.Release{Chart: "tiny", Values: map[string]any{"nested": map[string]any{"a": 1}}}
 	before := asJSON(t, installation) + asJSON(t, release.Values)
@@ -54,7 +54,7 @@ func TestValuesOfTheCallerAreNotChanged(t *testing.T) {
 	}
 }
 
-func TestANullTakesTheDefaultAwayThroughEveryLayer(t *testing.T) {
+func TestPlanKeepsNullsThroughEveryLayer(t *testing.T) {
 	charts := &chartStore{Charts: Charts{FS: tinyCharts(), Env: "development", Values: map[string]any{"message": nil}}}
 	plan, err := charts.plan(provision.Release{Chart: "tiny", Values: map[string]any{"storeLabel": "x"}})
 	if err != nil {
@@ -65,7 +65,7 @@ func TestANullTakesTheDefaultAwayThroughEveryLayer(t *testing.T) {
 	}
 }
 
-func TestDigestIsOfChartFilesAndValues(t *testing.T) {
+func TestDigestOfChartFilesAndValues(t *testing.T) {
 	files := fstest.MapFS{
 		"store/a/Chart.yaml":           {Data: []byte("apiVersion: v2\nname: a\nversion: 1.0.0\ndependencies: [{name: b, version: 1.0.0, repository: file://../b}]")},
 		"store/a/templates/_hidden.tp": {Data: []byte("x")},
@@ -102,7 +102,7 @@ func TestDigestIsOfChartFilesAndValues(t *testing.T) {
 	}
 }
 
-func TestADependencyBesideTheChartIsReadWithIt(t *testing.T) {
+func TestReadChartIncludesSiblingDependencies(t *testing.T) {
 	files, err := readChart(tinyCharts(), "tiny")
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestADependencyBesideTheChartIsReadWithIt(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithAChartOrItsValuesIsInvalid(t *testing.T) {
+func TestRenderErrorsAreInvalid(t *testing.T) {
 	s := testStore(1)
 	cases := []struct {
 		name    string

@@ -46,7 +46,7 @@ func newTestClient(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper)
 	return c
 }
 
-func TestHelmsRequestsGoThroughTheSharedTransport(t *testing.T) {
+func TestOperationUsesTheSharedTransport(t *testing.T) {
 	var requests atomic.Int32
 	c := newTestClient(t, func(shared http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -71,7 +71,7 @@ func TestHelmsRequestsGoThroughTheSharedTransport(t *testing.T) {
 	}
 }
 
-func TestOperationsDoNotShareWhatHelmChanges(t *testing.T) {
+func TestOperationsShareNothingThatHelmChanges(t *testing.T) {
 	c := newTestClient(t, nil)
 	getter := &opGetter{api: c.api, namespace: "a"}
 	one, _ := getter.ToRESTConfig()

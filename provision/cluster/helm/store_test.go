@@ -8,7 +8,7 @@ import (
 	"orchestrator/provision"
 )
 
-// tinyCharts holds the chart tiny and a chart beside it that it depends on.
+// tinyCharts holds the chart tiny and a sibling chart that it depends on.
 func tinyCharts() fs.FS { return os.DirFS("../testdata/charts") }
 
 func testStore(generation int64) provision.Store {

@@ -54,7 +54,7 @@ func version(t *testing.T, c *Client) error {
 	return err
 }
 
-func TestATokenIsUsedUntilShortlyBeforeItsEnd(t *testing.T) {
+func TestAPIServerTokenIsUsedUntilShortlyBeforeItsExpiry(t *testing.T) {
 	for _, c := range []struct {
 		life time.Duration
 		want []string
@@ -75,7 +75,7 @@ func TestATokenIsUsedUntilShortlyBeforeItsEnd(t *testing.T) {
 	}
 }
 
-func TestARefusedTokenIsReplaced(t *testing.T) {
+func TestAPIServerTokenIsReplacedAfterARefusal(t *testing.T) {
 	g := &guarded{good: func(token string) bool { return token == "Bearer t2" }}
 	k := loggedIn(t, g, time.Hour)
 	for range 2 { // one that is just made is given a second chance
@@ -88,7 +88,7 @@ func TestARefusedTokenIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAPortForwardLogsInAsEverythingElse(t *testing.T) {
+func TestPortForwardUsesTheTokenOfTheClient(t *testing.T) {
 	g := &guarded{good: func(string) bool { return false }}
 	k := loggedIn(t, g, time.Hour)
 	if _, err := k.PortForward(t.Context(), "store-a", "pod-1", 80); err == nil {
@@ -100,7 +100,7 @@ func TestAPortForwardLogsInAsEverythingElse(t *testing.T) {
 	}
 }
 
-func TestAKubeconfigMayComeAsAText(t *testing.T) {
+func TestConfigAcceptsTheTextOfAKubeconfig(t *testing.T) {
 	text := "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters: [{name: c, cluster: {server: 'https://api.test'}}]\n" +
 		"users: [{name: u, user: {token: secretpass}}]\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
 	cfg, err := Config{Text: []byte(text)}.restConfig()

@@ -21,7 +21,7 @@ import (
 
 var configMaps = schema.GroupResource{Resource: "configmaps"}
 
-func TestEveryFailureHasItsCode(t *testing.T) {
+func TestWrapErrorCodes(t *testing.T) {
 	terminating := apierrors.NewForbidden(configMaps, "x", errors.New("because it is being terminated"))
 	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
 	status := func(code int32, message string) error {
@@ -75,7 +75,7 @@ func TestEveryFailureHasItsCode(t *testing.T) {
 	}
 }
 
-func TestInvalidFieldsAreNamedWithoutTheirDump(t *testing.T) {
+func TestWrapErrorNamesInvalidFieldsWithoutTheirDump(t *testing.T) {
 	big := strings.Repeat("x", 5000)
 	err := apierrors.NewInvalid(schema.GroupKind{Kind: "StatefulSet"}, "db", field.ErrorList{
 		field.Invalid(field.NewPath("spec", "template"), big, "field is immutable"),
@@ -87,7 +87,7 @@ func TestInvalidFieldsAreNamedWithoutTheirDump(t *testing.T) {
 	}
 }
 
-func TestMessagesFromTheClusterAreCleaned(t *testing.T) {
+func TestSanitizeMessages(t *testing.T) {
 	cases := map[string]string{
 		"two\n  lines":                             "two lines",
 		"cannot reach postgres://u:pw@db:5432/x":   "cannot reach postgres://***@db:5432/x",

@@ -10,7 +10,7 @@ import (
 
 // From V(8) on client-go logs the bodies of requests and answers, and Secrets are among them. klog's V(n) is slog's
 // level -n.
-func TestClientGoDoesNotLogBodies(t *testing.T) {
+func TestDebugHandlerDropsBodiesOfClientGo(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(debugHandler{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})})
 	log.Log(context.Background(), -3, "a cache was filled")

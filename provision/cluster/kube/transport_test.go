@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestWritesWaitForASlotOrTheContext(t *testing.T) {
+func TestClientWriteWaitsForASlotOrTheContext(t *testing.T) {
 	c := &Client{writes: semaphore.NewWeighted(1)}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := provision.Errorf(provision.CodeSuperseded, "newer")
@@ -30,7 +30,7 @@ func TestWritesWaitForASlotOrTheContext(t *testing.T) {
 	}
 }
 
-func TestKubeconfigIsReadOrRefusedWithItsPath(t *testing.T) {
+func TestConnectReadsOrRefusesAKubeconfig(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -62,7 +62,7 @@ func TestRequestTimeoutLeavesAReleaseTimeForAnotherRequest(t *testing.T) {
 	}
 }
 
-func TestRequestThatIsNotAWatchEnds(t *testing.T) {
+func TestGuardBoundsRequestsButWatches(t *testing.T) {
 	asked := make(chan context.Context, 2)
 	g := guard{roundTrip(func(req *http.Request) (*http.Response, error) {
 		asked <- req.Context()

@@ -14,7 +14,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestAStoreThatBecameReadyUnseenIsReady(t *testing.T) {
+func TestWatcherAsksTheAPIServerBeforeItFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
 		w, _ := startedWatcher(t, s)
@@ -26,7 +26,7 @@ func TestAStoreThatBecameReadyUnseenIsReady(t *testing.T) {
 	})
 }
 
-func TestNobodyIsFailedWhileTheAPIServerIsAway(t *testing.T) {
+func TestWatcherFailsNoStoreWithoutAPIServer(t *testing.T) {
 	for what, deadline := range map[string]time.Duration{"at the deadline": time.Minute, "when an image was missing for long": time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			s := testStore(1)

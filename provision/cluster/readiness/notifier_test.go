@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestEventsOfAllInformersNotifyTheirNamespace(t *testing.T) {
+func TestNotifierNotifiesTheNamespaceOfAnEvent(t *testing.T) {
 	n := newNotifier()
 	mine, unsubscribe := n.subscribe("a")
 	other, unsubscribeOther := n.subscribe("b")

@@ -49,7 +49,7 @@ func unscheduledStatus(message string) corev1.PodStatus {
 		Reason: "Unschedulable", Message: message}}}
 }
 
-func TestWhatKeepsAPodFromBeingReady(t *testing.T) {
+func TestProblemsOfAPod(t *testing.T) {
 	const never = untilDeadline
 	boom := corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error", Message: "no\ndatabase"}
 	cases := []struct {
@@ -101,7 +101,7 @@ func TestWhatKeepsAPodFromBeingReady(t *testing.T) {
 	}
 }
 
-func TestPodsOfAnOlderRevisionSayNothing(t *testing.T) {
+func TestProblemsIgnorePodsOfAnOlderRevision(t *testing.T) {
 	broken := corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{looping(50, corev1.ContainerStateTerminated{ExitCode: 1})}}
 	v := rollout(shopPod("old", broken))
 	if found := v.problems(v.workloads()); len(found) != 0 {
@@ -114,7 +114,7 @@ func TestPodsOfAnOlderRevisionSayNothing(t *testing.T) {
 	}
 }
 
-func TestRefusedPodsAreAQuotaIfTheRefusalIsOne(t *testing.T) {
+func TestPodCreationProblemsAreAQuota(t *testing.T) {
 	event := func(uid types.UID, message string, at int64) *corev1.Event {
 		return &corev1.Event{Reason: reasonFailedCreate, Message: message, InvolvedObject: corev1.ObjectReference{UID: uid},
 			LastTimestamp: metav1.Unix(at, 0)}
@@ -161,7 +161,7 @@ func TestRefusedPodsAreAQuotaIfTheRefusalIsOne(t *testing.T) {
 	}
 }
 
-func TestRolloutIsCompleteWhenNothingOldIsLeft(t *testing.T) {
+func TestWorkloadIncomplete(t *testing.T) {
 	complete := workload{kind: "deployment", name: "shop", generation: 3, observed: 3, desired: 2, updated: 2, total: 2, available: 2}
 	cases := []struct {
 		name   string
@@ -184,7 +184,7 @@ func TestRolloutIsCompleteWhenNothingOldIsLeft(t *testing.T) {
 	}
 }
 
-func TestUnboundVolumesAreNamedWithWhatTheStorageSays(t *testing.T) {
+func TestVolumeProblemsNameTheStoragesMessage(t *testing.T) {
 	claims := []corev1.PersistentVolumeClaim{
 		{ObjectMeta: metav1.ObjectMeta{Name: "bound", UID: "b"}, Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "data-0", UID: "p"}, Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}},

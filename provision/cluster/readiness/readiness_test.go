@@ -44,7 +44,7 @@ func shopDeployment(s provision.Store, available int32) *appsv1.Deployment {
 	return d
 }
 
-func TestWaitersWakeWhenTheRolloutCompletes(t *testing.T) {
+func TestWatcherWakesWhenTheRolloutCompletes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
 		w, client := startedWatcher(t, s)
@@ -76,7 +76,7 @@ func TestWaitersWakeWhenTheRolloutCompletes(t *testing.T) {
 	})
 }
 
-func TestDeadlineNamesWhatWasNotReady(t *testing.T) {
+func TestWatcherNamesWhatWasNotReadyAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
 		w, client := startedWatcher(t, s)
@@ -102,7 +102,7 @@ func TestDeadlineNamesWhatWasNotReady(t *testing.T) {
 	})
 }
 
-func TestImageThatIsNotFoundEndsTheWaitEarly(t *testing.T) {
+func TestWatcherEndsEarlyForAMissingImage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
 		w, client := startedWatcher(t, s)
@@ -128,7 +128,7 @@ func TestImageThatIsNotFoundEndsTheWaitEarly(t *testing.T) {
 	})
 }
 
-func TestEndedWaitReturnsItsCause(t *testing.T) {
+func TestWatcherReturnsTheCauseOfItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
 		w, _ := startedWatcher(t, s)
@@ -141,7 +141,7 @@ func TestEndedWaitReturnsItsCause(t *testing.T) {
 	})
 }
 
-func TestReleaseWithoutWorkloadsIsNotReady(t *testing.T) {
+func TestWatcherRefusesAReleaseWithoutWorkloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
 		w, _ := startedWatcher(t, s)
@@ -150,7 +150,7 @@ func TestReleaseWithoutWorkloadsIsNotReady(t *testing.T) {
 	})
 }
 
-func TestBrokenWatchIsHeardOf(t *testing.T) {
+func TestLogWatchErrorsLogsUnexpectedOnes(t *testing.T) {
 	var logged strings.Builder
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	for _, usual := range []error{io.EOF, apierrors.NewResourceExpired("old"), fmt.Errorf("reading: %w", io.EOF)} {

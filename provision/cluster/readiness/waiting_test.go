@@ -17,7 +17,7 @@ func newWaiting(budget time.Duration) *waiting {
 	return &waiting{expected: map[types.UID]expectedWorkload{"d": {"deployment shop", 2}}, began: noon, deadline: noon.Add(budget), since: map[problemKey]time.Time{}}
 }
 
-func TestImageProblemIsFinalAfterAMinuteWhateverItIsCalledMeanwhile(t *testing.T) {
+func TestWaitingEndsAnImageProblemAfterAMinute(t *testing.T) {
 	w := newWaiting(10 * time.Minute)
 	notFound := "php:99: not found"
 	first := w.evaluate(rollout(shopPod("new", waitingFor("ErrImagePull", notFound))), noon)
@@ -34,7 +34,7 @@ func TestImageProblemIsFinalAfterAMinuteWhateverItIsCalledMeanwhile(t *testing.T
 	}
 }
 
-func TestProblemThatGoesAwayIsForgotten(t *testing.T) {
+func TestWaitingForgetsASolvedProblem(t *testing.T) {
 	w := newWaiting(10 * time.Minute)
 	broken := rollout(shopPod("new", waitingFor("ErrImagePull", "not found")))
 	w.evaluate(broken, noon)
@@ -44,7 +44,7 @@ func TestProblemThatGoesAwayIsForgotten(t *testing.T) {
 	}
 }
 
-func TestFifthRestartIsFinalAtOnce(t *testing.T) {
+func TestWaitingEndsAtTheFifthRestart(t *testing.T) {
 	w := newWaiting(10 * time.Minute)
 	boom := corev1.ContainerStateTerminated{ExitCode: 1}
 	for restarts := range int32(5) {
@@ -60,7 +60,7 @@ func TestFifthRestartIsFinalAtOnce(t *testing.T) {
 	}
 }
 
-func TestDeadlineIsLateUnlessReady(t *testing.T) {
+func TestWaitingExceedsTheDeadlineUnlessReady(t *testing.T) {
 	w := newWaiting(time.Minute)
 	starting := rollout(shopPod("new", waitingFor("ContainerCreating", "")))
 	if o := w.evaluate(starting, noon.Add(59*time.Second)); o.deadlineExceeded || o.done {
@@ -77,7 +77,7 @@ func TestDeadlineIsLateUnlessReady(t *testing.T) {
 	}
 }
 
-func TestCacheThatIsBehindProvesNothing(t *testing.T) {
+func TestWaitingDoesNotTrustAStaleCache(t *testing.T) {
 	ready := rollout(shopPod("new", corev1.PodStatus{}))
 	ready.deployments[0].Status.AvailableReplicas = 1
 	w := newWaiting(-time.Hour) // a run that comes long after its deadline
