@@ -4,25 +4,29 @@ SHELL := /bin/bash -o pipefail
 GOLANGCI_LINT := v2.15.0
 ACTIONLINT := v1.7.12
 RACE := -race
+# What up and demo start: a cluster of their own is not needed without a cluster nor with another one.
+UP := ingest worker monitor orchestrator $(if $(filter 1,$(ORCH_MOCK))$(KUBECONFIG),,devcluster)
 
 ##@ Run
 .PHONY: up
-up: build devcluster ## run everything on this machine and provision a demo store (ORCH_MOCK=1: without a cluster)
+up: ## run everything on this machine and provision a demo store (ORCH_MOCK=1: without a cluster)
+	@.ci/build --instead 'ORCH_MOCK=1 make up' $(UP)
 	bin/orchestrator up
 
 .PHONY: demo
-demo: build devcluster ## a scripted run: provision, repeat, delete; a table; exit 0 if all of it held (ORCH_MOCK=1 too)
+demo: ## a scripted run: provision, repeat, delete; a table; exit 0 if all of it held (ORCH_MOCK=1 too)
+	@.ci/build --instead 'ORCH_MOCK=1 make demo' $(UP)
 	bin/orchestrator demo
 
 ##@ Build
 .PHONY: build
 build: ## the service's binaries, into bin/
-	go build -o bin/ ./cmd/ingest ./cmd/worker ./cmd/monitor ./cmd/lambda ./cmd/orchestrator
+	@.ci/build ingest worker monitor lambda orchestrator
 
 .PHONY: devcluster
-devcluster: ## the development cluster, into bin/ (6 to 9 minutes the first time, seconds afterwards)
+devcluster: ## the development cluster, into bin/ (minutes the first time, which it counts; seconds afterwards)
 ifneq ($(ORCH_MOCK),1)
-	@.ci/devcluster
+	@.ci/build devcluster
 endif
 
 # IMAGE_PREFIX is a registry with a slash at its end, or nothing; GO_IMAGE and GOPROXY are for places with their own.
@@ -115,6 +119,7 @@ capacity: tools build devcluster ## measure what a store costs: Redis, workers, 
 lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatting, mistakes, and the direction of imports
 	bin/golangci-lint-$(GOLANGCI_LINT) run ./...
 	bin/actionlint-$(ACTIONLINT)
+	.ci/same-versions
 
 .PHONY: import-rules
 import-rules: bin/golangci-lint-$(GOLANGCI_LINT) ## plant each forbidden import once, in a copy, and see the linter refuse it

@@ -29,7 +29,7 @@ func (s *Service) startCluster(ctx context.Context) error {
 func (s *Service) startDevcluster(ctx context.Context) (err error) {
 	path := s.program("devcluster")
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("%s is missing: build it with `make build`, set KUBECONFIG to a cluster, or ORCH_MOCK=1 for none", path)
+		return fmt.Errorf("%s is missing: build it with `make devcluster`, set KUBECONFIG to a cluster, or ORCH_MOCK=1 for none", path)
 	}
 	dir, ready := s.Dir.Path("devcluster"), newReadyLine()
 	begin := time.Now()
