@@ -34,12 +34,12 @@ type state struct {
 }
 
 type namespace struct {
-	Generation int64
-	Claimed    bool // a delete began
-	Retained   bool // and leaves the data
-	Proven     bool // the shop has passed its check
-	Applied    map[int64]time.Time
-	Secret     map[string]string
+	Generation     int64
+	Claimed        bool // a delete began
+	Retained       bool // and leaves the data
+	VerifiedBefore bool // the shop has passed its check
+	Applied        map[int64]time.Time
+	Secret         map[string]string
 }
 
 // crash is what a run that was killed ends with.
@@ -177,14 +177,14 @@ type shops struct{ *cluster }
 
 func (c shops) Open(ctx context.Context, _ provision.Store) (provision.Shop, func(), error) {
 	err := c.call(ctx, "shop.Open")
-	return provision.Shop{Proven: c.Namespace.Proven}, func() { c.calls = append(c.calls, "shop.close") }, err
+	return provision.Shop{VerifiedBefore: c.Namespace.VerifiedBefore}, func() { c.calls = append(c.calls, "shop.close") }, err
 }
 
-func (c shops) Keep(ctx context.Context, _ provision.Store, _ provision.Facts) error {
-	if err := c.call(ctx, "shop.Keep"); err != nil || c.Namespace.Proven {
+func (c shops) SaveVerification(ctx context.Context, _ provision.Store, _ provision.Outputs) error {
+	if err := c.call(ctx, "shop.SaveVerification"); err != nil || c.Namespace.VerifiedBefore {
 		return err
 	}
-	c.write(func() { c.Namespace.Proven = true })
+	c.write(func() { c.Namespace.VerifiedBefore = true })
 	return nil
 }
 
@@ -199,15 +199,15 @@ func (e engine) Release(s provision.Store) (provision.Release, error) {
 		Credentials: []provision.Credential{{Key: provision.AdminPassword}, {Key: "database-password"}}}, e.refuses
 }
 
-func (e engine) Verify(ctx context.Context, _ provision.Store, _ provision.Shop) (provision.Facts, error) {
-	return provision.Facts{"key": "open to all"}, e.call(ctx, "shop.Verify")
+func (e engine) Verify(ctx context.Context, _ provision.Store, _ provision.Shop) (provision.Outputs, error) {
+	return provision.Outputs{"key": "open to all"}, e.call(ctx, "shop.Verify")
 }
 
-func (e engine) Visit(ctx context.Context, _ provision.Store, shop provision.Shop) error {
+func (e engine) VerifyPublic(ctx context.Context, _ provision.Store, shop provision.Shop) error {
 	if shop.Credential != nil {
 		return errors.New("a visitor has no credentials")
 	}
-	return e.call(ctx, "shop.Visit")
+	return e.call(ctx, "shop.VerifyPublic")
 }
 
 const (

@@ -2,11 +2,11 @@ package provision
 
 import "context"
 
-// delete removes the store: release → volumes → namespace, for every namespace of the store. If its data is retained, it
-// ends when nothing uses the volumes any more.
+// delete removes the store: release → volumes → namespace, in every namespace where the cluster has it. Where its data is
+// retained, it ends when nothing uses the volumes any more.
 func (r *Runner) delete(ctx context.Context, s Store, j journal) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.DeleteTimeout,
-		Errorf(CodeTimeout, "the store was not gone after %s", r.DeleteTimeout))
+		Errorf(CodeTimeout, "the store was not deleted within %s", r.DeleteTimeout))
 	defer cancel()
 	namespaces, err := r.Namespaces.MarkDeleting(limited, s)
 	if err == nil && len(namespaces) == 0 {
@@ -17,7 +17,7 @@ func (r *Runner) delete(ctx context.Context, s Store, j journal) error {
 			err = r.deleteNamespace(limited, found, j)
 		}
 	}
-	return endedBy(limited, err)
+	return causeOf(limited, err)
 }
 
 // deleteNamespace deletes what the store has in s.Namespace.

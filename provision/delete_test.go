@@ -68,7 +68,7 @@ func hangs(naming string) func(context.Context) error {
 
 func TestADeleteThatHangsNamesWhatHoldsIt(t *testing.T) {
 	const finalizer = "namespace ns was not gone in time: it has the finalizers example.com/hold"
-	for name, want := range map[string]string{"named": finalizer, "": "the store was not gone after 10m0s"} {
+	for name, want := range map[string]string{"named": finalizer, "": "the store was not deleted within 10m0s"} {
 		naming := ""
 		if name == "named" {
 			naming = finalizer

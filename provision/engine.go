@@ -7,29 +7,29 @@ import (
 
 // Engine is what is special about an e-commerce platform.
 type Engine interface {
-	// Release says what to install for the store. It is pure: equal stores give equal releases, and no secret is in it.
+	// Release returns what to install for the store. It is pure: equal stores give equal releases, and no secret is in it.
 	// Its errors are of CodeInvalid.
 	Release(Store) (Release, error)
-	// Verify asks the running shop whether a shopper can use it, and returns what it has learned. Of a shop that is Proven it
-	// requires only what its owner cannot change. An error of a retried code means not yet; the caller asks again within the
-	// readiness budget.
-	Verify(context.Context, Store, Shop) (Facts, error)
-	// Visit asks at the shop's public address what anybody may ask. It has and sends no credential; its errors are as those of
-	// Verify, and say what is wrong on the way: DNS, TLS, or the answer.
-	Visit(context.Context, Store, Shop) error
+	// Verify checks that a shopper can use the running shop, and returns its outputs. Of a shop that was VerifiedBefore it
+	// requires only what its owner cannot change. An error with a retried code means not yet; the caller tries again within
+	// the readiness budget.
+	Verify(context.Context, Store, Shop) (Outputs, error)
+	// VerifyPublic checks the shop at its public address, with requests that need no credential. It has and sends none. Its
+	// errors are as those of Verify, and name what is wrong between client and shop: DNS, TLS, or the response.
+	VerifyPublic(context.Context, Store, Shop) error
 }
 
-// Facts are what a shop has told the orchestrator that others may know. Nothing in them is secret.
-type Facts map[string]string
+// Outputs are values that the orchestrator reads from a running shop and publishes. None of them is secret.
+type Outputs map[string]string
 
 // Release is a chart, its values and the credentials that its pods read.
 type Release struct {
 	Chart       string         // the folder below charts/store
-	Values      map[string]any // over the chart's own, the environment's and the installation's values
-	Credentials []Credential   // what the store's one Secret must hold before the chart is applied
+	Values      map[string]any // override the chart's own, the environment's and the installation's values
+	Credentials []Credential   // the entries that the store's Secret must have before the chart is applied
 }
 
-// The store's Secret and the entry of it that the owner logs in with. Every engine has that entry.
+// The store's Secret, and the entry with the owner's password. Every engine has that entry.
 const (
 	CredentialsSecret = "store-credentials"
 	AdminPassword     = "admin-password"
@@ -49,16 +49,16 @@ const (
 	Hex          = "0123456789abcdef"
 )
 
-// Shop is the way to a store's own pods, past DNS and ingress.
+// Shop gives access to a store's own pods, without DNS and ingress.
 type Shop struct {
-	// HTTP sends every request to the shop whatever the URL's host is; use the store's URL, so that Host is right. It does
-	// not follow redirects and adds X-Forwarded-Proto from the URL's scheme.
+	// HTTP sends every request to the shop, whatever the URL's host is; use the store's URL, so that Host is right. It does
+	// not follow redirects, and sets X-Forwarded-Proto to the URL's scheme.
 	HTTP *http.Client
 	// Credential returns an entry of the store's Secret.
 	Credential func(ctx context.Context, key string) (string, error)
-	// Proven says that the shop has passed its check before, with the credentials that it has: from then on it is its owner's,
-	// who may change the password, close the shop for a while, or move its pages.
-	Proven bool
-	// Facts are those of the check before.
-	Facts Facts
+	// VerifiedBefore says that the shop has passed its verification before, with the credentials that it has. From then on the
+	// owner may change the password, close the shop for a while, or move its pages.
+	VerifiedBefore bool
+	// Outputs are those of the verification before.
+	Outputs Outputs
 }

@@ -5,26 +5,26 @@ import (
 	"fmt"
 )
 
-// Code says what kind of failure an error is, and so what follows from it.
+// Code is the kind of a failure. It decides whether the run is retried.
 type Code string
 
-// Final codes: trying again without a change would end the same way. The store's verdict is a failure.
+// Final codes: a retry without a change would fail the same way. The generation ends as a failure.
 const (
 	CodeInvalid       Code = "invalid"       // the request or the chart cannot be carried out as written
-	CodeConflict      Code = "conflict"      // something that is not ours is in the way
+	CodeConflict      Code = "conflict"      // an object that does not belong to this store is in the way
 	CodeTimeout       Code = "timeout"       // a budget ran out
 	CodeImage         Code = "image"         // an image cannot be pulled
-	CodeCrash         Code = "crash"         // a container keeps ending
+	CodeCrash         Code = "crash"         // a container keeps exiting
 	CodeQuota         Code = "quota"         // a quota or an admission rule refuses objects
-	CodeUnschedulable Code = "unschedulable" // no node takes a pod
+	CodeUnschedulable Code = "unschedulable" // a pod fits on no node
 	CodeVolume        Code = "volume"        // a volume cannot be bound
 )
 
 // Codes that are retried. Busy, Superseded and Unavailable are not counted as attempts; Internal is.
 const (
 	CodeBusy        Code = "busy"        // another run holds the store, or a delete has to end first
-	CodeSuperseded  Code = "superseded"  // a newer request took this one's place: done, nobody is told
-	CodeUnavailable Code = "unavailable" // the API server, Redis or the network does not answer
+	CodeSuperseded  Code = "superseded"  // a newer request replaced this one: the run ends without a callback
+	CodeUnavailable Code = "unavailable" // the API server, Redis or the network does not respond
 	CodeInternal    Code = "internal"    // everything else
 )
 
@@ -37,8 +37,8 @@ func (c Code) Final() bool {
 	return false
 }
 
-// Error is a failure with a code. Message is told to the caller: it says what happened to which object and what to do,
-// without internals and without secrets. Cause is for the log and may be nil.
+// Error is a failure with a code. Message is sent to the caller: it says what happened to which object and what to do, and
+// holds no internals and no secrets. Cause is for the log and may be nil.
 type Error struct {
 	Code    Code
 	Message string
@@ -54,12 +54,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Errorf makes an Error without a cause.
+// Errorf returns an Error without a cause.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Wrap makes an Error around a cause whose text stays in the log.
+// Wrap returns an Error with a cause, whose text appears in the log only.
 func Wrap(code Code, cause error, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Cause: cause}
 }
@@ -76,7 +76,7 @@ func CodeOf(err error) Code {
 }
 
 // Public is the text of err for the caller: the message of its Error, and a fixed sentence for everything else, since
-// an unforeseen error may carry internals.
+// an unexpected error may contain internals.
 func Public(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok && e.Code != CodeInternal {
 		return e.Message

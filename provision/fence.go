@@ -2,24 +2,25 @@ package provision
 
 import "context"
 
-// Fence keeps a run from writing once another run may have begun: the lease of the store's gate, seen from below.
+// Fence stops a run from writing once another run of the same store may have begun: the store's lease, as the cluster
+// packages see it.
 type Fence interface {
-	// Check returns an error as soon as the lease may have run out by the local clock. It asks nobody and is cheap enough
-	// for every request.
+	// Check returns an error as soon as the lease may have expired by the local clock. It does no I/O and is cheap enough for
+	// every request.
 	Check() error
-	// Confirm asks the record whether this run still holds the gate and its generation is still wanted.
+	// Confirm reads from the record whether this run still holds the lease and its generation is still the newest.
 	Confirm(ctx context.Context) error
 }
 
 type fenceKey struct{}
 
-// WithFence returns a context whose cluster writes pass through f.
+// WithFence returns a context whose cluster writes are checked by f.
 func WithFence(ctx context.Context, f Fence) context.Context {
 	return context.WithValue(ctx, fenceKey{}, f)
 }
 
 // FenceOf returns the fence of the run that ctx belongs to. Outside a run (a look-up, a test) it is one that always
-// agrees.
+// permits.
 func FenceOf(ctx context.Context) Fence {
 	if f, ok := ctx.Value(fenceKey{}).(Fence); ok {
 		return f

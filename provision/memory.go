@@ -1,12 +1,12 @@
 package provision
 
-// Outcome is the truth of one generation.
+// Outcome is how one generation has ended.
 type Outcome struct {
-	Generation int64  `json:"generation"`
-	Status     Status `json:"status"`
-	Code       Code   `json:"code,omitempty"`
-	Error      string `json:"error,omitempty"` // the public text
-	Facts      Facts  `json:"facts,omitempty"` // of READY
+	Generation int64   `json:"generation"`
+	Status     Status  `json:"status"`
+	Code       Code    `json:"code,omitempty"`
+	Error      string  `json:"error,omitempty"`   // the public text
+	Outputs    Outputs `json:"outputs,omitempty"` // of READY
 }
 
 // SavedState is what the cluster knows of a store whose record was lost.

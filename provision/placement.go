@@ -8,7 +8,7 @@ import (
 )
 
 // DefaultCluster is the cluster of an installation that names none, and of every store that was accepted before it named
-// some. In a store's record and request an absent cluster means this one.
+// any. In a store's record and request an absent cluster means this one.
 const DefaultCluster = "default"
 
 // Cluster is one of an installation's Kubernetes clusters.
@@ -20,7 +20,7 @@ type Cluster struct {
 	Closed     bool   `json:"closed"` // to new stores
 }
 
-// Clusters are the clusters of an installation. None means one that is called [DefaultCluster].
+// Clusters are the clusters of an installation. An empty list means one cluster, called [DefaultCluster].
 type Clusters []Cluster
 
 // UnmarshalText reads NAME[=KUBECONFIG][;weight=N][;max=N][;closed], several of them comma-separated.
@@ -75,7 +75,7 @@ func (c *Cluster) set(option string) (err error) {
 			err = fmt.Errorf("closed takes no value")
 		}
 	default:
-		return fmt.Errorf("option %q is none of weight=N, max=N and closed", option)
+		return fmt.Errorf("option %q is not one of weight=N, max=N and closed", option)
 	}
 	if err != nil || c.Weight < 1 || c.Max < 0 {
 		return fmt.Errorf("option %q: want weight=N with N from 1, max=N with N from 0, or closed", option)
@@ -83,17 +83,17 @@ func (c *Cluster) set(option string) (err error) {
 	return nil
 }
 
-// Rule sends the new stores that fit to certain clusters.
+// Rule places the new stores that match on certain clusters.
 type Rule struct {
 	Field    string // one of ruleFields
 	Value    string
 	Clusters []string
 }
 
-// Rules are tried in order; the first that fits decides.
+// Rules are tried in order; the first that matches decides.
 type Rules []Rule
 
-// ruleFields are what a rule may look at.
+// ruleFields are the fields that a rule may match.
 var ruleFields = map[string]func(Request) string{
 	"engine":     func(r Request) string { return r.Engine },
 	"country":    func(r Request) string { return r.Settings.Country },
@@ -108,7 +108,7 @@ func (r *Rules) UnmarshalText(text []byte) error {
 		condition, clusters, found := strings.Cut(entry, ":")
 		field, value, is := strings.Cut(condition, "=")
 		if !found || !is || value == "" || clusters == "" || ruleFields[field] == nil {
-			return fmt.Errorf("%q: want FIELD=VALUE:CLUSTER[|CLUSTER…] with a FIELD of engine, country, currency and creator_id", entry)
+			return fmt.Errorf("%q: want FIELD=VALUE:CLUSTER[|CLUSTER…], where FIELD is engine, country, currency or creator_id", entry)
 		}
 		*r = append(*r, Rule{Field: field, Value: value, Clusters: strings.Split(clusters, "|")})
 	}
@@ -126,27 +126,27 @@ func entries(text string) func(yield func(string) bool) {
 	}
 }
 
-// Placement says which clusters there are, and to which of them a new store may go. The zero value has one cluster.
+// Placement lists the clusters and decides on which of them a new store may be placed. The zero value has one cluster.
 type Placement struct {
 	Clusters Clusters
 	Rules    Rules
 }
 
-// Validate reports rules that name a cluster that there is not.
+// Validate reports rules that name a cluster that does not exist.
 func (p Placement) Validate() error {
 	names := p.Clusters.Names()
 	for _, rule := range p.Rules {
 		for _, name := range rule.Clusters {
 			if !slices.Contains(names, name) {
-				return fmt.Errorf("the rule %s=%s names the cluster %q, which is none of %s", rule.Field, rule.Value, name, strings.Join(names, ", "))
+				return fmt.Errorf("the rule %s=%s names the cluster %q, which is not one of %s", rule.Field, rule.Value, name, strings.Join(names, ", "))
 			}
 		}
 	}
 	return nil
 }
 
-// Candidates are the clusters to which a new store of this request may go: the one that it names, those of the first rule
-// that fits, or all. None means that there is one cluster only.
+// Candidates are the clusters on which a new store of this request may be placed: the one that it names, those of the first
+// rule that matches, or all. nil means that there is only one cluster.
 func (p Placement) Candidates(r Request) []string {
 	if len(p.Clusters) == 0 {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// provision makes the store exist: namespace → credentials → release → ready → verify.
+// provision creates or updates the store: namespace → credentials → release → ready → verify.
 func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	engine, ok := r.Engines[s.Engine]
 	if !ok {
@@ -27,7 +27,7 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.ReadinessTimeout)) })
 	if r.Shops != nil {
 		if err == nil {
-			err = j.tellingStep(ctx, OpProvision, s, StepVerify, func(ctx context.Context) (Facts, error) {
+			err = j.stepWithOutputs(ctx, OpProvision, s, StepVerify, func(ctx context.Context) (Outputs, error) {
 				return r.verify(ctx, s, engine, applied.Add(r.ReadinessTimeout))
 			})
 		}
@@ -35,8 +35,8 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	return err
 }
 
-// ensureNamespace finishes a delete that left the namespace behind before it makes a new one: a store that was to be
-// deleted starts from nothing.
+// ensureNamespace finishes an incomplete delete before it creates the namespace: a store that was to be deleted starts from
+// nothing.
 func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error {
 	unfinished, err := r.Namespaces.Ensure(ctx, s)
 	if err != nil || !unfinished {
@@ -52,28 +52,28 @@ func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error 
 	return err
 }
 
-// verifyAtLeast is what one question may take whatever the deadline is. A run that comes after the budget, since Redis
-// or its worker was away, still asks once before it says that a shop is not there.
-const verifyAtLeast = 10 * time.Second
+// minVerifyTime is how long one verification may take, whatever the deadline is. A run that starts after the budget, because
+// Redis or its worker was down, still verifies once before it fails.
+const minVerifyTime = 10 * time.Second
 
-// verify asks the shop until it answers as a shop or the deadline has come, and has that remembered.
-func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline time.Time) (Facts, error) {
+// verify verifies the shop until it passes or the deadline is reached, and saves the result.
+func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline time.Time) (Outputs, error) {
 	every := r.VerifyEvery
 	if every == 0 {
 		every = 2 * time.Second
 	}
-	said := "it could not be asked"
+	reason := "no request was sent"
 	for {
-		facts, err := r.verifyOnce(ctx, s, engine, deadline)
+		outputs, err := r.verifyOnce(ctx, s, engine, deadline)
 		if err == nil {
-			return facts, r.Shops.Keep(ctx, s, facts)
+			return outputs, r.Shops.SaveVerification(ctx, s, outputs)
 		}
 		if CodeOf(err).Final() || ctx.Err() != nil {
 			return nil, err
 		}
-		said = lastWord(err, said)
+		reason = lastReason(err, reason)
 		if time.Until(deadline) < every {
-			return nil, Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, said)
+			return nil, Wrap(CodeTimeout, err, "the pods of %s are ready, but the shop did not pass its check in time: %s", s.Name, reason)
 		}
 		select {
 		case <-ctx.Done():
@@ -82,8 +82,8 @@ func (r *Runner) verify(ctx context.Context, s Store, engine Engine, deadline ti
 	}
 }
 
-func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadline time.Time) (Facts, error) {
-	if least := time.Now().Add(verifyAtLeast); deadline.Before(least) {
+func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadline time.Time) (Outputs, error) {
+	if least := time.Now().Add(minVerifyTime); deadline.Before(least) {
 		deadline = least
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
@@ -93,16 +93,16 @@ func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadlin
 		return nil, err
 	}
 	defer closeShop()
-	facts, err := engine.Verify(ctx, s, shop)
-	if err == nil && r.Outside != nil {
-		err = engine.Visit(ctx, s, Shop{HTTP: r.Outside, Proven: shop.Proven})
+	outputs, err := engine.Verify(ctx, s, shop)
+	if err == nil && r.PublicClient != nil {
+		err = engine.VerifyPublic(ctx, s, Shop{HTTP: r.PublicClient, VerifiedBefore: shop.VerifiedBefore})
 	}
-	return facts, err
+	return outputs, err
 }
 
-// lastWord is the message of the last refusal that had one: a question that was cut off says nothing, and what went
-// before it does.
-func lastWord(err error, before string) string {
+// lastReason is the message of the last error that has one: a request that was cut off at the deadline says nothing, and
+// the one before it does.
+func lastReason(err error, before string) string {
 	if CodeOf(err) == CodeInternal {
 		return before
 	}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 )
 
-// Op is what a request asks for.
+// Op is the operation that a request asks for.
 type Op string
 
 // The two operations on a store.
@@ -15,7 +15,7 @@ const (
 	OpDelete    Op = "delete"
 )
 
-// Request is the whole wanted state of one store, as the backend posted it. Absent settings mean defaults, so two
+// Request is the whole desired state of one store, as the backend posted it. Absent settings mean defaults, so two
 // requests that say the same are equal ([Request.Digest]).
 //
 // A request of [OpDelete] needs only the StoreID; besides it, it may have RetainData.
@@ -28,7 +28,7 @@ type Request struct {
 	StoreURL  string   `json:"store_url,omitempty"`
 	BaseURL   string   `json:"base_url,omitempty"`
 	CreatorID string   `json:"creator_id,omitempty"`
-	Cluster   string   `json:"cluster,omitempty"` // where the caller wants it, or where it lives; "": anywhere, or on [DefaultCluster]
+	Cluster   string   `json:"cluster,omitempty"` // where the caller wants the store, or where it lives; "": on any, or on [DefaultCluster]
 	Action    Op       `json:"action"`
 	Settings  Settings `json:"settings,omitzero"`
 	// RetainData belongs to a delete: the shop stops and its address is given back, while namespace, Secret and volumes
@@ -36,18 +36,18 @@ type Request struct {
 	RetainData bool `json:"retain_data,omitempty"`
 }
 
-// Settings are the owner's wishes for the shop. The zero value of a field means the engine's default.
+// Settings configure the shop. The zero value of a field means the engine's default.
 type Settings struct {
 	Title         string `json:"title,omitempty"`
 	AdminEmail    string `json:"admin_email,omitempty"`
 	Currency      string `json:"currency,omitempty"` // ISO 4217, upper case
 	Country       string `json:"country,omitempty"`  // ISO 3166-1 alpha-2, upper case
-	Locale        string `json:"locale,omitempty"`   // as WordPress writes it: de_DE
+	Locale        string `json:"locale,omitempty"`   // language_COUNTRY: de_DE
 	SampleProduct bool   `json:"sample_product,omitempty"`
 }
 
-// Digest is equal for two requests exactly if they ask for the same state. For a delete it depends on nothing but the
-// operation and what it leaves, since everything else about the store is known from its record.
+// Digest is equal for two requests if and only if they ask for the same state. For a delete it depends only on the operation
+// and on retain_data, since everything else about the store is known from its record.
 func (r Request) Digest() string {
 	switch {
 	case r.Action == OpDelete && r.RetainData:
@@ -55,7 +55,7 @@ func (r Request) Digest() string {
 	case r.Action == OpDelete:
 		return string(OpDelete)
 	}
-	r.Cluster = "" // a place is no state
+	r.Cluster = "" // where a store lives is not part of its state
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic("provision: a request of plain strings did not marshal: " + err.Error())
@@ -74,7 +74,7 @@ type Store struct {
 type Accepted struct {
 	Generation int64
 	TaskID     string
-	// Joined says that an equal request was under way already, and that this one shares its generation and its truth.
+	// Joined says that an equal request was in progress already, and that this one shares its generation and its outcome.
 	Joined bool
 	// Cluster is where its task is queued; "" is the default one.
 	Cluster string

@@ -10,8 +10,8 @@ import (
 // CodeConflict.
 type Namespaces interface {
 	// Ensure makes the namespace exist and records the generation in it. It reports unfinished when the namespace is left
-	// over from a delete that did not end: the caller removes what is there, and asks again. One whose delete retained the
-	// data is taken up again; CodeConflict where that data is of another engine or release. CodeSuperseded means the
+	// over from a delete that did not end: the caller deletes what is there, and calls again. A namespace whose delete retained
+	// the data is used again; CodeConflict where that data is of another engine or release. CodeSuperseded means that the
 	// cluster has seen a newer generation.
 	Ensure(context.Context, Store) (unfinished bool, err error)
 	// Remove deletes the namespace and returns when it is gone. Not found is success.
@@ -22,15 +22,15 @@ type Namespaces interface {
 	MarkDeleting(context.Context, Store) ([]Store, error)
 }
 
-// Credentials makes the store's Secret hold an entry for each credential. What is there is never changed.
+// Credentials creates the missing entries of the store's Secret. An existing entry is never changed.
 type Credentials interface {
 	Ensure(context.Context, Store, []Credential) error
 }
 
 // Releases installs, upgrades and removes the store's Helm release.
 type Releases interface {
-	// Apply brings the release to the wanted chart and values and returns when this generation's release was first
-	// applied; it does not wait for pods. It changes nothing where nothing differs.
+	// Apply installs or upgrades the release to the wanted chart and values, and returns when this generation's release was
+	// first applied; it does not wait for pods. It changes nothing where nothing differs.
 	Apply(context.Context, Store, Release) (time.Time, error)
 	// Remove uninstalls the release. Not found is success.
 	Remove(context.Context, Store) error
@@ -42,47 +42,49 @@ const ReleaseTimeout = 60 * time.Second
 
 // Readiness waits until the rollout of the applied release is complete.
 type Readiness interface {
-	// Wait returns nil once it is, a final code as soon as it is known that it cannot be, and CodeTimeout, naming what was
-	// not ready, at the deadline.
+	// Wait returns nil once it is, an error with a final code as soon as it is known that it cannot be, and CodeTimeout at the
+	// deadline, with the names of what was not ready.
 	Wait(ctx context.Context, s Store, deadline time.Time) error
 }
 
-// Volumes ends the use of the store's persistent volume claims. Not found is success.
+// Volumes removes or releases the store's persistent volume claims. Not found is success.
 type Volumes interface {
-	// Remove deletes them and returns when they are gone.
+	// Remove deletes the claims and returns when they are gone.
 	Remove(context.Context, Store) error
-	// Detach leaves them as they are and returns when no pod is there that could still write to them.
+	// Detach keeps the claims and returns when no pod exists that could still write to them.
 	Detach(context.Context, Store) error
 }
 
-// Shops opens the way to a store's pods, and remembers what was found there.
+// Shops connects to a store's pods, and saves the result of the verification.
 type Shops interface {
-	// Open returns the shop and what closes the way to it.
+	// Open returns the shop and a function that closes the connection to it.
 	Open(context.Context, Store) (Shop, func(), error)
-	// Keep remembers, as long as the store's credentials live, that its shop has passed the check, and the facts.
-	Keep(context.Context, Store, Facts) error
+	// SaveVerification records that the shop was verified, and its outputs. The record lives as long as the store's
+	// credentials.
+	SaveVerification(context.Context, Store, Outputs) error
 }
 
-// Runner carries out one operation on one store. It is safe for concurrent use; that a store is run by one caller at
-// a time is the caller's business.
+// Runner carries out one operation on one store. It is safe for concurrent use; the caller makes sure that only one run of a
+// store is active at a time.
 type Runner struct {
 	Namespaces  Namespaces
 	Credentials Credentials
 	Releases    Releases
 	Readiness   Readiness
 	Volumes     Volumes
-	Shops       Shops // nil: the shop is not asked
-	// Outside asks shops at their public addresses, too, after the check through the cluster; nil: it is not asked.
-	Outside *http.Client
-	Engines map[string]Engine
+	Shops       Shops // nil: the shop is not verified
+	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
+	// not.
+	PublicClient *http.Client
+	Engines      map[string]Engine
 
 	ReadinessTimeout time.Duration // from the release's application to a verified shop
 	DeleteTimeout    time.Duration // from the start of a delete's run to its end
 	VerifyEvery      time.Duration // between two questions to a shop that is not there yet; 0 means 2 s
 }
 
-// Run carries out op and tells onStep what happens. It returns nil when the store is in the wanted state. The context's
-// cause is returned when it ends first.
+// Run carries out op and calls onStep for every entry of the journal. It returns nil when the store is in the wanted state,
+// and the context's cause when the context ends first.
 func (r *Runner) Run(ctx context.Context, op Op, s Store, onStep func(Step)) error {
 	if op == OpDelete {
 		return r.delete(ctx, s, journal{onStep})

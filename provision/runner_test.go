@@ -14,7 +14,7 @@ import (
 	"orchestrator/provision"
 )
 
-var provisioning = []string{"namespace.Ensure", "credentials.Ensure", "release.Apply", "ready.Wait", "shop.Open", "shop.Verify", "shop.close", "shop.Keep"}
+var provisioning = []string{"namespace.Ensure", "credentials.Ensure", "release.Apply", "ready.Wait", "shop.Open", "shop.Verify", "shop.close", "shop.SaveVerification"}
 
 func TestProvisionTakesItsStepsInOrder(t *testing.T) {
 	c := &cluster{}

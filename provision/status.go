@@ -2,10 +2,10 @@ package provision
 
 import "time"
 
-// Status is the truth about a store as the backend is told it.
+// Status is the status of a store as the callbacks report it.
 type Status string
 
-// The statuses of the contract. Provisioning and Deleting are progress; the others are verdicts.
+// The statuses of the contract. Provisioning and Deleting are progress; the others are outcomes.
 const (
 	StatusProvisioning Status = "PROVISIONING"
 	StatusReady        Status = "READY"
@@ -15,15 +15,15 @@ const (
 	StatusDeleteFailed Status = "DELETE_FAILED"
 )
 
-// Succeeded reports whether the status is a verdict that nothing later may change.
+// Succeeded reports whether the status is an outcome that nothing later may change.
 func (s Status) Succeeded() bool { return s == StatusReady || s == StatusDeleted }
 
-// Final reports whether the status is a verdict.
+// Final reports whether the status is an outcome.
 func (s Status) Final() bool {
 	return s.Succeeded() || s == StatusFailed || s == StatusDeleteFailed
 }
 
-// Progress is the status of an operation that has begun and has no verdict.
+// Progress is the status of an operation that has begun and has no outcome yet.
 func (op Op) Progress() Status {
 	if op == OpDelete {
 		return StatusDeleting
@@ -31,7 +31,7 @@ func (op Op) Progress() Status {
 	return StatusProvisioning
 }
 
-// Success is the verdict of an operation that returned no error.
+// Success is the outcome of an operation that returned no error.
 func (op Op) Success() Status {
 	if op == OpDelete {
 		return StatusDeleted
@@ -39,7 +39,7 @@ func (op Op) Success() Status {
 	return StatusReady
 }
 
-// Failure is the verdict of an operation that ended with an error.
+// Failure is the outcome of an operation that ended with an error.
 func (op Op) Failure() Status {
 	if op == OpDelete {
 		return StatusDeleteFailed
@@ -47,8 +47,7 @@ func (op Op) Failure() Status {
 	return StatusFailed
 }
 
-// State is what is known about one store: what the API shows. It is for people and programs to look at; no decision
-// is made from it.
+// State is what the API shows about one store. It is for people and programs to read; no decision is made from it.
 type State struct {
 	StoreID    string    `json:"store_id"`
 	Name       string    `json:"name,omitempty"`
@@ -57,7 +56,7 @@ type State struct {
 	Host       string    `json:"host,omitempty"`
 	StoreURL   string    `json:"store_url,omitempty"`
 	CreatorID  string    `json:"creator_id,omitempty"`
-	Cluster    string    `json:"cluster,omitempty"` // where it lives; "": on [DefaultCluster]
+	Cluster    string    `json:"cluster,omitempty"` // where the store lives; "": on [DefaultCluster]
 	Action     Op        `json:"action"`
 	Generation int64     `json:"generation"`
 	TaskID     string    `json:"task_id"`
@@ -65,24 +64,24 @@ type State struct {
 	Code       Code      `json:"code,omitempty"`
 	Error      string    `json:"error,omitempty"`
 	Attempts   int       `json:"attempts"` // runs that ended in a counted error
-	Crashes    int       `json:"crashes"`  // runs that never ended
-	Running    bool      `json:"running"`  // a worker holds the store's gate now
+	Crashes    int       `json:"crashes"`  // runs that did not return
+	Running    bool      `json:"running"`  // a worker holds the store's lease now
 	AcceptedAt time.Time `json:"accepted_at"`
 	Deadline   time.Time `json:"deadline"`
 	DecidedAt  time.Time `json:"decided_at,omitzero"`
-	// Facts are what the shop has told of itself that others may use, such as a storefront.
-	Facts Facts `json:"facts,omitempty"`
-	// RetainData says of a delete that namespace, credentials and volumes stay.
+	// Outputs are values read from the running shop, for storefronts and others to use.
+	Outputs Outputs `json:"outputs,omitempty"`
+	// RetainData is set for a delete that keeps namespace, credentials and volumes.
 	RetainData bool `json:"retain_data,omitempty"`
 	// PendingCallbacks is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
 	PendingCallbacks int `json:"pending_callbacks"`
 	// DeadLetterID is the id of the last callback that the backend refused, a dead letter, until it is sent again or the backend
 	// has confirmed a later one.
 	DeadLetterID string `json:"dead_letter_id,omitempty"`
-	// DeleteGeneration is set while an older delete has to end before this generation begins.
+	// DeleteGeneration is set while an older delete has to end before this generation can begin.
 	DeleteGeneration int64 `json:"delete_generation,omitempty"`
-	// CreatorInProgress is set while the generation waits for one of its creator's new stores to be finished: how many of
-	// them are under way, as many as may be.
+	// CreatorInProgress is set while the generation waits for another new store of its creator to finish: it is the number of
+	// those in progress, which is the limit.
 	CreatorInProgress int    `json:"creator_in_progress,omitempty"`
 	Steps             []Step `json:"steps,omitempty"`
 }

@@ -15,17 +15,17 @@ const (
 	StepVolumes     = "volumes"
 )
 
-// StepState is how far a step has come.
+// StepState is the state of a step.
 type StepState string
 
-// A step is started once and then either done or failed.
+// A step is started once and is then either done or failed.
 const (
 	StepStarted StepState = "started"
 	StepDone    StepState = "done"
 	StepFailed  StepState = "failed"
 )
 
-// Step is one entry of a store's journal. It is shown and never decides anything.
+// Step is one entry of a store's journal. It is only shown; no decision is made from it.
 type Step struct {
 	At         time.Time `json:"at"`
 	Generation int64     `json:"generation"`
@@ -36,35 +36,36 @@ type Step struct {
 	Code       Code      `json:"code,omitempty"`
 	Error      string    `json:"error,omitempty"` // the public text
 	Cause      error     `json:"-"`               // for the log
-	Facts      Facts     `json:"-"`               // what a step that is done has learned of the shop
+	Outputs    Outputs   `json:"-"`               // of a step that is done
 }
 
 type journal struct{ write func(Step) }
 
-// step runs one step between two journal entries.
+// step runs one step and writes a journal entry before and after it.
 func (j journal) step(ctx context.Context, op Op, s Store, name string, run func(context.Context) error) error {
-	return j.tellingStep(ctx, op, s, name, func(ctx context.Context) (Facts, error) { return nil, run(ctx) })
+	return j.stepWithOutputs(ctx, op, s, name, func(ctx context.Context) (Outputs, error) { return nil, run(ctx) })
 }
 
-// tellingStep is a step that learns something.
-func (j journal) tellingStep(ctx context.Context, op Op, s Store, name string, run func(context.Context) (Facts, error)) error {
+// stepWithOutputs is a step that returns outputs.
+func (j journal) stepWithOutputs(ctx context.Context, op Op, s Store, name string, run func(context.Context) (Outputs, error)) error {
 	start := time.Now()
 	entry := Step{At: start, Generation: s.Generation, Op: op, Name: name, State: StepStarted}
 	j.write(entry)
-	facts, err := run(ctx)
+	outputs, err := run(ctx)
 	entry.At, entry.State, entry.Millis = time.Now(), StepDone, time.Since(start).Milliseconds()
 	if err == nil {
-		entry.Facts = facts
+		entry.Outputs = outputs
 	} else {
-		err = endedBy(ctx, err)
+		err = causeOf(ctx, err)
 		entry.State, entry.Code, entry.Error, entry.Cause = StepFailed, CodeOf(err), Public(err), err
 	}
 	j.write(entry)
 	return err
 }
 
-// endedBy is err, or why ctx ended where that is what made the step fail. A final code is kept: it knows more.
-func endedBy(ctx context.Context, err error) error {
+// causeOf is err, or the cause of ctx where the end of ctx made the step fail. An error with a final code is kept: it says
+// more.
+func causeOf(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || CodeOf(err).Final() {
 		return err
 	}

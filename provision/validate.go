@@ -13,13 +13,13 @@ import (
 	"unicode/utf8"
 )
 
-// FieldError says what is wrong with one field of a request, in words for the caller.
+// FieldError says what is wrong with one field of a request. Detail is for the caller.
 type FieldError struct {
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
 }
 
-// Policy is what an installation allows beyond the general rules.
+// Policy holds the rules of an installation, in addition to the general ones.
 type Policy struct {
 	Engines            []string // the registered engines
 	ReservedNamespaces []string // refused besides kube-* and default
@@ -34,8 +34,8 @@ const (
 	maxEmail   = 254
 )
 
-// Two characters that Unicode does not call printable and people write all the same: the one in the middle of 👩‍🍳,
-// the other before a French question mark.
+// Two characters that Unicode does not count as printable and people use nevertheless: the one in the middle of 👩‍🍳, and
+// the one before a French question mark.
 const (
 	zeroWidthJoiner = '\u200d'
 	noBreakSpace    = '\u00a0'
@@ -47,13 +47,13 @@ var (
 	currencyRule = regexp.MustCompile(`^[A-Z]{3}$`)
 	countryRule  = regexp.MustCompile(`^[A-Z]{2}$`)
 	localeRule   = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2}(_[a-z0-9]{1,20})?)?$`)
-	numberRule   = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)                      // browsers read such a last label as an IPv4 address
+	numberRule   = regexp.MustCompile(`^([0-9]+|0x[0-9a-f]*)$`)                      // browsers treat such a last label as an IPv4 address
 	urlRule      = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=@A-Z\[\]_a-z~-]*$`)       // RFC 3986 without '?' and '#'
-	emailRule    = regexp.MustCompile(`^[!-?A-~]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+$`) // ASCII, one '@', a dot in the domain: what the shops accept
+	emailRule    = regexp.MustCompile(`^[!-?A-~]+@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+$`) // ASCII, one '@', a dot in the domain: what shops accept
 )
 
-// Validate returns one entry for each field that breaks a rule, in the order of the contract; nil means valid. A delete
-// is valid with a store_id alone.
+// Validate returns one entry for each invalid field, in the order of the contract; nil means valid. A delete needs only a
+// store_id.
 func (r Request) Validate(p Policy) []FieldError {
 	var errs []FieldError
 	check := func(field, problem string) {
@@ -67,7 +67,7 @@ func (r Request) Validate(p Policy) []FieldError {
 		return errs
 	}
 	if r.RetainData {
-		check("retain_data", "belongs to a delete only")
+		check("retain_data", "is allowed in a delete only")
 	}
 	check("name", checkName(r.Name))
 	check("engine", checkEngine(r.Engine, p.Engines))
@@ -199,7 +199,7 @@ func checkURL(raw string) string {
 	case strings.ContainsAny(raw, "?#"):
 		return "may not have a query or a fragment"
 	case !urlRule.MatchString(raw):
-		return "may contain ASCII characters only that are allowed in a URL; write others percent-encoded"
+		return "may contain only ASCII characters that are allowed in a URL; percent-encode others"
 	case !validPort(u):
 		return "must have a port from 1 to 65535, or none"
 	}
@@ -220,7 +220,7 @@ func checkText(text string, most int) string {
 	}
 	for _, c := range text {
 		if !unicode.IsPrint(c) && c != zeroWidthJoiner && c != noBreakSpace {
-			return "may contain printable characters only"
+			return "may contain only printable characters"
 		}
 	}
 	return ""

@@ -84,7 +84,7 @@ func TestTheLastWordIsNotLostInACutOffQuestion(t *testing.T) {
 
 func TestInternalsAreNoLastWord(t *testing.T) {
 	verified(t, answers(errors.New("dial tcp 10.1.2.3:8080")), func(t *testing.T, c *cluster, took time.Duration, err error) {
-		if provision.CodeOf(err) != provision.CodeTimeout || !strings.HasSuffix(provision.Public(err), "in time: it could not be asked") {
+		if provision.CodeOf(err) != provision.CodeTimeout || !strings.HasSuffix(provision.Public(err), "in time: no request was sent") {
 			t.Errorf("%v", provision.Public(err))
 		}
 	})
@@ -145,25 +145,25 @@ func TestAVerificationThatIsStoppedEndsAtOnce(t *testing.T) {
 func TestWhatAShopTellsIsKeptAndToldOnce(t *testing.T) {
 	c := &cluster{}
 	j, err := c.run(t.Context(), provision.OpProvision, 1)
-	if err != nil || !c.Namespace.Proven {
-		t.Fatalf("%v, proven %t", err, c.Namespace.Proven)
+	if err != nil || !c.Namespace.VerifiedBefore {
+		t.Fatalf("%v, proven %t", err, c.Namespace.VerifiedBefore)
 	}
 	for _, step := range j {
-		if told := step.Facts != nil; told != (step.Name == provision.StepVerify && step.State == provision.StepDone) {
-			t.Errorf("%s %s tells %v", step.Name, step.State, step.Facts)
+		if told := step.Outputs != nil; told != (step.Name == provision.StepVerify && step.State == provision.StepDone) {
+			t.Errorf("%s %s tells %v", step.Name, step.State, step.Outputs)
 		}
 	}
 }
 
 func TestAShopIsProvenOnlyByItsCheck(t *testing.T) {
-	for _, failing := range []string{"shop.Verify", "shop.Visit"} {
-		c := &cluster{fail: map[string]error{failing: provision.Errorf(provision.CodeConflict, "somebody else's")}}
+	for _, failing := range []string{"shop.Verify", "shop.VerifyPublic"} {
+		c := &cluster{fail: map[string]error{failing: provision.Errorf(provision.CodeConflict, "another owner's")}}
 		r := c.runner()
-		r.Outside = http.DefaultClient
+		r.PublicClient = http.DefaultClient
 		if err := r.Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); provision.CodeOf(err) != provision.CodeConflict {
 			t.Errorf("%s failed, and the run ends with %v", failing, err)
 		}
-		if c.Namespace.Proven || c.reached("shop.Keep") {
+		if c.Namespace.VerifiedBefore || c.reached("shop.SaveVerification") {
 			t.Errorf("%s failed, and the shop is proven", failing)
 		}
 	}
@@ -171,7 +171,7 @@ func TestAShopIsProvenOnlyByItsCheck(t *testing.T) {
 
 func TestAProofThatCannotBeKeptIsNone(t *testing.T) {
 	away := provision.Errorf(provision.CodeUnavailable, "the API server is away")
-	c := &cluster{fail: map[string]error{"shop.Keep": away}}
+	c := &cluster{fail: map[string]error{"shop.SaveVerification": away}}
 	if _, err := c.run(t.Context(), provision.OpProvision, 1); err != away {
 		t.Errorf("%v", err)
 	}
@@ -180,14 +180,14 @@ func TestAProofThatCannotBeKeptIsNone(t *testing.T) {
 // The public address is asked after the check through the cluster, as often as it takes, within the same budget.
 func TestTheOutsideIsAskedUntilItAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{hold: map[string]func(context.Context) error{"shop.Visit": answers(says("no DNS"), says("no TLS"), nil)}}
+		c := &cluster{hold: map[string]func(context.Context) error{"shop.VerifyPublic": answers(says("no DNS"), says("no TLS"), nil)}}
 		r := c.runner()
-		r.Outside = http.DefaultClient
-		if err := r.Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); err != nil || c.called("shop.Visit") != 3 {
-			t.Errorf("%v after %d visits", err, c.called("shop.Visit"))
+		r.PublicClient = http.DefaultClient
+		if err := r.Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); err != nil || c.called("shop.VerifyPublic") != 3 {
+			t.Errorf("%v after %d visits", err, c.called("shop.VerifyPublic"))
 		}
 		c.restart()
-		c.hold = map[string]func(context.Context) error{"shop.Visit": answers(says("GET https://shop/ got no answer: no DNS"))}
+		c.hold = map[string]func(context.Context) error{"shop.VerifyPublic": answers(says("GET https://shop/ got no answer: no DNS"))}
 		start := time.Now()
 		err := r.Run(t.Context(), provision.OpProvision, store(2), func(provision.Step) {})
 		if provision.CodeOf(err) != provision.CodeTimeout || !strings.HasSuffix(provision.Public(err), "in time: GET https://shop/ got no answer: no DNS") || time.Since(start) > budget {

@@ -33,7 +33,7 @@ type records struct {
 	renewals []time.Time
 	exits    []record.RunEnd
 	verdicts []ruled
-	facts    []provision.Facts // of each verdict
+	facts    []provision.Outputs // of each verdict
 	steps    []provision.Step
 }
 
@@ -119,7 +119,7 @@ func (r *records) RecordOutcome(ctx context.Context, run record.Run, status prov
 		return "", nil, ctx.Err()
 	}
 	r.verdicts = append(r.verdicts, ruled{status, code, text})
-	r.facts = append(r.facts, run.Facts)
+	r.facts = append(r.facts, run.Outputs)
 	return r.verdict()
 }
 

@@ -52,7 +52,7 @@ func (s *outcomeRecorder) record(run record.Run, status provision.Status, code p
 	s.enqueueCallbacks(ctx, run.Store.StoreID, next...)
 	if ruling == record.OutcomeRecorded && (status != provision.StatusDeleted || run.Store.RetainData) {
 		saveState(ctx, s.log, run.Store, func(ctx context.Context) error {
-			return s.state.SaveOutcome(ctx, run.Store, provision.Outcome{Generation: run.Store.Generation, Status: status, Code: code, Error: text, Facts: run.Facts})
+			return s.state.SaveOutcome(ctx, run.Store, provision.Outcome{Generation: run.Store.Generation, Status: status, Code: code, Error: text, Outputs: run.Outputs})
 		})
 	}
 	return nil

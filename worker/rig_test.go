@@ -131,9 +131,9 @@ func quick() *provision.Runner {
 // toy is an engine with nothing in it.
 type toy struct{}
 
-func (toy) Release(provision.Store) (provision.Release, error)           { return provision.Release{}, nil }
-func (toy) Visit(context.Context, provision.Store, provision.Shop) error { return nil }
-func (toy) Verify(context.Context, provision.Store, provision.Shop) (provision.Facts, error) {
+func (toy) Release(provision.Store) (provision.Release, error)                  { return provision.Release{}, nil }
+func (toy) VerifyPublic(context.Context, provision.Store, provision.Shop) error { return nil }
+func (toy) Verify(context.Context, provision.Store, provision.Shop) (provision.Outputs, error) {
 	return nil, nil
 }
 

@@ -105,10 +105,10 @@ func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error 
 	start := time.Now()
 	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
 	h.announceStart(p)
-	facts, err := h.attempt(p, log)
+	outputs, err := h.attempt(p, log)
 	a := decide(err, p.run, h.limits)
 	if a.final {
-		a, err = h.recordOutcome(p, a, facts, err)
+		a, err = h.recordOutcome(p, a, outputs, err)
 	}
 	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry})
 	h.metrics.ran(p.run.Op, err, a, time.Since(start))
@@ -129,7 +129,7 @@ func (h *runHandler) announceStart(p *lease) {
 
 // attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq
 // would recover it too, but nobody would leave the gate.
-func (h *runHandler) attempt(p *lease, log *slog.Logger) (facts provision.Facts, err error) {
+func (h *runHandler) attempt(p *lease, log *slog.Logger) (outputs provision.Outputs, err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			log.Error("a run panicked", "panic", x, "stack", string(debug.Stack()))
@@ -148,20 +148,20 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (facts provision.Facts,
 	defer cancel()
 	journal := h.onStep(p, log)
 	err = h.runner.Run(provision.WithFence(ctx, p), p.run.Op, p.run.Store, func(step provision.Step) {
-		if step.Facts != nil {
-			facts = step.Facts
+		if step.Outputs != nil {
+			outputs = step.Outputs
 		}
 		journal(step)
 	})
-	return facts, err
+	return outputs, err
 }
 
 var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time from its acceptance that is allowed")
 
 // final writes the verdict. A verdict that could not be written is no end: the task is tried again.
-func (h *runHandler) recordOutcome(p *lease, a decision, facts provision.Facts, err error) (decision, error) {
+func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outputs, err error) (decision, error) {
 	run := p.run
-	run.Facts = facts
+	run.Outputs = outputs
 	status, code, text := p.run.Op.Success(), provision.Code(""), ""
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)

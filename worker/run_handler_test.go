@@ -372,9 +372,9 @@ func TestProgressIsSpokenOfBeforeTheRun(t *testing.T) {
 	}
 }
 
-func TestTheFactsOfARunAreItsVerdicts(t *testing.T) {
+func TestTheOutputsOfARunAreItsVerdicts(t *testing.T) {
 	r := newRig(t, func(_ context.Context, onStep func(provision.Step)) error {
-		onStep(provision.Step{Name: provision.StepVerify, State: provision.StepDone, Facts: provision.Facts{"key": "open to all"}})
+		onStep(provision.Step{Name: provision.StepVerify, State: provision.StepDone, Outputs: provision.Outputs{"key": "open to all"}})
 		onStep(provision.Step{Name: "another", State: provision.StepDone})
 		return nil
 	})

@@ -21,11 +21,11 @@ func (tinyEngine) Release(s provision.Store) (provision.Release, error) {
 	return tinyRelease(s, nil), nil
 }
 
-func (tinyEngine) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Facts, error) {
-	return provision.Facts{"colour": "blue"}, tinyEngine{}.Visit(ctx, s, shop)
+func (tinyEngine) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Outputs, error) {
+	return provision.Outputs{"colour": "blue"}, tinyEngine{}.VerifyPublic(ctx, s, shop)
 }
 
-func (tinyEngine) Visit(ctx context.Context, s provision.Store, shop provision.Shop) error {
+func (tinyEngine) VerifyPublic(ctx context.Context, s provision.Store, shop provision.Shop) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.StoreURL, nil)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	if err := kube.CheckFence(ctx); err != nil {
 		return provision.Shop{}, nil, err
 	}
-	proven, facts, err := o.verification(ctx, s)
+	verified, outputs, err := o.verification(ctx, s)
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
@@ -52,8 +52,8 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	client, done := shopClient(tunnel.Dial)
 	shop := provision.Shop{
 		HTTP:       client,
-		Proven:     proven,
-		Facts:      facts,
+		VerifiedBefore:     verified,
+		Outputs:      outputs,
 		Credential: func(ctx context.Context, key string) (string, error) { return o.credentials.get(ctx, s, key) },
 	}
 	return shop, func() { done(); tunnel.Close() }, nil

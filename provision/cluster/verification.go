@@ -18,12 +18,12 @@ import (
 // What a verification found out is stored in the store's Secret, and so lives exactly as long as the credentials that it
 // used: new credentials mean a new shop, which is verified strictly again.
 const (
-	annotationProven = "orchestrator/proven" // when the shop was first verified, RFC 3339
-	annotationFacts  = "orchestrator/facts"  // names of the entries that are facts and not credentials
+	annotationVerified = "orchestrator/verified" // when the shop was first verified, RFC 3339
+	annotationOutputs  = "orchestrator/outputs"  // names of the entries that are outputs and not credentials
 )
 
 // verification returns what Keep has stored about the shop.
-func (o *Shops) verification(ctx context.Context, s provision.Store) (proven bool, facts provision.Facts, err error) {
+func (o *Shops) verification(ctx context.Context, s provision.Store) (verified bool, outputs provision.Outputs, err error) {
 	secret, err := o.api.Clientset.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return false, nil, nil // the first request that needs a credential reports it
@@ -34,11 +34,11 @@ func (o *Shops) verification(ctx context.Context, s provision.Store) (proven boo
 	if !belongsTo(secret.Labels, s) {
 		return false, nil, nil
 	}
-	return secret.Annotations[annotationProven] != "", factsIn(secret), nil
+	return secret.Annotations[annotationVerified] != "", outputsIn(secret), nil
 }
 
-// Keep implements [provision.Shops]. It writes only what has changed.
-func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Facts) error {
+// SaveVerification implements [provision.Shops]. It writes only what has changed.
+func (o *Shops) SaveVerification(ctx context.Context, s provision.Store, outputs provision.Outputs) error {
 	secrets := o.api.Clientset.CoreV1().Secrets(s.Namespace)
 	for range maxConflicts {
 		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
@@ -49,7 +49,7 @@ func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Fac
 			return provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store",
 				provision.CredentialsSecret, s.Namespace)
 		}
-		if !setVerification(secret, facts) {
+		if !setVerification(secret, outputs) {
 			return nil
 		}
 		err = o.api.Write(ctx, func() error {
@@ -64,24 +64,24 @@ func (o *Shops) Keep(ctx context.Context, s provision.Store, facts provision.Fac
 		provision.CredentialsSecret, s.Namespace)
 }
 
-// setVerification records the verification and the facts in the Secret and reports whether that changed it. A fact that no
+// setVerification records the verification and the outputs in the Secret and reports whether that changed it. A output that no
 // longer exists is removed; an entry that is a credential is never touched.
-func setVerification(secret *corev1.Secret, facts provision.Facts) (changed bool) {
+func setVerification(secret *corev1.Secret, outputs provision.Outputs) (changed bool) {
 	if secret.Annotations == nil {
 		secret.Annotations = map[string]string{}
 	}
-	if secret.Annotations[annotationProven] == "" {
-		secret.Annotations[annotationProven], changed = time.Now().UTC().Format(time.RFC3339), true
+	if secret.Annotations[annotationVerified] == "" {
+		secret.Annotations[annotationVerified], changed = time.Now().UTC().Format(time.RFC3339), true
 	}
-	before := factsIn(secret)
-	if maps.Equal(before, facts) {
+	before := outputsIn(secret)
+	if maps.Equal(before, outputs) {
 		return changed
 	}
 	for name := range before {
 		delete(secret.Data, entryOf(name))
 	}
 	var entries []string
-	for _, name := range slices.Sorted(maps.Keys(facts)) {
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
 		entry := entryOf(name)
 		if _, taken := secret.Data[entry]; taken {
 			continue
@@ -89,23 +89,23 @@ func setVerification(secret *corev1.Secret, facts provision.Facts) (changed bool
 		if secret.Data == nil {
 			secret.Data = map[string][]byte{}
 		}
-		secret.Data[entry] = []byte(facts[name])
+		secret.Data[entry] = []byte(outputs[name])
 		entries = append(entries, entry)
 	}
-	secret.Annotations[annotationFacts] = strings.Join(entries, ",")
+	secret.Annotations[annotationOutputs] = strings.Join(entries, ",")
 	return true
 }
 
-// factsIn returns the facts that the Secret holds.
-func factsIn(secret *corev1.Secret) provision.Facts {
-	facts := provision.Facts{}
-	for entry := range strings.SplitSeq(secret.Annotations[annotationFacts], ",") {
+// outputsIn returns the outputs that the Secret holds.
+func outputsIn(secret *corev1.Secret) provision.Outputs {
+	outputs := provision.Outputs{}
+	for entry := range strings.SplitSeq(secret.Annotations[annotationOutputs], ",") {
 		if value := secret.Data[entry]; len(value) > 0 {
-			facts[strings.ReplaceAll(entry, "-", "_")] = string(value)
+			outputs[strings.ReplaceAll(entry, "-", "_")] = string(value)
 		}
 	}
-	return facts
+	return outputs
 }
 
-// entryOf returns a fact's name in the style of the Secret's other entries: publishable_key becomes publishable-key.
-func entryOf(fact string) string { return strings.ReplaceAll(fact, "_", "-") }
+// entryOf returns a output's name in the style of the Secret's other entries: publishable_key becomes publishable-key.
+func entryOf(output string) string { return strings.ReplaceAll(output, "_", "-") }

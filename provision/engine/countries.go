@@ -2,7 +2,7 @@ package engine
 
 import "strings"
 
-// countryCurrency is the currency that people of each country (ISO 3166-1 alpha-2) mostly pay with, in 2026.
+// countryCurrency is the main currency of each country (ISO 3166-1 alpha-2) in 2026.
 var countryCurrency = invert(map[string]string{
 	"AED": "AE", "AFN": "AF", "ALL": "AL", "AMD": "AM", "AOA": "AO", "ARS": "AR", "AUD": "AU CC CX HM KI NF NR TV",
 	"AWG": "AW", "AZN": "AZ", "BAM": "BA", "BBD": "BB", "BDT": "BD", "BHD": "BH", "BIF": "BI", "BMD": "BM", "BND": "BN",

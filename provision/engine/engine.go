@@ -1,5 +1,5 @@
-// Package engine holds what is special about each e-commerce platform, one file each: which chart with which values makes
-// a store, which credentials its pods read, and how to see that a shopper can use it.
+// Package engine holds what is special about each e-commerce platform, one file each: the chart and the values of a store,
+// the credentials that its pods read, and how to check that a shopper can use it.
 //
 // An engine's chart is the folder of the same name below charts/store. The exam in exam_test.go runs over everything that
 // [All] returns; a new engine is a file here, a folder there and one line in All.
@@ -25,8 +25,8 @@ func All() map[string]provision.Engine {
 // Names returns the names of the registered engines, sorted: what a request's engine may be.
 func Names() []string { return slices.Sorted(maps.Keys(All())) }
 
-// commonValues are the values that every store's chart takes: those of the library chart, under its name.
-func commonValues(s provision.Store, origin *url.URL, w wishes, adminUser string) map[string]any {
+// commonValues are the values that every store's chart accepts: those of the library chart, under its name.
+func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, adminUser string) map[string]any {
 	return map[string]any{
 		"common": map[string]any{
 			"storeLabel":        provision.StoreLabel(s.StoreID),
@@ -34,20 +34,20 @@ func commonValues(s provision.Store, origin *url.URL, w wishes, adminUser string
 			"store": map[string]any{
 				"host":          s.Host,
 				"url":           origin.String(),
-				"title":         w.title,
+				"title":         set.title,
 				"adminUser":     adminUser,
-				"adminEmail":    w.email,
-				"currency":      w.currency,
-				"country":       w.country,
-				"locale":        w.locale,
-				"sampleProduct": w.sample,
+				"adminEmail":    set.email,
+				"currency":      set.currency,
+				"country":       set.country,
+				"locale":        set.locale,
+				"sampleProduct": set.sample,
 			},
 		},
 	}
 }
 
-// originOf returns scheme, host and port of the store's URL. A path is dropped: a shop answers at the root of its host,
-// whichever of its pages the URL names. So is a port that the scheme implies, since browsers do not send it and a shop
+// originOf returns scheme, host and port of the store's URL. A path is dropped: a shop is served at the root of its host,
+// whichever of its pages the URL names. So is a port that the scheme implies, because browsers do not send it and a shop
 // that expected it would redirect forever.
 func originOf(s provision.Store) (*url.URL, error) {
 	u, err := url.Parse(s.StoreURL)
@@ -61,8 +61,8 @@ func originOf(s provision.Store) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(host)}, nil
 }
 
-// secret is a credential of letters and digits. At these lengths (24 of them are 142 bits) none can be guessed, and none
-// has to be quoted in a URL, an option file or a shell word.
+// secret is a credential of letters and digits. At these lengths (24 characters are 142 bits) it cannot be guessed, and it
+// needs no quoting in a URL, an option file or a shell word.
 func secret(key string, length int) provision.Credential {
 	return provision.Credential{Key: key, Length: length, Chars: provision.Alphanumeric}
 }

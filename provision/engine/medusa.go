@@ -19,19 +19,19 @@ const medusaCurrencies = `USD CAD EUR AED AFN ALL AMD AOA ARS AUD AZN BAM BDT BG
 	NPR NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SDG SEK SGD SOS SYP THB TND TOP TJS TRY TTD TWD TZS UAH UGX
 	UYU UZS VEF VND XAF XOF XPF YER ZAR ZMK ZWL`
 
-// Release implements [provision.Engine]. The administrator logs in with an address; there is no name besides it.
+// Release implements [provision.Engine]. The administrator logs in with an e-mail address; Medusa has no user names.
 func (Medusa) Release(s provision.Store) (provision.Release, error) {
 	origin, err := originOf(s)
 	if err != nil {
 		return provision.Release{}, err
 	}
-	w, err := wishesOf(s, medusaCurrencies)
+	set, err := resolveSettings(s, medusaCurrencies)
 	if err != nil {
 		return provision.Release{}, err
 	}
 	return provision.Release{
 		Chart:  "medusa",
-		Values: commonValues(s, origin, w, w.email),
+		Values: commonValues(s, origin, set, set.email),
 		Credentials: []provision.Credential{
 			secret(provision.AdminPassword, 24),
 			secret("db-password", 32),
@@ -42,115 +42,115 @@ func (Medusa) Release(s provision.Store) (provision.Release, error) {
 	}, nil
 }
 
-// publishableFact names the key that a storefront sends with every question.
-const publishableFact = "publishable_key"
+// publishableOutput is the output with the key that a storefront sends with every request.
+const publishableOutput = "publishable_key"
 
-// Verify implements [provision.Engine]. Medusa's /health answers without a database, so it is only where to begin: the
+// Verify implements [provision.Engine]. Medusa's /health responds without a database, so it is only the first check: the
 // owner's login, the publishable key and the products behind it need everything.
 //
-// Once the shop is proven, its owner may change the password and replace the keys. Where that has shut us out, a
-// storefront's question is what is left to prove.
-func (Medusa) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Facts, error) {
+// Once the shop is verified, its owner may change the password and replace the keys. Where the orchestrator can no longer
+// log in, it checks what a storefront sees.
+func (Medusa) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Outputs, error) {
 	origin, err := originOf(s)
 	if err != nil {
 		return nil, err
 	}
-	w, err := wishesOf(s, medusaCurrencies)
+	set, err := resolveSettings(s, medusaCurrencies)
 	if err != nil {
 		return nil, err
 	}
-	a := asker{client: shop.HTTP, origin: origin}
-	if err := checkHealth(ctx, a); err != nil {
+	c := shopClient{client: shop.HTTP, origin: origin}
+	if err := checkHealth(ctx, c); err != nil {
 		return nil, err
 	}
-	key, err := workingKey(ctx, a, shop, w.email)
+	key, err := verifyOwner(ctx, c, shop, set.email)
 	if err == nil {
-		return provision.Facts{publishableFact: key}, nil
+		return provision.Outputs{publishableOutput: key}, nil
 	}
-	if !shop.Proven {
+	if !shop.VerifiedBefore {
 		return nil, err
 	}
-	return stillSells(ctx, a, shop.Facts[publishableFact])
+	return verifyStorefront(ctx, c, shop.Outputs[publishableOutput])
 }
 
-// Visit implements [provision.Engine]. Without a key a storefront is refused, in Medusa's own words.
-func (Medusa) Visit(ctx context.Context, s provision.Store, shop provision.Shop) error {
+// VerifyPublic implements [provision.Engine]. Without a key Medusa must reject a storefront's request, with its own error.
+func (Medusa) VerifyPublic(ctx context.Context, s provision.Store, shop provision.Shop) error {
 	origin, err := originOf(s)
 	if err != nil {
 		return err
 	}
-	a := asker{client: shop.HTTP, origin: origin, outside: true}
-	if err := checkHealth(ctx, a); err != nil {
+	c := shopClient{client: shop.HTTP, origin: origin, public: true}
+	if err := checkHealth(ctx, c); err != nil {
 		return err
 	}
-	answer, err := a.products(ctx, "")
-	if err == nil && !answer.wantsAKey() {
-		return answer.refused("this is not Medusa's answer to a storefront without a key")
+	resp, err := c.products(ctx, "")
+	if err == nil && !resp.requiresKey() {
+		return resp.unexpected("this is not Medusa's answer to a storefront without a key")
 	}
 	return err
 }
 
-// workingKey logs in as the owner, reads a publishable key and uses it.
-func workingKey(ctx context.Context, a asker, shop provision.Shop, email string) (string, error) {
-	token, err := logIn(ctx, a, shop, email)
+// verifyOwner logs in as the owner, reads a publishable key and uses it.
+func verifyOwner(ctx context.Context, c shopClient, shop provision.Shop, email string) (string, error) {
+	token, err := logIn(ctx, c, shop, email)
 	if err != nil {
 		return "", err
 	}
-	key, err := publishableKey(ctx, a, token)
+	key, err := publishableKey(ctx, c, token)
 	if err != nil {
 		return "", err
 	}
-	return key, checkProducts(ctx, a, key)
+	return key, checkProducts(ctx, c, key)
 }
 
-// stillSells asks as a storefront with the key that is known. That Medusa does not take it any more is an answer, too, for
-// which it has asked its database; the key is then no fact any more.
-func stillSells(ctx context.Context, a asker, key string) (provision.Facts, error) {
-	answer, err := a.products(ctx, cmp.Or(key, "pk_unknown"))
+// verifyStorefront requests products as a storefront with the known key. That Medusa no longer accepts the key is a pass, too,
+// since Medusa has looked it up in its database; the key is then no longer an output.
+func verifyStorefront(ctx context.Context, c shopClient, key string) (provision.Outputs, error) {
+	resp, err := c.products(ctx, cmp.Or(key, "pk_unknown"))
 	switch {
 	case err != nil:
 		return nil, err
-	case answer.listsProducts():
-		return provision.Facts{publishableFact: key}, nil
-	case answer.wantsAKey():
+	case resp.listsProducts():
+		return provision.Outputs{publishableOutput: key}, nil
+	case resp.requiresKey():
 		return nil, nil
 	}
-	return nil, answer.refused("a storefront cannot list products")
+	return nil, resp.unexpected("a storefront cannot list products")
 }
 
-func checkHealth(ctx context.Context, a asker) error {
-	answer, err := a.ask(ctx, http.MethodGet, "/health", nil, nil)
-	if err == nil && answer.status != http.StatusOK {
-		return answer.refused("Medusa is not up")
+func checkHealth(ctx context.Context, c shopClient) error {
+	resp, err := c.do(ctx, http.MethodGet, "/health", nil, nil)
+	if err == nil && resp.status != http.StatusOK {
+		return resp.unexpected("Medusa is not up")
 	}
 	return err
 }
 
 // logIn exchanges the owner's password for a token.
-func logIn(ctx context.Context, a asker, shop provision.Shop, email string) (string, error) {
+func logIn(ctx context.Context, c shopClient, shop provision.Shop, email string) (string, error) {
 	password, err := shop.Credential(ctx, provision.AdminPassword)
 	if err != nil {
 		return "", err
 	}
 	login := map[string]string{"email": email, "password": password}
-	answer, err := a.ask(ctx, http.MethodPost, "/auth/user/emailpass", login, nil)
+	resp, err := c.do(ctx, http.MethodPost, "/auth/user/emailpass", login, nil)
 	var body struct{ Token string }
 	switch {
 	case err != nil:
 		return "", err
-	case answer.status == http.StatusUnauthorized:
-		return "", answer.refused("the store's password does not open its dashboard; it may have been changed there")
-	case answer.status != http.StatusOK:
-		return "", answer.refused("nobody can log in")
-	case json.Unmarshal(answer.body, &body) != nil || body.Token == "":
-		return "", answer.refused("the answer has no token")
+	case resp.status == http.StatusUnauthorized:
+		return "", resp.unexpected("the store's password does not open its dashboard; it may have been changed there")
+	case resp.status != http.StatusOK:
+		return "", resp.unexpected("the login failed")
+	case json.Unmarshal(resp.body, &body) != nil || body.Token == "":
+		return "", resp.unexpected("the answer has no token")
 	}
 	return body.Token, nil
 }
 
 // publishableKey returns a key that a storefront may use: Medusa makes one at its first start.
-func publishableKey(ctx context.Context, a asker, token string) (string, error) {
-	answer, err := a.ask(ctx, http.MethodGet, "/admin/api-keys?type=publishable", nil, bearer(token))
+func publishableKey(ctx context.Context, c shopClient, token string) (string, error) {
+	resp, err := c.do(ctx, http.MethodGet, "/admin/api-keys?type=publishable", nil, bearer(token))
 	var body struct {
 		Keys []struct {
 			Token   string  `json:"token"`
@@ -160,54 +160,54 @@ func publishableKey(ctx context.Context, a asker, token string) (string, error) 
 	switch {
 	case err != nil:
 		return "", err
-	case answer.status != http.StatusOK:
-		return "", answer.refused("the API keys were expected")
-	case json.Unmarshal(answer.body, &body) != nil:
-		return "", answer.refused("the answer is no list of API keys")
+	case resp.status != http.StatusOK:
+		return "", resp.unexpected("a list of API keys was expected")
+	case json.Unmarshal(resp.body, &body) != nil:
+		return "", resp.unexpected("the answer is not a list of API keys")
 	}
 	for _, key := range body.Keys {
 		if key.Token != "" && key.Revoked == nil {
 			return key.Token, nil
 		}
 	}
-	return "", answer.refused("the shop has no publishable key")
+	return "", resp.unexpected("the shop has no publishable key")
 }
 
 func bearer(token string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
 
-func checkProducts(ctx context.Context, a asker, key string) error {
-	answer, err := a.products(ctx, key)
+func checkProducts(ctx context.Context, c shopClient, key string) error {
+	resp, err := c.products(ctx, key)
 	switch {
 	case err != nil:
 		return err
-	case answer.status != http.StatusOK:
-		return answer.refused("a storefront cannot list products")
-	case !answer.listsProducts():
-		return answer.refused("the answer is no list of products")
+	case resp.status != http.StatusOK:
+		return resp.unexpected("a storefront cannot list products")
+	case !resp.listsProducts():
+		return resp.unexpected("the answer is not a list of products")
 	}
 	return nil
 }
 
-// products asks as a storefront with a key does; "" is a storefront without one.
-func (a asker) products(ctx context.Context, key string) (answer, error) {
-	return a.ask(ctx, http.MethodGet, "/store/products?limit=1", nil, func(r *http.Request) {
+// products requests products as a storefront with a key does; "" is a storefront without one.
+func (c shopClient) products(ctx context.Context, key string) (response, error) {
+	return c.do(ctx, http.MethodGet, "/store/products?limit=1", nil, func(r *http.Request) {
 		if key != "" {
 			r.Header.Set("x-publishable-api-key", key)
 		}
 	})
 }
 
-func (a answer) listsProducts() bool {
+func (r response) listsProducts() bool {
 	var body struct {
 		Products *[]json.RawMessage `json:"products"`
 	}
-	return a.status == http.StatusOK && json.Unmarshal(a.body, &body) == nil && body.Products != nil
+	return r.status == http.StatusOK && json.Unmarshal(r.body, &body) == nil && body.Products != nil
 }
 
-// wantsAKey is how Medusa refuses a storefront whose key is missing or not valid.
-func (a answer) wantsAKey() bool {
+// requiresKey reports Medusa's error for a storefront whose key is missing or invalid.
+func (r response) requiresKey() bool {
 	var body struct{ Type string }
-	return a.status == http.StatusBadRequest && json.Unmarshal(a.body, &body) == nil && body.Type == "not_allowed"
+	return r.status == http.StatusBadRequest && json.Unmarshal(r.body, &body) == nil && body.Type == "not_allowed"
 }

@@ -16,7 +16,7 @@ func storeValues(t *testing.T, s provision.Store) map[string]any {
 	return releaseOf(t, s).Values["common"].(map[string]any)["store"].(map[string]any)
 }
 
-func TestDefaults(t *testing.T) {
+func TestReleaseDefaults(t *testing.T) {
 	got := storeValues(t, store("woocommerce", provision.Settings{}))
 	want := map[string]any{
 		"host": "shop-1.example.com", "url": "https://shop-1.example.com", "title": "shop-1.example.com", "adminUser": "admin",
@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestCountryAndCurrencyFollow(t *testing.T) {
+func TestReleaseDerivesCountryAndCurrency(t *testing.T) {
 	for _, c := range []struct {
 		name              string
 		settings          provision.Settings
@@ -53,7 +53,7 @@ func TestCountryAndCurrencyFollow(t *testing.T) {
 	}
 }
 
-func TestURLIsTheShopsRoot(t *testing.T) {
+func TestReleaseURLIsTheShopsRoot(t *testing.T) {
 	for given, want := range map[string]string{
 		"https://shop-1.example.com":           "https://shop-1.example.com",
 		"https://shop-1.example.com/shop/":     "https://shop-1.example.com",
@@ -71,7 +71,7 @@ func TestURLIsTheShopsRoot(t *testing.T) {
 	}
 }
 
-func TestHostsWithoutAMailDomain(t *testing.T) {
+func TestReleaseDefaultEmail(t *testing.T) {
 	for _, host := range []string{"localhost", strings.Repeat("a.", 60) + "example.com"} {
 		s := store("woocommerce", provision.Settings{})
 		s.Host, s.StoreURL = host, "http://"+host

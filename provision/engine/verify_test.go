@@ -84,47 +84,47 @@ func leads(status int, to string) http.HandlerFunc {
 	}
 }
 
-// misbehaviour is a shop that is not well and what the caller is told about it; "" means that it is well.
-type misbehaviour struct {
+// verifyCase is a shop that is not well and what the caller is told about it; "" means that it is well.
+type verifyCase struct {
 	name string
 	shop routes
 	want string
 
-	proven        bool
-	facts, learns provision.Facts
+	verified          bool
+	outputs, learns provision.Outputs
 }
 
-// of is a shop that was never proven before.
-func of(name string, shop routes, want string) misbehaviour {
-	return misbehaviour{name: name, shop: shop, want: want}
+// of is a shop that was never verified before.
+func of(name string, shop routes, want string) verifyCase {
+	return verifyCase{name: name, shop: shop, want: want}
 }
 
-// proven is a shop that has passed its check before.
-func proven(name string, shop routes, want string) misbehaviour {
-	return misbehaviour{name: name, shop: shop, want: want, proven: true}
+// verified is a shop that has passed its check before.
+func verified(name string, shop routes, want string) verifyCase {
+	return verifyCase{name: name, shop: shop, want: want, verified: true}
 }
 
 // knowing is the shop whose key was a fact.
-func (m misbehaviour) knowing(key string) misbehaviour {
-	m.facts = provision.Facts{"publishable_key": key}
+func (m verifyCase) knowing(key string) verifyCase {
+	m.outputs = provision.Outputs{"publishable_key": key}
 	return m
 }
 
 // tells is the shop from which a key is learned.
-func (m misbehaviour) tells(key string) misbehaviour {
-	m.learns = provision.Facts{"publishable_key": key}
+func (m verifyCase) tells(key string) verifyCase {
+	m.learns = provision.Outputs{"publishable_key": key}
 	return m
 }
 
-func check(t *testing.T, engineName string, cases []misbehaviour) {
+func check(t *testing.T, engineName string, cases []verifyCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			shop := shopAt(t, c.shop)
-			shop.Proven, shop.Facts = c.proven, c.facts
-			facts, err := engine.All()[engineName].Verify(t.Context(), store(engineName, wanted), shop)
-			if diff := cmp.Diff(c.learns, facts); diff != "" {
-				t.Errorf("the facts differ (-want +got):\n%s", diff)
+			shop.VerifiedBefore, shop.Outputs = c.verified, c.outputs
+			outputs, err := engine.All()[engineName].Verify(t.Context(), store(engineName, wanted), shop)
+			if diff := cmp.Diff(c.learns, outputs); diff != "" {
+				t.Errorf("the outputs differ (-want +got):\n%s", diff)
 			}
 			switch {
 			case c.want == "" && err != nil:
@@ -165,7 +165,7 @@ var wordpress = routes{
 
 func TestWooCommerceVerify(t *testing.T) {
 	const products = "GET /wp-json/wc/v3/products"
-	check(t, "woocommerce", []misbehaviour{
+	check(t, "woocommerce", []verifyCase{
 		of("well", wordpress, ""),
 		of("a renamed shop page", wordpress.with("GET /shop/", http.NotFound).with("GET /", leads(301, "https://shop-1.example.com/laden/")).with("GET /laden/", says(200, shopPage)), ""),
 		of(
@@ -187,10 +187,10 @@ func TestWooCommerceVerify(t *testing.T) {
 		of(
 			"endless redirects", wordpress.with("GET /shop/", leads(302, "/1")).with("GET /1", leads(302, "/2")).with("GET /2", leads(302, "/3")).
 				with("GET /3", leads(302, "/4")).with("GET /4", leads(302, "/5")),
-			"GET /5 is the end of 5 redirects: the shop does not come to an answer",
+			"GET /5 is the end of 5 redirects: the shop keeps redirecting",
 		),
 		of(
-			"somebody else's", wordpress.with("GET /shop/", leads(301, "https://other.example.com/x?"+sesame)),
+			"another host", wordpress.with("GET /shop/", leads(301, "https://other.example.com/x?"+sesame)),
 			"GET /shop/ answered 301 to https://other.example.com: a shop page was expected",
 		),
 		of(
@@ -207,26 +207,26 @@ func TestWooCommerceVerify(t *testing.T) {
 		),
 		of(
 			"no WooCommerce", wordpress.with("GET /shop/", says(200, "It works!")),
-			"GET /shop/ answered 200: the page has nothing of WooCommerce in it",
+			"GET /shop/ answered 200: the page is not one of WooCommerce",
 		),
 		of(
 			"keys unknown", wordpress.with(products, says(401, sesame)),
-			"GET /wp-json/wc/v3/products?per_page=1 answered 401: WooCommerce does not take the orchestrator's keys",
+			"GET /wp-json/wc/v3/products?per_page=1 answered 401: WooCommerce does not accept the orchestrator's keys",
 		),
 		of(
 			"API away", wordpress.with(products, http.NotFound),
-			"GET /wp-json/wc/v3/products?per_page=1 answered 404: WooCommerce's API does not answer",
+			"GET /wp-json/wc/v3/products?per_page=1 answered 404: WooCommerce's API does not work",
 		),
-		proven("a shop that opens soon", wordpress.with("GET /shop/", says(200, comingSoon)), ""),
-		proven("under maintenance", wordpress.with("GET /shop/", says(503, "Briefly unavailable for scheduled maintenance.")), ""),
-		proven("a shop of its own making", wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), ""),
-		proven("keys deleted by the owner", wordpress.with(products, says(401, "")), ""),
-		proven("neither page nor keys", wordpress.with("GET /shop/", says(503, "")).with(products, says(401, "")), "GET /shop/ answered 503: a shop page was expected"),
-		proven("database away", wordpress.with("GET /shop/", says(500, "")).with(products, says(500, "")), "GET /shop/ answered 500: a shop page was expected"),
-		proven("database empty", wordpress.with("GET /shop/", leads(302, "/wp-admin/install.php")), "GET /shop/ answered 302 to /wp-admin/install.php: WordPress is not installed"),
+		verified("a shop that opens soon", wordpress.with("GET /shop/", says(200, comingSoon)), ""),
+		verified("under maintenance", wordpress.with("GET /shop/", says(503, "Briefly unavailable for scheduled maintenance.")), ""),
+		verified("a shop of its own making", wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), ""),
+		verified("keys deleted by the owner", wordpress.with(products, says(401, "")), ""),
+		verified("neither page nor keys", wordpress.with("GET /shop/", says(503, "")).with(products, says(401, "")), "GET /shop/ answered 503: a shop page was expected"),
+		verified("database away", wordpress.with("GET /shop/", says(500, "")).with(products, says(500, "")), "GET /shop/ answered 500: a shop page was expected"),
+		verified("database empty", wordpress.with("GET /shop/", leads(302, "/wp-admin/install.php")), "GET /shop/ answered 302 to /wp-admin/install.php: WordPress is not installed"),
 		of(
 			"API says nonsense", wordpress.with(products, says(200, `<b>Notice</b>`+sesame)),
-			"GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is no list of products",
+			"GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is not a list of products",
 		),
 	})
 }
@@ -260,29 +260,29 @@ var medusa = routes{
 
 func TestMedusaVerify(t *testing.T) {
 	const login, keys, products = "POST /auth/user/emailpass", "GET /admin/api-keys", "GET /store/products"
-	check(t, "medusa", []misbehaviour{
+	check(t, "medusa", []verifyCase{
 		of("well", medusa, "").tells("pk_1"),
 		of("not up", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up"),
 		of(
 			"other password", medusa.with(login, says(401, sesame)),
 			"POST /auth/user/emailpass answered 401: the store's password does not open its dashboard; it may have been changed there",
 		),
-		of("no login", medusa.with(login, says(500, "")), "POST /auth/user/emailpass answered 500: nobody can log in"),
+		of("no login", medusa.with(login, says(500, "")), "POST /auth/user/emailpass answered 500: the login failed"),
 		of("no token", medusa.with(login, says(200, `{"location":"x"}`)), "POST /auth/user/emailpass answered 200: the answer has no token"),
 		of("no keys", medusa.with(keys, says(200, `{"api_keys":[]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
 		of("only old keys", medusa.with(keys, says(200, `{"api_keys":[{"token":"pk_1","revoked_at":"2026-01-01"}]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
-		of("keys are refused", medusa.with(keys, says(401, "")), "GET /admin/api-keys?type=publishable answered 401: the API keys were expected"),
-		of("keys are nonsense", medusa.with(keys, says(200, "hello")), "GET /admin/api-keys?type=publishable answered 200: the answer is no list of API keys"),
+		of("keys are refused", medusa.with(keys, says(401, "")), "GET /admin/api-keys?type=publishable answered 401: a list of API keys was expected"),
+		of("keys are nonsense", medusa.with(keys, says(200, "hello")), "GET /admin/api-keys?type=publishable answered 200: the answer is not a list of API keys"),
 		of("no products", medusa.with(products, says(400, "")), "GET /store/products?limit=1 answered 400: a storefront cannot list products"),
-		proven("well, and known", medusa, "").knowing("pk_0").tells("pk_1"),
-		proven("the owner's own password", medusa.with(login, says(401, "")), "").knowing("pk_1").tells("pk_1"),
-		proven("the owner's own password, and keys", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), "").knowing("pk_0"),
-		proven("all keys revoked", medusa.with(keys, says(200, `{"api_keys":[]}`)).with(products, says(400, keyRefused)), "").knowing("pk_1"),
-		proven("nothing known of it", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), ""),
-		proven("away behind the login", medusa.with(login, says(401, "")).with(products, says(500, "")), "GET /store/products?limit=1 answered 500: a storefront cannot list products").knowing("pk_1"),
-		proven("refuses for another reason", medusa.with(login, says(500, "")).with(products, says(400, `{"type":"invalid_data"}`)), "GET /store/products?limit=1 answered 400: a storefront cannot list products").knowing("pk_1"),
-		proven("not up any more", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up").knowing("pk_1"),
-		of("products are nonsense", medusa.with(products, says(200, "{}")), "GET /store/products?limit=1 answered 200: the answer is no list of products"),
+		verified("well, and known", medusa, "").knowing("pk_0").tells("pk_1"),
+		verified("the owner's own password", medusa.with(login, says(401, "")), "").knowing("pk_1").tells("pk_1"),
+		verified("the owner's own password, and keys", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), "").knowing("pk_0"),
+		verified("all keys revoked", medusa.with(keys, says(200, `{"api_keys":[]}`)).with(products, says(400, keyRefused)), "").knowing("pk_1"),
+		verified("nothing known of it", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), ""),
+		verified("away behind the login", medusa.with(login, says(401, "")).with(products, says(500, "")), "GET /store/products?limit=1 answered 500: a storefront cannot list products").knowing("pk_1"),
+		verified("refuses for another reason", medusa.with(login, says(500, "")).with(products, says(400, `{"type":"invalid_data"}`)), "GET /store/products?limit=1 answered 400: a storefront cannot list products").knowing("pk_1"),
+		verified("not up any more", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up").knowing("pk_1"),
+		of("products are nonsense", medusa.with(products, says(200, "{}")), "GET /store/products?limit=1 answered 200: the answer is not a list of products"),
 	})
 }
 
@@ -291,7 +291,7 @@ func TestVerifyOfAShopThatDoesNotAnswer(t *testing.T) {
 		shop := shopAt(t, routes{})
 		shop.HTTP.Transport = refusing{}
 		_, err := engine.All()[name].Verify(t.Context(), store(name, wanted), shop)
-		if provision.CodeOf(err) != provision.CodeUnavailable || !strings.HasSuffix(provision.Public(err), "got no answer: the shop does not take connections yet") {
+		if provision.CodeOf(err) != provision.CodeUnavailable || !strings.HasSuffix(provision.Public(err), "got no answer: the shop does not accept connections yet") {
 			t.Errorf("%s: %s: %v", name, provision.CodeOf(err), err)
 		}
 	}
@@ -323,7 +323,7 @@ func TestVerifyReadsNoMoreThanItNeeds(t *testing.T) {
 		}
 	})
 	_, err := engine.All()["woocommerce"].Verify(t.Context(), store("woocommerce", wanted), shopAt(t, endless))
-	if want := "GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is no list of products"; provision.Public(err) != want {
+	if want := "GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is not a list of products"; provision.Public(err) != want {
 		t.Errorf("%v", err)
 	}
 }

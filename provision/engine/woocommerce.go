@@ -14,7 +14,7 @@ import (
 // WooCommerce is WordPress with WooCommerce and MariaDB.
 type WooCommerce struct{}
 
-// The administrator's name. WordPress lets people log in with their address as well.
+// The administrator's user name. WordPress accepts the e-mail address at the login as well.
 const wordpressAdmin = "admin"
 
 // Entries of the Secret that Verify reads.
@@ -37,13 +37,13 @@ func (WooCommerce) Release(s provision.Store) (provision.Release, error) {
 	if err != nil {
 		return provision.Release{}, err
 	}
-	w, err := wishesOf(s, woocommerceCurrencies)
+	set, err := resolveSettings(s, woocommerceCurrencies)
 	if err != nil {
 		return provision.Release{}, err
 	}
 	return provision.Release{
 		Chart:       "woocommerce",
-		Values:      commonValues(s, origin, w, wordpressAdmin),
+		Values:      commonValues(s, origin, set, wordpressAdmin),
 		Credentials: woocommerceCredentials(),
 	}, nil
 }
@@ -53,96 +53,97 @@ func woocommerceCredentials() []provision.Credential {
 		secret(provision.AdminPassword, 24),
 		secret("db-password", 32),
 		secret("db-root-password", 32),
-		// The form of WooCommerce's own keys (wc_rand_hash with a prefix).
+		// The format of WooCommerce's own keys (wc_rand_hash with a prefix).
 		{Key: restKey, Prefix: "ck_", Length: 40, Chars: provision.Hex},
 		{Key: restSecret, Prefix: "cs_", Length: 40, Chars: provision.Hex},
 	}
-	// Without them in the environment the official wp-config.php uses one text for all stores.
+	// Without them in the environment the official wp-config.php uses the same text for all stores.
 	for _, kind := range []string{"auth", "secure-auth", "logged-in", "nonce"} {
 		all = append(all, secret("wordpress-"+kind+"-key", 64), secret("wordpress-"+kind+"-salt", 64))
 	}
 	return all
 }
 
-// Verify implements [provision.Engine]. A WordPress that nobody has installed answers every page with a redirect to its
-// installer and passes for well with whoever only looks at the status; so the shop page itself is looked at, and then
-// whether the shop's API takes the keys that the bootstrap has stored.
+// Verify implements [provision.Engine]. A WordPress that is not installed redirects every page to its installer, which looks
+// healthy to a check of the status alone. So Verify checks the shop page itself, and then whether the shop's API accepts the
+// keys that the bootstrap has stored.
 //
-// Once the shop is proven, its owner may close it for a while, move its pages, or delete the keys. One of the two has to
-// be as it was, and nothing may lead to the installer.
-func (WooCommerce) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Facts, error) {
+// Once the shop is verified, its owner may close it for a while, move its pages, or delete the keys. One of the two must be
+// as it was, and nothing may redirect to the installer.
+func (WooCommerce) Verify(ctx context.Context, s provision.Store, shop provision.Shop) (provision.Outputs, error) {
 	origin, err := originOf(s)
 	if err != nil {
 		return nil, err
 	}
-	a := asker{client: shop.HTTP, origin: origin}
-	page, err := findShopPage(ctx, a)
+	c := shopClient{client: shop.HTTP, origin: origin}
+	page, err := findShopPage(ctx, c)
 	if err == nil {
 		err = page.isShop()
 	}
-	if err != nil && (!shop.Proven || page.leadsToInstaller()) {
+	if err != nil && (!shop.VerifiedBefore || page.leadsToInstaller()) {
 		return nil, err
 	}
-	refused := checkRESTKeys(ctx, a, shop)
-	if shop.Proven && (err == nil || refused == nil) {
+	refused := checkRESTKeys(ctx, c, shop)
+	if shop.VerifiedBefore && (err == nil || refused == nil) {
 		return nil, nil
 	}
 	return nil, cmp.Or(err, refused)
 }
 
-// Visit implements [provision.Engine]. Of a proven shop it is enough that some page of WordPress answers.
-func (WooCommerce) Visit(ctx context.Context, s provision.Store, shop provision.Shop) error {
+// VerifyPublic implements [provision.Engine]. For a shop that was verified before it is enough that some page of WordPress
+// responds.
+func (WooCommerce) VerifyPublic(ctx context.Context, s provision.Store, shop provision.Shop) error {
 	origin, err := originOf(s)
 	if err != nil {
 		return err
 	}
-	a := asker{client: shop.HTTP, origin: origin, outside: true}
-	page, err := findShopPage(ctx, a)
+	c := shopClient{client: shop.HTTP, origin: origin, public: true}
+	page, err := findShopPage(ctx, c)
 	if err != nil {
 		return err
 	}
 	err = page.isShop()
 	switch {
-	case err == nil || !shop.Proven || page.leadsToInstaller():
+	case err == nil || !shop.VerifiedBefore || page.leadsToInstaller():
 		return err
 	case page.status == http.StatusOK && bytes.Contains(page.body, []byte("/wp-content/")):
 		return nil
 	}
-	index, failed := a.ask(ctx, http.MethodGet, "/wp-json/", nil, nil)
+	index, failed := c.do(ctx, http.MethodGet, "/wp-json/", nil, nil)
 	if failed == nil && index.status == http.StatusOK && bytes.Contains(index.body, []byte(`"namespaces"`)) {
 		return nil
 	}
 	return err
 }
 
-// findShopPage asks for the shop under the name that WooCommerce gives it. Where an owner has renamed the page,
-// WordPress leads from the other address to it.
-func findShopPage(ctx context.Context, a asker) (answer, error) {
-	page, err := a.follow(ctx, "/shop/")
+// findShopPage requests the shop page under the name that WooCommerce gives it. Where the owner has renamed the page,
+// WordPress redirects from the other address to it.
+func findShopPage(ctx context.Context, c shopClient) (response, error) {
+	page, err := c.follow(ctx, "/shop/")
 	if err == nil && page.status == http.StatusNotFound {
-		return a.follow(ctx, "/?post_type=product")
+		return c.follow(ctx, "/?post_type=product")
 	}
 	return page, err
 }
 
-// isShop is nil for a page of a shop that is open.
-func (a answer) isShop() error {
+// isShop returns nil for the page of a shop that is open.
+func (r response) isShop() error {
 	switch {
-	case a.leadsToInstaller():
-		return a.refused("WordPress is not installed")
-	case a.status != http.StatusOK:
-		return a.refused("a shop page was expected")
-	case bytes.Contains(a.body, []byte("woo-coming-soon-page")):
-		return a.refused("the shop shows its coming-soon page")
-	case !bytes.Contains(bytes.ToLower(a.body), []byte("woocommerce")):
-		return a.refused("the page has nothing of WooCommerce in it")
+	case r.leadsToInstaller():
+		return r.unexpected("WordPress is not installed")
+	case r.status != http.StatusOK:
+		return r.unexpected("a shop page was expected")
+	case bytes.Contains(r.body, []byte("woo-coming-soon-page")):
+		return r.unexpected("the shop shows its coming-soon page")
+	case !bytes.Contains(bytes.ToLower(r.body), []byte("woocommerce")):
+		return r.unexpected("the page is not one of WooCommerce")
 	}
 	return nil
 }
 
-// checkRESTKeys asks for a product with our keys. WooCommerce takes keys over TLS only, so the question pretends to have
-// come that way, also to a shop on plain http.
-func checkRESTKeys(ctx context.Context, a asker, shop provision.Shop) error {
+// checkRESTKeys requests a product with the orchestrator's keys. WooCommerce accepts keys over TLS only, so the request claims
+// to have come over TLS, even for a shop on plain http.
+func checkRESTKeys(ctx context.Context, c shopClient, shop provision.Shop) error {
 	key, err := shop.Credential(ctx, restKey)
 	if err != nil {
 		return err
@@ -151,20 +152,20 @@ func checkRESTKeys(ctx context.Context, a asker, shop provision.Shop) error {
 	if err != nil {
 		return err
 	}
-	a.origin = &url.URL{Scheme: "https", Host: a.origin.Host}
-	answer, err := a.ask(ctx, http.MethodGet, "/wp-json/wc/v3/products?per_page=1", nil, func(r *http.Request) {
+	c.origin = &url.URL{Scheme: "https", Host: c.origin.Host}
+	resp, err := c.do(ctx, http.MethodGet, "/wp-json/wc/v3/products?per_page=1", nil, func(r *http.Request) {
 		r.SetBasicAuth(key, password)
 	})
 	var products []json.RawMessage
 	switch {
 	case err != nil:
 		return err
-	case answer.status == http.StatusUnauthorized:
-		return answer.refused("WooCommerce does not take the orchestrator's keys")
-	case answer.status != http.StatusOK:
-		return answer.refused("WooCommerce's API does not answer")
-	case json.Unmarshal(answer.body, &products) != nil:
-		return answer.refused("the answer is no list of products")
+	case resp.status == http.StatusUnauthorized:
+		return resp.unexpected("WooCommerce does not accept the orchestrator's keys")
+	case resp.status != http.StatusOK:
+		return resp.unexpected("WooCommerce's API does not work")
+	case json.Unmarshal(resp.body, &products) != nil:
+		return resp.unexpected("the answer is not a list of products")
 	}
 	return nil
 }

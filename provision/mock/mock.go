@@ -1,5 +1,5 @@
-// Package mock is a cluster that is not there: every step succeeds after a short while and leaves nothing. It serves
-// ORCH_MOCK=1, in which a backend can be developed against the whole service without Kubernetes.
+// Package mock simulates a cluster: every step succeeds after a short delay and changes nothing. With ORCH_MOCK=1 a backend
+// can be developed against the whole service without Kubernetes.
 package mock
 
 import (
@@ -28,7 +28,7 @@ func (c Cluster) step(ctx context.Context) error {
 	}
 }
 
-// Runner runs stores of these engines on the simulated cluster. There is no shop to ask, so nothing is verified.
+// Runner runs stores of these engines on the simulated cluster. There is no shop, so nothing is verified.
 func (c Cluster) Runner(engines map[string]provision.Engine, budget, deleteTimeout time.Duration) *provision.Runner {
 	return &provision.Runner{
 		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c},
@@ -70,8 +70,8 @@ type volumes struct{ c Cluster }
 func (v volumes) Remove(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
 func (v volumes) Detach(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
 
-// Passwords derives each store's password from its id and the installation's token: always the same, guessed by nobody
-// who does not know the token.
+// Passwords derives each store's password from its id and the installation's token: it is always the same, and cannot be
+// guessed without the token.
 type Passwords struct{ Token string }
 
 // Password never fails.

@@ -17,10 +17,10 @@ import (
 type engine struct{}
 
 func (engine) Release(provision.Store) (provision.Release, error) { return provision.Release{}, nil }
-func (engine) Verify(context.Context, provision.Store, provision.Shop) (provision.Facts, error) {
+func (engine) Verify(context.Context, provision.Store, provision.Shop) (provision.Outputs, error) {
 	return nil, errors.New("there is no shop to ask")
 }
-func (engine) Visit(context.Context, provision.Store, provision.Shop) error {
+func (engine) VerifyPublic(context.Context, provision.Store, provision.Shop) error {
 	return errors.New("there is no shop to ask")
 }
 

@@ -109,7 +109,7 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	b.bury("a", "400")
 	see()
 	run = b.enter(task, "again")
-	run.Facts = provision.Facts{"key": "open to all"}
+	run.Outputs = provision.Outputs{"key": "open to all"}
 	b.wantRuling(run, provision.StatusReady, OutcomeRecorded, 0)
 	b.leave(run, RunEnd{Ended: true})
 	see()

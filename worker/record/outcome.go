@@ -26,7 +26,7 @@ const (
 // throttled ones that have a slot now.
 func (r *Runs) RecordOutcome(ctx context.Context, run Run, status provision.Status, code provision.Code, text string) (result OutcomeResult, next []queue.Task, err error) {
 	id := run.Store.StoreID
-	outputs, err := outputsText(run.Facts)
+	outputs, err := outputsText(run.Outputs)
 	if err != nil {
 		return "", nil, err
 	}
@@ -44,7 +44,7 @@ func (r *Runs) RecordOutcome(ctx context.Context, run Run, status provision.Stat
 }
 
 // outputsText is how outputs are kept; "" for none.
-func outputsText(outputs provision.Facts) (string, error) {
+func outputsText(outputs provision.Outputs) (string, error) {
 	if len(outputs) == 0 {
 		return "", nil
 	}

@@ -105,6 +105,6 @@ func (r Record) state(id string) provision.State {
 	if r.OpenDelete != r.Generation {
 		s.DeleteGeneration = r.OpenDelete
 	}
-	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Facts)
+	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Outputs)
 	return s
 }

@@ -81,7 +81,7 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 	if saved.Outcome != nil {
 		o = *saved.Outcome
 	}
-	outputs, err := outputsText(o.Facts)
+	outputs, err := outputsText(o.Outputs)
 	if err != nil {
 		return "", err
 	}

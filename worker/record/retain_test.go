@@ -10,44 +10,44 @@ import (
 )
 
 // ready ends a provision with what it has learned.
-func (b *bench) ready(t queue.Task, facts provision.Facts) {
+func (b *bench) ready(t queue.Task, outputs provision.Outputs) {
 	b.Helper()
 	run := b.enter(t, "run-"+t.ID())
-	run.Facts = facts
+	run.Outputs = outputs
 	b.wantRuling(run, provision.StatusReady, OutcomeRecorded, 0)
 	b.leave(run, RunEnd{Ended: true})
 }
 
-func (b *bench) wantFacts(when string, want provision.Facts) {
+func (b *bench) wantOutputs(when string, want provision.Outputs) {
 	b.Helper()
-	if got := b.state("a").Facts; !maps.Equal(got, want) {
-		b.Errorf("%s the facts are %v, want %v", when, got, want)
+	if got := b.state("a").Outputs; !maps.Equal(got, want) {
+		b.Errorf("%s the outputs are %v, want %v", when, got, want)
 	}
 }
 
-func TestFactsAreThoseOfTheLastReady(t *testing.T) {
+func TestOutputsAreThoseOfTheLastReady(t *testing.T) {
 	each(t, func(b *bench) {
-		one, two := provision.Facts{"key": "1"}, provision.Facts{"key": `"2"`}
+		one, two := provision.Outputs{"key": "1"}, provision.Outputs{"key": `"2"`}
 		b.ready(b.accept(request("a")), one)
-		b.wantFacts("after READY", one)
+		b.wantOutputs("after READY", one)
 		b.end(b.accept(request("a")), provision.StatusFailed)
-		b.wantFacts("after FAILED", one)
+		b.wantOutputs("after FAILED", one)
 		b.ready(b.accept(request("a")), two)
-		b.wantFacts("after the next READY", two)
+		b.wantOutputs("after the next READY", two)
 		b.ready(b.accept(request("a")), nil)
-		b.wantFacts("after a READY that has learned nothing", nil)
+		b.wantOutputs("after a READY that has learned nothing", nil)
 		b.ready(b.accept(request("a")), one)
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		b.wantFacts("after DELETED", nil)
+		b.wantOutputs("after DELETED", nil)
 	})
 }
 
-func TestFactsAreRestored(t *testing.T) {
+func TestOutputsAreRestored(t *testing.T) {
 	each(t, func(b *bench) {
 		m := remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
-		m.Outcome.Facts = provision.Facts{"key": "1"}
+		m.Outcome.Outputs = provision.Outputs{"key": "1"}
 		b.restore(m, Restored)
-		b.wantFacts("after Redis was lost", m.Outcome.Facts)
+		b.wantOutputs("after Redis was lost", m.Outcome.Outputs)
 	})
 }
 

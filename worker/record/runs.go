@@ -37,7 +37,7 @@ type Run struct {
 	TimeLeft time.Duration // until the generation's deadline; may be negative
 	Next     []queue.Task  // runs of other stores that may begin now, since this one has freed a slot
 
-	Facts provision.Facts // of the shop; recorded with READY
+	Outputs provision.Outputs // of the shop; recorded with READY
 }
 
 // Acquire takes the store's lease for a run of this generation, for as long as lease. With progress a callback of the

@@ -61,7 +61,7 @@ func connectClusters(ctx context.Context, common service.Common, c Config, log *
 		case "off":
 			runner.Shops = nil
 		case "public":
-			runner.Outside = engine.Outside()
+			runner.PublicClient = engine.PublicClient()
 		}
 		s.names, s.open = append(s.names, strings.TrimPrefix(one.Name+" "+c.name(one.Kubeconfig), " ")), append(s.open, k)
 		s.clusters = append(s.clusters, worker.Cluster{Name: one.Name, Runner: runner, Passwords: k.Credentials, State: k.State, Check: k.Check})

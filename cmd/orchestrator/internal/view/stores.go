@@ -100,8 +100,8 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	add("host", s.Host, "")
 	add("url", s.StoreURL, "")
 	add("creator", s.CreatorID, "")
-	for _, name := range slices.Sorted(maps.Keys(s.Facts)) {
-		add(name, s.Facts[name], "")
+	for _, name := range slices.Sorted(maps.Keys(s.Outputs)) {
+		add(name, s.Outputs[name], "")
 	}
 	add("accepted", fmt.Sprintf("%s, %s ago", Clock(s.AcceptedAt), age(now.Sub(s.AcceptedAt))), "")
 	if s.Status.Final() && !s.DecidedAt.IsZero() {

@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// Outside returns a client that asks shops at their public addresses as a browser would: it looks a name up and shakes
-// hands anew for each question, and follows redirects, but never to another host, and not to WordPress's installer.
-// Addresses are not filtered: a shop may well be on a private one, and no question carries a secret.
-func Outside() *http.Client {
+// PublicClient returns a client that requests shops at their public addresses as a browser would: it resolves the name and
+// does a TLS handshake for each request, and follows redirects, but never to another host, and not to WordPress's
+// installer. Addresses are not filtered: a shop may have a private one, and no request carries a secret.
+func PublicClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
 	return &http.Client{Transport: transport, CheckRedirect: sameHost}
@@ -21,16 +21,16 @@ func Outside() *http.Client {
 
 func sameHost(next *http.Request, before []*http.Request) error {
 	last := before[len(before)-1].URL
-	// What changes only the path is followed by whoever asked, who recognises circles.
-	if next.URL.Hostname() != last.Hostname() || next.URL.Scheme == last.Scheme || len(before) > mostHops ||
+	// Redirects that change only the path are the caller's to follow: it detects circles.
+	if next.URL.Hostname() != last.Hostname() || next.URL.Scheme == last.Scheme || len(before) > maxRedirects ||
 		strings.Contains(next.URL.Path, "/wp-admin/install.php") {
 		return http.ErrUseLastResponse
 	}
 	return nil
 }
 
-// onTheWay says in words what kept a question from its answer.
-func onTheWay(err error) string {
+// transportReason says why a request got no response.
+func transportReason(err error) string {
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
 		return fmt.Sprintf("the name %s does not exist in DNS", e.Name)
 	} else if ok {
@@ -40,13 +40,13 @@ func onTheWay(err error) string {
 		return fmt.Sprintf("TLS: its certificate is not accepted: %v", e.Err)
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return "TLS: what listens there does not speak it"
+		return "TLS: the server speaks plain HTTP on this port"
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
-		return "TLS: the handshake was refused"
+		return "TLS: the server refused the handshake"
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "the connection is refused"
 	}
-	return "the shop does not take connections yet"
+	return "the shop does not accept connections yet"
 }

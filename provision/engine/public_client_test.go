@@ -22,16 +22,16 @@ import (
 	"orchestrator/provision/engine"
 )
 
-// street is the way to a shop's public address: one listener for every name, and the authority whose certificates count.
-type street struct {
+// publicShop is the way to a shop's public address: one listener for every name, and the authority whose certificates count.
+type publicShop struct {
 	listener net.Addr
 	trusts   *x509.CertPool
 	dial     func() (net.Conn, error)
 }
 
-func (s street) visit(t *testing.T, name string, proven bool, storeURL string) error {
+func (s publicShop) verifyPublic(t *testing.T, name string, verified bool, storeURL string) error {
 	t.Helper()
-	client := engine.Outside()
+	client := engine.PublicClient()
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig = &tls.Config{RootCAs: s.trusts}
 	transport.Proxy = nil
@@ -44,7 +44,7 @@ func (s street) visit(t *testing.T, name string, proven bool, storeURL string) e
 	wanted := store(name, wanted)
 	wanted.StoreURL = storeURL
 	// A visitor who were asked for a credential would panic here.
-	return engine.All()[name].Visit(t.Context(), wanted, provision.Shop{HTTP: client, Proven: proven})
+	return engine.All()[name].VerifyPublic(t.Context(), wanted, provision.Shop{HTTP: client, VerifiedBefore: verified})
 }
 
 // anonymous fails the test when a question carries what a stranger does not have.
@@ -65,12 +65,12 @@ func anonymous(t *testing.T, next http.Handler) http.Handler {
 const publicURL = "https://shop-1.example.com"
 
 // overTLS serves a shop under a certificate that is valid for its host.
-func overTLS(t *testing.T, shop http.Handler) street {
+func overTLS(t *testing.T, shop http.Handler) publicShop {
 	t.Helper()
 	return serveTLS(t, shop, "shop-1.example.com")
 }
 
-func serveTLS(t *testing.T, shop http.Handler, name string) street {
+func serveTLS(t *testing.T, shop http.Handler, name string) publicShop {
 	t.Helper()
 	server := httptest.NewUnstartedServer(anonymous(t, shop))
 	server.Config.ErrorLog = silentLog()
@@ -83,7 +83,7 @@ func serveTLS(t *testing.T, shop http.Handler, name string) street {
 		t.Fatal(err)
 	}
 	pool.AddCert(leaf)
-	return street{listener: server.Listener.Addr(), trusts: pool}
+	return publicShop{listener: server.Listener.Addr(), trusts: pool}
 }
 
 // refusal compares what the caller would read with what it should be; "" is a shop that is well.
@@ -99,16 +99,16 @@ func refusal(t *testing.T, err error, want string) {
 	}
 }
 
-func TestVisitOfAWooCommerce(t *testing.T) {
+func TestWooCommerceVerifyPublic(t *testing.T) {
 	const page = "GET " + publicURL + "/shop/"
 	index := wordpress.with("GET /wp-json/", says(200, `{"name":"x","namespaces":["wc/v3"]}`))
 	for name, test := range map[string]struct {
 		shop   routes
-		proven bool
+		verified bool
 		want   string
 	}{
 		"well":                {wordpress, false, ""},
-		"well and proven":     {wordpress, true, ""},
+		"well and verified":     {wordpress, true, ""},
 		"coming soon":         {wordpress.with("GET /shop/", says(200, comingSoon)), false, page + " answered 200: the shop shows its coming-soon page"},
 		"opens soon":          {wordpress.with("GET /shop/", says(200, comingSoon+`<img src="/wp-content/x">`)), true, ""},
 		"under maintenance":   {index.with("GET /shop/", says(503, "")), true, ""},
@@ -116,15 +116,15 @@ func TestVisitOfAWooCommerce(t *testing.T) {
 		"no ingress any more": {routes{}, true, "GET " + publicURL + "/?post_type=product answered 404: a shop page was expected"},
 		"no pods":             {routes{"GET /shop/": says(503, "")}, true, page + " answered 503: a shop page was expected"},
 		"installer":           {index.with("GET /shop/", leads(302, "/wp-admin/install.php")), true, page + " answered 302 to /wp-admin/install.php: WordPress is not installed"},
-		"somebody else's":     {wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), false, page + " answered 301 to https://other.example.com: a shop page was expected"},
+		"another host":     {wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), false, page + " answered 301 to https://other.example.com: a shop page was expected"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusal(t, overTLS(t, test.shop).visit(t, "woocommerce", test.proven, publicURL), test.want)
+			refusal(t, overTLS(t, test.shop).verifyPublic(t, "woocommerce", test.verified, publicURL), test.want)
 		})
 	}
 }
 
-func TestVisitOfAMedusa(t *testing.T) {
+func TestMedusaVerifyPublic(t *testing.T) {
 	open := medusa.with("GET /store/products", says(400, keyRefused))
 	for name, test := range map[string]struct {
 		shop routes
@@ -136,13 +136,13 @@ func TestVisitOfAMedusa(t *testing.T) {
 		"no way behind": {open.with("GET /store/products", says(504, "")), "GET " + publicURL + "/store/products?limit=1 answered 504: this is not Medusa's answer to a storefront without a key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusal(t, overTLS(t, test.shop).visit(t, "medusa", false, publicURL), test.want)
+			refusal(t, overTLS(t, test.shop).verifyPublic(t, "medusa", false, publicURL), test.want)
 		})
 	}
 }
 
 // From http to https and back to the page: the way that most ingresses send a shopper.
-func TestAVisitorFollowsToTLS(t *testing.T) {
+func TestPublicClientFollowsToTLS(t *testing.T) {
 	secure := overTLS(t, wordpress)
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://"+r.Host+r.URL.RequestURI(), http.StatusPermanentRedirect)
@@ -156,29 +156,29 @@ func TestAVisitorFollowsToTLS(t *testing.T) {
 		}
 		return net.Dial("tcp", to.String())
 	}
-	refusal(t, secure.visit(t, "woocommerce", false, "http://shop-1.example.com"), "")
+	refusal(t, secure.verifyPublic(t, "woocommerce", false, "http://shop-1.example.com"), "")
 }
 
-func TestAVisitorNamesWhatIsWrongOnTheWay(t *testing.T) {
+func TestPublicClientNamesTheTransportError(t *testing.T) {
 	const asked = "GET " + publicURL + "/health got no answer: "
 	good := overTLS(t, medusa)
 	stranger, other, plain := good, serveTLS(t, medusa, "other.example.com"), httptest.NewServer(medusa)
 	t.Cleanup(plain.Close)
 	stranger.trusts = x509.NewCertPool()
 	for name, test := range map[string]struct {
-		way  street
+		way  publicShop
 		want string
 	}{
 		"no name":               {failing(&net.DNSError{Name: "shop-1.example.com", Err: "no such host", IsNotFound: true}), "the name shop-1.example.com does not exist in DNS"},
 		"no name server":        {failing(&net.DNSError{Name: "shop-1.example.com", Err: "server misbehaving"}), "the name shop-1.example.com could not be looked up in DNS"},
 		"unknown authority":     {stranger, "TLS: its certificate is not accepted: x509: "},
 		"another's certificate": {other, "TLS: its certificate is not accepted: x509: certificate is valid for other.example.com, not shop-1.example.com"},
-		"no TLS":                {street{listener: plain.Listener.Addr()}, "TLS: what listens there does not speak it"},
-		"refused":               {street{listener: closed(t)}, "the connection is refused"},
-		"cut off":               {failing(errors.New("reset")), "the shop does not take connections yet"},
+		"no TLS":                {publicShop{listener: plain.Listener.Addr()}, "TLS: the server speaks plain HTTP on this port"},
+		"refused":               {publicShop{listener: closed(t)}, "the connection is refused"},
+		"cut off":               {failing(errors.New("reset")), "the shop does not accept connections yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := test.way.visit(t, "medusa", false, publicURL)
+			err := test.way.verifyPublic(t, "medusa", false, publicURL)
 			if provision.CodeOf(err) != provision.CodeUnavailable || !strings.HasPrefix(provision.Public(err), asked+test.want) {
 				t.Errorf("the caller reads\n%v, want\n%s", err, asked+test.want)
 			}
@@ -186,8 +186,8 @@ func TestAVisitorNamesWhatIsWrongOnTheWay(t *testing.T) {
 	}
 }
 
-func failing(err error) street {
-	return street{dial: func() (net.Conn, error) { return nil, err }}
+func failing(err error) publicShop {
+	return publicShop{dial: func() (net.Conn, error) { return nil, err }}
 }
 
 // closed is an address on which nobody listens.
