@@ -3,7 +3,7 @@
 {{- if and .Values.common.ingress.enabled .Values.common.ingress.tls.enabled (eq (include "common.scheme" .) "https") }}true{{ end -}}
 {{- end -}}
 
-{{/* The shop's Service is named as the release, and its port http: the orchestrator asks the shop through both. */}}
+{{/* The shop's Service is named like the release, and its port is http: the orchestrator finds the shop by both names. */}}
 {{- define "common.exposure" -}}
 apiVersion: v1
 kind: Service

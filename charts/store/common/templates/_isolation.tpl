@@ -1,5 +1,5 @@
 {{/*
-What keeps a store within its namespace. The LimitRange is exactly one: with two, which default a container gets is
+Quota, limits and service account of a store's namespace. There is exactly one LimitRange: with two, the default of a container is
 undefined. Takes (list $ pods), the latter as in common.quota.
 */}}
 {{- define "common.isolation" -}}
@@ -35,8 +35,8 @@ spec:
 {{- end -}}
 
 {{/*
-The most that the namespace may hold: all pods, one more of each kind that a rolling update adds to, headroom for what is
-not the chart's own, and the volumes twice, so that one can be restored beside the other.
+The quota of the namespace: all pods, one more of each that a rolling update adds, headroom for what does not belong to the
+chart, and the volumes twice, so that one can be restored beside the other.
 Takes (list $ pods): a list of {containers: [key of resources ...], init: [...], replicas: n, surge: n}.
 */}}
 {{- define "common.quota" -}}
@@ -80,7 +80,7 @@ services.nodeports: "0"
 {{- printf "%.0f" (mulf $number (get $factors (trimPrefix $number .))) -}}
 {{- end -}}
 
-{{/* The other way round, rounded up: CPUs to thousandths, bytes to Mi. Takes (list "cpu" units). */}}
+{{/* The inverse of common.units, rounded up: CPUs to thousandths, bytes to Mi. Takes (list "cpu" units). */}}
 {{- define "common.quantity" -}}
 {{- if eq (index . 0) "cpu" -}}
 {{ index . 1 }}m

@@ -1,7 +1,7 @@
 {{/*
-Nothing is allowed, then what the store needs: requests to the shop, DNS, the way of the shop and its workers to their own
-backends, and the internet's HTTPS for payment services. Backends answer these and call nobody. What tests the shop may ask
-the shop alone.
+Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop and its workers to
+their own backends, and HTTPS to the internet for payment services. Backends accept these connections and open none. The test pod
+may connect to the shop only.
 Takes (list $ (dict "component" port ...) (list "component" ...)): the backends, and who uses them besides the shop.
 */}}
 {{- define "common.network" -}}
@@ -65,7 +65,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
               {{- include "common.selector" (list $root "shop") | nindent 14 }}
 {{- if include "common.tls" $root }}
 ---
-# cert-manager proves with a pod of its own, in the store's namespace, that the host is ours.
+# cert-manager answers the challenge for the host with a pod of its own, in the store's namespace.
 {{ include "common.network.head" (list $root "acme") }}
   podSelector:
     matchLabels:

@@ -1,5 +1,5 @@
 {{/*
-What all pods have in common, to the left edge of a pod's spec. Service links are off because they would put one
+What all pods have in common, without indentation, for a pod's spec. Service links are off because they would put one
 variable per Service into each container, and images read variables by prefix: a Service "wordpress" breaks WordPress.
 Takes (list $ uid gid).
 */}}
@@ -74,8 +74,8 @@ httpGet:
 {{- end -}}
 
 {{/*
-What depends on the number of pods, to the left edge of a Deployment's spec. One pod is replaced by taking it away first:
-its volume may be attached to one node at a time. Several are replaced one after the other, without a gap.
+What depends on the number of pods, without indentation, for a Deployment's spec. A single pod is deleted before its
+replacement starts: its volume may be attached to one node at a time. Several are replaced one after the other, without a gap.
 Takes (list $ "component" replicas).
 */}}
 {{- define "common.rollout" -}}
@@ -95,7 +95,7 @@ selector:
     {{- include "common.selector" . | nindent 4 }}
 {{- end -}}
 
-{{/* Pods of one kind go to different nodes where there are any. Takes (list $ "component" replicas). */}}
+{{/* Pods of one component are spread over the nodes. Takes (list $ "component" replicas). */}}
 {{- define "common.spread" -}}
 {{- if gt (int (index . 2)) 1 -}}
 topologySpreadConstraints:
@@ -109,8 +109,7 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{/*
-A node may be drained of one of several pods at a time. Of a single pod nothing is said: a budget would hold up the drain
-for ever. Takes (list $ "component" replicas).
+A drain may evict one of several pods at a time. A single pod has no budget: it would block the drain for ever. Takes (list $ "component" replicas).
 */}}
 {{- define "common.disruption" -}}
 {{- if gt (int (index . 2)) 1 -}}
@@ -131,7 +130,7 @@ spec:
 {{- end -}}
 
 {{/*
-The frame of what `helm test` runs; nothing else runs it. Takes (list $ uid gid); the container "test" is the caller's.
+The frame of the pod that `helm test` runs; nothing else runs it. Takes (list $ uid gid); the container "test" is the caller's.
 */}}
 {{- define "common.test" -}}
 {{- $root := index . 0 -}}

@@ -1,6 +1,6 @@
 {{/*
-The owner's wishes, as environment variables for the bootstrap. They go through a ConfigMap because Kubernetes expands
-$(NAME) in the value of a container's variable, but not in what envFrom reads: a title stays what it was.
+The settings of the store, as environment variables for the bootstrap. They are in a ConfigMap because Kubernetes expands
+$(NAME) in the value of a container's variable, but not in what envFrom reads: a title stays unchanged.
 */}}
 {{- define "common.settings.data" -}}
 {{- $store := .Values.common.store -}}
@@ -39,12 +39,12 @@ data:
   {{ base $path }}: |
     {{- $root.Files.Get $path | trimSuffix "\n" | nindent 4 }}
   {{- end }}
-# Helm cuts the space at the end of an object; this line leaves the last file its own.
+# Helm trims the white space at the end of an object; this line keeps that of the last file.
 {{- end -}}
 
 {{/*
-An annotation that changes with the settings and the scripts, and with nothing else: pods read both when they start, so
-a change has to replace them. Takes (list $ "folder/*" ...).
+An annotation that changes with the settings and the scripts, and with nothing else: pods read both at their start, so a
+change has to replace the pods. Takes (list $ "folder/*" ...).
 */}}
 {{- define "common.checksum" -}}
 {{- $root := index . 0 -}}

@@ -1,10 +1,10 @@
 {{/*
 The store's volumes. Takes (list $ (dict "key of persistence" "component that uses it" ...)).
 
-They are objects of their own rather than claim templates of a StatefulSet, which nobody could change, and Helm keeps its
-hands off them when the release goes: who deletes a store decides about its data. A claim that exists stays as it is, but
-for its labels and, where that is wanted and possible, a larger size: the API server would refuse anything else, and with
-it the whole upgrade of a store because the installation gives new stores other volumes.
+They are objects of their own rather than claim templates of a StatefulSet, which are immutable, and Helm does not delete them
+with the release: the orchestrator decides about the data when it deletes a store. An existing claim stays as it is, except for its
+labels and, where that is wanted and possible, a larger size: the API server would reject anything else, and with it the whole
+upgrade of a store, just because the installation gives new stores other volumes.
 */}}
 {{- define "common.claims" -}}
 {{- $root := index . 0 -}}
@@ -43,7 +43,7 @@ resources:
     storage: {{ (index . 1).size | quote }}
 {{- end -}}
 
-{{/* What a claim's own spec says, again. Takes (list $ persistence claim). */}}
+{{/* The spec of an existing claim, repeated. Takes (list $ persistence claim). */}}
 {{- define "common.claim.existing" -}}
 {{- $wanted := (index . 1).size -}}
 {{- $claim := index . 2 -}}
@@ -60,7 +60,7 @@ resources:
     storage: {{ $size | quote }}
 {{- end -}}
 
-{{/* Whether a claim may ask for more than it did. Takes (list $ claim). */}}
+{{/* Whether a claim may request more than before. Takes (list $ claim). */}}
 {{- define "common.claim.mayGrow" -}}
 {{- $claim := index . 1 -}}
 {{- if and (index . 0).Values.common.expandVolumes $claim.spec.storageClassName (eq $claim.status.phase "Bound") -}}
@@ -69,8 +69,8 @@ resources:
 {{- end -}}
 
 {{/*
-How many pods of the shop there can be: one, where the volume that exists can be attached to one node only and nobody can
-change that. Takes (list $ replicas).
+The number of pods that the shop can have: one, where the existing volume can be attached to one node only, which cannot be
+changed. Takes (list $ replicas).
 */}}
 {{- define "common.replicas" -}}
 {{- $root := index . 0 -}}
@@ -82,7 +82,7 @@ change that. Takes (list $ replicas).
 {{- $replicas -}}
 {{- end -}}
 
-{{/* Ends the rendering unless several pods may use the volume of the shop. Takes (list $ "what needs that"). */}}
+{{/* Fails the rendering unless several pods may use the volume of the shop. Takes (list $ "what needs that"). */}}
 {{- define "common.mustShare" -}}
 {{- if ne (index . 0).Values.persistence.data.accessMode "ReadWriteMany" -}}
 {{- fail (printf "%s needs persistence.data.accessMode ReadWriteMany: pods on several nodes share the volume" (index . 1)) -}}

@@ -1,7 +1,7 @@
 // Configures the migrated shop; run by `medusa exec`, which gives it Medusa's container. Loading Medusa has already made a
 // store, a sales channel and a publishable key with defaults.
 //
-// What a shop cannot do without is looked at at every start. The settings of the request are applied when they differ from
+// What a shop needs to work is checked at every start. The settings of the request are applied when they differ from
 // those applied last, so that a restart does not undo what the owner has changed in the dashboard since.
 const fs = require("node:fs")
 const { ContainerRegistrationKeys, FeatureFlag, Modules } = require("@medusajs/framework/utils")
@@ -26,7 +26,7 @@ function wantedSettings() {
 }
 
 // moveAdmin gives the user of another request before the address that is wanted now, with the password that the owner has,
-// in steps that a cut-short run may have begun. Where the new address is somebody's already, nothing moves.
+// in steps that an interrupted run may have begun. Where another user has the new address already, nothing changes.
 async function moveAdmin(container, from, to) {
   if (!from || from === to || (await findUser(container, to))) return
   const user = await findUser(container, from)
@@ -37,7 +37,7 @@ async function moveAdmin(container, from, to) {
   await container.resolve(Modules.USER).updateUsers({ id: user.id, email: to })
 }
 
-// ensureAdmin makes the user that the password belongs to, in steps that a cut-short run may have begun. An identity that
+// ensureAdmin makes the user that the password belongs to, in steps that an interrupted run may have begun. An identity that
 // exists keeps its password: the owner may have changed it.
 async function ensureAdmin(container, email) {
   const auth = container.resolve(Modules.AUTH)
@@ -106,7 +106,7 @@ async function createRegion(container, country, currency) {
   return result[0]
 }
 
-// remember notes in the store itself what was applied, next to whatever else its metadata holds.
+// remember saves in the store itself what was applied, beside the other metadata.
 async function remember(container, store, applied) {
   const update = { metadata: { ...store.metadata, orchestrator_settings: applied } }
   await flows.updateStoresWorkflow(container).run({ input: { selector: { id: store.id }, update } })

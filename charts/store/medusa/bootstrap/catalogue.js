@@ -1,4 +1,4 @@
-// What an order needs besides a store: a place that goods are sent from, a way to send them, and something to buy.
+// What an order needs besides a store: a stock location, a shipping option, and a product.
 const { ContainerRegistrationKeys, Modules, ProductStatus } = require("@medusajs/framework/utils")
 const flows = require("@medusajs/medusa/core-flows")
 
@@ -6,7 +6,7 @@ const location = "Main"
 const sample = "sample-t-shirt"
 const sampleTitle = "Sample T-Shirt"
 
-// makeSellable makes shipping possible in the wanted country, in steps that a cut-short run may have begun.
+// makeSellable makes shipping possible in the wanted country, in steps that an interrupted run may have begun.
 async function makeSellable(container, store, { country, currency }) {
   const place = await ensureLocation(container, store, country)
   const zone = await ensureZone(container, place, country)
@@ -49,7 +49,7 @@ async function defaultProfile(container) {
 }
 
 // ensureShippingOption offers free shipping within the zone. An option that exists may lack a price in a currency that the
-// store has changed to; that is the owner's to set, since only the owner knows it.
+// store has changed to; the owner has to set it, since only the owner knows it.
 async function ensureShippingOption(container, zone, currency) {
   const [known] = await container.resolve(Modules.FULFILLMENT).listShippingOptions({ service_zone: { id: zone.id } })
   if (known) return
@@ -85,13 +85,13 @@ async function ensureSampleProduct(container, store, { currency }) {
   await flows.createProductsWorkflow(container).run({ input: { products: [product] } })
 }
 
-// withdrawSampleProduct takes it from the shop; it is not deleted, since somebody may have ordered it.
+// withdrawSampleProduct takes it from the shop; it is not deleted, since it may have been ordered.
 async function withdrawSampleProduct(container) {
   await showSampleProduct(container, ProductStatus.DRAFT)
 }
 
-// showSampleProduct returns whether the sample exists. One that the owner has made a product of goes by another name, and is
-// left alone.
+// showSampleProduct returns whether the sample exists. One that the owner has turned into a product has another name, and
+// stays as it is.
 async function showSampleProduct(container, status) {
   const [known] = await container.resolve(Modules.PRODUCT).listProducts({ handle: sample })
   if (known && known.title === sampleTitle && known.status !== status) {

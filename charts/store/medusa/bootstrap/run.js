@@ -1,9 +1,9 @@
 // run.js COMMAND [ARGUMENT...]: runs the command once PostgreSQL takes the shop's user and password and Valkey listens, in
-// one pod at a time, and ends as it ends. What it prints is passed on without the store's secrets; where it fails, its
-// last words become the container's termination message, which is what the caller gets to read.
+// one pod at a time, and exits with its exit code. Its output is passed on without the store's secrets; where it fails,
+// the last lines become the container's termination message, which the caller can read.
 //
-// The wait has no end: how long a store may take is decided by whoever waits for the pod, and a pod that keeps ending would
-// look like a program that crashes. Medusa itself would hang without the one and end without the other.
+// The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
+// would look like a program that crashes. Medusa itself would hang without the one and exit without the other.
 const { spawn } = require("node:child_process")
 const fs = require("node:fs")
 const net = require("node:net")
@@ -52,7 +52,7 @@ async function waitFor(name, ask) {
   }
 }
 
-// secrets are the values of the environment that nobody may read in a log.
+// secrets are the values of the environment that must not appear in a log.
 function secrets() {
   const named = Object.entries(process.env).filter(([name]) => /PASSWORD|SECRET|SALT|_KEY$/.test(name))
   return named.map(([, value]) => value).filter((value) => value.length >= 8)

@@ -30,7 +30,7 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
   value: {{ $mode }}
 - name: MEDUSA_DISABLE_TELEMETRY
   value: "true"
-# Medusa writes below its home directory at every start and ends where it cannot.
+# Medusa writes below its home directory at every start and exits where it cannot.
 - name: HOME
   value: /tmp
 {{- end -}}
@@ -46,7 +46,7 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 {{- concat (list .Values.common.store.url) .Values.medusa.storefronts | uniq | join "," -}}
 {{- end -}}
 
-{{/* What the shop's pods are: all of Medusa, or what answers requests. */}}
+{{/* The mode of the shop's pods: all of Medusa, or only what serves requests. */}}
 {{- define "medusa.mode" -}}
 {{- ternary "server" "shared" .Values.worker.enabled -}}
 {{- end -}}
@@ -70,8 +70,8 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 {{- end -}}
 
 {{/*
-The pod of the shop or of a worker. Both make sure of migrations, administrator and settings before anything listens, one
-pod at a time: which of them starts first is nobody's choice. Takes (list $ "component" replicas); the containers are the
+The pod of the shop or of a worker. Both ensure migrations, administrator and settings before anything listens, one pod at a
+time: either may start first. Takes (list $ "component" replicas); the containers are the
 caller's.
 */}}
 {{- define "medusa.pod" -}}
@@ -128,8 +128,8 @@ env:
   {{- include "medusa.env" . | nindent 2 }}
   - name: PORT
     value: "9000"
-# /health says that Medusa has started and nothing about the database; no path of Medusa does so without a key.
-# The orchestrator asks for products before it calls the store ready.
+# /health says that Medusa has started and nothing about the database; without a key no path of Medusa does.
+# The orchestrator requests products before it reports the store as ready.
 startupProbe:
   {{- include "common.httpGet" (list $root "/health") | nindent 2 }}
   periodSeconds: 2

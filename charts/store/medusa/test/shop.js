@@ -1,4 +1,4 @@
-// Asks the shop as a storefront would: for the products and regions behind its publishable key, which the owner's login gives.
+// Checks the shop as a storefront would use it: products and regions behind its publishable key, which the owner's login gives.
 // It changes nothing.
 const shop = process.env.SHOP
 
@@ -23,7 +23,7 @@ async function test() {
   const headers = { "x-publishable-api-key": await publishableKey() }
   await ask("the list of products", "/store/products?limit=1", { headers })
   const { regions } = await ask("the regions", "/store/regions", { headers })
-  if (regions.length === 0) throw new Error("nobody can order: the shop has no region")
+  if (regions.length === 0) throw new Error("no order is possible: the shop has no region")
 }
 
 test().catch((error) => {

@@ -2,7 +2,7 @@
 /**
  * Configures the installed shop; run by `wp eval-file` after WooCommerce is active.
  *
- * What a shop cannot do without is looked at at every start. The settings of the request are applied when they differ from
+ * What a shop needs to work is checked at every start. The settings of the request are applied when they differ from
  * those applied last, so that a restart does not undo what the owner has changed in the dashboard since.
  */
 
@@ -28,7 +28,7 @@ function store_upgrade_database(): void {
 
 /**
  * An installation that was cut short may have left no administrator. An existing one keeps its password, and an owner who
- * works under another name does not get ours back.
+ * uses another account does not get ours back.
  */
 function store_ensure_admin(): int {
 	$known = get_user_by( 'login', store_env( 'STORE_ADMIN_USER' ) );
@@ -45,12 +45,12 @@ function store_ensure_admin(): int {
 		)
 	);
 	if ( is_wp_error( $id ) ) {
-		WP_CLI::error( 'the administrator could not be made: ' . $id->get_error_code() );
+		WP_CLI::error( 'the administrator could not be created: ' . $id->get_error_code() );
 	}
 	return $id;
 }
 
-/** WooCommerce finishes its own installation at the first visit of the dashboard. Nobody has to wait for that. */
+/** WooCommerce would finish its own installation at the first visit of the dashboard. This does it now. */
 function store_finish_woocommerce(): void {
 	WC_Install::newly_installed();
 	if ( wc_get_page_id( 'shop' ) <= 0 ) {
@@ -61,7 +61,7 @@ function store_finish_woocommerce(): void {
 	}
 }
 
-/** The key that the orchestrator asks the shop with. It is the same for the store's whole life. */
+/** The key that the orchestrator uses to call the shop. It is the same for the store's whole life. */
 function store_ensure_rest_key( int $user ): void {
 	global $wpdb;
 	$table = $wpdb->prefix . 'woocommerce_api_keys';
@@ -110,8 +110,8 @@ function store_apply_settings( array $settings, array $applied, int $admin ): vo
 }
 
 /**
- * The administrator stays the same under another address. One that somebody else in the shop has cannot be given; that is no
- * reason to keep the shop closed.
+ * The administrator stays the same under another address. An address that another user of the shop has cannot be set; that is
+ * no reason to keep the shop closed.
  */
 function store_set_address( string $email, int $admin ): void {
 	$done = wp_update_user(
@@ -142,7 +142,7 @@ function store_set_locale( string $locale ): void {
 	WP_CLI::warning( "there is no translation for $locale; the shop stays as it is" );
 }
 
-/** Opens the doors: no coming-soon page, no wizard, addresses that can be read. */
+/** Opens the shop: no coming-soon page, no wizard, readable addresses. */
 function store_open(): void {
 	update_option( 'woocommerce_coming_soon', 'no' );
 	update_option( 'woocommerce_store_pages_only', 'no' );
@@ -158,7 +158,7 @@ function store_open(): void {
 	delete_option( 'rewrite_rules' );
 }
 
-/** An order needs a way to pay and a way to ship. What the owner has set up stays. */
+/** An order needs a payment method and a shipping method. What the owner has set up stays. */
 function store_make_sellable(): void {
 	$gateways = WC()->payment_gateways()->payment_gateways();
 	if ( isset( $gateways['cod'] ) ) {
@@ -188,7 +188,7 @@ function store_ensure_sample_product(): void {
 	$product->save();
 }
 
-/** Not deleted, since somebody may have ordered it. */
+/** The product is not deleted, since it may have been ordered. */
 function store_withdraw_sample_product(): void {
 	$known = wc_get_product_id_by_sku( 'SAMPLE-1' );
 	if ( $known ) {
@@ -196,7 +196,7 @@ function store_withdraw_sample_product(): void {
 	}
 }
 
-/** A sample that the owner has made a product of goes by another name, and is left alone. */
+/** A sample that the owner has turned into a product has another name, and stays as it is. */
 function store_show_sample_product( WC_Product $product, string $status ): void {
 	if ( STORE_SAMPLE_NAME === $product->get_name() && $status !== $product->get_status() ) {
 		$product->set_status( $status );
@@ -204,7 +204,7 @@ function store_show_sample_product( WC_Product $product, string $status ): void 
 	}
 }
 
-// WordPress writes to the owner about another address and each new way to pay; nobody has asked for that here.
+// WordPress sends the owner mail about another address and each new payment method; here the owner has changed neither.
 add_filter( 'pre_wp_mail', '__return_true' );
 
 store_upgrade_database();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs what WordPress has scheduled, once a minute. A request that fails is made up for by the next one.
+# Runs what WordPress has scheduled, once a minute. The next request makes up for one that fails.
 set -eu
 # Apache's images name WINCH as the signal to stop with.
 trap 'exit 0' TERM WINCH

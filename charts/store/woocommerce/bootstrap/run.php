@@ -1,11 +1,11 @@
 <?php
 /**
  * run.php COMMAND [ARGUMENT...]: runs the command once the database takes WordPress's user and password, in one pod at a
- * time, and ends as it ends. What it prints is passed on without the store's secrets; where it fails, its last words
- * become the container's termination message, which is what the caller gets to read.
+ * time, and exits with its exit code. Its output is passed on without the store's secrets; where it fails, the last lines
+ * become the container's termination message, which the caller can read.
  *
- * The wait has no end: how long a store may take is decided by whoever waits for the pod, and a pod that keeps ending would
- * look like a program that crashes.
+ * The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
+ * would look like a program that crashes.
  */
 
 mysqli_report( MYSQLI_REPORT_OFF );
@@ -40,11 +40,11 @@ function lock(): mysqli {
 		if ( ! $answer ) {
 			$db = connect();
 		}
-		fwrite( STDERR, "bootstrap: another pod is at it\n" );
+		fwrite( STDERR, "bootstrap: waiting for the bootstrap of another pod\n" );
 	}
 }
 
-/** Returns the values of the environment that nobody may read in a log. */
+/** Returns the values of the environment that must not appear in a log. */
 function secrets(): array {
 	$names = preg_grep( '/PASSWORD|SECRET|SALT|_KEY$/', array_keys( getenv() ) );
 	return array_filter( array_map( 'getenv', $names ), fn( $value ) => strlen( $value ) >= 8 );

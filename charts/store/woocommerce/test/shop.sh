@@ -1,8 +1,8 @@
 #!/bin/sh
-# Asks the shop as a shopper would: for its shop page, and for what a storefront needs of its API. It changes nothing.
+# Checks the shop as a shopper would use it: the shop page, and what a storefront needs of its API. It changes nothing.
 set -eu
 
-# The headers are those of an ingress; without them the shop would lead to its public address.
+# The headers are those of an ingress; without them the shop would redirect to its public address.
 ask() {
 	path=$1
 	shift
@@ -17,7 +17,7 @@ expect() {
 	echo "test: $1: ok"
 }
 
-# Asked for by what it is, since an owner may have renamed the page: WordPress leads to it.
+# Requested by its type, since the owner may have renamed the page: WordPress redirects to it.
 shop='/?post_type=product'
 leads=$(ask "$shop" -o /dev/null -w '%{redirect_url}')
 [ -z "$leads" ] || shop=/${leads#*://*/}
