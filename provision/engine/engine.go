@@ -1,29 +1,44 @@
 // Package engine holds what is special about each e-commerce platform, one file each: the chart and the values of a store,
 // the credentials that its pods read, and how to check that a shopper can use it.
 //
-// An engine's chart is the folder of the same name below charts/store. The exam in exam_test.go runs over everything that
-// [All] returns; a new engine is a file here, a folder there and one line in All.
+// An engine's chart is the folder of the same name below charts/store. The exam in exam_test.go runs over all registered
+// engines; a new engine is a file here, a folder there and one line in the registry below.
 package engine
 
 import (
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 
 	"orchestrator/provision"
 )
 
-// All returns the registered engines by the name that requests use. The map is the caller's own.
-func All() map[string]provision.Engine {
-	return map[string]provision.Engine{
-		"medusa":      Medusa{},
-		"woocommerce": WooCommerce{},
-	}
+// registry lists the engines by the name that requests use. The first is the default of the command line.
+var registry = []struct {
+	name   string
+	engine provision.Engine
+}{
+	{"woocommerce", WooCommerce{}},
+	{"medusa", Medusa{}},
 }
 
-// Names returns the names of the registered engines, sorted: what a request's engine may be.
-func Names() []string { return slices.Sorted(maps.Keys(All())) }
+// All returns the registered engines by name. The map is the caller's own.
+func All() map[string]provision.Engine {
+	all := map[string]provision.Engine{}
+	for _, r := range registry {
+		all[r.name] = r.engine
+	}
+	return all
+}
+
+// Names returns the names of the registered engines in the order of the registry: the values that a request's engine may
+// have.
+func Names() []string {
+	names := make([]string, len(registry))
+	for i, r := range registry {
+		names[i] = r.name
+	}
+	return names
+}
 
 // commonValues are the values that every store's chart accepts: those of the library chart, under its name.
 func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, adminUser string) map[string]any {

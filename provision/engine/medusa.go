@@ -12,12 +12,12 @@ import (
 // Medusa is Medusa v2 with PostgreSQL and Valkey.
 type Medusa struct{}
 
-// medusaCurrencies are those of Medusa 2.21 (@medusajs/utils, defaults/currencies).
-const medusaCurrencies = `USD CAD EUR AED AFN ALL AMD AOA ARS AUD AZN BAM BDT BGN BHD BIF BND BOB BRL BWP BYN BZD CDF CHF CLP
+// medusaRules has the currencies of Medusa 2.21 (@medusajs/utils, defaults/currencies).
+var medusaRules = settingsRules{currencies: `USD CAD EUR AED AFN ALL AMD AOA ARS AUD AZN BAM BDT BGN BHD BIF BND BOB BRL BWP BYN BZD CDF CHF CLP
 	CNY COP CRC CVE CZK DJF DKK DOP DZD EEK EGP ERN ETB GBP GEL GHS GMD GNF GTQ HKD HNL HRK HUF IDR ILS INR IQD IRR IRT ISK
 	JMD JOD JPY KES KHR KMF KRW KWD KZT LBP LKR LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MUR MWK MXN MYR MZN NAD NGN NIO NOK
 	NPR NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SDG SEK SGD SOS SYP THB TND TOP TJS TRY TTD TWD TZS UAH UGX
-	UYU UZS VEF VND XAF XOF XPF YER ZAR ZMK ZWL`
+	UYU UZS VEF VND XAF XOF XPF YER ZAR ZMK ZWL`}
 
 // Release implements [provision.Engine]. The administrator logs in with an e-mail address; Medusa has no user names.
 func (Medusa) Release(s provision.Store) (provision.Release, error) {
@@ -25,7 +25,7 @@ func (Medusa) Release(s provision.Store) (provision.Release, error) {
 	if err != nil {
 		return provision.Release{}, err
 	}
-	set, err := resolveSettings(s, medusaCurrencies)
+	set, err := resolveSettings(s, medusaRules)
 	if err != nil {
 		return provision.Release{}, err
 	}
@@ -55,7 +55,7 @@ func (Medusa) Verify(ctx context.Context, s provision.Store, shop provision.Shop
 	if err != nil {
 		return nil, err
 	}
-	set, err := resolveSettings(s, medusaCurrencies)
+	set, err := resolveSettings(s, medusaRules)
 	if err != nil {
 		return nil, err
 	}

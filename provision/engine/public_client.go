@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"syscall"
 )
 
 // PublicClient returns a client that requests shops at their public addresses as a browser would: it resolves the name and
-// does a TLS handshake for each request, and follows redirects, but never to another host, and not to WordPress's
-// installer. Addresses are not filtered: a shop may have a private one, and no request carries a secret.
+// does a TLS handshake for each request, and follows redirects between http and https, but never to another host.
+// Addresses are not filtered: a shop may have a private one, and no request carries a secret.
 func PublicClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
@@ -22,8 +21,7 @@ func PublicClient() *http.Client {
 func sameHost(next *http.Request, before []*http.Request) error {
 	last := before[len(before)-1].URL
 	// Redirects that change only the path are the caller's to follow: it detects circles.
-	if next.URL.Hostname() != last.Hostname() || next.URL.Scheme == last.Scheme || len(before) > maxRedirects ||
-		strings.Contains(next.URL.Path, "/wp-admin/install.php") {
+	if next.URL.Hostname() != last.Hostname() || next.URL.Scheme == last.Scheme || len(before) > maxRedirects {
 		return http.ErrUseLastResponse
 	}
 	return nil

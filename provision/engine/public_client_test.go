@@ -103,12 +103,12 @@ func TestWooCommerceVerifyPublic(t *testing.T) {
 	const page = "GET " + publicURL + "/shop/"
 	index := wordpress.with("GET /wp-json/", says(200, `{"name":"x","namespaces":["wc/v3"]}`))
 	for name, test := range map[string]struct {
-		shop   routes
+		shop     routes
 		verified bool
-		want   string
+		want     string
 	}{
 		"well":                {wordpress, false, ""},
-		"well and verified":     {wordpress, true, ""},
+		"well and verified":   {wordpress, true, ""},
 		"coming soon":         {wordpress.with("GET /shop/", says(200, comingSoon)), false, page + " answered 200: the shop shows its coming-soon page"},
 		"opens soon":          {wordpress.with("GET /shop/", says(200, comingSoon+`<img src="/wp-content/x">`)), true, ""},
 		"under maintenance":   {index.with("GET /shop/", says(503, "")), true, ""},
@@ -116,7 +116,7 @@ func TestWooCommerceVerifyPublic(t *testing.T) {
 		"no ingress any more": {routes{}, true, "GET " + publicURL + "/?post_type=product answered 404: a shop page was expected"},
 		"no pods":             {routes{"GET /shop/": says(503, "")}, true, page + " answered 503: a shop page was expected"},
 		"installer":           {index.with("GET /shop/", leads(302, "/wp-admin/install.php")), true, page + " answered 302 to /wp-admin/install.php: WordPress is not installed"},
-		"another host":     {wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), false, page + " answered 301 to https://other.example.com: a shop page was expected"},
+		"another host":        {wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), false, page + " answered 301 to https://other.example.com: a shop page was expected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusal(t, overTLS(t, test.shop).verifyPublic(t, "woocommerce", test.verified, publicURL), test.want)
@@ -148,15 +148,30 @@ func TestPublicClientFollowsToTLS(t *testing.T) {
 		http.Redirect(w, r, "https://"+r.Host+r.URL.RequestURI(), http.StatusPermanentRedirect)
 	}))
 	t.Cleanup(plain.Close)
+	secure.dial = firstTo(plain, secure)
+	refusal(t, secure.verifyPublic(t, "woocommerce", false, "http://shop-1.example.com"), "")
+}
+
+// TestWooCommerceVerifyPublicSeesTheInstallerBehindTLS: the client itself follows from http to https, and ends on the
+// installer's page.
+func TestWooCommerceVerifyPublicSeesTheInstallerBehindTLS(t *testing.T) {
+	secure := overTLS(t, routes{"GET /wp-admin/install.php": says(200, "woocommerce /wp-content/")})
+	plain := httptest.NewServer(leads(http.StatusFound, "https://shop-1.example.com/wp-admin/install.php"))
+	t.Cleanup(plain.Close)
+	secure.dial = firstTo(plain, secure)
+	refusal(t, secure.verifyPublic(t, "woocommerce", true, "http://shop-1.example.com"), "GET http://shop-1.example.com/shop/ answered 200: WordPress is not installed")
+}
+
+// firstTo dials the plain server once, and the other one from then on.
+func firstTo(plain *httptest.Server, then publicShop) func() (net.Conn, error) {
 	first := true
-	secure.dial = func() (net.Conn, error) {
-		to := secure.listener
+	return func() (net.Conn, error) {
+		to := then.listener
 		if first {
 			to, first = plain.Listener.Addr(), false
 		}
 		return net.Dial("tcp", to.String())
 	}
-	refusal(t, secure.verifyPublic(t, "woocommerce", false, "http://shop-1.example.com"), "")
 }
 
 func TestPublicClientNamesTheTransportError(t *testing.T) {

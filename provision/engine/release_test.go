@@ -85,7 +85,7 @@ func TestReleaseRefuses(t *testing.T) {
 	refused := map[string]func(*provision.Store){
 		"settings.country":     func(s *provision.Store) { s.Settings.Country = "QQ" },
 		"settings.currency":    func(s *provision.Store) { s.Settings.Currency = "QQQ" },
-		"settings.admin_email": func(s *provision.Store) { s.Settings.AdminEmail = strings.Repeat("a", 100) + "@example.com" },
+		"settings.admin_email": func(s *provision.Store) { s.Settings.AdminEmail = strings.Repeat("a", 250) + "@example.com" },
 		"store_url":            func(s *provision.Store) { s.StoreURL = "https://other.example.com/" },
 	}
 	for field, spoil := range refused {
@@ -96,6 +96,19 @@ func TestReleaseRefuses(t *testing.T) {
 			if provision.CodeOf(err) != provision.CodeInvalid || !strings.HasPrefix(provision.Public(err), field) {
 				t.Errorf("%s: a wrong %s gives %v", name, field, err)
 			}
+		}
+	}
+}
+
+// TestReleaseKeepsAnAddressWithinThePlatformsLimit: WordPress has room for 100 characters, others for any address.
+func TestReleaseKeepsAnAddressWithinThePlatformsLimit(t *testing.T) {
+	for name, e := range engine.All() {
+		s := store(name, wanted)
+		s.Settings.AdminEmail = strings.Repeat("a", 100) + "@example.com"
+		_, err := e.Release(s)
+		refused := provision.CodeOf(err) == provision.CodeInvalid && strings.HasPrefix(provision.Public(err), "settings.admin_email")
+		if refused != (name == "woocommerce") || (err != nil) != refused {
+			t.Errorf("%s: an address of 112 characters gives %v", name, err)
 		}
 	}
 }

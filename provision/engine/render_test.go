@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -35,7 +36,8 @@ type variant struct {
 	extra  map[string]any // the installation's values, over the environment's
 }
 
-// variants are all registered engines in all environments, with settings and without, and what only one engine has.
+// variants are all registered engines in all environments, with settings and without, behind a gateway, and with each file
+// ci/values-*.yaml of the engine's chart.
 func variants() []variant {
 	var all []variant
 	for _, name := range engine.Names() {
@@ -45,14 +47,37 @@ func variants() []variant {
 				variant{name: name + "-" + env + "-settings", engine: name, env: env, store: store(name, wanted), extra: installation})
 		}
 		all = append(all,
-			variant{name: name + "-production-route", engine: name, env: "production", store: store(name, wanted), extra: values(installation, gateway)},
-			variant{name: name + "-production-replicas", engine: name, env: "production", store: store(name, wanted), extra: values(installation, shared, replicas[name])})
+			variant{name: name + "-production-route", engine: name, env: "production", store: store(name, wanted), extra: values(installation, gateway)})
+		all = append(all, chartVariants(name)...)
 	}
-	return append(all,
-		variant{name: "woocommerce-production-stock", engine: "woocommerce", env: "production", store: store("woocommerce", wanted),
-			extra: values(installation, map[string]any{"wordpress": map[string]any{"layout": "stock"}})},
-		variant{name: "medusa-production-worker", engine: "medusa", env: "production", store: store("medusa", wanted),
-			extra: values(installation, shared, map[string]any{"worker": map[string]any{"enabled": true, "replicas": 2}})})
+	return all
+}
+
+// chartVariants are those that only this engine's chart has. They are named after their files.
+func chartVariants(name string) []variant {
+	folder := "store/" + name + "/ci/"
+	files, err := fs.Glob(charts.FS, folder+"values-*.yaml")
+	if err != nil {
+		panic(err) // the pattern is wrong
+	}
+	var all []variant
+	for _, file := range files {
+		extra, err := readValues(charts.FS, file)
+		if err != nil {
+			panic(fmt.Sprintf("%s: %v", file, err))
+		}
+		short := strings.TrimSuffix(strings.TrimPrefix(file, folder+"values-"), ".yaml")
+		all = append(all, variant{name: name + "-production-" + short, engine: name, env: "production", store: store(name, wanted), extra: values(installation, extra)})
+	}
+	return all
+}
+
+func readValues(fsys fs.FS, file string) (values map[string]any, err error) {
+	text, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	return values, yaml.Unmarshal(text, &values)
 }
 
 var (
@@ -74,11 +99,7 @@ var (
 			"parentRefs":  []any{map[string]any{"name": "public", "namespace": "gateways", "sectionName": "https"}},
 		},
 	}}
-	shared   = map[string]any{"persistence": map[string]any{"data": map[string]any{"accessMode": "ReadWriteMany"}}}
-	replicas = map[string]map[string]any{
-		"woocommerce": {"wordpress": map[string]any{"replicas": 2}},
-		"medusa":      {"medusa": map[string]any{"replicas": 3}},
-	}
+	shared = map[string]any{"persistence": map[string]any{"data": map[string]any{"accessMode": "ReadWriteMany"}}}
 )
 
 // values lays values over each other, the last ones on top, and leaves each as it is.

@@ -18,37 +18,44 @@ const (
 	defaultLocale   = "en_US"
 	defaultCountry  = "US"
 	defaultCurrency = "USD"
-	maxEmail        = 100 // WordPress's column user_email (wp-admin/includes/schema.php)
+	maxEmail        = 254 // of any mail address (RFC 5321)
 )
 
+// settingsRules are the limits of a platform.
+type settingsRules struct {
+	currencies string // that it knows, separated by spaces
+	maxEmail   int    // length of an owner's address; 0 means as long as any may be
+}
+
 // resolveSettings fills in what the request leaves out. The country follows from the locale, the currency from the country;
-// a currency that the shop does not know becomes the dollar. currencies are those the shop knows, separated by spaces.
-func resolveSettings(s provision.Store, currencies string) (resolvedSettings, error) {
+// a currency that the shop does not know becomes the dollar.
+func resolveSettings(s provision.Store, rules settingsRules) (resolvedSettings, error) {
+	longest := cmp.Or(rules.maxEmail, maxEmail)
 	set := s.Settings
 	r := resolvedSettings{
 		title:   cmp.Or(set.Title, s.Host),
-		email:   cmp.Or(set.AdminEmail, defaultEmail(s.Host)),
+		email:   cmp.Or(set.AdminEmail, defaultEmail(s.Host, longest)),
 		locale:  cmp.Or(set.Locale, defaultLocale),
 		country: cmp.Or(set.Country, countryOf(set.Locale)),
 		sample:  set.SampleProduct,
 	}
-	r.currency = cmp.Or(set.Currency, currencyOf(r.country, currencies))
+	r.currency = cmp.Or(set.Currency, currencyOf(r.country, rules.currencies))
 	switch {
 	case countryCurrency[r.country] == "":
 		return r, provision.Errorf(provision.CodeInvalid, "settings.country: %q is not a country (ISO 3166-1)", r.country)
-	case !contains(currencies, r.currency):
+	case !contains(rules.currencies, r.currency):
 		return r, provision.Errorf(provision.CodeInvalid, "settings.currency: %s does not know the currency %q", s.Engine, r.currency)
-	case len(r.email) > maxEmail:
-		return r, provision.Errorf(provision.CodeInvalid, "settings.admin_email: must have at most %d characters", maxEmail)
+	case len(r.email) > longest:
+		return r, provision.Errorf(provision.CodeInvalid, "settings.admin_email: must have at most %d characters", longest)
 	}
 	return r, nil
 }
 
 // defaultEmail is an address on the store's host. Where that is too long, or the host is not a domain that can receive
 // mail, it is an address that can never exist (RFC 2606).
-func defaultEmail(host string) string {
+func defaultEmail(host string, longest int) string {
 	email := "admin@" + host
-	if len(email) > maxEmail || !strings.Contains(host, ".") {
+	if len(email) > longest || !strings.Contains(host, ".") {
 		return "admin@store.invalid"
 	}
 	return email

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	responseTimeout = 15 * time.Second // for one request; a Medusa without its database never responds
-	maxResponseBody = 1 << 20          // the shop page of WooCommerce has about 0.2 MB
+	responseTimeout = 15 * time.Second // for one request; some shops never respond without their database
+	maxResponseBody = 1 << 20          // shop pages have about 0.2 MB
 	maxRedirects    = 5
 )
 
@@ -32,6 +32,7 @@ type shopClient struct {
 // response is what a shop sent back. The request line is public; the body is not, and no error quotes it.
 type response struct {
 	request  string // GET /shop/
+	path     string // of the page, after redirects that the http.Client has followed
 	status   int
 	location string // of a redirect: path and query, with the host only where it is not the shop's
 	body     []byte
@@ -57,7 +58,7 @@ func (c shopClient) do(ctx context.Context, method, path string, body any, prepa
 		return result, result.noResponse(err)
 	}
 	defer func() { _ = received.Body.Close() }()
-	result.status, result.location = received.StatusCode, c.locationOf(received)
+	result.path, result.status, result.location = received.Request.URL.Path, received.StatusCode, c.locationOf(received)
 	if result.body, err = io.ReadAll(io.LimitReader(received.Body, maxResponseBody)); err != nil {
 		return result, result.noResponse(err)
 	}
@@ -79,14 +80,13 @@ func (c shopClient) request(ctx context.Context, method, path string, body any) 
 	return request, err
 }
 
-// follow gets a page and follows redirects within the shop. It does not follow a redirect to WordPress's installer: the
-// response that redirects there is the one to report.
-func (c shopClient) follow(ctx context.Context, path string) (response, error) {
+// follow gets a page and follows redirects within the shop, up to the first response for which stop is true.
+func (c shopClient) follow(ctx context.Context, path string, stop func(response) bool) (response, error) {
 	visited := map[string]bool{}
 	for range maxRedirects {
 		visited[path] = true
 		page, err := c.do(ctx, http.MethodGet, path, nil, nil)
-		if err != nil || page.location == "" || page.location[0] != '/' || page.leadsToInstaller() {
+		if err != nil || page.location == "" || page.location[0] != '/' || stop(page) {
 			return page, err
 		}
 		if path = page.location; visited[path] {
@@ -133,9 +133,4 @@ func shorten(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most], "") + "…"
-}
-
-// leadsToInstaller reports a redirect to the page that installs WordPress.
-func (r response) leadsToInstaller() bool {
-	return strings.Contains(r.location, "/wp-admin/install.php")
 }

@@ -90,7 +90,7 @@ type verifyCase struct {
 	shop routes
 	want string
 
-	verified          bool
+	verified        bool
 	outputs, learns provision.Outputs
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"orchestrator/provision"
 )
@@ -23,13 +24,14 @@ const (
 	restSecret = "rest-consumer-secret"
 )
 
-// woocommerceCurrencies are those of WooCommerce 11 (plugins/woocommerce/i18n/currencies.php).
-const woocommerceCurrencies = `AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTC BTN BWP
+// woocommerceRules has the currencies of WooCommerce 11 (plugins/woocommerce/i18n/currencies.php) and the length of
+// WordPress's column user_email (wp-admin/includes/schema.php).
+var woocommerceRules = settingsRules{maxEmail: 100, currencies: `AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTC BTN BWP
 	BYR BYN BZD CAD CDF CHF CHW CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GGP GHS GIP
 	GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS IMP INR IQD IRR IRT ISK JEP JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT
 	LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK
 	PHP PKR PLN PRB PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLL SOS SRD SSP STN SYP SZL THB TJS TMT TND TOP TRY
-	TTD TWD TZS UAH UGX USD UYU UZS VEF VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW`
+	TTD TWD TZS UAH UGX USD UYU UZS VEF VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW`}
 
 // Release implements [provision.Engine].
 func (WooCommerce) Release(s provision.Store) (provision.Release, error) {
@@ -37,7 +39,7 @@ func (WooCommerce) Release(s provision.Store) (provision.Release, error) {
 	if err != nil {
 		return provision.Release{}, err
 	}
-	set, err := resolveSettings(s, woocommerceCurrencies)
+	set, err := resolveSettings(s, woocommerceRules)
 	if err != nil {
 		return provision.Release{}, err
 	}
@@ -119,11 +121,19 @@ func (WooCommerce) VerifyPublic(ctx context.Context, s provision.Store, shop pro
 // findShopPage requests the shop page under the name that WooCommerce gives it. Where the owner has renamed the page,
 // WordPress redirects from the other address to it.
 func findShopPage(ctx context.Context, c shopClient) (response, error) {
-	page, err := c.follow(ctx, "/shop/")
+	page, err := c.follow(ctx, "/shop/", response.leadsToInstaller)
 	if err == nil && page.status == http.StatusNotFound {
-		return c.follow(ctx, "/?post_type=product")
+		return c.follow(ctx, "/?post_type=product", response.leadsToInstaller)
 	}
 	return page, err
+}
+
+// installer is the page that installs WordPress.
+const installer = "/wp-admin/install.php"
+
+// leadsToInstaller reports the installer, or a redirect to it.
+func (r response) leadsToInstaller() bool {
+	return strings.Contains(r.location, installer) || strings.Contains(r.path, installer)
 }
 
 // isShop returns nil for the page of a shop that is open.
