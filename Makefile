@@ -45,23 +45,23 @@ service-images: ## the service's own images: ingest, worker, monitor and the com
 	    --tag $(IMAGE_PREFIX)orchestrator$$([ $$target = cli ] || echo -$$target):$(IMAGE_TAG)$(IMAGE_SUFFIX) . || exit; \
 	done
 
-# A store's image has the name and the tag that its chart gives it: chart_image takes the engine and the key of images.
-chart_image = $(IMAGE_PREFIX)$(shell sed -nE 's/^  $(2): \{repository: ([^,]+), tag: "?([^"}]+)"?\}.*/\1:\2/p' charts/store/$(1)/values.yaml)$(IMAGE_SUFFIX)
+# An engine has a folder in charts/store, and in deploy/images where its stores need an image of their own. That image is called
+# store-<engine> and has the tag that the chart gives it.
+ENGINES := $(filter-out common,$(notdir $(wildcard charts/store/*)))
+STORE_IMAGES := $(notdir $(wildcard deploy/images/*))
+chart_image = $(IMAGE_PREFIX)$(shell sed -nE 's/.*\{repository: (store-$(1)), tag: "?([^"}]+)"?\}.*/\1:\2/p' charts/store/$(1)/values.yaml)$(IMAGE_SUFFIX)
+upper = $(shell echo $(1) | tr a-z- A-Z_)
 .PHONY: store-images
-store-images: store-woocommerce store-medusa ## the stores' images (IMAGE_PREFIX; build arguments in WOOCOMMERCE_ARGS and MEDUSA_ARGS)
+store-images: $(STORE_IMAGES:%=store-%) ## the stores' images (IMAGE_PREFIX; build arguments in <ENGINE>_ARGS)
 
-.PHONY: store-woocommerce
-store-woocommerce:
-	$(DOCKER_BUILD) $(WOOCOMMERCE_ARGS) --tag $(call chart_image,woocommerce,static) deploy/images/woocommerce
-
-.PHONY: store-medusa
-store-medusa:
-	$(DOCKER_BUILD) $(MEDUSA_ARGS) --tag $(call chart_image,medusa,medusa) deploy/images/medusa
+.PHONY: $(STORE_IMAGES:%=store-%)
+$(STORE_IMAGES:%=store-%): store-%:
+	$(DOCKER_BUILD) $($(call upper,$*)_ARGS) --tag $(call chart_image,$*) deploy/images/$*
 
 .PHONY: image-names
-image-names: # what the targets above build, for whoever pulls, pushes or joins them
+image-names: # what the targets above build, to pull, push or join
 	@printf '%s\n' $(foreach name,orchestrator-ingest orchestrator-worker orchestrator-monitor orchestrator,$(IMAGE_PREFIX)$(name):$(IMAGE_TAG)$(IMAGE_SUFFIX)) \
-	  $(call chart_image,woocommerce,static) $(call chart_image,medusa,medusa)
+	  $(foreach engine,$(STORE_IMAGES),$(call chart_image,$(engine)))
 
 .PHONY: lambda
 lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same source makes the same bytes
@@ -87,7 +87,7 @@ integration: build devcluster ## the tests that need the development cluster
 
 # KUBECONFIG says which cluster; IMAGES, ENGINES, TIMEOUT and KEEP are explained in docs/e2e.md.
 .PHONY: e2e
-e2e: tools build ## both engines from POST to orders to DELETED in a real cluster: make e2e KUBECONFIG=… IMAGES=…
+e2e: tools build ## every engine from POST to orders to DELETED in a real cluster: make e2e KUBECONFIG=… IMAGES=…
 	.ci/e2e
 
 # STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed a random one is used and printed.
@@ -146,3 +146,4 @@ clean: ## remove what was built and what ran
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nEngines: %s; with an image of their own (make store-<engine>): %s\n' '$(ENGINES)' '$(STORE_IMAGES)'

@@ -19,6 +19,7 @@ import (
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
+	"orchestrator/provision/engine"
 )
 
 func demoCommand() *cobra.Command {
@@ -26,9 +27,9 @@ func demoCommand() *cobra.Command {
 		Use: "demo", Short: "Prove in one scripted run that the service works",
 		Long: `demo runs the service as up does, on free ports and in a folder of its own, and goes through a script:
 
-  1. a WooCommerce and a Medusa store become READY, with a password
+  1. a store of each engine (` + strings.Join(engine.Names(), ", ") + `) becomes READY, with a password
   2. the same requests again change nothing: the same Helm release, the same password
-  3. the Medusa store is deleted, and its namespace is gone
+  3. the store of ` + otherEngine() + ` is deleted, and its namespace is gone
 
 It ends with a table of steps, times and callbacks, and with exit code 0 only if everything held. The folder is removed
 then; with --state, or after a failure, it stays. In a cluster that KUBECONFIG names, the stores are deleted at the end.`,
@@ -145,8 +146,8 @@ func demoStores(s *local.Service) (stores []provision.Request) {
 	if !s.OwnRedis || (!s.OwnCluster && !s.Mock()) {
 		suffix = "-" + strings.ToLower(rand.Text()[:5])
 	}
-	for _, engine := range []string{"woocommerce", "medusa"} {
-		stores = append(stores, withDefaults(provision.Request{StoreID: "demo-" + engine + suffix, Engine: engine, Action: provision.OpProvision,
+	for _, name := range engine.Names() {
+		stores = append(stores, withDefaults(provision.Request{StoreID: "demo-" + name + suffix, Engine: name, Action: provision.OpProvision,
 			Settings: provision.Settings{Title: "Demo shop", SampleProduct: true}}))
 	}
 	return stores

@@ -53,7 +53,7 @@ func (h hint) guide(sentence string, s *local.Service) []string {
 		lines = append(lines, "  Kubernetes  export KUBECONFIG="+s.Kubeconfig)
 	}
 	lines = append(lines, "", "Type in another terminal",
-		h.line("submit my-shop --engine medusa --watch"),
+		h.line("submit my-shop --engine "+otherEngine()+" --watch"),
 		h.line("list"),
 		h.line("show my-shop"),
 		h.line("watch"),

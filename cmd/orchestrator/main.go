@@ -14,12 +14,13 @@ import (
 	"orchestrator/cmd/internal/service"
 )
 
+// about is the text of the bare command. It takes the name of an engine.
 const about = `orchestrator makes online stores exist on Kubernetes, and be gone again.
 
 To try it, two terminals are enough:
 
   orchestrator up                                starts everything on this machine, and a demo store
-  orchestrator submit my-shop --engine medusa    asks for another one
+  orchestrator submit my-shop --engine %-9s asks for another one
 
 The commands for stores speak HTTP to ingest. They find it by ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN, and without those
 by what ` + "`orchestrator up`" + ` has left in the folder --state.`
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use: "orchestrator", Short: "Makes online stores exist on Kubernetes", Long: about,
+		Use: "orchestrator", Short: "Makes online stores exist on Kubernetes", Long: fmt.Sprintf(about, otherEngine()),
 		Version: service.Version(), SilenceErrors: true, SilenceUsage: true,
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },

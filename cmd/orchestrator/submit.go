@@ -15,6 +15,7 @@ import (
 
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/provision"
+	"orchestrator/provision/engine"
 )
 
 func submitCommand() *cobra.Command {
@@ -29,7 +30,7 @@ Everything but the id has a default that is made from it. The same request again
 it looks, changes nothing where nothing is wrong, and tells the backend again. A different request for the same id changes
 the store; its engine, release and namespace stay as they are while it lives.`,
 		Example: `  orchestrator submit my-shop --watch
-  orchestrator submit my-shop --engine medusa --host shop.example.com --store-url https://shop.example.com
+  orchestrator submit my-shop --engine ` + otherEngine() + ` --host shop.example.com --store-url https://shop.example.com
   orchestrator submit my-shop --title "Käse & Brot" --currency EUR --country DE --locale de_DE --sample-product
   orchestrator submit --file request.json
   echo '{"store_id":"my-shop","action":"delete"}' | orchestrator submit --file -`,
@@ -37,7 +38,7 @@ the store; its engine, release and namespace stay as they are while it lives.`,
 		RunE: func(c *cobra.Command, args []string) error { return submit(c, args, *r) },
 	}
 	f := c.Flags()
-	f.StringVar(&r.Engine, "engine", "woocommerce", "platform: woocommerce or medusa")
+	f.StringVar(&r.Engine, "engine", engine.Names()[0], "platform: "+strings.Join(engine.Names(), ", "))
 	f.StringVar(&r.Name, "name", "", "name of the Helm release (default: from the id)")
 	f.StringVar(&r.Namespace, "namespace", "", "namespace of the store alone (default: store-<id>)")
 	f.StringVar(&r.Host, "host", "", "DNS name of the shop (default: <id>.localhost)")
@@ -113,6 +114,12 @@ func withDefaults(r provision.Request) provision.Request {
 		r.StoreURL = "http://" + r.Host
 	}
 	return r
+}
+
+// otherEngine is the engine of examples: the last one, so that it differs from the default where there are several.
+func otherEngine() string {
+	names := engine.Names()
+	return names[len(names)-1]
 }
 
 const longestName = 53 // of a Helm release

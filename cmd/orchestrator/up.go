@@ -22,6 +22,7 @@ import (
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
 	"orchestrator/provision"
+	"orchestrator/provision/engine"
 )
 
 func upCommand() *cobra.Command {
@@ -44,7 +45,7 @@ other variables of ingest, worker and monitor (see their --help) are passed on.`
   orchestrator up --redis embedded`,
 		Args: usage(cobra.NoArgs), RunE: up,
 	}
-	c.Flags().Bool("demo", true, "provision the store demo (WooCommerce)")
+	c.Flags().Bool("demo", true, "provision the store demo ("+engine.Names()[0]+")")
 	serviceFlags(c, "default")
 	return c
 }
@@ -187,7 +188,7 @@ const demoID = "demo"
 
 // submitDemo asks for the demo store. Trouble with it is said, and does not end the service.
 func (u *upView) submitDemo(ctx context.Context) {
-	body, err := json.Marshal(withDefaults(provision.Request{StoreID: demoID, Engine: "woocommerce", Action: provision.OpProvision,
+	body, err := json.Marshal(withDefaults(provision.Request{StoreID: demoID, Engine: engine.Names()[0], Action: provision.OpProvision,
 		Settings: provision.Settings{Title: "Demo shop", SampleProduct: true}}))
 	for end := time.Now().Add(longestAbsence); err == nil; {
 		if u.demo, err = u.service.API.Submit(ctx, body); err == nil {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orchestrator/cmd/testkit/chaos/rig"
+	"orchestrator/provision/engine"
 )
 
 // callers is how many requests are under way at a time.
@@ -45,8 +46,8 @@ func (s *service) post(ctx context.Context, prefix string, n int) error {
 
 // postOne repeats what the service asks to be repeated.
 func (s *service) postOne(ctx context.Context, client *http.Client, id string) error {
-	body := fmt.Sprintf(`{"store_id":%q,"name":"shop","engine":"woocommerce","namespace":"store-%s","host":"%s.shop.test",
-		"store_url":"https://%s.shop.test","creator_id":"c-%s","settings":{"title":"Shop %s","currency":"EUR","country":"DE"}}`, id, id, id, id, id, id)
+	body := fmt.Sprintf(`{"store_id":%q,"name":"shop","engine":%q,"namespace":"store-%s","host":"%s.shop.test",
+		"store_url":"https://%s.shop.test","creator_id":"c-%s","settings":{"title":"Shop %s","currency":"EUR","country":"DE"}}`, id, engine.Names()[0], id, id, id, id, id)
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.api, strings.NewReader(body))
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"orchestrator/cmd/testkit/chaos/model"
 	"orchestrator/cmd/testkit/chaos/rig"
 	"orchestrator/provision"
+	"orchestrator/provision/engine"
 )
 
 // creators is how many creators own all stores together.
@@ -37,8 +38,8 @@ type client struct {
 
 func newClient(r *rig.Rig, seed uint64, n int, pause time.Duration) *client {
 	c := &client{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
-	engine := []string{"woocommerce", "medusa"}[n%2]
-	c.want = provision.Request{StoreID: c.id, Name: c.id, Engine: engine, Namespace: "store-" + c.id, CreatorID: fmt.Sprint("creator-", n%creators), Action: provision.OpDelete}
+	names := engine.Names()
+	c.want = provision.Request{StoreID: c.id, Name: c.id, Engine: names[n%len(names)], Namespace: "store-" + c.id, CreatorID: fmt.Sprint("creator-", n%creators), Action: provision.OpDelete}
 	return c
 }
 

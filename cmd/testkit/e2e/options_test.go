@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,36 +16,47 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"sigs.k8s.io/yaml"
+
+	"orchestrator/charts"
+	"orchestrator/provision/engine"
 )
 
 // options are what `make e2e` takes from the environment.
 type options struct {
 	engines []string
-	images  map[string]string // by the names of imageKeys
-	values  map[string]any    // of STORE_VALUES_FILE
+	images  map[imageKey]string
+	values  map[string]any // of STORE_VALUES_FILE
 	timeout time.Duration
 	keep    bool
 	shared  bool
 }
 
-// imageKey is where an image stands in the values of an engine's chart: images.<key>.
+// imageKey names an image of an engine's chart: images.<key> of its values. IMAGES writes it as engine/key.
 type imageKey struct{ engine, key string }
 
-// imageKeys are the names that IMAGES may use.
-var imageKeys = map[string]imageKey{
-	"woocommerce":   {"woocommerce", "static"},
-	"wordpress":     {"woocommerce", "wordpress"},
-	"wordpress-cli": {"woocommerce", "cli"},
-	"mariadb":       {"woocommerce", "mariadb"},
-	"medusa":        {"medusa", "medusa"},
-	"postgres":      {"medusa", "postgres"},
-	"valkey":        {"medusa", "valkey"},
+// imageKeys are the names that IMAGES may use: all images of all registered engines.
+func imageKeys() (map[string]imageKey, error) {
+	keys := map[string]imageKey{}
+	for _, name := range engine.Names() {
+		text, err := fs.ReadFile(charts.FS, "store/"+name+"/values.yaml")
+		if err != nil {
+			return nil, err
+		}
+		var values struct{ Images map[string]any }
+		if err := yaml.Unmarshal(text, &values); err != nil {
+			return nil, err
+		}
+		for key := range values.Images {
+			keys[name+"/"+key] = imageKey{name, key}
+		}
+	}
+	return keys, nil
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
 	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shared: getenv("SHARED") == "1"}
 	if len(o.engines) == 0 {
-		o.engines = []string{"woocommerce", "medusa"}
+		o.engines = engine.Names()
 	}
 	if text := getenv("TIMEOUT"); text != "" {
 		if o.timeout, err = time.ParseDuration(text); err != nil || o.timeout < time.Minute {
@@ -66,18 +78,22 @@ func optionsOf(getenv func(string) string) (o options, err error) {
 	return o, nil
 }
 
-// imagesOf reads name=repository:tag pairs.
-func imagesOf(text string) (map[string]string, error) {
-	images := map[string]string{}
+// imagesOf reads engine/key=repository:tag pairs.
+func imagesOf(text string) (map[imageKey]string, error) {
+	keys, err := imageKeys()
+	if err != nil {
+		return nil, err
+	}
+	images := map[imageKey]string{}
 	for _, pair := range fields(text) {
 		name, image, ok := strings.Cut(pair, "=")
-		if _, known := imageKeys[name]; !ok || !known {
-			return nil, fmt.Errorf("IMAGES: %q is not name=repository:tag with a name out of %s", pair, slices.Sorted(maps.Keys(imageKeys)))
+		if _, known := keys[name]; !ok || !known {
+			return nil, fmt.Errorf("IMAGES: %q is not name=repository:tag with one of the names %s", pair, slices.Sorted(maps.Keys(keys)))
 		}
 		if _, tag := splitImage(image); tag == "" {
 			return nil, fmt.Errorf("IMAGES: %s has no tag", image)
 		}
-		images[name] = image
+		images[keys[name]] = image
 	}
 	return images, nil
 }
@@ -94,11 +110,11 @@ func fields(text string) []string {
 }
 
 // valuesFor are the values that every store of the engine gets: the installation's, with the given images in place of the
-// charts'. Whoever gives the image that has WooCommerce in it wants it to be used.
+// charts'. The image that contains WooCommerce is given to be used.
 func (o options) valuesFor(engine string) map[string]any {
 	images := map[string]any{}
-	for name, image := range o.images {
-		if key := imageKeys[name]; key.engine == engine {
+	for key, image := range o.images {
+		if key.engine == engine {
 			repository, tag := splitImage(image)
 			images[key.key] = map[string]any{"repository": repository, "tag": tag}
 		}
@@ -125,7 +141,7 @@ func (o options) valuesFile(t *testing.T, engine string) string {
 }
 
 func TestOptionsReplaceImages(t *testing.T) {
-	env := map[string]string{"IMAGES": "woocommerce=registry.example.com:5000/a/shop:1.2, postgres=postgres:17@sha256:abc"}
+	env := map[string]string{"IMAGES": "woocommerce/static=registry.example.com:5000/a/shop:1.2, medusa/postgres=postgres:17@sha256:abc"}
 	o, err := optionsOf(func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +155,7 @@ func TestOptionsReplaceImages(t *testing.T) {
 	if diff := cmp.Diff(want, o.valuesFor("woocommerce")); diff != "" {
 		t.Error(diff)
 	}
-	for _, wrong := range []string{"nginx=a:1", "postgres=a", "postgres"} {
+	for _, wrong := range []string{"nginx=a:1", "medusa/postgres=a", "medusa/postgres"} {
 		if _, err := imagesOf(wrong); err == nil {
 			t.Errorf("IMAGES takes %q", wrong)
 		}

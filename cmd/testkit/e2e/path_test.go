@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"orchestrator/provision"
+	"orchestrator/provision/engine"
 )
 
 // The whole life of a store of each engine: READY with the Secret's password, the same request changes nothing, another
 // one is an upgrade, DELETED leaves nothing.
 func TestLifeOfAStore(t *testing.T) {
 	t.Parallel()
-	for _, engine := range []string{"woocommerce", "medusa"} {
-		t.Run(engine, func(t *testing.T) {
+	for _, name := range engine.Names() {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, w, s := newRig(t), newWorld(t), store(t, engine)
+			r, w, s := newRig(t), newWorld(t), store(t, name)
 			r.start("worker")
 
 			r.submit(s)
