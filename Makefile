@@ -69,7 +69,7 @@ lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same sou
 
 ##@ Test
 .PHONY: test
-test: tools lint unit redis-topologies mutants-apply build devcluster integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
+test: tools lint unit redis-topologies mutants-apply build devcluster third-engine integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
 .PHONY: unit
 unit: tools ## unit tests and tests on a real Redis, with the race detector
@@ -124,6 +124,10 @@ lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatt
 .PHONY: import-rules
 import-rules: bin/golangci-lint-$(GOLANGCI_LINT) ## plant each forbidden import once, in a copy, and see the linter refuse it
 	.ci/import-rules bin/golangci-lint-$(GOLANGCI_LINT)
+
+.PHONY: third-engine
+third-engine: ## add a third engine to a copy of the tree, and check that exam, commands, demo and make know it (ORCH_MOCK=1: without a cluster)
+	.ci/third-engine
 
 .PHONY: tools
 tools: ## install what the tests need and the machine lacks (Debian: by apt-get)
