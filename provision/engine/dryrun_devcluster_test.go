@@ -156,8 +156,8 @@ func TestAPIServer(t *testing.T) {
 
 func (j *judge) takes(t *testing.T, r rendered) {
 	namespace := j.restricted(t)
-	documents := strings.Split("\n"+r.release.Manifest, "\n---\n")
-	for _, hook := range r.release.Hooks {
+	documents := strings.Split("\n"+r.manifest, "\n---\n")
+	for _, hook := range r.hooks {
 		documents = append(documents, hook.Manifest)
 	}
 	var frame, others []*unstructured.Unstructured

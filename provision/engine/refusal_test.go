@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"helm.sh/helm/v3/pkg/chartutil"
+	"github.com/google/go-cmp/cmp"
 
+	"orchestrator/charts"
+	"orchestrator/provision"
 	"orchestrator/provision/engine"
 )
 
@@ -21,13 +23,8 @@ func at(path string, value any) map[string]any {
 // TestSchemaRefusesWhatItDoesNotKnow puts an unknown key into every table that a chart's values have.
 func TestSchemaRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, name := range engine.Names() {
-		loaded := chartOf(t, name, "production")
-		merged, err := chartutil.CoalesceValues(loaded, releaseOf(t, store(name, wanted)).Values)
-		if err != nil {
-			t.Fatal(err)
-		}
 		free := []string{"global", "common/global", "common/scheduling/nodeSelector", "common/ingress/annotations", "common/route/annotations"}
-		tables := tablesOf(merged.AsMap(), "")
+		tables := tablesOf(valuesOf(t, variant{engine: name, env: "production", store: store(name, wanted)}), "")
 		if len(tables) < 20 {
 			t.Errorf("%s: only %d tables of values were found", name, len(tables))
 		}
@@ -98,15 +95,51 @@ func TestSchemaRefusesWrongValues(t *testing.T) {
 	}
 }
 
+// refuses puts wrong values over those of the engine, and expects the schema to reject them.
 func refuses(t *testing.T, name string, wrong map[string]any) {
 	t.Helper()
-	loaded := chartOf(t, name, "production")
-	merged, err := chartutil.CoalesceValues(loaded, values(releaseOf(t, store(name, wanted)).Values, wrong))
-	if err != nil {
-		t.Fatal(err)
+	s := store(name, wanted)
+	r := releaseOf(t, s)
+	r.Values = values(r.Values, wrong)
+	if _, err := renderFiles(charts.FS, "production", nil, s, r); !isSchemaError(err) {
+		t.Errorf("%s: the schema accepts %v: %v", name, wrong, err)
 	}
-	if err := chartutil.ValidateAgainstSchema(loaded, merged); err == nil {
-		t.Errorf("%s: the schema accepts %v", name, wrong)
+}
+
+func isSchemaError(err error) bool {
+	return provision.CodeOf(err) == provision.CodeInvalid && strings.Contains(err.Error(), "values don't meet the specifications of the schema")
+}
+
+// TestInstallationCannotTakeValuesAway: a null, or a scalar in the place of a table, neither disappears nor renders as nothing.
+// The schema rejects it, where the chart needs the value.
+func TestInstallationCannotTakeValuesAway(t *testing.T) {
+	for _, name := range engine.Names() {
+		for _, wrong := range []map[string]any{
+			at("images", nil), at("resources/test", nil), at("resources/test/requests", nil), at("common/headroom", nil), at("common/storageClass", nil),
+			at("images", "none"), at("resources/test", "small"), at("common/ingress", true), at("common/ingress/tls", "yes"),
+			at("common/storageClass", map[string]any{"name": "fast"}),
+		} {
+			s := store(name, wanted)
+			if _, err := renderFiles(charts.FS, "production", wrong, s, releaseOf(t, s)); !isSchemaError(err) {
+				t.Errorf("%s with the installation's values %v: %v, want an error of the schema", name, wrong, err)
+			}
+		}
+	}
+}
+
+// TestEnginesValuesWin: neither a null nor a clash of the installation changes what the engine says about the store.
+func TestEnginesValuesWin(t *testing.T) {
+	for _, name := range engine.Names() {
+		v := variant{engine: name, env: "production", store: store(name, wanted)}
+		want := settingsOf(t, render(t, v))
+		for _, other := range []map[string]any{
+			at("common/store", nil), at("common/store", "mine"), at("common/store/title", nil), at("common/store/title", map[string]any{"de": "Laden"}), at("common", nil), at("common", "none"),
+		} {
+			v.extra = other
+			if diff := cmp.Diff(want, settingsOf(t, render(t, v))); diff != "" {
+				t.Errorf("%s with the installation's values %v (-want +got):\n%s", name, other, diff)
+			}
+		}
 	}
 }
 

@@ -9,12 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
-	"helm.sh/helm/v3/pkg/action"
-	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/releaseutil"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -24,6 +23,7 @@ import (
 
 	"orchestrator/charts"
 	"orchestrator/provision"
+	"orchestrator/provision/cluster"
 	"orchestrator/provision/engine"
 )
 
@@ -128,35 +128,6 @@ func store(engineName string, settings provision.Settings) provision.Store {
 	}}
 }
 
-// chartOf loads an engine's chart as the cluster side does, with the values of env as its defaults.
-func chartOf(t testing.TB, name, env string) *chart.Chart {
-	t.Helper()
-	files, err := charts.Load(charts.FS, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var buffered []*loader.BufferedFile
-	for _, f := range files {
-		buffered = append(buffered, &loader.BufferedFile{Name: f.Name, Data: f.Data})
-	}
-	loaded, err := loader.LoadFiles(buffered)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range loaded.Files {
-		if f.Name == "values-"+env+".yaml" {
-			values, err := chartutil.ReadValues(f.Data)
-			if err != nil {
-				t.Fatalf("%s: %v", f.Name, err)
-			}
-			loaded.Values = chartutil.MergeTables(values, loaded.Values)
-			return loaded
-		}
-	}
-	t.Fatalf("chart %s has no values-%s.yaml", name, env)
-	return nil
-}
-
 func releaseOf(t testing.TB, s provision.Store) provision.Release {
 	t.Helper()
 	r, err := engine.All()[s.Engine].Release(s)
@@ -166,10 +137,10 @@ func releaseOf(t testing.TB, s provision.Store) provision.Release {
 	return r
 }
 
-// rendered is what Helm would send to a cluster, each object as its own type; unknown fields are errors.
+// rendered is what the worker would send to a cluster, each object as its own type; unknown fields are errors.
 type rendered struct {
-	release  *release.Release
-	values   map[string]any
+	manifest string          // all objects but the hooks, in the order in which Helm installs them
+	hooks    []*release.Hook // the tests
 	objects  []metav1.Object
 	pods     map[string]corev1.PodTemplateSpec // by <kind>/<name>
 	replicas map[string]int32                  // of each of pods
@@ -213,31 +184,77 @@ func render(t testing.TB, v variant) rendered {
 	return r
 }
 
+// renderFiles renders a release with the worker's own code, on the charts of fsys and with the installation's values; the result
+// is by template.
+func renderFiles(fsys fs.FS, env string, installation map[string]any, s provision.Store, r provision.Release) (map[string]string, error) {
+	return cluster.Render(cluster.Config{Charts: fsys, Env: env, Values: installation}, s, r)
+}
+
 func tryRender(t testing.TB, v variant) (rendered, error) {
 	t.Helper()
-	values := values(v.extra, releaseOf(t, v.store).Values)
-	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
-	install.DryRun, install.ClientOnly, install.Replace = true, true, true
-	install.ReleaseName, install.Namespace = v.store.Name, v.store.Namespace
-	out, err := install.Run(chartOf(t, v.engine, v.env), values)
+	files, err := renderFiles(charts.FS, v.env, v.extra, v.store, releaseOf(t, v.store))
+	if err != nil {
+		return rendered{}, err
+	}
+	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
 	if err != nil {
 		return rendered{}, err
 	}
 	r := rendered{
-		release: out, values: values, pods: map[string]corev1.PodTemplateSpec{}, replicas: map[string]int32{},
+		hooks: hooks, pods: map[string]corev1.PodTemplateSpec{}, replicas: map[string]int32{},
 		services: map[string]*corev1.Service{}, configs: map[string]*corev1.ConfigMap{}, tests: map[string]*corev1.Pod{},
 	}
-	for _, document := range strings.Split("\n"+out.Manifest, "\n---\n") {
-		if err := r.add([]byte(document)); err != nil {
-			return r, fmt.Errorf("%w in\n%s", err, document)
+	for _, m := range manifests {
+		r.manifest += "---\n# Source: " + m.Name + "\n" + m.Content + "\n"
+		if err := r.add([]byte(m.Content)); err != nil {
+			return r, fmt.Errorf("%w in\n%s", err, m.Content)
 		}
 	}
-	for _, hook := range out.Hooks {
+	for _, hook := range hooks {
 		if err := r.add([]byte(hook.Manifest)); err != nil {
 			return r, fmt.Errorf("%w in the hook\n%s", err, hook.Manifest)
 		}
 	}
 	return r, nil
+}
+
+// valuesOf returns the values that the chart's templates see, as the worker merges them: an additional template prints them.
+func valuesOf(t testing.TB, v variant) map[string]any {
+	t.Helper()
+	const template = "templates/all-values.yaml"
+	fsys := fstest.MapFS{"store/" + v.engine + "/" + template: {Data: []byte("{{ toYaml .Values }}")}}
+	for _, name := range []string{v.engine, charts.Common} {
+		for file, data := range filesOf(t, name) {
+			fsys["store/"+name+"/"+file] = &fstest.MapFile{Data: data}
+		}
+	}
+	files, err := renderFiles(fsys, v.env, v.extra, v.store, releaseOf(t, v.store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(files[v.engine+"/"+template]), &values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// filesOf returns the files of a chart's folder by their names in it.
+func filesOf(t testing.TB, name string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	root := "store/" + name + "/"
+	err := fs.WalkDir(charts.FS, "store/"+name, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files[strings.TrimPrefix(file, root)], err = fs.ReadFile(charts.FS, file)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // add decodes one document into its type.
@@ -318,13 +335,13 @@ func (r rendered) containers(f func(where, kind string, c corev1.Container)) {
 	}
 }
 
-// manifest is the rendered text without what only makes it long: blank lines, and the contents of scripts, whose names
+// golden is the rendered text without what only makes it long: blank lines, and the contents of scripts, whose names
 // remain.
-func (r rendered) manifest() []byte {
+func (r rendered) golden() []byte {
 	var out bytes.Buffer
 	inScript := false
-	manifest := r.release.Manifest
-	for _, hook := range r.release.Hooks {
+	manifest := r.manifest
+	for _, hook := range r.hooks {
 		manifest += "---\n# Source: " + hook.Path + "\n" + hook.Manifest + "\n"
 	}
 	for line := range strings.Lines(manifest) {
