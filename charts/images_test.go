@@ -109,7 +109,7 @@ func TestMedusaImageIsTheOneThatTheChartNames(t *testing.T) {
 	}
 }
 
-// TestMedusaLockFitsAnyRegistry: the lock holds checksums and no addresses, so that whoever builds says where packages come from.
+// TestMedusaLockFitsAnyRegistry: the lock holds checksums and no addresses, so that the build decides where packages come from.
 func TestMedusaLockFitsAnyRegistry(t *testing.T) {
 	var project struct{ Dependencies, DevDependencies map[string]string }
 	readJSON(t, "../deploy/images/medusa/package.json", &project)

@@ -2,7 +2,7 @@ package provision
 
 import "time"
 
-// DeadLetter is a dead letter: a callback that the backend refused for good, kept for a person to send it again.
+// DeadLetter is a dead letter: a callback that the backend refused for good, kept so that an operator can send it again.
 type DeadLetter struct {
 	ID         string    `json:"id"` // the callback's webhook-id, under which it is sent again
 	StoreID    string    `json:"store_id"`
@@ -12,22 +12,22 @@ type DeadLetter struct {
 	Code       Code      `json:"code,omitempty"`
 	Error      string    `json:"error,omitempty"`
 	Reason     string    `json:"reason"`  // what the backend answered, about a kilobyte at most
-	At         time.Time `json:"at"`      // when it became true
-	DiedAt     time.Time `json:"died_at"` // when it was refused last
+	At         time.Time `json:"at"`      // when the status was reached
+	DiedAt     time.Time `json:"died_at"` // when it was last refused
 }
 
-// DeadLetters is a part of the list of dead letters, the latest refused first.
+// DeadLetters is a page of the list of dead letters, the last refused first.
 type DeadLetters struct {
 	DeadLetters []DeadLetter `json:"letters"`
 	Next        string       `json:"next,omitempty"` // cursor of the next page; "" on the last one
 }
 
-// ReplayResult is what became of a dead letter that was to be sent again.
+// ReplayResult is the result of the request to send a dead letter again.
 type ReplayResult string
 
-// Only ReplayQueued means that the backend will hear it.
+// Only ReplayQueued means that the backend will receive it.
 const (
-	ReplayQueued  ReplayResult = "queued"  // it waits for its turn among the store's callbacks
-	ReplayDropped ReplayResult = "dropped" // a newer truth about the store took its place; the letter is gone
+	ReplayQueued  ReplayResult = "queued"  // it waits among the store's callbacks
+	ReplayDropped ReplayResult = "dropped" // a newer outcome of the store replaced it; the letter is deleted
 	ReplayUnknown ReplayResult = "unknown" // there is no such letter
 )

@@ -9,10 +9,10 @@ type Outcome struct {
 	Outputs    Outputs `json:"outputs,omitempty"` // of READY
 }
 
-// SavedState is what the cluster knows of a store whose record was lost.
+// SavedState is what the cluster has saved about a store whose record was lost.
 type SavedState struct {
-	Store     Store    // the newest request that was begun, and the newest generation that touched the namespace
-	Op        Op       // what that generation does
-	Outcome   *Outcome // nil while the generation has none
-	Delivered bool     // the backend has confirmed the verdict
+	Store     Store    // the newest request whose run began, and the newest generation that wrote to the namespace
+	Op        Op       // the operation of that generation
+	Outcome   *Outcome // nil while there is none
+	Delivered bool     // the backend has confirmed the outcome
 }

@@ -180,6 +180,6 @@ func TestOneClusterIsTheDefaultOne(t *testing.T) {
 		t.Errorf("the only cluster is refused: %v", r.Validate(p))
 	}
 	if r.Cluster = "eu"; r.Validate(p) == nil {
-		t.Error("a cluster that there is not is accepted")
+		t.Error("an unknown cluster is accepted")
 	}
 }

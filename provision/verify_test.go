@@ -28,7 +28,7 @@ func says(text string) error { return provision.Errorf(provision.CodeUnavailable
 // starting is how long the pods of these shops take; the budget of both began before it.
 const starting = 3 * time.Minute
 
-// verified provisions with a shop that behaves so, in a bubble of its own time.
+// verified provisions with a shop that answers as given, in a bubble with its own clock.
 func verified(t *testing.T, shop func(context.Context) error, check func(t *testing.T, c *cluster, took time.Duration, err error)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -88,7 +88,7 @@ func TestStoreLabelIsEverywhere(t *testing.T) {
 	})
 }
 
-// TestOnlyTestsAreHooks: a hook of an install or an upgrade would hold up what nobody waits for. What `helm test` runs must
+// TestOnlyTestsAreHooks: the worker does not wait for the hooks of an install or an upgrade. What `helm test` runs must
 // be there.
 func TestOnlyTestsAreHooks(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {

@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision"
 )
 
-// TestPodsAreRestricted asks for what the Pod Security Standard "restricted" asks for, and for more.
+// TestPodsAreRestricted requires what the Pod Security Standard "restricted" requires, and more.
 func TestPodsAreRestricted(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, _ variant, r rendered) {
 		for name, pod := range r.allPods() {
@@ -72,7 +72,7 @@ func TestVolumesAreKept(t *testing.T) {
 		for name, pod := range r.pods {
 			for _, volume := range pod.Spec.Volumes {
 				if c := volume.PersistentVolumeClaim; c != nil && !slices.ContainsFunc(r.claims, func(o *corev1.PersistentVolumeClaim) bool { return o.Name == c.ClaimName }) {
-					t.Errorf("%s waits for the volume %s, which nobody makes", name, c.ClaimName)
+					t.Errorf("%s waits for the volume %s, which does not exist", name, c.ClaimName)
 				}
 			}
 		}
@@ -133,7 +133,7 @@ func TestSecretsComeFromTheStoresSecret(t *testing.T) {
 				}
 				ref := env.ValueFrom.SecretKeyRef
 				if ref.Name != provision.CredentialsSecret || !slices.Contains(keys, ref.Key) {
-					t.Errorf("%s takes %s from %s/%s, which nobody makes", where, env.Name, ref.Name, ref.Key)
+					t.Errorf("%s takes %s from %s/%s, which does not exist", where, env.Name, ref.Name, ref.Key)
 				}
 				used = append(used, ref.Key)
 			}
@@ -183,9 +183,9 @@ func TestNetworkIsClosed(t *testing.T) {
 				}
 			}
 			for _, rule := range p.Spec.Ingress {
-				// A certificate authority may ask from anywhere.
+				// A certificate authority may connect from anywhere.
 				if len(rule.Ports) == 0 || (len(rule.From) == 0 && v.extra != nil && kind != "acme") {
-					t.Errorf("the policy %s lets everybody in", p.Name)
+					t.Errorf("the policy %s lets every pod in", p.Name)
 				}
 			}
 		}

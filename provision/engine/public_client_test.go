@@ -22,7 +22,7 @@ import (
 	"orchestrator/provision/engine"
 )
 
-// publicShop is the way to a shop's public address: one listener for every name, and the authority whose certificates count.
+// publicShop is a shop at its public address: one listener for every name, and the certificates that the client trusts.
 type publicShop struct {
 	listener net.Addr
 	trusts   *x509.CertPool
@@ -43,11 +43,11 @@ func (s publicShop) verifyPublic(t *testing.T, name string, verified bool, store
 	}
 	wanted := store(name, wanted)
 	wanted.StoreURL = storeURL
-	// A visitor who were asked for a credential would panic here.
+	// Credential is nil: a request for one would panic.
 	return engine.All()[name].VerifyPublic(t.Context(), wanted, provision.Shop{HTTP: client, VerifiedBefore: verified})
 }
 
-// anonymous fails the test when a question carries what a stranger does not have.
+// anonymous fails the test when a request carries a credential.
 func anonymous(t *testing.T, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, header := range []string{"Authorization", "Cookie", "X-Publishable-Api-Key", "X-Orchestrator-Token"} {
@@ -86,12 +86,12 @@ func serveTLS(t *testing.T, shop http.Handler, name string) publicShop {
 	return publicShop{listener: server.Listener.Addr(), trusts: pool}
 }
 
-// refusal compares what the caller would read with what it should be; "" is a shop that is well.
+// refusal compares what the caller would read with what it should be; "" is a working shop.
 func refusal(t *testing.T, err error, want string) {
 	t.Helper()
 	switch {
 	case want == "" && err != nil:
-		t.Errorf("a well shop is refused: %v", err)
+		t.Errorf("a working shop is refused: %v", err)
 	case want != "" && err == nil:
 		t.Errorf("the shop passes, want %q", want)
 	case want != "" && (provision.CodeOf(err) != provision.CodeUnavailable || provision.Public(err) != want):
@@ -141,7 +141,7 @@ func TestMedusaVerifyPublic(t *testing.T) {
 	}
 }
 
-// From http to https and back to the page: the way that most ingresses send a shopper.
+// From http to https and back to the page: most ingresses redirect a shopper like this.
 func TestPublicClientFollowsToTLS(t *testing.T) {
 	secure := overTLS(t, wordpress)
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -177,16 +177,16 @@ func firstTo(plain *httptest.Server, then publicShop) func() (net.Conn, error) {
 func TestPublicClientNamesTheTransportError(t *testing.T) {
 	const asked = "GET " + publicURL + "/health got no answer: "
 	good := overTLS(t, medusa)
-	stranger, other, plain := good, serveTLS(t, medusa, "other.example.com"), httptest.NewServer(medusa)
+	untrusted, other, plain := good, serveTLS(t, medusa, "other.example.com"), httptest.NewServer(medusa)
 	t.Cleanup(plain.Close)
-	stranger.trusts = x509.NewCertPool()
+	untrusted.trusts = x509.NewCertPool()
 	for name, test := range map[string]struct {
 		way  publicShop
 		want string
 	}{
 		"no name":               {failing(&net.DNSError{Name: "shop-1.example.com", Err: "no such host", IsNotFound: true}), "the name shop-1.example.com does not exist in DNS"},
 		"no name server":        {failing(&net.DNSError{Name: "shop-1.example.com", Err: "server misbehaving"}), "the name shop-1.example.com could not be looked up in DNS"},
-		"unknown authority":     {stranger, "TLS: its certificate is not accepted: x509: "},
+		"unknown authority":     {untrusted, "TLS: its certificate is not accepted: x509: "},
 		"another's certificate": {other, "TLS: its certificate is not accepted: x509: certificate is valid for other.example.com, not shop-1.example.com"},
 		"no TLS":                {publicShop{listener: plain.Listener.Addr()}, "TLS: the server speaks plain HTTP on this port"},
 		"refused":               {publicShop{listener: closed(t)}, "the connection is refused"},
@@ -205,7 +205,7 @@ func failing(err error) publicShop {
 	return publicShop{dial: func() (net.Conn, error) { return nil, err }}
 }
 
-// closed is an address on which nobody listens.
+// closed is an address on which nothing listens.
 func closed(t *testing.T) net.Addr {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

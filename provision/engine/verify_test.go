@@ -16,9 +16,9 @@ import (
 	"orchestrator/provision/engine"
 )
 
-const sesame = "s3same-that-nobody-may-read"
+const sesame = "s3same-never-to-be-quoted"
 
-// forwarded adds what the cluster's way to a shop adds, and dials the one server whatever the URL's host is.
+// forwarded adds the headers that the cluster's port-forward adds, and dials the one server whatever the URL's host is.
 type forwarded struct{ next http.RoundTripper }
 
 func (f forwarded) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -84,35 +84,35 @@ func leads(status int, to string) http.HandlerFunc {
 	}
 }
 
-// verifyCase is a shop that is not well and what the caller is told about it; "" means that it is well.
+// verifyCase is a shop and the error that the caller reads; "" means that the shop passes.
 type verifyCase struct {
 	name string
 	shop routes
 	want string
 
-	verified        bool
-	outputs, learns provision.Outputs
+	verified          bool
+	outputs, returned provision.Outputs
 }
 
-// of is a shop that was never verified before.
-func of(name string, shop routes, want string) verifyCase {
+// unverified is a shop that was never verified before.
+func unverified(name string, shop routes, want string) verifyCase {
 	return verifyCase{name: name, shop: shop, want: want}
 }
 
-// verified is a shop that has passed its check before.
+// verified is a shop that has passed its verification before.
 func verified(name string, shop routes, want string) verifyCase {
 	return verifyCase{name: name, shop: shop, want: want, verified: true}
 }
 
-// knowing is the shop whose key was a fact.
+// knowing is the shop whose key was an output.
 func (m verifyCase) knowing(key string) verifyCase {
 	m.outputs = provision.Outputs{"publishable_key": key}
 	return m
 }
 
-// tells is the shop from which a key is learned.
-func (m verifyCase) tells(key string) verifyCase {
-	m.learns = provision.Outputs{"publishable_key": key}
+// returns is the shop whose key becomes an output.
+func (m verifyCase) returns(key string) verifyCase {
+	m.returned = provision.Outputs{"publishable_key": key}
 	return m
 }
 
@@ -123,12 +123,12 @@ func check(t *testing.T, engineName string, cases []verifyCase) {
 			shop := shopAt(t, c.shop)
 			shop.VerifiedBefore, shop.Outputs = c.verified, c.outputs
 			outputs, err := engine.All()[engineName].Verify(t.Context(), store(engineName, wanted), shop)
-			if diff := cmp.Diff(c.learns, outputs); diff != "" {
+			if diff := cmp.Diff(c.returned, outputs); diff != "" {
 				t.Errorf("the outputs differ (-want +got):\n%s", diff)
 			}
 			switch {
 			case c.want == "" && err != nil:
-				t.Fatalf("a well shop is refused: %v", err)
+				t.Fatalf("a working shop is refused: %v", err)
 			case c.want == "":
 				return
 			case err == nil:
@@ -166,54 +166,54 @@ var wordpress = routes{
 func TestWooCommerceVerify(t *testing.T) {
 	const products = "GET /wp-json/wc/v3/products"
 	check(t, "woocommerce", []verifyCase{
-		of("well", wordpress, ""),
-		of("a renamed shop page", wordpress.with("GET /shop/", http.NotFound).with("GET /", leads(301, "https://shop-1.example.com/laden/")).with("GET /laden/", says(200, shopPage)), ""),
-		of(
+		unverified("well", wordpress, ""),
+		unverified("a renamed shop page", wordpress.with("GET /shop/", http.NotFound).with("GET /", leads(301, "https://shop-1.example.com/laden/")).with("GET /laden/", says(200, shopPage)), ""),
+		unverified(
 			"not installed", wordpress.with("GET /shop/", leads(302, "/wp-admin/install.php")),
 			"GET /shop/ answered 302 to /wp-admin/install.php: WordPress is not installed",
 		),
-		of(
+		unverified(
 			"installer elsewhere", wordpress.with("GET /shop/", leads(302, "http://shop-1.example.com:8080/wp-admin/install.php")),
 			"GET /shop/ answered 302 to http://shop-1.example.com:8080: a shop page was expected",
 		),
-		of(
+		unverified(
 			"redirect to itself", wordpress.with("GET /shop/", leads(301, "https://shop-1.example.com/shop/")),
 			"GET /shop/ answered 301 to /shop/: the shop redirects in a circle",
 		),
-		of(
+		unverified(
 			"redirect in a circle", wordpress.with("GET /shop/", leads(302, "/a")).with("GET /a", leads(302, "/shop/")),
 			"GET /a answered 302 to /shop/: the shop redirects in a circle",
 		),
-		of(
+		unverified(
 			"endless redirects", wordpress.with("GET /shop/", leads(302, "/1")).with("GET /1", leads(302, "/2")).with("GET /2", leads(302, "/3")).
 				with("GET /3", leads(302, "/4")).with("GET /4", leads(302, "/5")),
 			"GET /5 is the end of 5 redirects: the shop keeps redirecting",
 		),
-		of(
+		unverified(
 			"another host", wordpress.with("GET /shop/", leads(301, "https://other.example.com/x?"+sesame)),
 			"GET /shop/ answered 301 to https://other.example.com: a shop page was expected",
 		),
-		of(
+		unverified(
 			"coming soon", wordpress.with("GET /shop/", says(200, `<meta name='woo-coming-soon-page' content='yes'><body class="woocommerce">`)),
 			"GET /shop/ answered 200: the shop shows its coming-soon page",
 		),
-		of(
+		unverified(
 			"database away", wordpress.with("GET /shop/", says(500, "Error establishing a database connection")),
 			"GET /shop/ answered 500: a shop page was expected",
 		),
-		of(
+		unverified(
 			"warming up", wordpress.with("GET /shop/", http.NotFound),
 			"GET /?post_type=product answered 404: a shop page was expected",
 		),
-		of(
+		unverified(
 			"no WooCommerce", wordpress.with("GET /shop/", says(200, "It works!")),
 			"GET /shop/ answered 200: the page is not one of WooCommerce",
 		),
-		of(
+		unverified(
 			"keys unknown", wordpress.with(products, says(401, sesame)),
 			"GET /wp-json/wc/v3/products?per_page=1 answered 401: WooCommerce does not accept the orchestrator's keys",
 		),
-		of(
+		unverified(
 			"API away", wordpress.with(products, http.NotFound),
 			"GET /wp-json/wc/v3/products?per_page=1 answered 404: WooCommerce's API does not work",
 		),
@@ -224,7 +224,7 @@ func TestWooCommerceVerify(t *testing.T) {
 		verified("neither page nor keys", wordpress.with("GET /shop/", says(503, "")).with(products, says(401, "")), "GET /shop/ answered 503: a shop page was expected"),
 		verified("database away", wordpress.with("GET /shop/", says(500, "")).with(products, says(500, "")), "GET /shop/ answered 500: a shop page was expected"),
 		verified("database empty", wordpress.with("GET /shop/", leads(302, "/wp-admin/install.php")), "GET /shop/ answered 302 to /wp-admin/install.php: WordPress is not installed"),
-		of(
+		unverified(
 			"API says nonsense", wordpress.with(products, says(200, `<b>Notice</b>`+sesame)),
 			"GET /wp-json/wc/v3/products?per_page=1 answered 200: the answer is not a list of products",
 		),
@@ -261,28 +261,28 @@ var medusa = routes{
 func TestMedusaVerify(t *testing.T) {
 	const login, keys, products = "POST /auth/user/emailpass", "GET /admin/api-keys", "GET /store/products"
 	check(t, "medusa", []verifyCase{
-		of("well", medusa, "").tells("pk_1"),
-		of("not up", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up"),
-		of(
+		unverified("well", medusa, "").returns("pk_1"),
+		unverified("not up", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up"),
+		unverified(
 			"other password", medusa.with(login, says(401, sesame)),
 			"POST /auth/user/emailpass answered 401: the store's password does not open its dashboard; it may have been changed there",
 		),
-		of("no login", medusa.with(login, says(500, "")), "POST /auth/user/emailpass answered 500: the login failed"),
-		of("no token", medusa.with(login, says(200, `{"location":"x"}`)), "POST /auth/user/emailpass answered 200: the answer has no token"),
-		of("no keys", medusa.with(keys, says(200, `{"api_keys":[]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
-		of("only old keys", medusa.with(keys, says(200, `{"api_keys":[{"token":"pk_1","revoked_at":"2026-01-01"}]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
-		of("keys are refused", medusa.with(keys, says(401, "")), "GET /admin/api-keys?type=publishable answered 401: a list of API keys was expected"),
-		of("keys are nonsense", medusa.with(keys, says(200, "hello")), "GET /admin/api-keys?type=publishable answered 200: the answer is not a list of API keys"),
-		of("no products", medusa.with(products, says(400, "")), "GET /store/products?limit=1 answered 400: a storefront cannot list products"),
-		verified("well, and known", medusa, "").knowing("pk_0").tells("pk_1"),
-		verified("the owner's own password", medusa.with(login, says(401, "")), "").knowing("pk_1").tells("pk_1"),
+		unverified("no login", medusa.with(login, says(500, "")), "POST /auth/user/emailpass answered 500: the login failed"),
+		unverified("no token", medusa.with(login, says(200, `{"location":"x"}`)), "POST /auth/user/emailpass answered 200: the answer has no token"),
+		unverified("no keys", medusa.with(keys, says(200, `{"api_keys":[]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
+		unverified("only old keys", medusa.with(keys, says(200, `{"api_keys":[{"token":"pk_1","revoked_at":"2026-01-01"}]}`)), "GET /admin/api-keys?type=publishable answered 200: the shop has no publishable key"),
+		unverified("keys are refused", medusa.with(keys, says(401, "")), "GET /admin/api-keys?type=publishable answered 401: a list of API keys was expected"),
+		unverified("keys are nonsense", medusa.with(keys, says(200, "hello")), "GET /admin/api-keys?type=publishable answered 200: the answer is not a list of API keys"),
+		unverified("no products", medusa.with(products, says(400, "")), "GET /store/products?limit=1 answered 400: a storefront cannot list products"),
+		verified("well, and known", medusa, "").knowing("pk_0").returns("pk_1"),
+		verified("the owner's own password", medusa.with(login, says(401, "")), "").knowing("pk_1").returns("pk_1"),
 		verified("the owner's own password, and keys", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), "").knowing("pk_0"),
 		verified("all keys revoked", medusa.with(keys, says(200, `{"api_keys":[]}`)).with(products, says(400, keyRefused)), "").knowing("pk_1"),
 		verified("nothing known of it", medusa.with(login, says(401, "")).with(products, says(400, keyRefused)), ""),
 		verified("away behind the login", medusa.with(login, says(401, "")).with(products, says(500, "")), "GET /store/products?limit=1 answered 500: a storefront cannot list products").knowing("pk_1"),
 		verified("refuses for another reason", medusa.with(login, says(500, "")).with(products, says(400, `{"type":"invalid_data"}`)), "GET /store/products?limit=1 answered 400: a storefront cannot list products").knowing("pk_1"),
 		verified("not up any more", medusa.with("GET /health", says(503, "")), "GET /health answered 503: Medusa is not up").knowing("pk_1"),
-		of("products are nonsense", medusa.with(products, says(200, "{}")), "GET /store/products?limit=1 answered 200: the answer is not a list of products"),
+		unverified("products are nonsense", medusa.with(products, says(200, "{}")), "GET /store/products?limit=1 answered 200: the answer is not a list of products"),
 	})
 }
 
@@ -313,7 +313,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestVerifyReadsNoMoreThanItNeeds: a shop may send for ever, and nobody reads for ever.
+// TestVerifyReadsNoMoreThanItNeeds: a shop may send for ever, and Verify stops reading.
 func TestVerifyReadsNoMoreThanItNeeds(t *testing.T) {
 	endless := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for block := []byte(strings.Repeat("woocommerce ", 5000)); r.Context().Err() == nil; {
