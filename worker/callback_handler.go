@@ -19,7 +19,7 @@ import (
 // passwordTimeout is the limit of reading a password.
 const passwordTimeout = 10 * time.Second
 
-// claimTTL is longer than anything that one callback may take: reading the password, the POST, closing it, remembering it.
+// claimTTL is longer than anything that one callback may take: reading the password, the POST, closing it, saving it.
 const claimTTL = redisTimeout + passwordTimeout + callback.Timeout + 2*redisTimeout + 5*time.Second
 
 // CallbackClaims is the delivery's side of the records.
@@ -46,8 +46,8 @@ type Acceptor interface {
 	Accept(ctx context.Context, req provision.Request) (provision.Accepted, error)
 }
 
-// callbackHandler handles the tasks of the queue callback of one cluster. A task tells whatever the store still has to tell, in order, so
-// that a later truth never overtakes an earlier one.
+// callbackHandler handles the tasks of the queue callback of one cluster. A task delivers all pending callbacks of
+// its store, in order, so that a later outcome never overtakes an earlier one.
 type callbackHandler struct {
 	cluster   string // "" is the default one
 	claims    CallbackClaims
@@ -65,7 +65,7 @@ type callbackHandler struct {
 
 var _ asynq.Handler = (*callbackHandler)(nil)
 
-// ProcessTask tells the store's callbacks until none is left or one has to be tried again.
+// ProcessTask delivers the store's callbacks until none is pending or one has to be tried again.
 func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	task, err := queue.ParseCallbackTask(t, d.cluster)
 	if err != nil {
@@ -79,16 +79,16 @@ func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error 
 	tries, _ := asynq.GetRetryCount(ctx)
 	for {
 		asked := d.now()
-		turn, call, err := d.claims.Claim(ctx, task.StoreID, token, claimTTL)
+		claim, call, err := d.claims.Claim(ctx, task.StoreID, token, claimTTL)
 		switch {
 		case ctx.Err() != nil:
 			return &retryError{cause: context.Cause(ctx)}
 		case err != nil:
 			return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
-		case turn == record.ClaimEmpty:
+		case claim == record.ClaimEmpty:
 			return nil
-		case turn == record.ClaimHeld:
-			return &retryError{cause: provision.Errorf(provision.CodeBusy, "another delivery has the turn of store %s", task.StoreID), delay: uncountedDelay(provision.CodeBusy)}
+		case claim == record.ClaimHeld:
+			return &retryError{cause: provision.Errorf(provision.CodeBusy, "another delivery has the claim of store %s", task.StoreID), delay: uncountedDelay(provision.CodeBusy)}
 		case call.Cluster != d.cluster:
 			return d.handOver(ctx, call, token)
 		}
@@ -101,7 +101,7 @@ func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error 
 	}
 }
 
-// handOver lets the cluster's own queue tell a callback: the password is there. Whatever comes after it follows.
+// handOver leaves a callback to the queue of its own cluster, which holds the password. The callbacks after it follow.
 func (d *callbackHandler) handOver(ctx context.Context, call record.Callback, token string) error {
 	d.releaseClaim(ctx, call.StoreID, token)
 	if err := d.queue.ReviveCallback(ctx, call.Task(), true); err != nil {
@@ -114,11 +114,11 @@ func (d *callbackHandler) releaseClaim(ctx context.Context, storeID, token strin
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if err := d.claims.ReleaseClaim(ctx, storeID, token); err != nil {
-		d.log.Debug("the turn was not given back; it ends by itself", "store_id", storeID, "error", err)
+		d.log.Debug("a claim was not released; it expires", "store_id", storeID, "error", err)
 	}
 }
 
-// final brings one callback to its end: told, buried or made needless. An error means that it stays and is tried again.
+// deliver closes one callback: delivered, a dead letter, or obsolete. An error means that it stays pending and is tried again.
 func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, token string, asked time.Time, tries int) error {
 	log := d.log.With("store_id", call.StoreID, "generation", call.Generation, "webhook_id", call.ID(), "status", call.Status)
 	message, err := d.message(ctx, call)
@@ -130,8 +130,8 @@ func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, tok
 	}
 	start := d.now()
 	if start.Sub(asked) > claimTTL-callback.Timeout {
-		// This machine stood still. Somebody else may have the turn, and have told what is newer.
-		return &retryError{cause: provision.Errorf(provision.CodeBusy, "the turn of store %s ran out", call.StoreID), delay: uncountedDelay(provision.CodeBusy)}
+		// This machine stood still. Another delivery may have the claim, and have delivered a newer callback.
+		return &retryError{cause: provision.Errorf(provision.CodeBusy, "the claim of store %s has expired", call.StoreID), delay: uncountedDelay(provision.CodeBusy)}
 	}
 	result := d.sender.Send(ctx, message)
 	if result.Outcome != callback.Delivered && ctx.Err() != nil {
@@ -141,26 +141,26 @@ func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, tok
 	return d.settle(ctx, call, result, tries, log)
 }
 
-// settle records what the backend's answer means. A told callback that cannot be recorded is told again, under the
+// settle records what the backend's answer means. A delivered callback that cannot be recorded is delivered again, under the
 // same id.
 func (d *callbackHandler) settle(ctx context.Context, call record.Callback, result callback.Result, tries int, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	var err error
-	// A dead letter that a person has sent again is given as much time as a new one.
+	// A replayed dead letter has as much time as a new callback.
 	switch expired := d.now().Sub(time.UnixMilli(max(call.At, call.ReplayedAt))) > d.limits.CallbackMaxAge; {
 	case result.Outcome == callback.Delivered:
-		log.Info("told")
+		log.Info("callback delivered")
 		err = d.claims.MarkDelivered(ctx, call)
 		if call.Status.Final() && (call.Status != provision.StatusDeleted || call.Store.RetainData) {
 			saveState(ctx, log, call.Store, func(ctx context.Context) error { return d.state.SaveDelivered(ctx, call.Store, call.Status) })
 		}
 	case result.Outcome == callback.Refused, expired:
-		log.Error("refused; kept as a dead letter", "reason", result.Reason)
+		log.Error("callback refused; kept as a dead letter", "reason", result.Reason)
 		err = d.claims.KeepDeadLetter(ctx, call, result.Reason)
 	default:
 		delay := max(result.After, backoff(tries, 2*time.Second, time.Hour))
-		log.Log(ctx, levelOfRefusal(result.Outcome), "not told; tried again", "reason", result.Reason, "again_in", delay)
+		log.Log(ctx, levelOfRefusal(result.Outcome), "callback not delivered; tried again", "reason", result.Reason, "again_in", delay)
 		return &retryError{cause: provision.Errorf(provision.CodeUnavailable, "the backend did not take %s: %s", call.Status, result.Reason), delay: delay, counted: true}
 	}
 	if err != nil {
@@ -191,12 +191,12 @@ func (d *callbackHandler) message(ctx context.Context, call record.Callback) (ca
 	return m, err
 }
 
-// runAgain makes a newer generation of the store, which takes the place of the truth that is none any more. It asks for
-// the turn once more before: if the password is gone because the store is being deleted, the callback is gone too, and
+// runAgain accepts a newer generation of the store, since READY no longer holds without a password. It claims the callback
+// once more before: if the password is gone because the store is being deleted, the callback is gone too, and
 // a store that its owner has just deleted must not come back.
 func (d *callbackHandler) runAgain(ctx context.Context, call record.Callback, token string, log *slog.Logger) error {
-	turn, now, err := d.claims.Claim(ctx, call.StoreID, token, claimTTL)
-	if err == nil && (turn != record.Claimed || now.ID() != call.ID()) {
+	claim, now, err := d.claims.Claim(ctx, call.StoreID, token, claimTTL)
+	if err == nil && (claim != record.Claimed || now.ID() != call.ID()) {
 		return nil
 	}
 	if err == nil {

@@ -15,9 +15,9 @@ import (
 // errStopping is why runs end when the process does.
 var errStopping = provision.Errorf(provision.CodeUnavailable, "this worker is stopping; another one goes on")
 
-// decision is what follows from how a run ended: what the API is told and what asynq is.
+// decision is what follows from how a run ended, for the backend and for asynq.
 type decision struct {
-	final   bool // the verdict: success without an error, failure with one
+	final   bool // the outcome is recorded: success without an error, failure with one
 	counted bool
 	retry   bool
 	delay   time.Duration
@@ -41,8 +41,8 @@ func decide(err error, run record.Run, l Limits) decision {
 	return decision{retry: true, counted: true, delay: backoff(run.Attempts, 5*time.Second, 5*time.Minute)}
 }
 
-// unrecorded is what follows from a verdict that could not be written. The run has its end, so that no attempt is counted
-// and the last one is none: the truth has to be on record before the task is let go.
+// unrecorded is what follows from an outcome that could not be recorded. The run itself has ended, so the attempt does not
+// count, and is not the last one: the outcome has to be on record before the task is finished.
 func unrecorded(err error) decision {
 	if provision.CodeOf(err) == provision.CodeSuperseded {
 		return decision{}
@@ -59,8 +59,8 @@ func uncountedDelay(code provision.Code) time.Duration {
 	return 5*time.Second + rand.N(10*time.Second)
 }
 
-// throttleDelay is the pause before a store that waits for a place asks by itself: about as long again as it has waited. A
-// place that comes free while the task is on its way back to its queue is then found soon, and a long line costs little.
+// throttleDelay is the pause before a throttled store tries again by itself: about as long again as it has waited. A slot that
+// comes free while the task is on its way back to its queue is then found soon, and a long creator queue costs little.
 func throttleDelay(waited time.Duration) time.Duration {
 	d := min(max(waited, 2*time.Second), 5*time.Minute)
 	return d/2 + rand.N(d)
@@ -89,7 +89,7 @@ func publicText(err error) string {
 	return fmt.Sprintf("%s: %s", provision.CodeOf(err), provision.Public(err))
 }
 
-// reply is what asynq is told.
+// reply is the handler's error for asynq.
 func (a decision) reply(err error) error {
 	switch {
 	case a.retry:
@@ -100,7 +100,7 @@ func (a decision) reply(err error) error {
 	return nil
 }
 
-// isFailure keeps asynq from counting what is nobody's fault.
+// isFailure keeps asynq from counting what does not count as an attempt.
 func isFailure(err error) bool {
 	if r, ok := errors.AsType[*retryError](err); ok {
 		return r.counted

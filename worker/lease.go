@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	errSuperseded = provision.Errorf(provision.CodeSuperseded, "a newer request took this one's place")
+	errSuperseded = provision.Errorf(provision.CodeSuperseded, "a newer request has superseded this one")
 	errLeaseLost  = provision.Errorf(provision.CodeUnavailable, "the lease of the store was lost; another run may have begun")
 )
 
@@ -30,71 +30,71 @@ type lease struct {
 	until time.Time // no write after this, by the local monotonic clock
 }
 
-func newLease(ctx context.Context, g *leaseManager, run record.Run, start time.Time) *lease {
-	p := &lease{manager: g, run: run, wake: make(chan struct{}, 1), renewed: make(chan struct{}), until: start.Add(fenceAfter)}
+func newLease(ctx context.Context, m *leaseManager, run record.Run, start time.Time) *lease {
+	l := &lease{manager: m, run: run, wake: make(chan struct{}, 1), renewed: make(chan struct{}), until: start.Add(fenceAfter)}
 	// The values of the task's context stay; its end does not end the run: the worker does that itself, with a cause.
-	p.held, p.release = context.WithCancel(context.WithoutCancel(ctx))
-	p.ctx, p.cancel = context.WithCancelCause(p.held)
-	return p
+	l.held, l.release = context.WithCancel(context.WithoutCancel(ctx))
+	l.ctx, l.cancel = context.WithCancelCause(l.held)
+	return l
 }
 
 // Check reports whether the lease may have run out.
-func (p *lease) Check() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Now().After(p.until) {
+func (l *lease) Check() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Now().After(l.until) {
 		return errLeaseLost
 	}
 	return nil
 }
 
 // Confirm renews the lease now and reports why the run has to go, if it has to.
-func (p *lease) Confirm(ctx context.Context) error {
+func (l *lease) Confirm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	return p.renew(ctx)
+	return l.renew(ctx)
 }
 
-func (p *lease) renew(ctx context.Context) error {
+func (l *lease) renew(ctx context.Context) error {
 	start := time.Now()
-	answer, err := p.manager.leases.Renew(ctx, p.run, leaseTTL)
+	answer, err := l.manager.leases.Renew(ctx, l.run, leaseTTL)
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if answer == record.RenewLost {
-		p.until = time.Time{} // somebody else may be inside already
+		l.until = time.Time{} // another run may hold the lease already
 		return errLeaseLost
 	}
-	p.until = start.Add(fenceAfter)
+	l.until = start.Add(fenceAfter)
 	if answer == record.RenewSuperseded {
 		return errSuperseded
 	}
 	return nil
 }
 
-// renewLoop renews the lease until the run is over, has lost it, or takes too long to go: a call to Helm that is in hand when
-// the run has to go must not lose its fence half-way, and one that never ends must not keep the store for ever.
-func (p *lease) renewLoop() {
-	defer close(p.renewed)
+// renewLoop renews the lease until the run has ended, has lost it, or takes too long to end: a call to Helm in progress must
+// not lose its fence half-way when the run has to end, and one that never ends must not hold the store for ever.
+func (l *lease) renewLoop() {
+	defer close(l.renewed)
 	next := time.NewTimer(renewEvery)
 	defer next.Stop()
-	told := p.ctx.Done()
+	ended := l.ctx.Done()
 	var enough <-chan time.Time
 	for {
 		select {
-		case <-p.held.Done():
+		case <-l.held.Done():
 			return
-		case <-told:
-			told, enough = nil, time.After(helmTimeout)
+		case <-ended:
+			ended, enough = nil, time.After(helmTimeout)
 			continue
 		case <-enough:
 			return
 		case <-next.C:
-		case <-p.wake:
+		case <-l.wake:
 		}
-		pause, lost := p.renewOnce()
+		pause, lost := l.renewOnce()
 		if lost {
 			return
 		}
@@ -102,35 +102,35 @@ func (p *lease) renewLoop() {
 	}
 }
 
-// renewOnce renews the lease once and tells the run to go if it has to. A renewal that fails on the way is tried again every
+// renewOnce renews the lease once and cancels the run if it has to end. A renewal that does not reach Redis is tried again every
 // second while the fence stands.
-func (p *lease) renewOnce() (pause time.Duration, lost bool) {
-	err := p.Confirm(p.held)
+func (l *lease) renewOnce() (pause time.Duration, lost bool) {
+	err := l.Confirm(l.held)
 	if err == errSuperseded {
-		p.cancel(err)
+		l.cancel(err)
 		err = nil
 	}
 	switch {
 	case err == nil:
 		return renewEvery, false
-	case err == errLeaseLost, p.Check() != nil:
-		p.cancel(errLeaseLost)
+	case err == errLeaseLost, l.Check() != nil:
+		l.cancel(errLeaseLost)
 		return 0, true
 	}
 	return time.Second, false
 }
 
 // renewNow makes keep ask now.
-func (p *lease) renewNow() {
+func (l *lease) renewNow() {
 	select {
-	case p.wake <- struct{}{}:
+	case l.wake <- struct{}{}:
 	default:
 	}
 }
 
 // close ends the run's context and waits until nothing renews any more.
-func (p *lease) close() {
-	p.cancel(nil)
-	p.release()
-	<-p.renewed
+func (l *lease) close() {
+	l.cancel(nil)
+	l.release()
+	<-l.renewed
 }

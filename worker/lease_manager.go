@@ -12,14 +12,15 @@ import (
 	"orchestrator/worker/record"
 )
 
-// RunLeases is the gate's side of the records.
+// RunLeases are the leases of stores in the records: [record.Runs].
 type RunLeases interface {
 	Acquire(ctx context.Context, t queue.Task, token string, lease time.Duration, progress bool) (record.AcquireResult, record.Run, error)
 	Renew(ctx context.Context, run record.Run, lease time.Duration) (record.RenewResult, error)
 	Release(ctx context.Context, run record.Run, exit record.RunEnd) (attempts int, err error)
 }
 
-// leaseManager lets one run per store in, in all workers together, and tells a run when it has to go.
+// leaseManager holds the leases of this process's runs: one run per store, over all workers. It ends a run that is superseded
+// or has lost its lease.
 type leaseManager struct {
 	leases   RunLeases
 	progress bool
@@ -30,7 +31,7 @@ type leaseManager struct {
 	pending []pendingRelease
 }
 
-// pendingRelease is a gate that could not be given back, since Redis did not answer.
+// pendingRelease is a lease that could not be released, since Redis did not answer.
 type pendingRelease struct {
 	run record.Run
 	end record.RunEnd
@@ -40,67 +41,67 @@ func newLeaseManager(leases RunLeases, progress bool, log *slog.Logger) *leaseMa
 	return &leaseManager{leases: leases, progress: progress, log: log, active: map[string]*lease{}}
 }
 
-// acquire waits a while for the run inside to leave. Without a pass the entry says why.
-func (g *leaseManager) acquire(ctx context.Context, t queue.Task) (record.AcquireResult, *lease, error) {
+// acquire waits up to acquireTimeout for the run that holds the lease to release it. Without a lease the result says why.
+func (m *leaseManager) acquire(ctx context.Context, t queue.Task) (record.AcquireResult, *lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
 	defer cancel()
 	token := rand.Text()
 	for {
 		start := time.Now()
-		entry, run, err := g.try(ctx, t, token)
-		if err == nil && entry == record.Acquired {
-			return entry, g.start(ctx, run, start), nil
+		result, run, err := m.try(ctx, t, token)
+		if err == nil && result == record.Acquired {
+			return result, m.start(ctx, run, start), nil
 		}
 		if err != nil {
-			g.releaseUnanswered(t, token)
+			m.releaseUnanswered(t, token)
 			return "", nil, err
 		}
-		if entry != record.AcquireHeld && entry != record.AcquireWaiting {
-			return entry, nil, nil
+		if result != record.AcquireHeld && result != record.AcquireWaiting {
+			return result, nil, nil
 		}
 		select {
 		case <-ctx.Done():
-			return entry, nil, nil
+			return result, nil, nil
 		case <-time.After(acquireEvery):
 		}
 	}
 }
 
-func (g *leaseManager) try(ctx context.Context, t queue.Task, token string) (record.AcquireResult, record.Run, error) {
-	// An answer that comes after the slot was given up would leave a lease that nobody renews.
+func (m *leaseManager) try(ctx context.Context, t queue.Task, token string) (record.AcquireResult, record.Run, error) {
+	// If the task ended before the answer came, a lease would stay that no run renews.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
-	return g.leases.Acquire(ctx, t, token, leaseTTL, g.progress)
+	return m.leases.Acquire(ctx, t, token, leaseTTL, m.progress)
 }
 
-func (g *leaseManager) start(ctx context.Context, run record.Run, start time.Time) *lease {
-	p := newLease(ctx, g, run, start)
-	g.mu.Lock()
-	g.active[run.Store.StoreID] = p
-	g.mu.Unlock()
-	go p.renewLoop()
-	return p
+func (m *leaseManager) start(ctx context.Context, run record.Run, start time.Time) *lease {
+	l := newLease(ctx, m, run, start)
+	m.mu.Lock()
+	m.active[run.Store.StoreID] = l
+	m.mu.Unlock()
+	go l.renewLoop()
+	return l
 }
 
-// release ends the pass. It is called exactly once, after the last write of the run.
-func (g *leaseManager) release(p *lease, exit record.RunEnd) {
-	p.close()
-	g.mu.Lock()
-	if g.active[p.run.Store.StoreID] == p {
-		delete(g.active, p.run.Store.StoreID)
+// release ends the lease. It is called exactly once, after the last write of the run.
+func (m *leaseManager) release(l *lease, exit record.RunEnd) {
+	l.close()
+	m.mu.Lock()
+	if m.active[l.run.Store.StoreID] == l {
+		delete(m.active, l.run.Store.StoreID)
 	}
-	g.mu.Unlock()
-	if err := g.releaseRun(p.run, exit); err != nil {
-		g.log.Warn("the gate is given back later", "store_id", p.run.Store.StoreID, "error", err)
-		g.mu.Lock()
-		g.pending = append(g.pending, pendingRelease{p.run, exit})
-		g.mu.Unlock()
+	m.mu.Unlock()
+	if err := m.releaseRun(l.run, exit); err != nil {
+		m.log.Warn("a lease was not released; it is tried again", "store_id", l.run.Store.StoreID, "error", err)
+		m.mu.Lock()
+		m.pending = append(m.pending, pendingRelease{l.run, exit})
+		m.mu.Unlock()
 	}
 }
 
-// retryReleases gives back what an outage of Redis kept, until ctx ends: a run that left while Redis was away would count as
-// one that crashed.
-func (g *leaseManager) retryReleases(ctx context.Context) {
+// retryReleases releases, until ctx ends, the leases that an outage of Redis kept: a run that ended while Redis was away would
+// count as one that crashed.
+func (m *leaseManager) retryReleases(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -108,50 +109,50 @@ func (g *leaseManager) retryReleases(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			g.retryAll()
+			m.retryAll()
 		}
 	}
 }
 
-// retryAll stops at the first debt that cannot be paid: the others would wait as long for the same answer.
-func (g *leaseManager) retryAll() {
-	g.mu.Lock()
-	owed := g.pending
-	g.pending = nil
-	g.mu.Unlock()
-	for i, d := range owed {
-		if g.releaseRun(d.run, d.end) != nil {
-			g.mu.Lock()
-			g.pending = append(g.pending, owed[i:]...)
-			g.mu.Unlock()
+// retryAll stops at the first release that fails: the others would wait as long for the same answer.
+func (m *leaseManager) retryAll() {
+	m.mu.Lock()
+	releases := m.pending
+	m.pending = nil
+	m.mu.Unlock()
+	for i, d := range releases {
+		if m.releaseRun(d.run, d.end) != nil {
+			m.mu.Lock()
+			m.pending = append(m.pending, releases[i:]...)
+			m.mu.Unlock()
 			return
 		}
 	}
 }
 
-// releaseUnanswered gives back what an entry may have taken whose answer was lost: nobody renews it, and the next run would take
+// releaseUnanswered releases a lease that may have been taken although the answer was lost: no run renews it, and the next run would take
 // it for one that crashed.
-func (g *leaseManager) releaseUnanswered(t queue.Task, token string) {
+func (m *leaseManager) releaseUnanswered(t queue.Task, token string) {
 	run := record.Run{Op: t.Op, Token: token, Store: provision.Store{Generation: t.Generation}}
 	run.Store.StoreID = t.StoreID
-	if err := g.releaseRun(run, record.RunEnd{}); err != nil {
-		g.log.Debug("an entry without an answer was not given back", "store_id", t.StoreID, "error", err)
+	if err := m.releaseRun(run, record.RunEnd{}); err != nil {
+		m.log.Debug("a lease whose answer was lost was not released; it expires", "store_id", t.StoreID, "error", err)
 	}
 }
 
-func (g *leaseManager) releaseRun(run record.Run, exit record.RunEnd) error {
+func (m *leaseManager) releaseRun(run record.Run, exit record.RunEnd) error {
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
-	_, err := g.leases.Release(ctx, run, exit)
+	_, err := m.leases.Release(ctx, run, exit)
 	return err
 }
 
 // renewNow makes the run of a store, if it is here, ask at once whether it is still wanted.
-func (g *leaseManager) renewNow(storeID string) {
-	g.mu.Lock()
-	p := g.active[storeID]
-	g.mu.Unlock()
-	if p != nil {
-		p.renewNow()
+func (m *leaseManager) renewNow(storeID string) {
+	m.mu.Lock()
+	l := m.active[storeID]
+	m.mu.Unlock()
+	if l != nil {
+		l.renewNow()
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"orchestrator/worker/queue"
 )
 
-// The gate's times. A run stops writing by its own clock before anybody else can take its lease.
+// The times of a lease. A run stops writing by its own clock before another run can take its lease.
 const (
 	leaseTTL       = 30 * time.Second
 	renewEvery     = 10 * time.Second
@@ -29,7 +29,7 @@ const ShutdownTimeout = helmTimeout + outcomeTimeout + drainMargin
 type Limits struct {
 	ReadinessTimeout  time.Duration // readiness budget, from the release's application to a verified shop
 	DeleteTimeout     time.Duration // of one delete
-	MaxAttempts       int           // counted attempts; the last one's failure is told
+	MaxAttempts       int           // counted attempts; the failure of the last one is the outcome
 	MaxCrashes        int           // runs that never ended
 	CallbackMaxAge    time.Duration // how long a callback is tried
 	GenerationTimeout time.Duration // from acceptance to the end of a generation, for one accepted again by the worker
@@ -62,7 +62,7 @@ func (l Limits) Validate() error {
 		errs = append(errs, errors.New("the limit of new stores per creator must not be negative; 0 means none"))
 	}
 	if l.CallbackMaxAge <= 0 || l.GenerationTimeout <= 0 {
-		errs = append(errs, errors.New("the times after which callbacks and generations are given up must be positive"))
+		errs = append(errs, errors.New("the callbacks' maximum age and the generations' timeout must be positive"))
 	}
 	return errors.Join(errs...)
 }

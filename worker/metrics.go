@@ -79,7 +79,7 @@ func (m *metrics) orphaned(queue string, n int) {
 	m.orphans.WithLabelValues(queue).Add(float64(n))
 }
 
-// outcomeOf names how a run ended: by its verdict, or by the code of what is tried again.
+// outcomeOf names how a run ended: by its outcome, or by the code of the error that is tried again.
 func outcomeOf(op provision.Op, err error, a decision) string {
 	switch {
 	case a.final && err == nil:

@@ -26,7 +26,7 @@ type Queue interface {
 	ReviveCallback(ctx context.Context, task queue.CallbackTask, soon bool) error
 }
 
-// outcomeRecorder sees to it that a truth is written once and will be told.
+// outcomeRecorder records an outcome once and makes sure that it will be delivered.
 type outcomeRecorder struct {
 	outcomes Outcomes
 	pending  PendingCallbacks
@@ -35,8 +35,8 @@ type outcomeRecorder struct {
 	log      *slog.Logger
 }
 
-// record writes the verdict of a run and puts its callback into the queue. The context of the run may have ended; this
-// takes its own time. After a nil the generation has a verdict, this one or an earlier one.
+// record records the outcome of a run and enqueues its callback. The context of the run may have ended; this has a timeout of
+// its own. After a nil error the generation has an outcome, this one or an earlier one.
 func (s *outcomeRecorder) record(run record.Run, status provision.Status, code provision.Code, text string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), outcomeTimeout)
 	defer cancel()
@@ -58,8 +58,8 @@ func (s *outcomeRecorder) record(run record.Run, status provision.Status, code p
 	return nil
 }
 
-// enqueueCallbacks makes the tasks exist that tell what the store has not been heard of yet, and has the provisions tried that may
-// begin now. What fails here is done by the sweeper a few seconds later.
+// enqueueCallbacks enqueues the tasks of the store's pending callbacks and of the provisions that may begin now. What fails
+// here is done by the sweeper a few seconds later.
 func (s *outcomeRecorder) enqueueCallbacks(ctx context.Context, storeID string, next ...queue.Task) {
 	calls, err := s.pending.Pending(ctx, storeID)
 	for _, call := range calls {
@@ -73,6 +73,6 @@ func (s *outcomeRecorder) enqueueCallbacks(ctx context.Context, storeID string, 
 		}
 	}
 	if err != nil {
-		s.log.Warn("left to the sweeper", "store_id", storeID, "error", err)
+		s.log.Warn("tasks were not enqueued; the sweeper enqueues them", "store_id", storeID, "error", err)
 	}
 }

@@ -11,45 +11,45 @@ import (
 )
 
 const (
-	completeEvery    = 5 * time.Second  // how often it is asked whether the records are whole
-	reconcileEvery   = 10 * time.Minute // how often one worker compares records and cluster all the same
+	completeEvery    = 5 * time.Second  // how often it asks whether the records are complete
+	reconcileEvery   = 10 * time.Minute // how often one worker reconciles complete records
 	reconcileTimeout = 2 * time.Minute
 )
 
-// ClusterState is the cluster as the second place where truths are kept, for the day on which Redis has lost its own.
+// ClusterState saves outcomes in the cluster as well, from where they are restored when Redis has lost its data.
 type ClusterState interface {
 	SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error
 	SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error
 	ListStores(ctx context.Context) ([]provision.SavedState, error)
 }
 
-// RecoveryStore is the rebuilding side of the records.
+// RecoveryStore restores records: [record.Recovery].
 type RecoveryStore interface {
 	Complete(ctx context.Context) (bool, error)
 	Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (record.RestoreResult, error)
 	MarkComplete(ctx context.Context) error
 }
 
-// recoverer keeps records and one cluster in agreement: it brings back records that Redis has lost, and has namespaces
-// deleted that outlived their delete.
+// recoverer reconciles the records with one cluster: it restores records that Redis has lost, and deletes namespaces that
+// outlived their delete.
 type recoverer struct {
 	cluster           string // "" is the default one
 	records           RecoveryStore
 	state             ClusterState
 	acceptor          Acceptor
-	leads             func(context.Context) (bool, error) // one worker at a time compares what is whole
+	leads             func(context.Context) (bool, error) // one worker at a time reconciles complete records
 	generationTimeout time.Duration
 	log               *slog.Logger
-	reconciled        time.Time // when the last survey ended
+	reconciled        time.Time // when it last ended
 }
 
-// run looks at once and every few seconds, until ctx ends.
+// run reconciles at once and every few seconds, until ctx ends.
 func (b *recoverer) run(ctx context.Context) {
 	tick := time.NewTicker(completeEvery)
 	defer tick.Stop()
 	for {
 		if err := b.round(ctx); err != nil && ctx.Err() == nil {
-			b.log.Warn("records and cluster were not compared to the end; it is tried again", "error", err)
+			b.log.Warn("the records were not reconciled with the cluster; it is tried again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -59,8 +59,8 @@ func (b *recoverer) run(ctx context.Context) {
 	}
 }
 
-// round surveys the cluster when the records are not whole, and every ten minutes. On an empty Redis nothing is
-// accepted until it has ended once; that several workers do it at a time does no harm.
+// round reconciles when the records are incomplete, and every ten minutes. On an empty Redis nothing is accepted until it has
+// ended once; several workers may do it at the same time.
 func (b *recoverer) round(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
 	defer cancel()
@@ -73,11 +73,11 @@ func (b *recoverer) round(ctx context.Context) error {
 			return err
 		}
 	}
-	memories, err := b.state.ListStores(ctx)
+	stores, err := b.state.ListStores(ctx)
 	if err != nil {
 		return err
 	}
-	restored, err := b.reconcile(ctx, memories)
+	restored, err := b.reconcile(ctx, stores)
 	if err != nil {
 		return err
 	}
@@ -85,20 +85,20 @@ func (b *recoverer) round(ctx context.Context) error {
 	if whole {
 		return nil
 	}
-	b.log.Warn("the records were rebuilt from the cluster", "stores", len(memories), "restored", restored)
+	b.log.Warn("the records were recovered from the cluster", "stores", len(stores), "restored", restored)
 	return b.records.MarkComplete(ctx)
 }
 
-// reconcile brings each record and its namespace into agreement. What fails for one store does not keep the others from it.
-func (b *recoverer) reconcile(ctx context.Context, memories []provision.SavedState) (restored int, err error) {
-	for _, m := range memories {
+// reconcile compares each store with its record. A store that fails does not keep the others from it.
+func (b *recoverer) reconcile(ctx context.Context, stores []provision.SavedState) (restored int, err error) {
+	for _, m := range stores {
 		found, failed := b.records.Restore(ctx, b.cluster, m, b.generationTimeout)
 		err = errors.Join(err, failed)
 		switch found {
 		case record.Restored:
 			restored++
 		case record.RestoreOtherCluster:
-			b.log.Error("a store that lives on another cluster has a namespace here too; nobody touches it until somebody has decided",
+			b.log.Error("a store that lives on another cluster has a namespace here too; it is left alone until an operator deletes it here or there",
 				"store_id", m.Store.StoreID, "namespace", m.Store.Namespace)
 		case record.RestoreLeftover:
 			b.log.Warn("a namespace outlived its delete and is deleted again", "store_id", m.Store.StoreID, "namespace", m.Store.Namespace)
@@ -109,12 +109,12 @@ func (b *recoverer) reconcile(ctx context.Context, memories []provision.SavedSta
 	return restored, err
 }
 
-// saveState keeps a truth in the cluster too. It is not waited for by anybody: a truth that is not remembered is found
-// again by looking, or told twice, and only after Redis has lost its data.
+// saveState saves an outcome in the cluster too. Nothing depends on it but a recovery after Redis has lost its data: an outcome
+// that was not saved is then found again by a run, or delivered twice.
 func saveState(ctx context.Context, log *slog.Logger, s provision.Store, write func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if err := write(ctx); err != nil {
-		log.Warn("the cluster was not told of a truth; it is on record all the same", "store_id", s.StoreID, "error", err)
+		log.Warn("an outcome was not saved in the cluster; it is on record in Redis", "store_id", s.StoreID, "error", err)
 	}
 }

@@ -39,21 +39,21 @@ type runHandler struct {
 
 var _ asynq.Handler = (*runHandler)(nil)
 
-// ProcessTask runs the generation that the task names, unless the gate says that there is nothing to run now.
+// ProcessTask runs the generation that the task names, unless there is nothing to run now.
 func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	task, err := queue.ParseTask(t, h.cluster)
 	if err != nil {
-		h.log.Error("a task that is not ours was archived", "type", t.Type(), "error", err)
+		h.log.Error("a task of another program was archived", "type", t.Type(), "error", err)
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
-	entry, pass, err := h.acquire(ctx, task)
+	result, lease, err := h.acquire(ctx, task)
 	if err != nil {
 		return h.retryLater(err, log)
 	}
-	switch entry {
+	switch result {
 	case record.Acquired:
-		return h.run(ctx, pass, log)
+		return h.run(ctx, lease, log)
 	case record.AcquireHeld:
 		return h.retryLater(provision.Errorf(provision.CodeBusy, "another run has store %s", task.StoreID), log)
 	case record.AcquireWaiting:
@@ -63,11 +63,11 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	case record.AcquireDone:
 		h.outcomes.enqueueCallbacks(ctx, task.StoreID)
 	}
-	log.Info("nothing to run", "why", entry)
+	log.Info("nothing to run", "reason", result)
 	return nil
 }
 
-// acquire waits at the gate for as long as the worker is not stopping.
+// acquire waits for the store's lease until the worker stops.
 func (h *runHandler) acquire(ctx context.Context, task queue.Task) (record.AcquireResult, *lease, error) {
 	if h.stop.Err() != nil {
 		return "", nil, errStopping
@@ -75,11 +75,11 @@ func (h *runHandler) acquire(ctx context.Context, task queue.Task) (record.Acqui
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.stop, cancel)()
-	entry, pass, err := h.leases.acquire(ctx, task)
-	if (entry == record.AcquireHeld || entry == record.AcquireWaiting) && h.stop.Err() != nil {
+	result, lease, err := h.leases.acquire(ctx, task)
+	if (result == record.AcquireHeld || result == record.AcquireWaiting) && h.stop.Err() != nil {
 		return "", nil, errStopping
 	}
-	return entry, pass, err
+	return result, lease, err
 }
 
 // retryError gives a task back that was not run.
@@ -89,18 +89,18 @@ func (h *runHandler) retryLater(err error, log *slog.Logger) error {
 	return a.reply(err)
 }
 
-// throttle gives a task back whose store has no place yet. Whoever frees one has it tried at once.
+// throttle gives a task back whose store has no slot yet. The run that frees one has it tried at once.
 func (h *runHandler) throttle(task queue.Task, log *slog.Logger) error {
 	h.metrics.throttled.Inc()
 	a := decision{retry: true, delay: throttleDelay(time.Since(time.UnixMilli(task.Generation)))}
-	log.Info("waits for a place: its creator has as many new stores under way as allowed", "again_in", a.delay)
-	return a.reply(provision.Errorf(provision.CodeBusy, "the creator of store %s has as many new stores under way as allowed", task.StoreID))
+	log.Info("throttled: the creator has as many new stores in progress as allowed", "again_in", a.delay)
+	return a.reply(provision.Errorf(provision.CodeBusy, "the creator of store %s has as many new stores in progress as allowed", task.StoreID))
 }
 
-// run carries the operation out and settles what follows from its end.
+// run carries the operation out and records what follows from its end.
 func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error {
 	defer context.AfterFunc(h.stop, func() { p.cancel(errStopping) })()
-	// asynq's context ends when the task's asynq lease is lost: somebody else may have the task by now.
+	// asynq's context ends when the task's asynq lease is lost: another worker may have the task by now.
 	defer context.AfterFunc(ctx, func() { p.cancel(errLeaseLost) })()
 	start := time.Now()
 	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
@@ -117,7 +117,7 @@ func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error 
 	return a.reply(err)
 }
 
-// announceStart lets the callback be told that the entry may have left, and the stores begin that it has made a place for.
+// announceStart enqueues the progress callback of a run that begins, and the runs that it has freed a slot for.
 func (h *runHandler) announceStart(p *lease) {
 	if !h.leases.progress && len(p.run.Next) == 0 {
 		return
@@ -128,7 +128,7 @@ func (h *runHandler) announceStart(p *lease) {
 }
 
 // attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq
-// would recover it too, but nobody would leave the gate.
+// would recover it too, but the lease would not be released.
 func (h *runHandler) attempt(p *lease, log *slog.Logger) (outputs provision.Outputs, err error) {
 	defer func() {
 		if x := recover(); x != nil {
@@ -156,9 +156,9 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (outputs provision.Outp
 	return outputs, err
 }
 
-var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time from its acceptance that is allowed")
+var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time allowed from its acceptance")
 
-// final writes the verdict. A verdict that could not be written is no end: the task is tried again.
+// recordOutcome records the outcome. If that fails, the task is tried again.
 func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outputs, err error) (decision, error) {
 	run := p.run
 	run.Outputs = outputs

@@ -17,7 +17,7 @@ const (
 	inspectEvery = 30 * time.Second
 )
 
-// SweepStore is the sweeper's side of the records.
+// SweepStore tells what is outstanding: [record.Recovery].
 type SweepStore interface {
 	LeadSweep(ctx context.Context, token string, lease time.Duration) (bool, error)
 	Due(ctx context.Context, n int, again time.Duration) ([]string, error)
@@ -25,14 +25,14 @@ type SweepStore interface {
 	ResignSweep(ctx context.Context, token string) error
 }
 
-// OrphanQueue hands back the tasks of dead workers.
+// OrphanQueue requeues the tasks of dead workers: [queue.Tasks].
 type OrphanQueue interface {
 	Queues(ctx context.Context) ([]string, error)
 	RequeueOrphans(ctx context.Context, queue string) (ids []string, err error)
 }
 
-// sweeper speaks for the dead: whatever was accepted and has no task, was decided and not told, or hangs on a worker
-// that is gone. Every worker has one; a lease lets one of them sweep.
+// sweeper enqueues what a crash has left without a task: accepted generations, outcomes that were not delivered, and the tasks
+// of dead workers. Every worker has one; a lease lets one of them sweep.
 type sweeper struct {
 	store   SweepStore
 	orphans OrphanQueue
@@ -52,7 +52,7 @@ func (s *sweeper) run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the sweep did not end; the next one goes on", "error", err)
+			s.log.Warn("the sweep failed in part; the next one continues", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -72,11 +72,11 @@ func (s *sweeper) resign(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	if err := s.store.ResignSweep(ctx, s.token); err != nil {
-		s.log.Debug("the sweeper's lease was not given back; it ends by itself", "error", err)
+		s.log.Debug("the sweeper's lease was not released; it expires", "error", err)
 	}
 }
 
-// sweep is one round. What fails for one store does not keep the others from being looked at.
+// sweep is one round. A store that fails does not keep the others from being inspected.
 func (s *sweeper) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepLease)
 	defer cancel()
@@ -91,7 +91,7 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		ids, err := s.orphans.RequeueOrphans(ctx, q)
 		errs = append(errs, err)
 		for _, id := range ids {
-			s.log.Warn("handed back the task of a worker that is gone", "task_id", id, "queue", q)
+			s.log.Warn("requeued the task of a dead worker", "task_id", id, "queue", q)
 		}
 		s.metrics.orphaned(q, len(ids))
 	}

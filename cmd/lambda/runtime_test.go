@@ -176,7 +176,7 @@ type report struct {
 	Left            map[string]struct {
 		Pending int
 		Active  int `json:"active"`
-		Later   int
+		Retry   int
 	}
 }
 

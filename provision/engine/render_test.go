@@ -23,7 +23,7 @@ import (
 
 	"orchestrator/charts"
 	"orchestrator/provision"
-	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/helm"
 	"orchestrator/provision/engine"
 )
 
@@ -187,7 +187,7 @@ func render(t testing.TB, v variant) rendered {
 // renderFiles renders a release with the worker's own code, on the charts of fsys and with the installation's values; the result
 // is by template.
 func renderFiles(fsys fs.FS, env string, installation map[string]any, s provision.Store, r provision.Release) (map[string]string, error) {
-	return cluster.Render(cluster.Config{Charts: fsys, Env: env, Values: installation}, s, r)
+	return helm.Render(helm.Charts{FS: fsys, Env: env, Values: installation}, s, r)
 }
 
 func tryRender(t testing.TB, v variant) (rendered, error) {
