@@ -1,4 +1,4 @@
-// Command ingest takes the backend's requests in: it checks, records and enqueues them, and answers at once.
+// Command ingest serves the HTTP API: it validates, records and enqueues the backend's requests, and answers at once.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	os.Exit(service.Main("ingest", "takes requests for stores over HTTP and enqueues them in Redis", run))
+	os.Exit(service.Main("ingest", "accepts requests for stores over HTTP and enqueues them in Redis", run))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {

@@ -22,16 +22,16 @@ type config struct {
 	Work   workerapp.Config
 	EKS    eksCluster
 
-	RuntimeAPI string        `env:"AWS_LAMBDA_RUNTIME_API,required,notEmpty" help:"set by Lambda: where invocations come from"`
-	BasePath   string        `env:"ORCH_LAMBDA_BASE_PATH" help:"path that a custom domain maps to this function, such as /orchestrator"`
-	Margin     time.Duration `env:"ORCH_LAMBDA_MARGIN" envDefault:"100s" help:"how long before the function's timeout a drain stops; it is the longest that letting go can take"`
-	Idle       time.Duration `env:"ORCH_LAMBDA_IDLE" envDefault:"10s" help:"a drain ends after that time without anything to do"`
+	RuntimeAPI string        `env:"AWS_LAMBDA_RUNTIME_API,required,notEmpty" help:"set by Lambda: address of the runtime API"`
+	BasePath   string        `env:"ORCH_LAMBDA_BASE_PATH" help:"path that a custom domain maps to this function, such as /orchestrator; it is removed from the paths of requests"`
+	Margin     time.Duration `env:"ORCH_LAMBDA_MARGIN" envDefault:"100s" help:"how long before the function's timeout a drain stops its worker, which may need that time to finish a Helm release"`
+	Idle       time.Duration `env:"ORCH_LAMBDA_IDLE" envDefault:"10s" help:"time without any work after which a drain ends"`
 }
 
 func (c config) Validate() error {
-	errs := []error{c.Common.Validate(), c.Ingest.Validate(), c.Work.Validate(), c.EKS.Validate()}
-	if c.Margin < drain.LeastMargin {
-		errs = append(errs, fmt.Errorf("ORCH_LAMBDA_MARGIN is %s; a release that is half-way needs up to %s to be let go", c.Margin, drain.LeastMargin))
+	errs := []error{c.Common.Validate(), c.Ingest.Validate(c.Clusters.Clusters), c.Work.Validate(), c.EKS.Validate()}
+	if c.Margin < drain.MinMargin {
+		errs = append(errs, fmt.Errorf("ORCH_LAMBDA_MARGIN is %s; it must be at least %s, which a worker may need to finish a Helm release", c.Margin, drain.MinMargin))
 	}
 	if c.Idle < time.Second || c.Idle > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("ORCH_LAMBDA_IDLE is %s; it must be between 1s and 5m", c.Idle))
@@ -42,11 +42,11 @@ func (c config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// eksCluster is a cluster that the function's own role may log in to.
+// eksCluster is an EKS cluster that the function logs in to with its own role.
 type eksCluster struct {
-	Name     string `env:"ORCH_EKS_CLUSTER" help:"name of an EKS cluster that the function's role is allowed in; used where there is no kubeconfig"`
-	Endpoint string `env:"ORCH_EKS_ENDPOINT" help:"the https:// address of its API server"`
-	CA       string `env:"ORCH_EKS_CA" help:"its certificate authority's data, in base64 as EKS shows it"`
+	Name     string `env:"ORCH_EKS_CLUSTER" help:"name of an EKS cluster that the function's role has access to; used if there is no kubeconfig"`
+	Endpoint string `env:"ORCH_EKS_ENDPOINT" help:"https:// URL of its API server"`
+	CA       string `env:"ORCH_EKS_CA" help:"data of its certificate authority, in base64 as EKS shows it"`
 	Role     eks.Role
 }
 
@@ -55,13 +55,13 @@ func (e eksCluster) Validate() error {
 		return nil
 	}
 	if e.Name == "" || !strings.HasPrefix(e.Endpoint, "https://") || e.CA == "" {
-		return errors.New("ORCH_EKS_CLUSTER, ORCH_EKS_ENDPOINT (https://…) and ORCH_EKS_CA belong together")
+		return errors.New("ORCH_EKS_CLUSTER, ORCH_EKS_ENDPOINT (https://…) and ORCH_EKS_CA must be set together")
 	}
 	if _, err := e.authority(); err != nil {
 		return err
 	}
 	if e.Role.AccessKeyID == "" || e.Role.SecretAccessKey == "" || e.Role.Region == "" {
-		return errors.New("ORCH_EKS_CLUSTER needs AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, which Lambda sets")
+		return errors.New("ORCH_EKS_CLUSTER requires AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, which Lambda sets")
 	}
 	return nil
 }
@@ -74,11 +74,11 @@ func (e eksCluster) authority() ([]byte, error) {
 	return text, nil
 }
 
-// api is how the cluster is logged in to; nil where none is named.
+// api returns the address and login of the cluster; nil if none is configured.
 func (e eksCluster) api() *kube.APIServer {
 	if e.Name == "" {
 		return nil
 	}
-	ca, _ := e.authority() // it was validated
+	ca, _ := e.authority() // Validate has checked it
 	return &kube.APIServer{Server: e.Endpoint, CA: ca, Token: func() (string, time.Time, error) { return e.Role.Token(e.Name, time.Now()) }}
 }

@@ -25,7 +25,7 @@ import (
 	"orchestrator/provision"
 )
 
-// slowCluster starts a cluster of its own, whose pods take a minute to become ready, and returns its kubeconfig.
+// slowCluster starts a cluster whose pods take a minute to become ready, and returns its kubeconfig.
 func slowCluster(t *testing.T) []byte {
 	t.Helper()
 	bin := os.Getenv("ORCH_TEST_BIN")
@@ -79,8 +79,8 @@ func releases(t *testing.T, kubeconfig []byte, id string) (all []string) {
 	return all
 }
 
-// An invocation ends while the pods of a store start. The next one goes on where the cluster is.
-func TestADeadlineInTheMiddleOfAProvision(t *testing.T) {
+// An invocation ends while the pods of a store start. The next one continues with what is in the cluster.
+func TestFunctionContinuesAProvisionAfterADeadline(t *testing.T) {
 	t.Parallel()
 	kubeconfig, b := slowCluster(t), newBackend(t)
 	s := launch(t, environment(redistest.Real(t), b.URL, "ORCH_KUBECONFIG_DATA="+base64.StdEncoding.EncodeToString(kubeconfig))...)
@@ -88,7 +88,7 @@ func TestADeadlineInTheMiddleOfAProvision(t *testing.T) {
 	if status, body := s.request("function URL", http.MethodPost, "/", shop("a", "woocommerce")); status != http.StatusAccepted {
 		t.Fatalf("POST answered %d %s", status, body)
 	}
-	cut := s.drain(aSchedule, drain.LeastMargin+30*time.Second)
+	cut := s.drain(aSchedule, drain.MinMargin+30*time.Second)
 	if left := cut.Left["provision"]; cut.Ended != "deadline" || cut.Runs["provision unavailable"] != 1 || left.Pending+left.Retry != 1 || left.Active != 0 {
 		t.Errorf("cut off: %+v", cut)
 	}
@@ -101,15 +101,15 @@ func TestADeadlineInTheMiddleOfAProvision(t *testing.T) {
 		t.Errorf("between two invocations the release is %q", found)
 	}
 	if told := b.all(); len(told) != 0 {
-		t.Errorf("told %q before it was true", told)
+		t.Errorf("callbacks %q before the outcome", told)
 	}
-	if done := s.drain(aSchedule, drain.LeastMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY delivered"] != 1 {
+	if done := s.drain(aSchedule, drain.MinMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY told"] != 1 {
 		t.Errorf("the next invocation: %+v", done)
 	}
 	if told := b.all(); !slices.Equal(told, []string{"a READY"}) {
 		t.Errorf("told %q", told)
 	}
 	if found := releases(t, kubeconfig, "a"); !slices.Equal(found, []string{"deployed"}) {
-		t.Errorf("the next invocation made other revisions: %q", found)
+		t.Errorf("the next invocation created other revisions: %q", found)
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"orchestrator/cmd/lambda/internal/event"
 )
 
-// function answers every event that Lambda has for it.
+// function handles every event that Lambda sends.
 type function struct {
 	gateway event.Gateway
 	drainer drain.Drainer
 	log     *slog.Logger
 }
 
-// Invoke implements Lambda's handler. An error makes the invocation fail; its text is in Lambda's answer and metrics.
+// Invoke implements Lambda's handler. An error makes the invocation fail; Lambda returns its text to the caller.
 func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	kind, err := event.KindOf(payload)
 	switch kind {
@@ -27,14 +27,14 @@ func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	case event.Drain:
 		return f.drain(ctx)
 	}
-	f.log.Error("an event was refused", "error", err)
+	f.log.Error("event refused", "error", err)
 	return nil, err
 }
 
 func (f function) drain(ctx context.Context) ([]byte, error) {
 	report, err := f.drainer.Drain(ctx)
 	if err != nil {
-		f.log.Error("a drain failed", "error", err)
+		f.log.Error("drain failed", "error", err)
 		return nil, err
 	}
 	f.log.Info("drained", "report", report)

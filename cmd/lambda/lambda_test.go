@@ -19,10 +19,10 @@ import (
 const (
 	aSchedule = `{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","detail":{}}`
 	aDrain    = `{"drain":true}`
-	enough    = drain.LeastMargin + patience
+	enough    = drain.MinMargin + patience
 )
 
-func TestAStoreFromRequestToReadyByEveryWay(t *testing.T) {
+func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
 	s := launch(t, environment(redistest.Real(t), b.URL, "ORCH_MOCK=1")...)
@@ -58,20 +58,20 @@ func TestAStoreFromRequestToReadyByEveryWay(t *testing.T) {
 	}
 }
 
-func TestEventsThatNobodyAnswersFail(t *testing.T) {
+func TestFunctionFailsUnhandledEvents(t *testing.T) {
 	t.Parallel()
 	s := launch(t, environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_MOCK=1")...)
 	for payload, want := range map[string]string{
 		`{"Records":[{"eventSource":"aws:sqs"}]}`: "aws:sqs",
 		`{"drain":`:       "not a JSON object",
-		`{"drain":false}`: "switched off",
+		`{"drain":false}`: "with the value false",
 		aDrain:            "Redis does not answer",
 	} {
 		if r := s.invoke(payload, enough); !r.failed || !bytes.Contains(r.body, []byte(want)) {
 			t.Errorf("%s answered %s", payload, r.body)
 		}
 	}
-	if r := s.invoke(aDrain, drain.LeastMargin); !r.failed || !bytes.Contains(r.body, []byte("timeout is too short")) {
+	if r := s.invoke(aDrain, drain.MinMargin); !r.failed || !bytes.Contains(r.body, []byte("timeout is too short")) {
 		t.Errorf("a short timeout answered %s", r.body)
 	}
 	if status, _ := s.request("function URL", http.MethodGet, "/healthz", ""); status != http.StatusOK {
@@ -79,7 +79,7 @@ func TestEventsThatNobodyAnswersFail(t *testing.T) {
 	}
 }
 
-func TestTwoDrainsAtATimeTellEachTruthOnce(t *testing.T) {
+func TestFunctionDeliversEachOutcomeOnceWithTwoDrains(t *testing.T) {
 	t.Parallel()
 	const stores = 20
 	b := newBackend(t)
@@ -109,7 +109,7 @@ func TestTwoDrainsAtATimeTellEachTruthOnce(t *testing.T) {
 	t.Logf("one ran %d, the other %d", reports[0].Runs["provision READY"], reports[1].Runs["provision READY"])
 }
 
-func TestAColdStartIsShort(t *testing.T) {
+func TestFunctionColdStart(t *testing.T) {
 	s := launch(t, environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_MOCK=1")...)
 	var first time.Duration
 	select {
@@ -125,7 +125,7 @@ func TestAColdStartIsShort(t *testing.T) {
 	t.Logf("from exec to the first poll %s, the first answer took %s", first, time.Since(asked))
 }
 
-func TestMistakesOfTheConfigurationAreReportedAtOnce(t *testing.T) {
+func TestConfigReportsAllMistakesAtOnce(t *testing.T) {
 	cmd := exec.Command(bootstrap(t))
 	cmd.Env = environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_LAMBDA_MARGIN=30s", "ORCH_LAMBDA_IDLE=1ms", "ORCH_LAMBDA_BASE_PATH=x",
 		"ORCH_EKS_CLUSTER=shops", "ORCH_KUBECONFIG_DATA=!")

@@ -1,5 +1,5 @@
-// Command lambda is the whole service as one function of AWS Lambda: requests that come by a function URL or an API
-// gateway are ingest's, and a scheduled event lets a worker run for a while. deploy/lambda says how it is deployed.
+// Command lambda is the whole service as one function of AWS Lambda: ingest serves the requests of a function URL or an API
+// gateway, and a scheduled event runs a worker for a while. deploy/lambda explains the deployment.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	os.Exit(service.Main("lambda", "takes requests for stores and carries them out, as a function of AWS Lambda", run))
+	os.Exit(service.Main("lambda", "accepts requests for stores and runs them, as a function of AWS Lambda", run))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {

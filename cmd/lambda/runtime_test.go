@@ -20,12 +20,12 @@ import (
 	"orchestrator/provision"
 )
 
-// patience is for what takes a second on a machine that is not busy.
+// patience is the limit for what takes a second on an idle machine.
 const patience = 2 * time.Minute
 
 const token = "lambda-token"
 
-// bootstrap is the binary under test: ORCH_TEST_BOOTSTRAP, such as the one that is deployed, or built once per run.
+// bootstrap returns the binary under test: ORCH_TEST_BOOTSTRAP, such as the deployed one, or one that is built once per run.
 func bootstrap(t *testing.T) string {
 	t.Helper()
 	path, err := built()
@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// invocation is one event and what became of it.
+// invocation is one event and its result.
 type invocation struct {
 	payload  string
 	deadline time.Time
@@ -73,7 +73,7 @@ type result struct {
 	body   []byte
 }
 
-// sandbox is Lambda's side of one function: its Runtime API, and the process that asks it for events.
+// sandbox is Lambda's side of one function: its runtime API, and the process that polls it for events.
 type sandbox struct {
 	t      *testing.T
 	events chan invocation
@@ -86,7 +86,7 @@ type sandbox struct {
 	pending map[string]invocation
 }
 
-// launch starts the function with an environment and nothing of this process's own.
+// launch starts the function with this environment only.
 func launch(t *testing.T, env ...string) *sandbox {
 	t.Helper()
 	s := &sandbox{t: t, events: make(chan invocation), polled: make(chan time.Time, 1), pending: map[string]invocation{}}
@@ -128,7 +128,7 @@ func (s *sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	delete(s.pending, id)
 	s.mu.Unlock()
 	if !known {
-		s.t.Errorf("an answer to an invocation that is over: %s", r.URL)
+		s.t.Errorf("a response to an invocation that is over: %s", r.URL)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -151,7 +151,7 @@ func (s *sandbox) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// invoke sends an event to a function whose timeout is that far away, and returns what became of it in time.
+// invoke sends an event to the function, with this timeout, and returns the result.
 func (s *sandbox) invoke(payload string, timeout time.Duration) result {
 	s.t.Helper()
 	i := invocation{payload: payload, deadline: time.Now().Add(timeout), result: make(chan result, 1)}
@@ -169,7 +169,7 @@ func (s *sandbox) invoke(payload string, timeout time.Duration) result {
 	return result{}
 }
 
-// report is what a drain answers.
+// report is the response of a drain.
 type report struct {
 	Ended           string
 	Runs, Callbacks map[string]int
@@ -189,7 +189,7 @@ func (s *sandbox) drain(payload string, timeout time.Duration) (r report) {
 	return r
 }
 
-// request is an HTTP request by each of the ways that lead to a function.
+// request sends an HTTP request as one of the gateways does that can call a function.
 func (s *sandbox) request(way, method, path, body string) (status int, text string) {
 	s.t.Helper()
 	header := map[string]string{"x-orchestrator-token": token, "content-type": "application/json"}
@@ -218,12 +218,12 @@ func (s *sandbox) request(way, method, path, body string) (status int, text stri
 	return a.StatusCode, a.Body
 }
 
-// environment is that of a function on a Redis and a backend.
+// environment returns the variables of a function with this Redis and backend.
 func environment(redis, backend string, more ...string) []string {
 	return append([]string{"REDIS_URL=" + redis, "ORCHESTRATOR_TOKEN=" + token, "BACKEND_API_BASE=" + backend, "ORCH_LAMBDA_IDLE=2s", "ORCH_QUEUE_POLL=50ms"}, more...)
 }
 
-// backend keeps what it is told: "store STATUS".
+// backend records callbacks as "store STATUS".
 type backend struct {
 	*httptest.Server
 	mu   sync.Mutex

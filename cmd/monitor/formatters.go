@@ -5,10 +5,11 @@ import (
 	"regexp"
 )
 
-// plain is a store id or a number as JSON, and nothing that could hold more.
-var plain = regexp.MustCompile(`^("[A-Za-z0-9._-]{1,63}"|[0-9]{1,19})$`)
+// idOrNumber matches a store id or a number as JSON.
+var idOrNumber = regexp.MustCompile(`^("[A-Za-z0-9._-]{1,63}"|[0-9]{1,19})$`)
 
-// showPayload is what the UI shows of a payload: the fields on this list, where they are what they should be.
+// showPayload returns what the UI shows of a payload: the fields of this list, if they have the expected form. Everything else
+// could be secret.
 func showPayload(_ string, payload []byte) string {
 	var all, shown map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &all); err != nil {
@@ -16,7 +17,7 @@ func showPayload(_ string, payload []byte) string {
 	}
 	shown = map[string]json.RawMessage{}
 	for _, field := range []string{"store_id", "generation", "sequence"} {
-		if value := all[field]; plain.Match(value) {
+		if value := all[field]; idOrNumber.Match(value) {
 			shown[field] = value
 		}
 	}
@@ -27,5 +28,5 @@ func showPayload(_ string, payload []byte) string {
 	return string(text)
 }
 
-// showResult shows nothing: no task has a result.
+// showResult shows nothing, since no task has a result.
 func showResult(string, []byte) string { return "" }

@@ -11,10 +11,10 @@ import (
 	"orchestrator/worker/queue"
 )
 
-// maxBody is far above what the UI sends for the largest selection of tasks.
+// maxBody is far more than the UI sends for the largest selection of tasks.
 const maxBody = 1 << 20
 
-// newHandler is the whole of the web UI. The client stays the caller's to close; asynqmon's own Close would close it.
+// newHandler returns the web UI. The caller has to close the client; asynqmon is never closed, since that would close it too.
 func newHandler(c config, client redis.UniversalClient, log *slog.Logger) http.Handler {
 	ui := asynqmon.New(asynqmon.Options{
 		RedisConnOpt:     queue.SharedClient{UniversalClient: client},
@@ -22,20 +22,20 @@ func newHandler(c config, client redis.UniversalClient, log *slog.Logger) http.H
 		ResultFormatter:  asynqmon.ResultFormatterFunc(showResult),
 		ReadOnly:         c.ReadOnly,
 	})
-	// A browser sends the login with whatever another site makes it send, so changes from there are refused.
-	guarded := http.NewCrossOriginProtection().Handler(record(log, inside(ui)))
+	// Browsers send the login with requests of other sites too, so changes that come from another site are refused.
+	guarded := http.NewCrossOriginProtection().Handler(auditLog(log, csp(ui)))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("/", login(c.User, c.Password, http.MaxBytesHandler(guarded, maxBody)))
 	return mux
 }
 
-// record logs what operators change, or try to.
-func record(log *slog.Logger, next http.Handler) http.Handler {
+// auditLog logs what operators change or try to change.
+func auditLog(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			user, _, _ := r.BasicAuth()
-			log.Info("an operator asks for a change", "user", user, "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr)
+			log.Info("change requested by an operator", "user", user, "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr)
 		}
 		next.ServeHTTP(w, r)
 	})

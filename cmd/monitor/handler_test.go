@@ -19,7 +19,7 @@ import (
 	"orchestrator/worker/redisconn"
 )
 
-// site is a monitor over a Redis with one task in it, whose payload and type are like those of a provision.
+// site is a monitor of a Redis with one task, whose payload and type are like those of a provision.
 type site struct {
 	handler http.Handler
 	log     *bytes.Buffer
@@ -46,7 +46,7 @@ func newSite(t *testing.T, readOnly bool) site {
 	return site{newHandler(c, client, slog.New(slog.NewJSONHandler(log, nil))), log}
 }
 
-// ask sends a request with the login, unless the headers, pairs of name and value, say otherwise; "-" leaves one out.
+// ask sends a request with the login. headers are pairs of name and value that override its headers; "-" removes one.
 func (s site) ask(method, path string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://monitor.example"+path, nil)
 	r.SetBasicAuth("op", "correct horse")
@@ -60,7 +60,7 @@ func (s site) ask(method, path string, headers ...string) *httptest.ResponseReco
 	return w
 }
 
-func TestNothingIsShownWithoutTheLogin(t *testing.T) {
+func TestLoginIsRequired(t *testing.T) {
 	s := newSite(t, true)
 	basic := func(user, password string) string {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -83,13 +83,13 @@ func TestNothingIsShownWithoutTheLogin(t *testing.T) {
 	}
 }
 
-func TestHealthzNeedsNoLogin(t *testing.T) {
+func TestHandlerServesHealthzWithoutTheLogin(t *testing.T) {
 	if w := newSite(t, true).ask("GET", "/healthz", "Authorization", "-"); w.Code != 200 {
 		t.Errorf("%d", w.Code)
 	}
 }
 
-func TestChangesFromOtherSitesAreRefused(t *testing.T) {
+func TestHandlerRefusesChangesFromOtherSites(t *testing.T) {
 	s := newSite(t, false)
 	pause := "/api/queues/provision:pause"
 	for name, headers := range map[string][]string{
@@ -113,7 +113,7 @@ func TestChangesFromOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-func TestReadOnlyRefusesEveryChange(t *testing.T) {
+func TestHandlerRefusesChangesIfReadOnly(t *testing.T) {
 	changes := []string{
 		"POST /api/queues/provision:pause",
 		"DELETE /api/queues/provision",
@@ -133,7 +133,7 @@ func TestReadOnlyRefusesEveryChange(t *testing.T) {
 	}
 }
 
-func TestAnOperatorMayChangeAndIsLogged(t *testing.T) {
+func TestAuditLogNamesTheOperator(t *testing.T) {
 	s := newSite(t, false)
 	path := "/api/queues/provision/pending_tasks/" + testID + ":archive"
 	if w := s.ask("POST", path); w.Code >= 300 {
@@ -148,7 +148,7 @@ func TestAnOperatorMayChangeAndIsLogged(t *testing.T) {
 	}
 }
 
-func TestNoSecretOfATaskIsShown(t *testing.T) {
+func TestHandlerShowsNoSecretOfATask(t *testing.T) {
 	url := redistest.Mini(t)
 	client, err := redisconn.Connect(url, redisconn.FailFast, redisconn.TLSOptions{})
 	if err != nil {
@@ -197,7 +197,7 @@ func TestNoSecretOfATaskIsShown(t *testing.T) {
 	}
 }
 
-func TestPayloadsShowOnlyWhatIsOnTheList(t *testing.T) {
+func TestShowPayloadShowsOnlyListedFields(t *testing.T) {
 	for payload, want := range map[string]string{
 		`{"store_id":"s-1","generation":7,"sequence":2}`: `{"generation":7,"sequence":2,"store_id":"s-1"}`,
 		testPayload:             `{"generation":1700000000123,"store_id":"s-1"}`,
@@ -220,9 +220,9 @@ func TestPayloadsShowOnlyWhatIsOnTheList(t *testing.T) {
 	}
 }
 
-var outsideURL = regexp.MustCompile(`(?:src|href)="(?:https?:)?//`)
+var externalURL = regexp.MustCompile(`(?:src|href)="(?:https?:)?//`)
 
-func TestNoPageAsksAnybodyElse(t *testing.T) {
+func TestCSPLoadsNothingFromOtherServers(t *testing.T) {
 	s := newSite(t, true)
 	for _, path := range []string{"/", "/index.html", "/queues/provision", "/queues/provision/tasks/" + testID, "/nothing/here.html", "/settings"} {
 		w := s.ask("GET", path)
@@ -230,7 +230,7 @@ func TestNoPageAsksAnybodyElse(t *testing.T) {
 		if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			t.Errorf("GET %s is not a page: %d %v", path, w.Code, w.Header())
 		}
-		if strings.Contains(body, "googleapis") || outsideURL.MatchString(body) {
+		if strings.Contains(body, "googleapis") || externalURL.MatchString(body) {
 			t.Errorf("GET %s names another site", path)
 		}
 		if !strings.Contains(body, `id="root"`) {
@@ -242,7 +242,7 @@ func TestNoPageAsksAnybodyElse(t *testing.T) {
 	}
 }
 
-func TestFilesOfTheUIHaveTheirTypes(t *testing.T) {
+func TestSetHeadersGivesFilesTheirTypes(t *testing.T) {
 	s := newSite(t, true)
 	page := s.ask("GET", "/").Body.String()
 	scripts := regexp.MustCompile(`src="(/static/[^"]+\.js)"`).FindAllStringSubmatch(page, -1)
@@ -263,7 +263,7 @@ func TestFilesOfTheUIHaveTheirTypes(t *testing.T) {
 	}
 }
 
-func TestAnswersAreKeptFromCachesFramesAndReferrers(t *testing.T) {
+func TestCSPKeepsResponsesFromCachesFramesAndReferrers(t *testing.T) {
 	s := newSite(t, true)
 	for _, path := range []string{"/", "/api/queues"} {
 		h := s.ask("GET", path).Header()
@@ -274,7 +274,7 @@ func TestAnswersAreKeptFromCachesFramesAndReferrers(t *testing.T) {
 	}
 }
 
-func TestConfigRefusesANameThatCannotLogIn(t *testing.T) {
+func TestConfigValidateRefusesAColonInTheUserName(t *testing.T) {
 	c := config{User: "a:b"}
 	c.Format = "json"
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "ORCH_MONITOR_USER") {

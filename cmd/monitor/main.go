@@ -1,5 +1,5 @@
-// Command monitor shows asynq's web UI for the queues to operators: behind a login, for looking only unless it is told
-// otherwise, and without a word of a payload that is not on a list.
+// Command monitor serves asynq's web UI for the queues to operators: behind a login, read-only by default, and with only those
+// fields of payloads that are known to be harmless.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	os.Exit(service.Main("monitor", "shows the queues in a browser", run))
+	os.Exit(service.Main("monitor", "serves a web UI for the queues", run))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
@@ -30,7 +30,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	log.Info("listening", "addr", listener.Addr().String(), "read_only", c.ReadOnly)
 	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
-		log.Warn("the login travels unencrypted beyond this machine; put TLS in front, or set ORCH_MONITOR_ADDR to a loopback address")
+		log.Warn("the login is sent unencrypted to this address; put TLS in front of it, or set ORCH_MONITOR_ADDR to a loopback address")
 	}
 	return service.Serve(ctx, server(newHandler(c, client, log)), listener)
 }

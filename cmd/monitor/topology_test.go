@@ -15,8 +15,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(redistest.Main(m).Run()) }
 
-// The pages that ask Redis differently by its kind: one server, Sentinel, Cluster.
-func TestPagesOfARealRedis(t *testing.T) {
+// These pages query Redis differently for a single server, Sentinel and Cluster.
+func TestHandlerServesPagesOfARealRedis(t *testing.T) {
 	client, err := redisconn.Connect(redistest.Real(t), redisconn.FailFast, redisconn.TLSOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -16,19 +16,21 @@ import (
 
 func backendCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "backend", Short: "Run a stand-in for the backend, which shows the callbacks",
-		Long: `backend takes the status callbacks of workers, checks token, headers and body, and prints them, without passwords.
-Point workers at it with BACKEND_API_BASE. It keeps the latest callbacks in memory: GET /callbacks[?store_id=…] returns
-them, with passwords for who sends X-Orchestrator-Token.
+		Use: "backend", Short: "Run a stand-in backend that prints the callbacks it receives",
+		Long: `backend receives the status callbacks of workers, checks their token, headers and body, and prints them without
+passwords. Point workers at it with BACKEND_API_BASE. It keeps the latest 10,000 callbacks in memory.
+GET /callbacks[?store_id=…] returns them; passwords are included only if X-Orchestrator-Token is sent. It runs until Ctrl-C.
 
-  ORCHESTRATOR_TOKEN   token shared with the workers; several, comma-separated, are all accepted
-  ORCH_WEBHOOK_SECRET  whsec_… secret; when set, signatures are verified`,
+Environment:
+
+  ORCHESTRATOR_TOKEN   token shared with the workers (required); several, separated by commas, are all accepted
+  ORCH_WEBHOOK_SECRET  whsec_… secret; when it is set, signatures are required and verified`,
 		Example: `  ORCHESTRATOR_TOKEN=secret orchestrator backend
   ORCHESTRATOR_TOKEN=secret orchestrator backend --fail 3`,
-		Args: usage(cobra.NoArgs), RunE: runBackend,
+		Args: usageArgs(cobra.NoArgs), RunE: runBackend,
 	}
 	c.Flags().String("addr", "127.0.0.1:9004", "address to listen on")
-	c.Flags().Int("fail", 0, "answer the first N callbacks with 500, to see them repeated")
+	c.Flags().Int("fail", 0, "answer the first N callbacks with 500, so that the worker retries them")
 	return c
 }
 
@@ -38,7 +40,7 @@ func runBackend(c *cobra.Command, _ []string) error {
 	out := c.OutOrStdout()
 	b, err := backend.New(backend.Config{
 		Tokens: strings.Split(os.Getenv("ORCHESTRATOR_TOKEN"), ","), Secret: os.Getenv("ORCH_WEBHOOK_SECRET"), Fail: fail,
-		Told: func(call backend.Callback) { fmt.Fprintln(out, callbackLine(call)) },
+		OnCallback: func(call backend.Callback) { fmt.Fprintln(out, callbackLine(call)) },
 	})
 	if err != nil {
 		return err

@@ -13,13 +13,14 @@ import (
 	"orchestrator/cmd/orchestrator/internal/state"
 )
 
-// client finds ingest: the environment first, then what `orchestrator up` has left.
-func client(c *cobra.Command) (*api.Client, error) {
+// newClient returns a client for the ingest that the environment names, else for the one that `orchestrator up` has written
+// into the state folder.
+func newClient(c *cobra.Command) (*api.Client, error) {
 	url, token := os.Getenv("ORCHESTRATOR_URL"), os.Getenv("ORCHESTRATOR_TOKEN")
 	if url == "" {
 		left, err := stateDir(c).ReadClient()
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("no service was found: start it with `orchestrator up`, or set ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN")
+			return nil, fmt.Errorf("no running service was found: start one with `orchestrator up`, or set ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN")
 		}
 		if err != nil {
 			return nil, err
@@ -30,7 +31,7 @@ func client(c *cobra.Command) (*api.Client, error) {
 		}
 	}
 	if token == "" {
-		return nil, fmt.Errorf("ORCHESTRATOR_URL is set, ORCHESTRATOR_TOKEN is not: set it to the token that ingest was started with")
+		return nil, fmt.Errorf("ORCHESTRATOR_URL is set but ORCHESTRATOR_TOKEN is not: set it to the token that ingest was started with")
 	}
 	return api.New(url, token)
 }
@@ -42,7 +43,7 @@ func stateDir(c *cobra.Command) state.Dir {
 
 // outputFlag adds -o to a command.
 func outputFlag(c *cobra.Command) {
-	c.Flags().StringP("output", "o", "text", "text for people, or json for programs")
+	c.Flags().StringP("output", "o", "text", "output format: text, or json (one document per line)")
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
 		if o, _ := c.Flags().GetString("output"); o != "text" && o != "json" {
 			return usageError{fmt.Errorf("-o is %q; it must be text or json", o)}

@@ -24,21 +24,24 @@ import (
 
 func demoCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "demo", Short: "Prove in one scripted run that the service works",
-		Long: `demo runs the service as up does, on free ports and in a folder of its own, and goes through a script:
+		Use: "demo", Short: "Run a scripted self-test of the service",
+		Long: `demo starts the service as up does, on free ports and in a temporary folder, and runs a script:
 
-  1. a store of each engine (` + strings.Join(engine.Names(), ", ") + `) becomes READY, with a password
-  2. the same requests again change nothing: the same Helm release, the same password
-  3. the store of ` + otherEngine() + ` is deleted, and its namespace is gone
+  1. it creates a store of each engine (` + strings.Join(engine.Names(), ", ") + `) and waits until it is READY, with a password
+  2. it sends the same requests again and checks that Helm releases and passwords are unchanged
+  3. it deletes the store of ` + otherEngine() + ` and checks that its namespace is gone
 
-It ends with a table of steps, times and callbacks, and with exit code 0 only if everything held. The folder is removed
-then; with --state, or after a failure, it stays. In a cluster that KUBECONFIG names, the stores are deleted at the end.`,
+It ends with tables of steps, times, callbacks and checks. The temporary folder is removed after success and kept after a
+failure; a folder given with --state is always kept. With KUBECONFIG, the stores are deleted from that cluster at the end.
+With ORCH_MOCK=1 there is no cluster, and the checks of releases and namespaces are left out.
+
+Exit code: 0 if every check passed, 1 otherwise.`,
 		Example: `  orchestrator demo
-  ORCH_MOCK=1 orchestrator demo        without a cluster, in seconds
+  ORCH_MOCK=1 orchestrator demo        # without a cluster, in seconds
   orchestrator demo --redis embedded`,
-		Args: usage(cobra.NoArgs), RunE: demo,
+		Args: usageArgs(cobra.NoArgs), RunE: demo,
 	}
-	c.Flags().Duration("timeout", 10*time.Minute, "give up after this time")
+	c.Flags().Duration("timeout", 10*time.Minute, "fail after this time")
 	serviceFlags(c, "auto")
 	return c
 }
@@ -53,11 +56,11 @@ func demo(c *cobra.Command, _ []string) error {
 	ctx, cancel := context.WithTimeoutCause(c.Context(), limit, fmt.Errorf("the demo has not ended after %s", limit))
 	defer cancel()
 	screen := view.NewScreen(c.OutOrStdout(), false)
-	screen.Print("Starting; state and logs are in %s", shown(string(dir)))
+	screen.Print("Starting; state and logs are in %s", relativePath(string(dir)))
 	err = runDemo(ctx, c, dir, screen)
 	interrupted := c.Context().Err()
 	if temporary && (err == nil || interrupted != nil) {
-		_ = os.RemoveAll(string(dir)) // at worst it stays in the folder for temporary things
+		_ = os.RemoveAll(string(dir)) // at worst it stays in the system's temporary folder
 	}
 	if interrupted != nil {
 		return interrupted
@@ -66,11 +69,11 @@ func demo(c *cobra.Command, _ []string) error {
 		screen.Print("\nThe demo has FAILED after %s; logs are in %s.", view.Duration(time.Since(begin)), dir.Path("logs"))
 		return err
 	}
-	screen.Print("\nEverything held. The demo took %s.", view.Duration(time.Since(begin)))
+	screen.Print("\nEvery check passed. The demo took %s.", view.Duration(time.Since(begin)))
 	return nil
 }
 
-// demoDir is the folder that was asked for, or a new one.
+// demoDir returns the folder given with --state, or a new temporary one.
 func demoDir(c *cobra.Command) (dir state.Dir, temporary bool, err error) {
 	if c.Flags().Changed("state") {
 		dir, err = stateDir(c).Make()
@@ -78,7 +81,7 @@ func demoDir(c *cobra.Command) (dir state.Dir, temporary bool, err error) {
 	}
 	path, err := os.MkdirTemp("", "orchestrator-demo-")
 	if err != nil {
-		return "", false, fmt.Errorf("a folder for the demo: %w", err)
+		return "", false, fmt.Errorf("create a folder for the demo: %w", err)
 	}
 	dir, err = state.Dir(path).Make()
 	return dir, true, err
@@ -104,13 +107,13 @@ func runDemo(ctx context.Context, c *cobra.Command, dir state.Dir, screen *view.
 		case <-ctx.Done():
 		}
 	}()
-	t, err := newTrial(s, screen)
+	t, err := newSelfTest(s, screen)
 	if err != nil {
 		return err
 	}
 	report, err := t.Run(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = cause // a call that was cut off does not know why
+		err = cause // more exact than the error of the call that it cancelled
 	}
 	for _, line := range report.Lines(view.StyleOf(os.Stdout)) {
 		screen.Print("%s", line)
@@ -118,21 +121,21 @@ func runDemo(ctx context.Context, c *cobra.Command, dir state.Dir, screen *view.
 	if !s.OwnCluster && !s.Mock() {
 		err = errors.Join(err, t.CleanUp(context.WithoutCancel(ctx)))
 	}
-	if err == nil && !report.Held() {
+	if err == nil && !report.Passed() {
 		return errFailed
 	}
 	return err
 }
 
-func newTrial(s *local.Service, screen *view.Screen) (*selftest.Trial, error) {
-	t := &selftest.Trial{
-		API: s.API, Callbacks: s.Backend.Callbacks, Stores: demoStores(s), Every: 50 * time.Millisecond,
-		Heading: func(text string) { screen.Print("\n%s", text) },
-		Told:    func(call backend.Callback) { screen.Print("%s", callbackLine(call)) },
-		Event:   func(e watcher.Event) { screen.Print("%s", eventLine(e)) },
+func newSelfTest(s *local.Service, screen *view.Screen) (*selftest.Script, error) {
+	t := &selftest.Script{
+		API: s.API, Callbacks: s.Backend.Callbacks, Stores: demoStores(s), PollInterval: 50 * time.Millisecond,
+		OnPart:     func(text string) { screen.Print("\n%s", text) },
+		OnCallback: func(call backend.Callback) { screen.Print("%s", callbackLine(call)) },
+		OnEvent:    func(e watcher.Event) { screen.Print("%s", eventLine(e)) },
 	}
 	if s.Mock() {
-		screen.Print("\nThere is no cluster to compare: only passwords, steps and callbacks are checked.")
+		screen.Print("\nThere is no cluster: only passwords, steps and callbacks are checked.")
 		return t, nil
 	}
 	cluster, err := kube.Load(s.Kubeconfig)
@@ -140,7 +143,7 @@ func newTrial(s *local.Service, screen *view.Screen) (*selftest.Trial, error) {
 	return t, err
 }
 
-// demoStores have ids of their own where others may have stores too.
+// demoStores returns one request per engine. Their ids are unique where Redis or the cluster may hold other stores too.
 func demoStores(s *local.Service) (stores []provision.Request) {
 	suffix := ""
 	if !s.OwnRedis || (!s.OwnCluster && !s.Mock()) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// program is the real orchestrator, beside the real ingest, worker and monitor.
+// program returns the path of the real orchestrator, in one folder with the real ingest, worker and monitor.
 func program(t *testing.T) string {
 	t.Helper()
 	bin := os.Getenv("ORCH_TEST_BIN")
@@ -30,7 +30,7 @@ func program(t *testing.T) string {
 	return filepath.Join(bin, "orchestrator")
 }
 
-// withoutService is this process's, without what would lead elsewhere.
+// withoutService returns this process's environment without the variables that name another service.
 func withoutService(more ...string) []string {
 	var kept []string
 	for _, kv := range os.Environ() {
@@ -50,13 +50,13 @@ func TestDemoWithoutACluster(t *testing.T) {
 		cmd := exec.CommandContext(ctx, program(t), "demo", "--redis", redis)
 		cmd.Env = withoutService("ORCH_MOCK=1", "TMPDIR="+t.TempDir())
 		out, err := cmd.CombinedOutput()
-		if took := time.Since(begin); err != nil || took > 10*time.Second || !strings.Contains(string(out), "Everything held.") {
+		if took := time.Since(begin); err != nil || took > 10*time.Second || !strings.Contains(string(out), "Every check passed.") {
 			t.Errorf("%s: %v after %s\n%s", redis, err, took, out)
 		}
 	}
 }
 
-// running is an `orchestrator up` that runs.
+// running is a running `orchestrator up`.
 type running struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -89,7 +89,7 @@ func startUp(t *testing.T, state string, args ...string) *running {
 	return r
 }
 
-// await reads on until a line has this in it.
+// await reads until a line contains this text.
 func (r *running) await(part string) {
 	r.t.Helper()
 	limit := time.After(30 * time.Second)
@@ -120,7 +120,7 @@ func (r *running) command(args ...string) string {
 	return string(out)
 }
 
-// end sends SIGTERM and wants exit code 0.
+// end sends SIGTERM and expects exit code 0.
 func (r *running) end() {
 	r.t.Helper()
 	_ = r.cmd.Process.Signal(syscall.SIGTERM)
@@ -130,7 +130,7 @@ func (r *running) end() {
 	}
 }
 
-func TestUpAndWhatItSaysToType(t *testing.T) {
+func TestUpAndTheCommandsThatItPrints(t *testing.T) {
 	for _, redis := range []string{"system", "embedded"} {
 		state := t.TempDir()
 		r := startUp(t, state, "--redis", redis)
@@ -150,13 +150,13 @@ func TestUpAndWhatItSaysToType(t *testing.T) {
 		again := startUp(t, state, "--redis", redis, "--demo=false")
 		again.await("Ctrl-C stops everything.")
 		if out := again.command("list"); !strings.Contains(out, "demo") || !strings.Contains(out, "DELETED") {
-			t.Errorf("%s has forgotten stores over a restart:\n%s", redis, out)
+			t.Errorf("%s has lost stores in a restart:\n%s", redis, out)
 		}
 		again.end()
 	}
 }
 
-func TestAKilledWorkerComesBack(t *testing.T) {
+func TestUpRestartsAKilledWorker(t *testing.T) {
 	r := startUp(t, t.TempDir())
 	r.await("the demo store is READY")
 	killWorkerOf(t, r.cmd.Process.Pid)
@@ -167,7 +167,7 @@ func TestAKilledWorkerComesBack(t *testing.T) {
 	r.end()
 }
 
-// killWorkerOf finds the worker among the children of a process.
+// killWorkerOf kills the worker among the children of a process.
 func killWorkerOf(t *testing.T, parent int) {
 	t.Helper()
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")

@@ -11,22 +11,22 @@ import (
 	"orchestrator/cmd/orchestrator/internal/state"
 )
 
-// hint knows how to type commands that reach this service from where it was started.
+// hint builds command lines that reach this service from the directory where it was started.
 type hint struct{ command, flags string }
 
-func hintOf(c *cobra.Command, dir state.Dir) hint {
+func newHint(c *cobra.Command, dir state.Dir) hint {
 	h := hint{command: "orchestrator"}
 	if exe, err := os.Executable(); err == nil {
-		h.command = shown(exe)
+		h.command = relativePath(exe)
 	}
 	if c.Flags().Changed("state") {
-		h.flags = " --state " + shown(string(dir))
+		h.flags = " --state " + relativePath(string(dir))
 	}
 	return h
 }
 
-// shown is a path as short as it can be typed here.
-func shown(path string) string {
+// relativePath returns the path relative to the working directory where that is shorter.
+func relativePath(path string) string {
 	here, err := os.Getwd()
 	if err != nil {
 		return path
@@ -39,12 +39,12 @@ func shown(path string) string {
 
 func (h hint) line(args string) string { return "  " + h.command + " " + args + h.flags }
 
-// guide is what a newcomer needs once everything runs.
+// guide returns the lines that tell a new user what to open and what to type once the service runs.
 func (h hint) guide(sentence string, s *local.Service) []string {
 	lines := []string{"", sentence, "", "Open",
-		"  API         " + s.API.URL() + "   (its token is in " + shown(s.Dir.ClientFile()) + ")"}
+		"  API         " + s.API.URL() + "   (token in " + relativePath(s.Dir.ClientFile()) + ")"}
 	if s.MonitorURL != "" {
-		lines = append(lines, "  Monitor     "+s.MonitorURL+"   (log in as "+s.Secrets.MonitorUser+" with "+s.Secrets.MonitorPassword+")")
+		lines = append(lines, "  Monitor     "+s.MonitorURL+"   (user "+s.Secrets.MonitorUser+", password "+s.Secrets.MonitorPassword+")")
 	}
 	if s.Backend != nil {
 		lines = append(lines, "  Callbacks   "+s.BackendURL()+"/callbacks")
@@ -52,7 +52,7 @@ func (h hint) guide(sentence string, s *local.Service) []string {
 	if s.Kubeconfig != "" {
 		lines = append(lines, "  Kubernetes  export KUBECONFIG="+s.Kubeconfig)
 	}
-	lines = append(lines, "", "Type in another terminal",
+	lines = append(lines, "", "Run in another terminal",
 		h.line("submit my-shop --engine "+otherEngine()+" --watch"),
 		h.line("list"),
 		h.line("show my-shop"),

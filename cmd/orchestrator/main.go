@@ -14,21 +14,23 @@ import (
 	"orchestrator/cmd/internal/service"
 )
 
-// about is the text of the bare command. It takes the name of an engine.
-const about = `orchestrator makes online stores exist on Kubernetes, and be gone again.
+// about is the help of the bare command. It takes the name of an engine.
+const about = `orchestrator creates and deletes online stores on Kubernetes.
 
-To try it, two terminals are enough:
+To try it, use two terminals:
 
-  orchestrator up                                starts everything on this machine, and a demo store
-  orchestrator submit my-shop --engine %-9s asks for another one
+  orchestrator up                                starts the whole service on this machine, with a demo store
+  orchestrator submit my-shop --engine %-9s creates another store
 
-The commands for stores speak HTTP to ingest. They find it by ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN, and without those
-by what ` + "`orchestrator up`" + ` has left in the folder --state.`
+The commands for stores call ingest over HTTP. They find it by ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN. If ORCHESTRATOR_URL
+is not set, they read both from the folder --state, where ` + "`orchestrator up`" + ` writes them.
 
-// errFailed ends with exit code 1 a command that has said everything already.
+Exit codes: 0 success, 1 failure, 2 wrong command line, 130 interrupted by Ctrl-C.`
+
+// errFailed ends a command with exit code 1 after it has printed its own messages.
 var errFailed = errors.New("failed")
 
-// usageError is a wrong command line: exit code 2.
+// usageError is a mistake on the command line; its exit code is 2.
 type usageError struct{ error }
 
 func main() {
@@ -37,7 +39,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit code: 0, 1 for what failed, 2 for a wrong command line, 130 after Ctrl-C.
+// run executes the command line and returns the exit code: 0 for success, 1 for a failure, 2 for a wrong command line,
+// 130 after Ctrl-C.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -49,7 +52,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return 0
 	case errors.Is(err, errFailed):
 	case errors.Is(err, context.Canceled):
-		return 130 // as a shell says it of Ctrl-C
+		return 130 // what a shell reports after Ctrl-C
 	default:
 		fmt.Fprintln(errOut, "orchestrator:", strings.TrimSpace(err.Error()))
 	}
@@ -62,29 +65,29 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use: "orchestrator", Short: "Makes online stores exist on Kubernetes", Long: fmt.Sprintf(about, otherEngine()),
+		Use: "orchestrator", Short: "Creates and deletes online stores on Kubernetes", Long: fmt.Sprintf(about, otherEngine()),
 		Version: service.Version(), SilenceErrors: true, SilenceUsage: true,
-		Args: usage(cobra.NoArgs),
+		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().String("state", ".state", "folder of the service that runs on this machine")
+	root.PersistentFlags().String("state", ".state", "folder with the state of the service on this machine")
 	root.AddGroup(&cobra.Group{ID: "run", Title: "On this machine:"}, &cobra.Group{ID: "stores", Title: "Stores:"})
-	root.AddCommand(in("run", upCommand(), demoCommand(), backendCommand())...)
-	root.AddCommand(in("stores", submitCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadCommand(), replayCommand())...)
+	root.AddCommand(withGroup("run", upCommand(), demoCommand(), backendCommand())...)
+	root.AddCommand(withGroup("stores", submitCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadLettersCommand(), replayCommand())...)
 	return root
 }
 
-func in(group string, commands ...*cobra.Command) []*cobra.Command {
+func withGroup(group string, commands ...*cobra.Command) []*cobra.Command {
 	for _, c := range commands {
 		c.GroupID = group
 	}
 	return commands
 }
 
-// usage makes what a check of arguments finds an error of the command line.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+// usageArgs turns the error of an argument check into a usageError.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
 			return usageError{err}
@@ -93,10 +96,10 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// storeID is the check of commands that take one store.
-func storeID(c *cobra.Command, args []string) error {
+// oneStoreID checks the arguments of a command that takes one store.
+func oneStoreID(c *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError{fmt.Errorf("%s takes the id of one store", c.CommandPath())}
+		return usageError{fmt.Errorf("%s takes exactly one store id", c.CommandPath())}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 	"orchestrator/provision"
 )
 
-// fakeIngest answers with one store and keeps what it was asked. Each look shows the next of its states.
+// fakeIngest answers with one store and keeps the requests that it received. Each GET of the store returns the next of its states.
 type fakeIngest struct {
 	mu     sync.Mutex
 	states []provision.State
@@ -52,7 +52,7 @@ func (f *fakeIngest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// environment starts a fake ingest that the environment leads to.
+// environment starts a fake ingest and sets the variables that lead to it.
 func environment(t *testing.T, f *fakeIngest) {
 	t.Helper()
 	server := httptest.NewServer(f)
@@ -82,7 +82,7 @@ func shop(status provision.Status, steps ...string) provision.State {
 	return s
 }
 
-func TestSubmitMakesARequestOfAnID(t *testing.T) {
+func TestSubmitDerivesARequestFromAnID(t *testing.T) {
 	f := &fakeIngest{}
 	environment(t, f)
 	code, out, errOut := orchestrator(t, "submit", "shop", "--engine", "medusa", "--title", "Käse", "--sample-product")
@@ -100,7 +100,7 @@ func TestSubmitMakesARequestOfAnID(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreValidForEveryID(t *testing.T) {
+func TestWithDefaultsIsValidForEveryID(t *testing.T) {
 	seen := map[string]string{}
 	for _, id := range []string{"a", "A", "a.b", "a_b", "a-b", "0b8f3c1e-7d52-4a57-9a39-0d8a1e9f5c11", strings.Repeat("a", 63), strings.Repeat("a", 62) + "b", "Shop_1.x"} {
 		r := withDefaults(provision.Request{StoreID: id, Engine: "e", Action: provision.OpProvision})
@@ -114,7 +114,7 @@ func TestDefaultsAreValidForEveryID(t *testing.T) {
 	}
 }
 
-func TestSubmitSendsAFileAsItIs(t *testing.T) {
+func TestSubmitSendsAFileUnchanged(t *testing.T) {
 	f := &fakeIngest{}
 	environment(t, f)
 	path, body := filepath.Join(t.TempDir(), "r.json"), `{"store_id":"x","unknown":[1]}`
@@ -126,7 +126,7 @@ func TestSubmitSendsAFileAsItIs(t *testing.T) {
 	}
 }
 
-func TestWatchEndsWithTheVerdict(t *testing.T) {
+func TestWatchEndsWithTheOutcome(t *testing.T) {
 	for status, want := range map[provision.Status]int{"READY": 0, "DELETED": 0, "FAILED": 1, "DELETE_FAILED": 1} {
 		f := &fakeIngest{states: []provision.State{shop("PROVISIONING", "namespace"), shop(status, "namespace", "release")}}
 		environment(t, f)
@@ -156,7 +156,7 @@ func TestShowAndList(t *testing.T) {
 	}
 }
 
-func TestJSONIsForPrograms(t *testing.T) {
+func TestOutputFlagPrintsJSON(t *testing.T) {
 	for _, args := range [][]string{{"show", "shop"}, {"list"}, {"submit", "shop"}, {"submit", "shop", "-w"}, {"delete", "shop"}, {"watch", "shop"}} {
 		environment(t, &fakeIngest{states: []provision.State{shop("READY", "namespace")}})
 		code, out, _ := orchestrator(t, append(args, "-o", "json")...)
@@ -174,7 +174,7 @@ func TestJSONIsForPrograms(t *testing.T) {
 	}
 }
 
-func TestExitCodesAndWhatIsSaid(t *testing.T) {
+func TestRunExitCodesAndMessages(t *testing.T) {
 	environment(t, &fakeIngest{})
 	tests := []struct {
 		args string
@@ -184,10 +184,10 @@ func TestExitCodesAndWhatIsSaid(t *testing.T) {
 		{"show shop", 1, "nothing is recorded about the store shop"},
 		{"watch shop", 1, "nothing is recorded"},
 		{"list", 0, ""},
-		{"show", 2, "takes the id of one store"},
+		{"show", 2, "takes exactly one store id"},
 		{"submit", 2, "or --file"},
 		{"submit a --file x", 2, "not both"},
-		{"submit --file x --host y", 2, "--host does not go with --file"},
+		{"submit --file x --host y", 2, "--host cannot be combined with --file"},
 		{"submit --file /nowhere", 1, "no such file"},
 		{"list --bad", 2, "unknown flag"},
 		{"list -o xml", 2, "must be text or json"},
@@ -201,7 +201,7 @@ func TestExitCodesAndWhatIsSaid(t *testing.T) {
 	}
 }
 
-func TestTheServiceIsFoundByWhatUpHasLeft(t *testing.T) {
+func TestNewClientReadsTheStateFolder(t *testing.T) {
 	f := &fakeIngest{states: []provision.State{shop("READY")}}
 	environment(t, f)
 	url := os.Getenv("ORCHESTRATOR_URL")
@@ -226,8 +226,8 @@ func TestTheServiceIsFoundByWhatUpHasLeft(t *testing.T) {
 	}
 }
 
-// A token is for the service that it was made for.
-func TestTheLeftTokenGoesNowhereElse(t *testing.T) {
+// The stored token must not be sent to another service.
+func TestNewClientSendsTheStoredTokenOnlyToItsService(t *testing.T) {
 	f := &fakeIngest{}
 	environment(t, f)
 	t.Setenv("ORCHESTRATOR_TOKEN", "")
@@ -241,7 +241,7 @@ func TestTheLeftTokenGoesNowhereElse(t *testing.T) {
 	}
 }
 
-func TestHelpNamesEveryCommand(t *testing.T) {
+func TestNewRootExplainsEveryCommand(t *testing.T) {
 	_, out, _ := orchestrator(t, "--help")
 	for _, c := range newRoot().Commands() {
 		if c.Name() != "completion" && !strings.Contains(out, c.Short) {

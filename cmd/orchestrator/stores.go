@@ -12,20 +12,21 @@ import (
 
 func listCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List stores, newest accepted first",
+		Use: "list", Short: "List stores, the latest accepted first",
+		Long: `list prints a page of stores with their status, the latest accepted first, and how to get the next page.`,
 		Example: `  orchestrator list
   orchestrator list --all -o json`,
-		Args: usage(cobra.NoArgs), RunE: list,
+		Args: usageArgs(cobra.NoArgs), RunE: list,
 	}
 	c.Flags().Int("limit", 50, "stores per page, at most 200")
-	c.Flags().String("cursor", "", "where to go on: what the page before said")
-	c.Flags().Bool("all", false, "all pages")
+	c.Flags().String("cursor", "", "start of the page, as printed below the previous page")
+	c.Flags().Bool("all", false, "list all pages")
 	outputFlag(c)
 	return c
 }
 
 func list(c *cobra.Command, _ []string) error {
-	client, err := client(c)
+	client, err := newClient(c)
 	if err != nil {
 		return err
 	}
@@ -45,28 +46,30 @@ func list(c *cobra.Command, _ []string) error {
 		return printJSON(out, page)
 	}
 	if len(page.Stores) == 0 {
-		fmt.Fprintln(out, "There are no stores. Ask for one with: orchestrator submit my-shop")
+		fmt.Fprintln(out, "There are no stores. Create one with: orchestrator submit my-shop")
 		return nil
 	}
 	printLines(out, view.List(page.Stores, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
 	if page.Next != "" {
-		fmt.Fprintf(out, "\nThere are more: orchestrator list --limit %d --cursor %s\n", limit, page.Next)
+		fmt.Fprintf(out, "\nNext page: orchestrator list --limit %d --cursor %s\n", limit, page.Next)
 	}
 	return nil
 }
 
 func showCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "show ID", Short: "Show a store, its steps, and what happens next",
+		Use: "show ID", Short: "Show one store, its steps, and what happens next",
+		Long: `show prints everything that is known about a store: its status and the cause of a failure, where it is, the steps of its
+latest request, and what happens next or what you have to do.`,
 		Example: "  orchestrator show my-shop",
-		Args:    storeID, RunE: show,
+		Args:    oneStoreID, RunE: show,
 	}
 	outputFlag(c)
 	return c
 }
 
 func show(c *cobra.Command, args []string) error {
-	client, err := client(c)
+	client, err := newClient(c)
 	if err != nil {
 		return err
 	}
@@ -83,17 +86,19 @@ func show(c *cobra.Command, args []string) error {
 
 func deleteCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "delete ID", Short: "Ask for a store to be gone, with all its data unless told otherwise",
-		Long: `delete asks for a store to be gone: its release, its volumes, its namespace. Nothing of its data is kept. A delete that was
-accepted is carried out to its end, whatever is submitted meanwhile.
+		Use: "delete ID", Short: "Delete a store, with all its data unless --retain-data is given",
+		Long: `delete requests the deletion of a store: its release, its volumes and its namespace. No data is kept. It returns once the
+request is recorded. An accepted delete always runs to its end, even if the store is submitted again meanwhile.
 
-With --retain-data only the release goes: the shop stops and its host is free. Namespace, credentials and volumes stay for a
-later submit of the same store with the same engine, name and namespace, or until a delete without --retain-data.`,
+With --retain-data only the release is deleted: the shop stops and its host is free. Namespace, credentials and volumes stay
+for a later submit of the same store with the same engine, name and namespace, or until a delete without --retain-data.
+
+Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DELETE_FAILED.`,
 		Example: `  orchestrator delete my-shop --watch
   orchestrator delete my-shop --retain-data`,
-		Args: storeID,
+		Args: oneStoreID,
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := client(c)
+			client, err := newClient(c)
 			if err != nil {
 				return err
 			}
@@ -102,16 +107,16 @@ later submit of the same store with the same engine, name and namespace, or unti
 			if err != nil {
 				return err
 			}
-			return afterwards(c, client, accepted)
+			return reportAccepted(c, client, accepted)
 		},
 	}
-	c.Flags().BoolP("watch", "w", false, "stay until the store is DELETED or that has failed")
-	c.Flags().Bool("retain-data", false, "leave namespace, credentials and volumes for a later submit of the store")
+	c.Flags().BoolP("watch", "w", false, "print the steps and wait for DELETED or DELETE_FAILED")
+	c.Flags().Bool("retain-data", false, "keep namespace, credentials and volumes for a later submit of the store")
 	outputFlag(c)
 	return c
 }
 
-// outputWidth is the terminal's width, or 0 where the output is no terminal and lines may be of any length.
+// outputWidth returns the terminal's width, or 0 where the output is not a terminal and lines may have any length.
 func outputWidth() int {
 	if !view.IsTerminal(os.Stdout) {
 		return 0

@@ -27,33 +27,38 @@ import (
 
 func upCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "up", Short: "Run everything on this machine, with a demo store",
-		Long: `up runs the whole service on this machine: Redis, a Kubernetes cluster, a stand-in backend that shows the callbacks, ingest,
-worker and monitor. It provisions a demo store, says what to open and what to type next, and shows the steps of all stores
-as they happen. Ctrl-C stops everything; a second one kills.
+		Use: "up", Short: "Run the whole service on this machine, with a demo store",
+		Long: `up runs the whole service on this machine: Redis, a Kubernetes cluster, a stand-in backend that prints the callbacks, ingest,
+worker and monitor. It provisions a demo store, prints what to open and what to type next, and shows the steps of all stores
+as they happen. Ctrl-C stops everything; a second Ctrl-C kills what has not stopped yet.
 
-Redis     REDIS_URL, else redis-server or valkey-server 6.2 or later of this machine, else one inside this process
-Cluster   none with ORCH_MOCK=1, else KUBECONFIG, else the devcluster beside this program
-Backend   BACKEND_API_BASE, else the stand-in
+What is used, the first that applies:
 
-State, logs and secrets are in the folder --state; the next up goes on from there. Ports are 9000 to 9004 on 127.0.0.1, and
-are changed by ORCH_ADDR, ORCH_WORKER_ADMIN_ADDR, ORCH_MONITOR_ADDR, ORCH_INGEST_ADMIN_ADDR and ORCH_BACKEND_ADDR. All
-other variables of ingest, worker and monitor (see their --help) are passed on.`,
+  Redis     REDIS_URL; redis-server or valkey-server 6.2 or later on PATH; one inside this process
+  Cluster   none if ORCH_MOCK=1; KUBECONFIG; the devcluster in the folder of this program
+  Backend   BACKEND_API_BASE; the stand-in
+
+State, logs and secrets are kept in the folder --state, and the next up continues from there. One service at a time can use a
+folder. The addresses are 127.0.0.1:9000 to 9004; ORCH_ADDR, ORCH_WORKER_ADMIN_ADDR, ORCH_MONITOR_ADDR,
+ORCH_INGEST_ADMIN_ADDR and ORCH_BACKEND_ADDR change them. All other variables of ingest, worker and monitor (see their
+--help) are passed on.
+
+Exit code: 0 after Ctrl-C, 1 if a part could not be started or failed for good.`,
 		Example: `  orchestrator up
   orchestrator up --demo=false --ports auto --state /tmp/try
   ORCH_MOCK=1 orchestrator up
   orchestrator up --redis embedded`,
-		Args: usage(cobra.NoArgs), RunE: up,
+		Args: usageArgs(cobra.NoArgs), RunE: up,
 	}
-	c.Flags().Bool("demo", true, "provision the store demo ("+engine.Names()[0]+")")
+	c.Flags().Bool("demo", true, "provision a store named demo ("+engine.Names()[0]+")")
 	serviceFlags(c, "default")
 	return c
 }
 
-// serviceFlags are those of commands that run the service.
+// serviceFlags adds the flags of the commands that run the service.
 func serviceFlags(c *cobra.Command, ports string) {
-	c.Flags().String("redis", "auto", "auto, system, embedded or a URL")
-	c.Flags().String("ports", ports, "default, or auto for any that are free")
+	c.Flags().String("redis", "auto", "Redis to use: auto, system (redis-server on PATH), embedded (inside this process), or a URL")
+	c.Flags().String("ports", ports, "default (9000 to 9004), or auto for free ports")
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
 		if p, _ := c.Flags().GetString("ports"); p != "default" && p != "auto" {
 			return usageError{fmt.Errorf("--ports is %q; it must be default or auto", p)}
@@ -62,18 +67,18 @@ func serviceFlags(c *cobra.Command, ports string) {
 	}
 }
 
-// serviceOptions is what both up and demo want.
+// serviceOptions are the options that up and demo share.
 func serviceOptions(c *cobra.Command, dir state.Dir, screen *view.Screen) (local.Options, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return local.Options{}, fmt.Errorf("find this program: %w", err)
+		return local.Options{}, fmt.Errorf("find the path of this program: %w", err)
 	}
 	redis, _ := c.Flags().GetString("redis")
 	ports, _ := c.Flags().GetString("ports")
 	return local.Options{
 		Dir: dir, Bin: filepath.Dir(exe), Redis: redis, AutoPort: ports == "auto", Getenv: os.Getenv,
-		Say: func(format string, args ...any) { screen.Print("  "+format, args...) },
-		Trouble: func(format string, args ...any) {
+		Print: func(format string, args ...any) { screen.Print("  "+format, args...) },
+		Warn: func(format string, args ...any) {
 			screen.Print("%s  %s", view.Clock(time.Now()), fmt.Sprintf(format, args...))
 		},
 	}, nil
@@ -90,61 +95,61 @@ func up(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	screen.Print("Starting; state and logs are in %s", shown(string(dir)))
-	u := &upView{screen: screen, live: live, hint: hintOf(c, dir), wake: make(chan struct{}, 1)}
-	options.Told = u.told
+	screen.Print("Starting; state and logs are in %s", relativePath(string(dir)))
+	u := &upView{screen: screen, live: live, hint: newHint(c, dir), wake: make(chan struct{}, 1)}
+	options.OnCallback = u.onCallback
 	if u.service, err = local.Start(c.Context(), options); err != nil {
 		return err
 	}
 	if demo, _ := c.Flags().GetBool("demo"); demo {
 		u.submitDemo(c.Context())
 	} else {
-		u.guide("Everything runs.")
+		u.guide("The service is running.")
 	}
 	err = u.run(c.Context())
 	u.stop()
 	return err
 }
 
-// upView shows what happens while the service runs. It belongs to one goroutine, except for told.
+// upView shows what happens while the service runs. It belongs to one goroutine, except for onCallback.
 type upView struct {
 	service *local.Service
 	screen  *view.Screen
 	live    bool
 	hint    hint
-	demo    api.Accepted // whose verdict is waited for, while the guide is due
+	demo    api.Accepted // the guide is printed once it has an outcome
 	guided  bool
 
-	mu    sync.Mutex
-	calls []backend.Callback // not shown yet
-	wake  chan struct{}      // there are some
+	mu        sync.Mutex
+	callbacks []backend.Callback // not shown yet
+	wake      chan struct{}      // callbacks have arrived
 }
 
-// told keeps a callback until the steps that led to it are shown.
-func (u *upView) told(call backend.Callback) {
+// onCallback keeps a callback until the steps that led to it are printed.
+func (u *upView) onCallback(call backend.Callback) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.calls = append(u.calls, call)
+	u.callbacks = append(u.callbacks, call)
 	select {
 	case u.wake <- struct{}{}:
-	default: // it is awake
+	default: // a wake-up is already pending
 	}
 }
 
-func (u *upView) takeCalls() []backend.Callback {
+func (u *upView) takeCallbacks() []backend.Callback {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	calls := u.calls
-	u.calls = nil
+	calls := u.callbacks
+	u.callbacks = nil
 	return calls
 }
 
-// run shows everything until it is interrupted or a part of the service is given up.
+// run prints what happens until ctx ends or a part of the service fails for good.
 func (u *upView) run(ctx context.Context) error {
 	f := watcher.All(u.service.API)
 	for {
-		calls := u.takeCalls()
-		wait := u.look(ctx, f)
+		calls := u.takeCallbacks()
+		wait := u.poll(ctx, f)
 		for _, call := range calls {
 			u.screen.Print("%s", callbackLine(call))
 		}
@@ -159,12 +164,12 @@ func (u *upView) run(ctx context.Context) error {
 	}
 }
 
-// look shows what is new and returns how long to wait until the next look. That ingest is away is said by whoever starts
-// it again.
-func (u *upView) look(ctx context.Context, f *watcher.Follower) time.Duration {
-	stores, events, err := f.Look(ctx)
+// poll prints what is new and returns how long to wait until the next poll. It does not report that ingest is away: the
+// supervisor that restarts ingest does.
+func (u *upView) poll(ctx context.Context, f *watcher.Watcher) time.Duration {
+	stores, events, err := f.Poll(ctx)
 	if err != nil {
-		return idleEvery
+		return idlePollInterval
 	}
 	if u.live {
 		drawStores(u.screen, stores)
@@ -179,35 +184,35 @@ func (u *upView) look(ctx context.Context, f *watcher.Follower) time.Duration {
 		}
 	}
 	if slices.ContainsFunc(stores, func(s provision.State) bool { return !s.Status.Final() }) {
-		return lookEvery
+		return pollInterval
 	}
-	return idleEvery
+	return idlePollInterval
 }
 
 const demoID = "demo"
 
-// submitDemo asks for the demo store. Trouble with it is said, and does not end the service.
+// submitDemo submits the demo store. A failure is printed and does not stop the service.
 func (u *upView) submitDemo(ctx context.Context) {
 	body, err := json.Marshal(withDefaults(provision.Request{StoreID: demoID, Engine: engine.Names()[0], Action: provision.OpProvision,
 		Settings: provision.Settings{Title: "Demo shop", SampleProduct: true}}))
-	for end := time.Now().Add(longestAbsence); err == nil; {
+	for end := time.Now().Add(outageLimit); err == nil; {
 		if u.demo, err = u.service.API.Submit(ctx, body); err == nil {
 			return
 		}
-		if api.Passing(err) && time.Now().Before(end) {
-			err = pause(ctx)
+		if api.IsTemporary(err) && time.Now().Before(end) {
+			err = sleep(ctx)
 		}
 	}
 	if !errors.Is(err, context.Canceled) {
-		u.guide(fmt.Sprintf("Everything runs, but the demo store was not accepted: %v", err))
+		u.guide(fmt.Sprintf("The service is running, but the demo store was not accepted: %v", err))
 	}
 }
 
 func demoSentence(s provision.State) string {
 	if s.Status == provision.StatusReady {
-		return fmt.Sprintf("Everything runs, and the demo store is READY after %s.", view.Duration(view.Elapsed(s, time.Now())))
+		return fmt.Sprintf("The service is running, and the demo store is READY after %s.", view.Duration(view.Elapsed(s, time.Now())))
 	}
-	return fmt.Sprintf("Everything runs, but the demo store is %s: %s", s.Status, s.Error)
+	return fmt.Sprintf("The service is running, but the demo store is %s: %s", s.Status, s.Error)
 }
 
 func (u *upView) guide(sentence string) {
@@ -217,7 +222,7 @@ func (u *upView) guide(sentence string) {
 	}
 }
 
-// stop ends everything; a second signal kills.
+// stop stops everything; a second signal kills what has not stopped yet.
 func (u *upView) stop() {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -230,8 +235,8 @@ func (u *upView) stop() {
 		}
 	}()
 	defer close(done)
-	u.screen.Keep()
-	u.screen.Print("Stopping ingest, worker, monitor, cluster and Redis; Ctrl-C again kills them.")
+	u.screen.Release()
+	u.screen.Print("Stopping ingest, worker, monitor, cluster and Redis. Press Ctrl-C again to kill them.")
 	u.service.Stop()
-	u.screen.Print("Stopped. State is kept in %s.", shown(string(u.service.Dir)))
+	u.screen.Print("Stopped. The state is kept in %s.", relativePath(string(u.service.Dir)))
 }

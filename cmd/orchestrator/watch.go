@@ -17,22 +17,24 @@ import (
 )
 
 const (
-	lookEvery      = 300 * time.Millisecond
-	idleEvery      = time.Second // while nothing is under way
-	longestAbsence = 20 * time.Second
+	pollInterval     = 300 * time.Millisecond
+	idlePollInterval = time.Second // while no store is in progress
+	outageLimit      = 20 * time.Second
 )
 
 func watchCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "watch [ID]", Short: "Follow the steps of one store to its end, or of all",
-		Long: `watch prints each step of a store as it happens and ends with its verdict: exit code 0 for READY and DELETED, 1 for a
-failure. Without an id it follows all stores until Ctrl-C, as a table in a terminal.`,
+		Use: "watch [ID]", Short: "Follow the steps of one store to its outcome, or of all stores",
+		Long: `watch prints each step of a store as it happens and ends with its outcome. Without an id it follows the 50 latest stores
+until Ctrl-C; in a terminal it shows them as a table. An outage of ingest is tolerated for 20 seconds.
+
+Exit code with an id: 0 for READY and DELETED, 1 for FAILED and DELETE_FAILED. Without an id: 0 after Ctrl-C.`,
 		Example: `  orchestrator watch my-shop
   orchestrator watch my-shop && echo it is up
   orchestrator watch`,
-		Args: usage(cobra.MaximumNArgs(1)),
+		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := client(c)
+			client, err := newClient(c)
 			if err != nil {
 				return err
 			}
@@ -46,11 +48,11 @@ failure. Without an id it follows all stores until Ctrl-C, as a table in a termi
 	return c
 }
 
-// watchOne prints a store's steps until it has a verdict.
+// watchOne prints a store's steps until the store has an outcome.
 func watchOne(c *cobra.Command, client *api.Client, id string) error {
 	f := watcher.One(client, id)
 	for {
-		stores, events, err := patiently(c.Context(), f)
+		stores, events, err := pollThroughOutage(c.Context(), f)
 		if err != nil {
 			return err
 		}
@@ -61,29 +63,29 @@ func watchOne(c *cobra.Command, client *api.Client, id string) error {
 			if !wantsJSON(c) && s.Status == provision.StatusReady {
 				fmt.Fprintln(c.OutOrStdout(), s.StoreURL)
 			}
-			return verdict(s)
+			return outcomeError(s)
 		}
-		if err := pause(c.Context()); err != nil {
+		if err := sleep(c.Context()); err != nil {
 			return err
 		}
 	}
 }
 
-func verdict(s provision.State) error {
+func outcomeError(s provision.State) error {
 	if s.Status.Succeeded() {
 		return nil
 	}
 	return errFailed
 }
 
-// watchAll follows the newest stores until it is interrupted.
+// watchAll follows the latest stores until Ctrl-C.
 func watchAll(c *cobra.Command, client *api.Client) error {
 	f, live := watcher.All(client), !wantsJSON(c) && view.IsTerminal(os.Stdout)
 	screen := view.NewScreen(c.OutOrStdout(), live)
 	for {
-		stores, events, err := patiently(c.Context(), f)
+		stores, events, err := pollThroughOutage(c.Context(), f)
 		if errors.Is(err, context.Canceled) {
-			return nil //nolint:nilerr // Ctrl-C is how this ends
+			return nil //nolint:nilerr // Ctrl-C is the regular end
 		}
 		if err != nil {
 			return err
@@ -93,13 +95,13 @@ func watchAll(c *cobra.Command, client *api.Client) error {
 		} else if err := printEvents(c, events, true); err != nil {
 			return err
 		}
-		if err := pause(c.Context()); err != nil {
-			return nil //nolint:nilerr // Ctrl-C is how this ends
+		if err := sleep(c.Context()); err != nil {
+			return nil //nolint:nilerr // Ctrl-C is the regular end
 		}
 	}
 }
 
-// drawStores fills at most the screen, less what a table needs besides stores.
+// drawStores draws as many stores as fit on the screen beside the table's other lines.
 func drawStores(screen *view.Screen, stores []provision.State) {
 	width, height := view.Size(os.Stdout)
 	screen.Draw(view.Live(stores, time.Now(), width, height-4, view.StyleOf(os.Stdout)))
@@ -126,27 +128,28 @@ func printEvent(w io.Writer, e watcher.Event, named bool) {
 	fmt.Fprintln(w, view.Clock(e.At), "", view.Clean(e.Line()))
 }
 
-// eventLine names the store in a column that most ids fit.
+// eventLine is the event with its store's id, in a column that fits most ids.
 func eventLine(e watcher.Event) string {
 	return fmt.Sprintf("%s  %-16s  %s", view.Clock(e.At), e.StoreID, view.Clean(e.Line()))
 }
 
-// patiently looks again while ingest or its Redis is away, up to longestAbsence: a restart ends no watch.
-func patiently(ctx context.Context, f *watcher.Follower) ([]provision.State, []watcher.Event, error) {
-	for end := time.Now().Add(longestAbsence); ; {
-		stores, events, err := f.Look(ctx)
-		if err == nil || !api.Passing(err) || time.Now().After(end) {
+// pollThroughOutage polls again while ingest or its Redis is unavailable, up to outageLimit, so that a restart does not end
+// a watch.
+func pollThroughOutage(ctx context.Context, f *watcher.Watcher) ([]provision.State, []watcher.Event, error) {
+	for end := time.Now().Add(outageLimit); ; {
+		stores, events, err := f.Poll(ctx)
+		if err == nil || !api.IsTemporary(err) || time.Now().After(end) {
 			return stores, events, err
 		}
-		if err := pause(ctx); err != nil {
+		if err := sleep(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
 }
 
-func pause(ctx context.Context) error {
+func sleep(ctx context.Context) error {
 	select {
-	case <-time.After(lookEvery):
+	case <-time.After(pollInterval):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -1,4 +1,4 @@
-// Command worker takes stores from the queue, makes them exist or be gone, and tells the backend.
+// Command worker runs the tasks of the queues: it provisions and deletes stores on Kubernetes and sends the callbacks.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	os.Exit(service.Main("worker", "provisions and deletes stores on Kubernetes and tells the backend", run))
+	os.Exit(service.Main("worker", "provisions and deletes stores on Kubernetes and sends the callbacks to the backend", run))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
@@ -26,7 +26,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	log.Info("working", "cluster", w.Cluster, "admin", admin.Addr().String())
+	log.Info("running", "cluster", w.Cluster, "admin", admin.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.Run(ctx) })
 	group.Go(func() error { return w.CheckRedis(ctx, log) })

@@ -51,10 +51,10 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	}
 	client, done := shopClient(tunnel.Dial)
 	shop := provision.Shop{
-		HTTP:       client,
-		VerifiedBefore:     verified,
-		Outputs:      outputs,
-		Credential: func(ctx context.Context, key string) (string, error) { return o.credentials.get(ctx, s, key) },
+		HTTP:           client,
+		VerifiedBefore: verified,
+		Outputs:        outputs,
+		Credential:     func(ctx context.Context, key string) (string, error) { return o.credentials.get(ctx, s, key) },
 	}
 	return shop, func() { done(); tunnel.Close() }, nil
 }

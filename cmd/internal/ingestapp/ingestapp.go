@@ -1,8 +1,9 @@
-// Package ingestapp wires the HTTP API to Redis, for every binary that serves it. It links no Kubernetes.
+// Package ingestapp wires the HTTP API to Redis, for every binary that serves it. It links neither Helm nor client-go.
 package ingestapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,22 +22,32 @@ import (
 	"orchestrator/worker/redisconn"
 )
 
-// Config is what the API is told besides [service.Common].
+// Config is the configuration of the HTTP API besides [service.Common].
 type Config struct {
-	ReservedNamespaces []string        `env:"ORCH_RESERVED_NAMESPACES" help:"namespaces refused besides default and kube-*, comma-separated"`
-	Rules              provision.Rules `env:"ORCH_PLACEMENT" help:"FIELD=VALUE:CLUSTER[|CLUSTER], comma-separated: where new stores go that name no cluster; FIELD is engine, country, currency or creator_id; the first that fits decides"`
-	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"3s" help:"time for Redis to answer one request; then 503"`
+	ReservedNamespaces []string        `env:"ORCH_RESERVED_NAMESPACES" help:"namespaces that requests must not name, besides default and kube-*; separated by commas"`
+	Rules              provision.Rules `env:"ORCH_PLACEMENT" help:"list of FIELD=VALUE:CLUSTER[|CLUSTER], separated by commas: the clusters of new stores that name none; FIELD is engine, country, currency or creator_id; the first rule that matches decides"`
+	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"3s" help:"time after which a request is answered with 503 if Redis has not answered"`
 }
 
-// Validate reports a timeout that the HTTP server could not keep.
-func (c Config) Validate() error {
-	if c.Timeout < 100*time.Millisecond || c.Timeout > 20*time.Second {
-		return fmt.Errorf("ORCH_ACCEPT_TIMEOUT is %s; it must be between 100ms and 20s", c.Timeout)
+// placement combines the rules with the clusters that they may name.
+func (c Config) placement(clusters provision.Clusters) provision.Placement {
+	return provision.Placement{Clusters: clusters, Rules: c.Rules}
+}
+
+// Validate reports all mistakes at once, by the names of the variables. clusters are those of [service.Common].
+func (c Config) Validate(clusters provision.Clusters) error {
+	var timeout error
+	if c.Timeout < 100*time.Millisecond || c.Timeout > 20*time.Second { // the HTTP server waits longer than that
+		timeout = fmt.Errorf("ORCH_ACCEPT_TIMEOUT is %s; it must be between 100ms and 20s", c.Timeout)
 	}
-	return nil
+	placement := c.placement(clusters).Validate()
+	if placement != nil {
+		placement = fmt.Errorf("ORCH_PLACEMENT: %w", placement)
+	}
+	return errors.Join(timeout, placement)
 }
 
-// API is the HTTP API on its Redis.
+// API is the HTTP API with its connection to Redis.
 type API struct {
 	Handler http.Handler
 	Metrics *prometheus.Registry
@@ -44,17 +55,13 @@ type API struct {
 	records *record.Records
 }
 
-// Open makes the API. It asks no network: a Redis that cannot be reached is every request's own trouble.
+// Open wires the API. It opens no connection: requests are answered with 503 while Redis is unavailable.
 func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 	client, err := common.Connect(redisconn.FailFast)
 	if err != nil {
 		return nil, err
 	}
-	placement := provision.Placement{Clusters: common.Clusters.Clusters, Rules: c.Rules}
-	if err := placement.Validate(); err != nil {
-		client.Close()
-		return nil, fmt.Errorf("ORCH_PLACEMENT: %w", err)
-	}
+	placement := c.placement(common.Clusters.Clusters)
 	records := record.New(client, record.Options{Placement: placement})
 	intake := &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: common.Deadline, Log: log}
 	metrics := service.Metrics()
@@ -76,15 +83,15 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 	return &API{Handler: handler, Metrics: metrics, client: client, records: records}, nil
 }
 
-// Check reports whether requests can be accepted now.
+// Check returns nil if requests can be accepted now.
 func (a *API) Check(ctx context.Context) error { return a.records.Requests.Ping(ctx) }
 
-// CheckRedis warns of settings by which Redis could lose what is accepted; see [redisconn.CheckDurability].
+// CheckRedis warns of settings with which Redis could lose accepted requests; see [redisconn.CheckDurability].
 func (a *API) CheckRedis(ctx context.Context, log *slog.Logger) error {
 	return redisconn.CheckDurability(ctx, a.client, log)
 }
 
-// Close gives the connections back.
+// Close closes the connections to Redis.
 func (a *API) Close() { a.client.Close() }
 
 // reader shows what is on record: stores, and the dead letters among the callbacks.

@@ -1,5 +1,5 @@
-// Command lambdazip packs a binary as AWS Lambda wants it: BINARY becomes the executable bootstrap in OUT. The same
-// binary always makes the same bytes.
+// Command lambdazip packs a binary for AWS Lambda: BINARY becomes the executable named bootstrap in the zip file OUT. The same
+// binary always gives the same bytes.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: lambdazip BINARY OUT")
+		fmt.Fprintln(os.Stderr, "usage: lambdazip BINARY OUT\n\nPacks BINARY as the file bootstrap into the zip file OUT, for AWS Lambda.")
 		os.Exit(2)
 	}
 	if err := pack(os.Args[1], os.Args[2]); err != nil {
@@ -22,7 +22,7 @@ func main() {
 	}
 }
 
-// epoch is the first moment that a zip can name; that of the build would make each package another one.
+// epoch is the earliest time that a zip file can hold. The time of the build would make every package different.
 var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func pack(binary, out string) error {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestTheSameBinaryMakesTheSamePackage(t *testing.T) {
+func TestPackIsReproducible(t *testing.T) {
 	dir := t.TempDir()
 	var packages [][]byte
 	for i, name := range []string{"one", "two"} {
@@ -32,7 +32,7 @@ func TestTheSameBinaryMakesTheSamePackage(t *testing.T) {
 		packages = append(packages, text)
 	}
 	if !bytes.Equal(packages[0], packages[1]) {
-		t.Error("name, mode or time of the binary made another package")
+		t.Error("name, mode or time of the binary change the package")
 	}
 	archive, err := zip.OpenReader(filepath.Join(dir, "one.zip"))
 	if err != nil {

@@ -14,18 +14,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// stopTime is how long a stopping HTTP server waits for requests in hand.
-const stopTime = 10 * time.Second
+// shutdownTimeout is how long a stopping HTTP server waits for requests in flight.
+const shutdownTimeout = 10 * time.Second
 
-// Metrics returns a registry with the process's own metrics in it.
+// Metrics returns a registry with the metrics of the Go runtime and the process.
 func Metrics() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
 }
 
-// Admin is the handler of an admin address, which is for operators and probes and never for the internet: /healthz
-// (the process lives), /readyz (check passes), /metrics and /debug/pprof/.
+// Admin returns the handler of an admin address: /healthz (the process runs), /readyz (check passes), /metrics and
+// /debug/pprof/. An admin address is for operators and probes and must not be public.
 func Admin(reg *prometheus.Registry, check func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -47,7 +47,7 @@ func Admin(reg *prometheus.Registry, check func(context.Context) error) http.Han
 	return mux
 }
 
-// Listen opens an address; the error names the variable that it came from.
+// Listen opens an address; the error names the variable that the address comes from.
 func Listen(variable, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -56,15 +56,15 @@ func Listen(variable, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve answers on a listener until ctx ends, and then lets requests in hand end.
+// Serve serves HTTP until ctx ends, and then waits up to ten seconds for requests in flight. It returns nil after that.
 func Serve(ctx context.Context, server *http.Server, listener net.Listener) error {
 	stopped := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
-			_ = server.Close() // what is still in hand is cut off
+			_ = server.Close() // cuts off the requests that have not ended
 		}
 	})()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -23,21 +23,21 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
-func TestAdminAnswersProbesAndOperators(t *testing.T) {
-	var sick error
+func TestAdminServesProbesAndOperators(t *testing.T) {
+	var failure error
 	h := Admin(Metrics(), func(ctx context.Context) error {
 		if _, limited := ctx.Deadline(); !limited {
-			t.Error("a check may take for ever")
+			t.Error("the check has no deadline")
 		}
-		return sick
+		return failure
 	})
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/metrics": "go_goroutines", "/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "service"} {
 		if code, text := get(t, h, path); code != 200 || !strings.Contains(text, want) {
 			t.Errorf("%s answers %d %.100q", path, code, text)
 		}
 	}
-	sick = errors.New("Redis does not answer")
-	if code, text := get(t, h, "/readyz"); code != 503 || !strings.Contains(text, sick.Error()) {
+	failure = errors.New("Redis does not answer")
+	if code, text := get(t, h, "/readyz"); code != 503 || !strings.Contains(text, failure.Error()) {
 		t.Errorf("/readyz answers %d %q", code, text)
 	}
 	if code, _ := get(t, h, "/healthz"); code != 200 {
@@ -48,7 +48,7 @@ func TestAdminAnswersProbesAndOperators(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsTakenIsNamedByItsVariable(t *testing.T) {
+func TestListenNamesTheVariable(t *testing.T) {
 	l, err := Listen("TOY_ADDR", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestAnAddressThatIsTakenIsNamedByItsVariable(t *testing.T) {
 	}
 }
 
-// serving starts Serve and returns where, what stops it and how it ends.
+// serving starts Serve and returns its address, what stops it and its result.
 func serving(t *testing.T, h http.HandlerFunc) (addr string, stop func(), ended chan error) {
 	t.Helper()
 	l, err := Listen("TOY_ADDR", "127.0.0.1:0")
@@ -73,11 +73,11 @@ func serving(t *testing.T, h http.HandlerFunc) (addr string, stop func(), ended 
 	return l.Addr().String(), cancel, ended
 }
 
-func TestServeLetsRequestsInHandEnd(t *testing.T) {
-	entered, letGo := make(chan bool), make(chan bool)
+func TestServeWaitsForRequestsInFlight(t *testing.T) {
+	entered, release := make(chan bool), make(chan bool)
 	addr, stop, ended := serving(t, func(w http.ResponseWriter, _ *http.Request) {
 		entered <- true
-		<-letGo
+		<-release
 		fmt.Fprint(w, "done")
 	})
 	conn, err := net.Dial("tcp", addr)
@@ -91,24 +91,24 @@ func TestServeLetsRequestsInHandEnd(t *testing.T) {
 	waitRefused(t, addr)
 	select {
 	case err := <-ended:
-		t.Fatalf("it ended with %v while a request was in hand", err)
+		t.Fatalf("it ended with %v while a request was in flight", err)
 	default:
 	}
-	close(letGo)
+	close(release)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	if text, _ := io.ReadAll(resp.Body); string(text) != "done" {
-		t.Errorf("the request in hand was answered %q", text)
+		t.Errorf("the request in flight was answered %q", text)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("it ended with %v", err)
 	}
 }
 
-// waitRefused waits until nobody listens any more.
+// waitRefused waits until the address refuses connections.
 func waitRefused(t *testing.T, addr string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -118,10 +118,10 @@ func waitRefused(t *testing.T, addr string) {
 		}
 		conn.Close()
 	}
-	t.Fatal("it takes connections although it stops")
+	t.Fatal("it accepts connections although it stops")
 }
 
-func TestServeEndsAlsoWhenItIsStoppedBeforeItBegan(t *testing.T) {
+func TestServeEndsIfItIsStoppedBeforeItStarts(t *testing.T) {
 	l, err := Listen("TOY_ADDR", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -134,18 +134,18 @@ func TestServeEndsAlsoWhenItIsStoppedBeforeItBegan(t *testing.T) {
 	waitRefused(t, l.Addr().String())
 }
 
-func TestServeReportsAListenerThatBreaks(t *testing.T) {
+func TestServeReturnsTheErrorOfItsListener(t *testing.T) {
 	l, err := Listen("TOY_ADDR", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
 	if err := ServeAdmin(t.Context(), http.NotFoundHandler(), l); err == nil {
-		t.Error("nothing is reported")
+		t.Error("no error")
 	}
 }
 
-// pipes is a listener whose one connection is in memory, so that its time may be a bubble's.
+// pipes is a listener whose connections are in memory, so that a test can use a fake clock.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -164,7 +164,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-func TestServeCutsOffWhatNeverEnds(t *testing.T) {
+func TestServeCutsOffRequestsThatDoNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -179,7 +179,7 @@ func TestServeCutsOffWhatNeverEnds(t *testing.T) {
 		synctest.Wait()
 		stop()
 		start := time.Now()
-		if err := <-ended; err != nil || time.Since(start) != stopTime {
+		if err := <-ended; err != nil || time.Since(start) != shutdownTimeout {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 		<-cut

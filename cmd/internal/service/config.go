@@ -16,58 +16,58 @@ import (
 	"orchestrator/provision"
 )
 
-// Tokens are shared with the backend.
+// Tokens are the secrets that are shared with the backend.
 type Tokens struct {
-	Tokens []string `env:"ORCHESTRATOR_TOKEN,required,notEmpty" help:"token shared with the backend; several, comma-separated, to rotate: all are accepted, the first is sent"`
+	Tokens []string `env:"ORCHESTRATOR_TOKEN,required,notEmpty" help:"token shared with the backend; for a rotation several, separated by commas: all are accepted, the first is sent"`
 }
 
-// First is the token that callbacks carry.
+// First is the token that is sent with callbacks.
 func (t Tokens) First() string { return t.Tokens[0] }
 
-// Patience ends generations.
-type Patience struct {
+// GenerationTimeout limits how long a generation may take.
+type GenerationTimeout struct {
 	Deadline time.Duration `env:"ORCH_DEADLINE" envDefault:"24h" help:"time from acceptance after which a request that is not finished fails"`
 }
 
 // Validate refuses a deadline that nothing can meet.
-func (p Patience) Validate() error {
-	if p.Deadline < time.Minute {
-		return fmt.Errorf("ORCH_DEADLINE is %s; it must be at least a minute", p.Deadline)
+func (t GenerationTimeout) Validate() error {
+	if t.Deadline < time.Minute {
+		return fmt.Errorf("ORCH_DEADLINE is %s; it must be at least a minute", t.Deadline)
 	}
 	return nil
 }
 
-// Validate refuses tokens that could not be sent or compared.
+// Validate refuses tokens that cannot be sent in an HTTP header.
 func (t Tokens) Validate() error {
 	for i, token := range t.Tokens {
 		if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-			return fmt.Errorf("ORCHESTRATOR_TOKEN: token %d of %d is empty or has characters that no HTTP header can carry", i+1, len(t.Tokens))
+			return fmt.Errorf("ORCHESTRATOR_TOKEN: token %d of %d is empty or has characters that are not allowed in an HTTP header", i+1, len(t.Tokens))
 		}
 	}
 	return nil
 }
 
-// Common is what both ends of the queues are told.
+// Common is the configuration that ingest and workers share.
 type Common struct {
 	Redis
 	Tokens
-	Patience
+	GenerationTimeout
 	Clusters
 	Log
 }
 
-// Clusters are those that the process serves; none named means one.
+// Clusters are the clusters of the installation; an empty list means a single cluster without a name.
 type Clusters struct {
-	Clusters provision.Clusters `env:"ORCH_CLUSTERS" help:"NAME[=KUBECONFIG][;weight=N][;max=N][;closed], comma-separated: all clusters for ingest, which needs no kubeconfig, those that it serves for a worker; empty: one cluster"`
+	Clusters provision.Clusters `env:"ORCH_CLUSTERS" help:"list of NAME[=KUBECONFIG][;weight=N][;max=N][;closed], separated by commas; ingest needs all clusters, without kubeconfig; a worker needs those that it serves; empty: a single cluster"`
 }
 
-// Validate reports all mistakes of its parts.
+// Validate reports the mistakes of all parts.
 func (c Common) Validate() error {
-	return errors.Join(c.Tokens.Validate(), c.Patience.Validate(), c.Log.Validate())
+	return errors.Join(c.Redis.Validate(), c.Tokens.Validate(), c.GenerationTimeout.Validate(), c.Log.Validate())
 }
 
-// parse reads C from the environment. Where variables do not parse, the values of the others are checked all the same,
-// with defaults in the place of those.
+// parse reads C from the environment. If variables cannot be parsed, it validates the others too, with defaults in the place
+// of the broken ones, so that all mistakes are reported at once.
 func parse[C Configuration]() (C, error) {
 	environment := env.ToMap(os.Environ())
 	c, err := read[C](environment)
@@ -77,33 +77,33 @@ func parse[C Configuration]() (C, error) {
 	mistakes := []error{}
 	for _, e := range flatten(err) {
 		if broken, ok := errors.AsType[env.ParseError](e); ok {
-			name := variableOf(reflect.TypeFor[C](), broken)
+			name := variableName(reflect.TypeFor[C](), broken)
 			delete(environment, name)
 			e = fmt.Errorf("%s: %w", name, broken.Err)
 		}
 		mistakes = append(mistakes, e)
 	}
-	others, _ := read[C](environment) // its mistakes are known
+	others, _ := read[C](environment) // its errors are in mistakes
 	return c, errors.Join(append(mistakes, others.Validate())...)
 }
 
 func read[C any](environment map[string]string) (c C, err error) {
 	err = env.ParseWithOptions(&c, env.Options{Environment: environment, FuncMap: map[reflect.Type]env.ParserFunc{
-		reflect.TypeFor[time.Duration](): func(text string) (any, error) { return duration(text) },
+		reflect.TypeFor[time.Duration](): func(text string) (any, error) { return parseDuration(text) },
 	}})
 	return c, err
 }
 
-// duration reads 1m30s, and a number alone as seconds.
-func duration(text string) (time.Duration, error) {
+// parseDuration reads 1m30s, and a number alone as seconds.
+func parseDuration(text string) (time.Duration, error) {
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
 		text += "s"
 	}
 	return time.ParseDuration(text)
 }
 
-// variableOf is the variable of a field that did not parse; the parser tells the field's name only.
-func variableOf(t reflect.Type, broken env.ParseError) string {
+// variableName returns the variable of a field that could not be parsed; the parser's error has only the field's name.
+func variableName(t reflect.Type, broken env.ParseError) string {
 	for field := range t.Fields() {
 		tag, ok := field.Tag.Lookup("env")
 		if ok && field.Name == broken.Name && field.Type == broken.Type {
@@ -111,7 +111,7 @@ func variableOf(t reflect.Type, broken env.ParseError) string {
 			return name
 		}
 		if !ok && field.Type.Kind() == reflect.Struct {
-			if name := variableOf(field.Type, broken); name != "" {
+			if name := variableName(field.Type, broken); name != "" {
 				return name
 			}
 		}
@@ -119,20 +119,35 @@ func variableOf(t reflect.Type, broken env.ParseError) string {
 	return ""
 }
 
-// help prints one row per variable, from the tags.
-func help[C any](w io.Writer, name, about string) {
-	fmt.Fprintf(w, "%s: %s\n\n`%s probe URL` asks a running one how it is: exit 0 for an answer of 2xx.\n\nIt is configured by its environment:\n\n", name, about, name)
+const usage = `%[1]s: %[2]s
+
+Usage:
+  %[1]s             run until SIGTERM or Ctrl-C; a second signal ends it at once
+  %[1]s probe URL   send one GET to a running service; exit code 0 if the status is 2xx, else 1
+  %[1]s --version   print the version
+  %[1]s --help      print this text
+
+Exit codes: 0 after a regular stop, 1 after a failure, 2 for a mistake in the configuration or the arguments.
+
+Configuration is read from environment variables. At the start all mistakes are reported at once. A duration is a number with
+a unit, such as 90s or 1m30s; a number without a unit means seconds. Variable, default (- is empty), meaning:
+
+`
+
+// writeHelp prints the usage and one row per variable.
+func writeHelp[C any](w io.Writer, name, about string) {
+	fmt.Fprintf(w, usage, name, about)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	describe(table, reflect.TypeFor[C]())
+	writeVariables(table, reflect.TypeFor[C]())
 	table.Flush()
 }
 
-func describe(w io.Writer, t reflect.Type) {
+func writeVariables(w io.Writer, t reflect.Type) {
 	for field := range t.Fields() {
 		tag, ok := field.Tag.Lookup("env")
 		if !ok {
 			if field.Type.Kind() == reflect.Struct {
-				describe(w, field.Type)
+				writeVariables(w, field.Type)
 			}
 			continue
 		}

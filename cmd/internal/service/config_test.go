@@ -19,7 +19,7 @@ import (
 type settings struct {
 	Redis
 	Tokens
-	Patience
+	GenerationTimeout
 	Log
 
 	Attempts int           `env:"TOY_ATTEMPTS" envDefault:"30" help:"how often"`
@@ -28,7 +28,7 @@ type settings struct {
 }
 
 func (s settings) Validate() error {
-	errs := []error{s.Tokens.Validate(), s.Patience.Validate(), s.Log.Validate()}
+	errs := []error{s.Tokens.Validate(), s.GenerationTimeout.Validate(), s.Log.Validate()}
 	if time.Duration(s.Attempts)*s.Every <= 0 {
 		errs = append(errs, errors.New("TOY_ATTEMPTS times TOY_EVERY must be positive"))
 	}
@@ -37,8 +37,8 @@ func (s settings) Validate() error {
 
 var sound = map[string]string{"REDIS_URL": "redis://:redispass@localhost", "ORCHESTRATOR_TOKEN": "tokenpass,older"}
 
-// A child process must come to the same Redis, and to no other one's certificates.
-func TestTheWayToRedisPassesThroughTheEnvironment(t *testing.T) {
+// A child process has to use the same Redis, and the same certificates.
+func TestRedisEnvironmentIsReadBack(t *testing.T) {
 	r := Redis{URL: "rediss://h", CAFile: "ca", CertFile: "crt", KeyFile: "key", ServerName: "name"}
 	for _, variable := range r.Environment() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -91,28 +91,28 @@ func parsed(t *testing.T, environment map[string]string) (c settings, mistakes [
 	return c, mistakes
 }
 
-func TestASoundConfiguration(t *testing.T) {
+func TestParseReadsEveryKindOfVariable(t *testing.T) {
 	c, mistakes := parsed(t, with("ORCH_DEADLINE=90m", "ORCH_LOG_LEVEL=debug", "TOY_EVERY=1m30s"))
 	if mistakes != nil || c.Deadline != 90*time.Minute || c.Every != 90*time.Second || c.Attempts != 30 || c.Format != "json" || c.First() != "tokenpass" {
 		t.Errorf("%+v, %v", c, mistakes)
 	}
 }
 
-func TestDurationsAreSecondsWhenTheyAreNumbers(t *testing.T) {
+func TestParseDurationTakesNumbersAsSeconds(t *testing.T) {
 	for text, want := range map[string]time.Duration{"10": 10 * time.Second, "0.5": 500 * time.Millisecond, "10s": 10 * time.Second, "1h2m": 62 * time.Minute, "0": 0} {
-		if got, err := duration(text); err != nil || got != want {
+		if got, err := parseDuration(text); err != nil || got != want {
 			t.Errorf("%q is %s, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "ten", "10 s", "10x", "NaN", "1e3"} {
-		if got, err := duration(text); err == nil {
+		if got, err := parseDuration(text); err == nil {
 			t.Errorf("%q is %s", text, got)
 		}
 	}
 }
 
-// Whoever starts a service wants to see everything that is wrong in one go, by the names that were set.
-func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+// An operator sees everything that is wrong at once, by the names of the variables.
+func TestParseReportsAllMistakesAtOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		environment map[string]string
 		want        []string // a word of each mistake, in order
@@ -145,21 +145,21 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestComplaintsAreAListForPeople(t *testing.T) {
+func TestPrintMistakesIsAList(t *testing.T) {
 	var text strings.Builder
-	complain(&text, "toy", errors.Join(errors.New("one"), errors.Join(errors.New("two"), fmt.Errorf("three"))))
-	want := "toy: the configuration has mistakes; --help explains every variable\n  - one\n  - two\n  - three\n"
+	printMistakes(&text, "toy", errors.Join(errors.New("one"), errors.Join(errors.New("two"), fmt.Errorf("three"))))
+	want := "toy: the configuration is invalid; --help explains every variable\n  - one\n  - two\n  - three\n"
 	if text.String() != want {
 		t.Error(text.String())
 	}
 }
 
-func TestHelpListsEveryVariable(t *testing.T) {
+func TestWriteHelpListsEveryVariable(t *testing.T) {
 	for name, value := range sound {
 		t.Setenv(name, value)
 	}
 	var text strings.Builder
-	help[settings](&text, "toy", "is a test")
+	writeHelp[settings](&text, "toy", "is a test")
 	rows := regexp.MustCompile(`(?m)^  ([A-Z_]+) +(\S+) +(\S.*)$`).FindAllStringSubmatch(text.String(), -1)
 	var got [][]string
 	for _, row := range rows {

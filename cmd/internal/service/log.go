@@ -9,16 +9,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Log is how a binary logs: one JSON object per line on standard output.
+// Log configures the log: one JSON object per line on standard output by default.
 type Log struct {
-	Level  slog.Level `env:"ORCH_LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
-	Format string     `env:"ORCH_LOG_FORMAT" envDefault:"json" help:"json or text"`
+	Level  slog.Level `env:"ORCH_LOG_LEVEL" envDefault:"info" help:"lowest level that is logged: debug, info, warn or error"`
+	Format string     `env:"ORCH_LOG_FORMAT" envDefault:"json" help:"format of log lines: json or text"`
 }
 
-// LogSettings makes an embedded Log part of [Configuration].
+// LogSettings lets a struct that embeds Log implement [Configuration].
 func (l Log) LogSettings() Log { return l }
 
-// Validate checks the format; the level was checked when it was parsed.
+// Validate checks the format; parsing has checked the level.
 func (l Log) Validate() error {
 	if l.Format != "json" && l.Format != "text" {
 		return fmt.Errorf("ORCH_LOG_FORMAT is %q; it must be json or text", l.Format)
@@ -34,14 +34,14 @@ func (l Log) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
-// adopt makes log the destination of the libraries that log by themselves.
-func adopt(log *slog.Logger) {
+// setDefaultLoggers sends the messages of libraries that have their own logger to log.
+func setDefaultLoggers(log *slog.Logger) {
 	slog.SetDefault(log)
 	redis.SetLogger(redisLog{log})
 }
 
-// redisLog keeps what go-redis says about its pool for debugging: during an outage it says it many times a second, and
-// whoever needed the command reports the outage anyhow.
+// redisLog logs the messages of go-redis about its pool at debug level: during an outage there are many per second, and the
+// callers whose commands fail report the outage anyway.
 type redisLog struct{ log *slog.Logger }
 
 func (l redisLog) Printf(ctx context.Context, format string, v ...any) {

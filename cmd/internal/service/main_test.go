@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func behave(ctx context.Context, how string, log *slog.Logger) error {
 	switch how {
 	case "fails":
-		return errors.New("the cluster is away")
+		return errors.New("the cluster is unavailable")
 	case "stops":
 		log.Info("running")
 		<-ctx.Done()
@@ -68,7 +68,7 @@ func result(t *testing.T, how string, environment map[string]string, args ...str
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-func TestArgumentsThatAreNoConfiguration(t *testing.T) {
+func TestMainHandlesArguments(t *testing.T) {
 	for _, arg := range []string{"-h", "-help", "--help", "help"} {
 		if code, out, _ := result(t, "ends", nil, arg); code != 0 || !strings.HasPrefix(out, "toy: is a test\n") || !strings.Contains(out, "TOY_OPTIONAL") {
 			t.Errorf("%s: exit %d, %q", arg, code, out)
@@ -84,17 +84,17 @@ func TestArgumentsThatAreNoConfiguration(t *testing.T) {
 	}
 }
 
-func TestAMistakeInTheConfigurationIsExitTwo(t *testing.T) {
+func TestMainExitsWithTwoForAMistakeInTheConfiguration(t *testing.T) {
 	code, out, errs := result(t, "ends", map[string]string{"TOY_EVERY": "x", "ORCHESTRATOR_TOKEN": "tokenpass"})
 	if code != 2 || out != "" || strings.Count(errs, "\n  - ") != 2 || strings.Contains(errs, "tokenpass") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 }
 
-func TestTheEndOfRunIsTheExitCode(t *testing.T) {
+func TestMainExitsWithTheResultOfRun(t *testing.T) {
 	for how, want := range map[string]int{"ends": 0, "fails": 1} {
 		code, out, _ := result(t, how, with())
-		if code != want || (how == "fails") != strings.Contains(out, "the cluster is away") {
+		if code != want || (how == "fails") != strings.Contains(out, "the cluster is unavailable") {
 			t.Errorf("%s: exit %d, %s", how, code, out)
 		}
 		if strings.Contains(out, "redispass") || strings.Contains(out, "tokenpass") {
@@ -103,13 +103,13 @@ func TestTheEndOfRunIsTheExitCode(t *testing.T) {
 		for line := range strings.Lines(out) {
 			var entry map[string]any
 			if json.Unmarshal([]byte(line), &entry) != nil || entry["service"] != "toy" {
-				t.Errorf("%s: the line %q is no entry of this service", how, line)
+				t.Errorf("%s: the line %q is not an entry of this service", how, line)
 			}
 		}
 	}
 }
 
-func TestLogsFollowTheirSettings(t *testing.T) {
+func TestMainLogsAsConfigured(t *testing.T) {
 	if _, out, _ := result(t, "ends", with("ORCH_LOG_FORMAT=text")); !strings.Contains(out, "msg=starting") {
 		t.Errorf("text: %q", out)
 	}
@@ -118,7 +118,7 @@ func TestLogsFollowTheirSettings(t *testing.T) {
 	}
 }
 
-func TestTheFirstSignalLetsTheServiceEnd(t *testing.T) {
+func TestMainEndsRunAtTheFirstSignal(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		cmd, log := running(t, "stops")
 		signalTo(t, cmd, signal)
@@ -129,7 +129,7 @@ func TestTheFirstSignalLetsTheServiceEnd(t *testing.T) {
 	}
 }
 
-func TestTheSecondSignalEndsTheProcess(t *testing.T) {
+func TestMainDiesAtTheSecondSignal(t *testing.T) {
 	cmd, log := running(t, "hangs")
 	signalTo(t, cmd, syscall.SIGTERM)
 	await(t, log, "hanging")

@@ -1,5 +1,5 @@
-// Package service is what the long-running binaries have in common: configuration from the environment, logs, signals
-// and the admin address.
+// Package service is shared by the long-running binaries: configuration from the environment, logs, signals, the admin
+// address, and the arguments --help, --version and probe.
 package service
 
 import (
@@ -14,29 +14,30 @@ import (
 	"syscall"
 )
 
-// Configuration is the environment of one binary, parsed by [Main] through the env and help tags of its fields.
+// Configuration is the configuration of one binary. [Main] parses it from the environment by the env tags of its fields and
+// explains it by their help tags.
 type Configuration interface {
-	// Validate reports everything that is wrong with values that parsed.
+	// Validate reports everything that is wrong with values that could be parsed.
 	Validate() error
-	// LogSettings returns how to log.
+	// LogSettings returns the configuration of the log.
 	LogSettings() Log
 }
 
-// Main runs a binary: --help prints about and every variable, --version the version, and probe URL asks a running one how
-// it is. Otherwise it parses C, reports all
-// mistakes at once, and calls run with a context that the first SIGINT or SIGTERM ends; a second one ends the process
-// at once. It returns the exit code: 0, 1 when run failed, 2 for a mistake in the configuration.
+// Main runs a binary. --help prints about and every variable, --version prints the version, and probe URL checks a running
+// service. Without arguments Main parses C, reports all mistakes at once, and calls run with a context that the first SIGINT
+// or SIGTERM ends; a second one ends the process at once. It returns the exit code: 0, 1 if run failed, 2 for a mistake in
+// the configuration or the arguments.
 func Main[C Configuration](name, about string, run func(context.Context, C, *slog.Logger) error) int {
 	if len(os.Args) > 1 {
-		return mainWith[C](name, about, os.Args[1:])
+		return runArguments[C](name, about, os.Args[1:])
 	}
 	config, err := parse[C]()
 	if err != nil {
-		complain(os.Stderr, name, err)
+		printMistakes(os.Stderr, name, err)
 		return 2
 	}
 	log := config.LogSettings().logger(os.Stdout).With("service", name)
-	adopt(log)
+	setDefaultLoggers(log)
 	ctx, stop := Signals()
 	defer stop()
 	log.Info("starting", "version", Version())
@@ -48,18 +49,18 @@ func Main[C Configuration](name, about string, run func(context.Context, C, *slo
 	return 0
 }
 
-// mainWith does what arguments ask for, instead of the binary's work.
-func mainWith[C Configuration](name, about string, args []string) int {
+// runArguments handles --help, --version and probe.
+func runArguments[C Configuration](name, about string, args []string) int {
 	switch arg := args[0]; arg {
 	case "-h", "-help", "--help", "help":
-		help[C](os.Stdout, name, about)
+		writeHelp[C](os.Stdout, name, about)
 		return 0
 	case "-version", "--version", "version":
 		fmt.Println(name, Version())
 		return 0
 	case "probe":
 		if len(args) != 2 {
-			fmt.Fprintf(os.Stderr, "%s: probe takes one URL, such as http://127.0.0.1:9001/readyz\n", name)
+			fmt.Fprintf(os.Stderr, "%s: probe takes exactly one URL, such as http://127.0.0.1:9001/readyz\n", name)
 			return 2
 		}
 		if err := Probe(context.Background(), args[1]); err != nil {
@@ -68,19 +69,19 @@ func mainWith[C Configuration](name, about string, args []string) int {
 		}
 		return 0
 	default:
-		fmt.Fprintf(os.Stderr, "%s: unknown argument %q; it is configured by its environment, see --help\n", name, arg)
+		fmt.Fprintf(os.Stderr, "%s: unknown argument %q; it is configured by environment variables, see --help\n", name, arg)
 		return 2
 	}
 }
 
-func complain(w io.Writer, name string, err error) {
-	fmt.Fprintf(w, "%s: the configuration has mistakes; --help explains every variable\n", name)
+func printMistakes(w io.Writer, name string, err error) {
+	fmt.Fprintf(w, "%s: the configuration is invalid; --help explains every variable\n", name)
 	for _, e := range flatten(err) {
 		fmt.Fprintf(w, "  - %s\n", e)
 	}
 }
 
-// flatten lists what errors.Join and the env parser have put together.
+// flatten lists the errors that errors.Join and the env parser have combined.
 func flatten(err error) []error {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
@@ -92,8 +93,8 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
-// Signals returns a context that the first SIGINT or SIGTERM ends. After it the signals have their usual effect again:
-// a second one ends the process at once.
+// Signals returns a context that the first SIGINT or SIGTERM ends. After that the signals have their default effect again: a
+// second one ends the process at once.
 func Signals() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -103,16 +104,16 @@ func Signals() (context.Context, context.CancelFunc) {
 		case <-signals:
 		case <-ctx.Done():
 		}
-		signal.Stop(signals) // before the context ends: whoever has seen that may rely on the second signal
+		signal.Stop(signals) // before the context ends, so that a second signal works as soon as the end is visible
 		cancel()
 	}()
 	return ctx, cancel
 }
 
-// version is set when the binary is linked where the build knows its version and the source has no history: an image.
+// version is set by the linker where the source has no history, as in the build of an image.
 var version string
 
-// Version is what the binary was built from: a tag, or the revision.
+// Version returns the tag or the revision that the binary was built from.
 func Version() string {
 	if version != "" {
 		return version

@@ -8,29 +8,29 @@ import (
 	"orchestrator/provision/cluster/kube"
 )
 
-// Access leads to the cluster: the first of these that is set.
+// Access says how to reach the cluster. The first field that is set is used; without any it is the service account of the pod.
 type Access struct {
-	Kubeconfig     string `env:"KUBECONFIG" help:"file that leads to the cluster where ORCH_CLUSTERS names none; empty: ORCH_KUBECONFIG_DATA, or the pod's own service account"`
-	KubeconfigData string `env:"ORCH_KUBECONFIG_DATA" help:"a kubeconfig itself, as YAML or in base64, where there is no file"`
+	Kubeconfig     string `env:"KUBECONFIG" help:"kubeconfig file, if ORCH_CLUSTERS names no cluster; empty: ORCH_KUBECONFIG_DATA, else the service account of the pod"`
+	KubeconfigData string `env:"ORCH_KUBECONFIG_DATA" help:"content of a kubeconfig, as YAML or in base64, for platforms without files"`
 
 	API *kube.APIServer // not from the environment: for platforms with tokens of their own
 }
 
-// text is the kubeconfig that was given itself.
-func (a Access) text() ([]byte, error) {
+// kubeconfigText returns the content of ORCH_KUBECONFIG_DATA.
+func (a Access) kubeconfigText() ([]byte, error) {
 	data := strings.TrimSpace(a.KubeconfigData)
-	if strings.ContainsAny(data, ":{") { // no base64 has these, no kubeconfig lacks them
+	if strings.ContainsAny(data, ":{") { // base64 never has these characters, a kubeconfig always has one of them
 		return []byte(data), nil
 	}
-	text, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data), "")) // base64 breaks lines
+	text, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data), "")) // base64 may have line breaks
 	if err != nil {
-		return nil, errors.New("ORCH_KUBECONFIG_DATA is neither a kubeconfig nor the base64 of one")
+		return nil, errors.New("ORCH_KUBECONFIG_DATA is neither a kubeconfig nor one in base64")
 	}
 	return text, nil
 }
 
-// name is how an operator would name the way to a cluster.
-func (a Access) name(kubeconfig string) string {
+// describe names the cluster for an operator. kubeconfig is that of ORCH_CLUSTERS or KUBECONFIG.
+func (a Access) describe(kubeconfig string) string {
 	switch {
 	case kubeconfig != "":
 		return kubeconfig
@@ -40,4 +40,15 @@ func (a Access) name(kubeconfig string) string {
 		return a.API.Server
 	}
 	return "in-cluster"
+}
+
+// variable returns the variable that a connection error is about.
+func (a Access) variable(cluster, kubeconfig string) string {
+	switch {
+	case cluster != "":
+		return "ORCH_CLUSTERS: cluster " + cluster
+	case kubeconfig == "" && a.KubeconfigData != "":
+		return "ORCH_KUBECONFIG_DATA"
+	}
+	return "KUBECONFIG"
 }

@@ -4,58 +4,102 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"orchestrator/worker"
+	"orchestrator/worker/callback"
 )
 
-// Config is what a worker is told besides [service.Common].
+// Config is the configuration of a worker besides [service.Common].
 type Config struct {
 	Access
 
-	Backend       string `env:"BACKEND_API_BASE,required,notEmpty" help:"URL of the backend that is told what became of stores, with or without /api at its end"`
-	WebhookSecret string `env:"ORCH_WEBHOOK_SECRET" help:"whsec_… secret that callbacks are signed with (Standard Webhooks); empty: not signed"`
-	Progress      bool   `env:"ORCH_PROGRESS_CALLBACKS" envDefault:"false" help:"tell PROVISIONING and DELETING too"`
+	Backend       string `env:"BACKEND_API_BASE,required,notEmpty" help:"URL of the backend that receives the callbacks, with or without /api at its end"`
+	WebhookSecret string `env:"ORCH_WEBHOOK_SECRET" help:"whsec_… secret that callbacks are signed with (Standard Webhooks); empty: they are not signed"`
+	Progress      bool   `env:"ORCH_PROGRESS_CALLBACKS" envDefault:"false" help:"send callbacks for PROVISIONING and DELETING too"`
 
-	Mock       bool   `env:"ORCH_MOCK" envDefault:"false" help:"no cluster: every step is simulated"`
-	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds itself to in each store's namespace; empty: it has its rights already"`
-	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"picks values-<env>.yaml of the charts"`
-	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML values of this installation, over those of the charts"`
-	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"pod: a store is READY once its shop was checked over a port-forward; public: and once it answered at its store_url, without a secret being sent there; off: once its pods are ready"`
+	Mock       bool   `env:"ORCH_MOCK" envDefault:"false" help:"true: use no cluster, simulate every step"`
+	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds to its own account in each namespace of a store; empty: it binds none, since it has the rights already"`
+	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"selects values-<env>.yaml of the charts"`
+	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML file with the values of this installation, which override those of the charts"`
+	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"when a store is READY: off: its pods are ready; pod: and its shop was checked over a port-forward; public: and its store_url answers (no secret is sent there)"`
 
-	PollAttempts  int           `env:"ORCH_POLL_ATTEMPTS" envDefault:"30" help:"times ORCH_POLL_INTERVAL: the time a store has to become ready after its release was applied"`
-	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS; a number alone means seconds"`
-	DeleteTimeout time.Duration `env:"ORCH_DELETE_TIMEOUT" envDefault:"10m" help:"time a delete has until it fails"`
+	PollAttempts  int           `env:"ORCH_POLL_ATTEMPTS" envDefault:"30" help:"multiplied by ORCH_POLL_INTERVAL: the readiness timeout of a store, from the time its release was applied"`
+	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS"`
+	DeleteTimeout time.Duration `env:"ORCH_DELETE_TIMEOUT" envDefault:"10m" help:"time after which a delete fails"`
 
-	ProvisionSlots int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at a time by this worker, on each of its clusters; most of them only wait"`
-	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at a time by this worker, on each of its clusters"`
-	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at a time by this worker, for each of its clusters"`
-	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes to a cluster at a time; 0: twice the number of CPUs"`
-	CreatorLimit   int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator under way at a time; the others wait, in order of acceptance; 0: no limit"`
-	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is asked"`
+	ProvisionSlots int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at the same time by this worker, per cluster; most of them only wait"`
+	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at the same time by this worker, per cluster"`
+	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
+	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: twice the number of CPUs"`
+	CreatorLimit   int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
+	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is polled"`
 }
 
-// limits are those of a worker whose generations end after patience.
-func (c Config) limits(patience time.Duration) worker.Limits {
+// limits are the limits of a worker whose generations end after the given time.
+func (c Config) limits(generationTimeout time.Duration) worker.Limits {
 	l := worker.DefaultLimits()
 	l.ReadinessTimeout = time.Duration(c.PollAttempts) * c.PollInterval
 	l.DeleteTimeout = c.DeleteTimeout
-	l.GenerationTimeout = patience
+	l.GenerationTimeout = generationTimeout
 	l.CreatorLimit = c.CreatorLimit
 	return l
 }
 
-// Validate reports all mistakes at once.
+// Validate reports all mistakes at once, by the names of the variables.
 func (c Config) Validate() error {
-	_, err := c.text()
-	errs := []error{err, c.limits(worker.DefaultLimits().GenerationTimeout).Validate()}
+	_, err := c.kubeconfigText()
+	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validateLimits())
+}
+
+// validateCallbacks creates senders only to check their settings. The parser of the environment reports an empty URL.
+func (c Config) validateCallbacks() error {
+	var backendErr error
+	if c.Backend != "" {
+		_, backendErr = callback.NewSender(c.Backend, "", "")
+	}
+	_, secretErr := callback.NewSender("http://backend", "", c.WebhookSecret)
+	return errors.Join(named("BACKEND_API_BASE", backendErr), named("ORCH_WEBHOOK_SECRET", secretErr))
+}
+
+func (c Config) validateChoices() error {
+	var errs []error
+	if !slices.Contains([]string{"pod", "public", "off"}, c.Verify) {
+		errs = append(errs, fmt.Errorf("ORCH_VERIFY is %q; it must be pod, public or off", c.Verify))
+	}
+	if strings.ContainsAny(c.AppEnv, `/\`) {
+		errs = append(errs, fmt.Errorf("APP_ENV is %q; it must not contain a slash, since it is part of a file name", c.AppEnv))
+	}
+	return errors.Join(errs...)
+}
+
+// validateLimits checks each limit, and only if every one is valid by itself, that they fit together.
+func (c Config) validateLimits() error {
+	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(!slices.Contains([]string{"pod", "public", "off"}, c.Verify), "ORCH_VERIFY is %q; it must be pod, public or off", c.Verify)
-	refuse(c.ProvisionSlots < 1 || c.DeleteSlots < 1 || c.CallbackSlots < 1, "ORCH_PROVISION_CONCURRENCY, ORCH_DELETE_CONCURRENCY and ORCH_CALLBACK_CONCURRENCY must be at least 1")
+	refuse(c.PollAttempts < 1, "ORCH_POLL_ATTEMPTS is %d; it must be at least 1", c.PollAttempts)
+	refuse(c.PollInterval <= 0, "ORCH_POLL_INTERVAL is %s; it must be positive", c.PollInterval)
+	refuse(c.DeleteTimeout <= 0, "ORCH_DELETE_TIMEOUT is %s; it must be positive", c.DeleteTimeout)
+	refuse(c.CreatorLimit < 0, "ORCH_MAX_PER_CREATOR is %d; it must not be negative (0 means no limit)", c.CreatorLimit)
+	refuse(c.ProvisionSlots < 1, "ORCH_PROVISION_CONCURRENCY is %d; it must be at least 1", c.ProvisionSlots)
+	refuse(c.DeleteSlots < 1, "ORCH_DELETE_CONCURRENCY is %d; it must be at least 1", c.DeleteSlots)
+	refuse(c.CallbackSlots < 1, "ORCH_CALLBACK_CONCURRENCY is %d; it must be at least 1", c.CallbackSlots)
 	refuse(c.QueuePoll < 10*time.Millisecond || c.QueuePoll > 10*time.Second, "ORCH_QUEUE_POLL is %s; it must be between 10ms and 10s", c.QueuePoll)
+	if len(errs) == 0 {
+		return named("ORCH_POLL_ATTEMPTS, ORCH_POLL_INTERVAL and ORCH_DELETE_TIMEOUT", c.limits(worker.DefaultLimits().GenerationTimeout).Validate())
+	}
 	return errors.Join(errs...)
+}
+
+// named adds the variable's name to the error of a library that does not know it.
+func named(variable string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", variable, err)
 }

@@ -1,5 +1,5 @@
-// Package workerapp wires a worker to Redis and to its cluster, for every binary that runs stores. It links Helm and
-// client-go, so that a binary that has to stay small must not import it.
+// Package workerapp wires a worker to Redis, to its clusters and to the backend, for every binary that runs one. It links Helm
+// and client-go, so a binary that has to stay small must not import it.
 package workerapp
 
 import (
@@ -16,18 +16,19 @@ import (
 	"orchestrator/worker/redisconn"
 )
 
-// Worker is a worker with all its connections. It runs once.
+// Worker is a worker with all its connections. It can run once.
 type Worker struct {
 	*worker.Worker
 	Metrics *prometheus.Registry
-	Cluster string // where it makes stores exist, as an operator would name it, or them
+	Cluster string // the served clusters, as an operator would name them
 
-	answers, server redis.UniversalClient
-	stores          stores
-	stop            context.CancelFunc // what keeps the cluster's state up to date
+	records, server redis.UniversalClient
+	clusters        clusterSet
+	stop            context.CancelFunc // ends the watches of the clusters
 }
 
-// Open connects a worker. The cluster's state is kept up to date until ctx ends or the worker is closed.
+// Open wires a worker. It sends no request to Redis, and the clusters need not answer. Its watches of the clusters run until ctx
+// ends or the worker is closed.
 func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger) (_ *Worker, err error) {
 	w := &Worker{Metrics: service.Metrics()}
 	ctx, w.stop = context.WithCancel(ctx)
@@ -36,8 +37,8 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 			w.Close()
 		}
 	}()
-	// What the one client must give up the other must outlast.
-	if w.answers, err = common.Connect(redisconn.FailFast); err != nil {
+	// Two clients: records fail fast during an outage of Redis, the outcomes of tasks are retried until it ends.
+	if w.records, err = common.Connect(redisconn.FailFast); err != nil {
 		return nil, err
 	}
 	if w.server, err = common.Connect(redisconn.RetryToDeadline); err != nil {
@@ -47,14 +48,14 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if w.stores, err = connectClusters(ctx, common, c, log); err != nil {
+	if w.clusters, err = connectClusters(ctx, common, c, log); err != nil {
 		return nil, err
 	}
-	w.Cluster = strings.Join(w.stores.names, ", ")
+	w.Cluster = strings.Join(w.clusters.names, ", ")
 	w.Worker, err = worker.New(worker.Config{
-		Redis:    w.answers,
+		Redis:    w.records,
 		Server:   w.server,
-		Clusters: w.stores.clusters,
+		Clusters: w.clusters.clusters,
 		Sender:   sender,
 		Limits:   c.limits(common.Deadline),
 		Slots:    worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots},
@@ -66,16 +67,16 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	return w, err
 }
 
-// CheckRedis warns of settings by which Redis could lose what is accepted; see [redisconn.CheckDurability].
+// CheckRedis warns of settings with which Redis could lose accepted requests; see [redisconn.CheckDurability].
 func (w *Worker) CheckRedis(ctx context.Context, log *slog.Logger) error {
-	return redisconn.CheckDurability(ctx, w.answers, log)
+	return redisconn.CheckDurability(ctx, w.records, log)
 }
 
-// Close gives everything back, and waits for what Open has started.
+// Close closes all connections and waits for the goroutines that Open has started.
 func (w *Worker) Close() {
 	w.stop()
-	w.stores.close()
-	for _, client := range []redis.UniversalClient{w.answers, w.server} {
+	w.clusters.close()
+	for _, client := range []redis.UniversalClient{w.records, w.server} {
 		if client != nil {
 			_ = client.Close()
 		}

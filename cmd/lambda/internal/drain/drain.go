@@ -1,4 +1,4 @@
-// Package drain lets a worker run for as long as one invocation of AWS Lambda may take and there is something to do.
+// Package drain runs a worker until the queues are empty, or until an invocation of AWS Lambda has to end.
 package drain
 
 import (
@@ -12,34 +12,34 @@ import (
 	"orchestrator/worker"
 )
 
-// LeastMargin is how long before an invocation's end a worker has to be stopped: it may take [worker.ShutdownTimeout] to
-// let go of a release that is half-way, and its connections and the report take a moment more. What is cut off before is
-// a release that stays pending.
-const LeastMargin = worker.ShutdownTimeout + 10*time.Second
+// MinMargin is how long before the end of an invocation a worker has to be stopped. It may need [worker.ShutdownTimeout] to
+// finish a Helm call, and its connections and the report need a moment more. A Helm call that is cut off leaves a release
+// pending.
+const MinMargin = worker.ShutdownTimeout + 10*time.Second
 
-// leastWork is the shortest time that is worth a worker's start.
-const leastWork = 5 * time.Second
+// minWork is the shortest time for which a worker is started.
+const minWork = 5 * time.Second
 
-const lookEvery = time.Second
+const pollInterval = time.Second
 
-// Worker is a worker that was not run yet.
+// Worker is a worker that has not run yet.
 type Worker interface {
-	Run(ctx context.Context) error // until ctx ends and all is let go
+	Run(ctx context.Context) error // runs until ctx ends and all tasks are returned to the queues
 	Load(ctx context.Context) (worker.Load, error)
 	Close()
 }
 
-// Drainer drains the queues, once per call.
+// Drainer drains the queues, once per invocation.
 type Drainer struct {
 	Open   func(ctx context.Context) (Worker, prometheus.Gatherer, error)
-	Margin time.Duration // before the end of the invocation
-	Idle   time.Duration // without anything to do, now or that soon, ends it
+	Margin time.Duration // how long before the end of the invocation the worker is stopped
+	Idle   time.Duration // the drain ends after this time without work; work that is due that soon is waited for
 }
 
-// Drain works until the queues are empty or ctx's deadline is as near as the margin. When it returns nothing goes on.
+// Drain runs a worker until the queues are empty or until Margin before ctx's deadline. It returns after the worker has ended.
 func (d Drainer) Drain(ctx context.Context) (Report, error) {
 	begun := time.Now()
-	until, err := d.until(ctx)
+	until, err := d.stopTime(ctx)
 	if err != nil {
 		return Report{}, err
 	}
@@ -53,36 +53,36 @@ func (d Drainer) Drain(ctx context.Context) (Report, error) {
 	if _, err := w.Load(working); err != nil {
 		return Report{}, fmt.Errorf("nothing was drained: %w", err)
 	}
-	idle := d.watch(working, w, stop)
+	idle := d.stopWhenIdle(working, w, stop)
 	err = w.Run(working)
 	stop()
 	r := Report{Ended: "deadline", Seconds: time.Since(begun).Seconds()}
 	if <-idle {
 		r.Ended = "idle"
 	}
-	return r, errors.Join(err, r.count(metrics), r.leave(ctx, w))
+	return r, errors.Join(err, r.countOutcomes(metrics), r.recordRemaining(ctx, w))
 }
 
-// until is when the worker has to stop.
-func (d Drainer) until(ctx context.Context) (time.Time, error) {
+// stopTime returns when the worker has to be stopped.
+func (d Drainer) stopTime(ctx context.Context) (time.Time, error) {
 	deadline, limited := ctx.Deadline()
 	if !limited {
-		return time.Time{}, errors.New("the invocation has no deadline, so that nobody knows when to stop")
+		return time.Time{}, errors.New("the invocation has no deadline")
 	}
 	until := deadline.Add(-d.Margin)
-	if left := time.Until(until); left < leastWork {
-		return time.Time{}, fmt.Errorf("the function's timeout is too short to drain: %s of it are left, of which the last %s are kept for letting go (ORCH_LAMBDA_MARGIN); set the timeout to 15 minutes",
+	if left := time.Until(until); left < minWork {
+		return time.Time{}, fmt.Errorf("the function's timeout is too short to drain: %s are left, and the last %s are reserved for stopping the worker (ORCH_LAMBDA_MARGIN); set the timeout to 15 minutes",
 			time.Until(deadline).Round(time.Second), d.Margin)
 	}
 	return until, nil
 }
 
-// watch calls stop once there has been nothing to do for a while. The channel then says true, and false when the worker
-// ended for another reason.
-func (d Drainer) watch(ctx context.Context, w Worker, stop func()) <-chan bool {
+// stopWhenIdle calls stop after there has been no work for the time Idle. The channel then delivers true, or false if ctx ended
+// before.
+func (d Drainer) stopWhenIdle(ctx context.Context, w Worker, stop func()) <-chan bool {
 	idle := make(chan bool, 1)
 	go func() {
-		tick := time.NewTicker(lookEvery)
+		tick := time.NewTicker(pollInterval)
 		defer tick.Stop()
 		busy := time.Now()
 		for {
@@ -105,8 +105,8 @@ func (d Drainer) watch(ctx context.Context, w Worker, stop func()) <-chan bool {
 	return idle
 }
 
-// busy reports whether there is something that this worker does or will soon. What Redis does not tell is nothing: an
-// outage is waited for by the next invocation.
+// busy reports whether this worker has work now or soon. During an outage of Redis only its own runs count: the next invocation
+// continues after the outage.
 func (d Drainer) busy(load worker.Load, err error) bool {
 	if err != nil {
 		return load.InFlight > 0

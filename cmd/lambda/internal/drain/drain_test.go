@@ -18,7 +18,7 @@ import (
 // script is a worker whose load changes with the time since its start.
 type script struct {
 	load    func(since time.Duration) (worker.Load, error)
-	letGo   time.Duration // what it takes to stop
+	stopsIn time.Duration
 	begun   time.Time
 	stopped time.Time
 	closed  bool
@@ -26,20 +26,20 @@ type script struct {
 
 func (s *script) Run(ctx context.Context) error {
 	<-ctx.Done()
-	time.Sleep(s.letGo)
+	time.Sleep(s.stopsIn)
 	s.stopped = time.Now()
 	return nil
 }
 func (s *script) Load(context.Context) (worker.Load, error) { return s.load(time.Since(s.begun)) }
 func (s *script) Close()                                    { s.closed = true }
 
-// drained runs a drain of an invocation that may take so long, and returns when the worker stopped.
+// drained runs a drain in an invocation with this timeout, and returns after which time the worker stopped.
 func drained(t *testing.T, s *script, timeout time.Duration) (r Report, stopped time.Duration, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	s.begun = time.Now()
-	d := Drainer{Margin: LeastMargin, Idle: 10 * time.Second, Open: func(context.Context) (Worker, prometheus.Gatherer, error) {
+	d := Drainer{Margin: MinMargin, Idle: 10 * time.Second, Open: func(context.Context) (Worker, prometheus.Gatherer, error) {
 		return s, prometheus.NewRegistry(), nil
 	}}
 	r, err = d.Drain(ctx)
@@ -54,7 +54,7 @@ func of(q queue.Stats, inFlight int) worker.Load {
 	return worker.Load{InFlight: inFlight, Queues: []queue.Stats{q, {Queue: "callback"}}}
 }
 
-func TestADrainEndsWhenThereIsNothingToDo(t *testing.T) {
+func TestDrainEndsWithoutWork(t *testing.T) {
 	for what, c := range map[string]struct {
 		load func(since time.Duration, begun time.Time) worker.Load
 		want time.Duration // until the worker stops
@@ -69,13 +69,13 @@ func TestADrainEndsWhenThereIsNothingToDo(t *testing.T) {
 		"a callback that is due in half an hour": {func(_ time.Duration, begun time.Time) worker.Load {
 			return of(queue.Stats{Retry: 1, NextRetry: begun.Add(30 * time.Minute)}, 0)
 		}, 10 * time.Second},
-		"a try that is due soon": {func(since time.Duration, begun time.Time) worker.Load {
+		"a retry that is due soon": {func(since time.Duration, begun time.Time) worker.Load {
 			if since < 15*time.Second {
 				return of(queue.Stats{Retry: 1, NextRetry: begun.Add(15 * time.Second)}, 0)
 			}
 			return of(queue.Stats{}, 0)
 		}, 24 * time.Second},
-		"what another worker has": {func(time.Duration, time.Time) worker.Load { return of(queue.Stats{Active: 3}, 0) }, 10 * time.Second},
+		"a run of another worker": {func(time.Duration, time.Time) worker.Load { return of(queue.Stats{Active: 3}, 0) }, 10 * time.Second},
 		"a queue that an operator has paused": {func(_ time.Duration, begun time.Time) worker.Load {
 			return of(queue.Stats{Pending: 3, Retry: 1, NextRetry: begun, Paused: true}, 0)
 		}, 10 * time.Second},
@@ -91,24 +91,24 @@ func TestADrainEndsWhenThereIsNothingToDo(t *testing.T) {
 	}
 }
 
-func TestADrainStopsAtItsMarginAndHasTimeToLetGo(t *testing.T) {
+func TestDrainStopsTheWorkerAtItsMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{letGo: worker.ShutdownTimeout, load: func(time.Duration) (worker.Load, error) {
+		s := &script{stopsIn: worker.ShutdownTimeout, load: func(time.Duration) (worker.Load, error) {
 			return of(queue.Stats{Pending: 2, Active: 1, Retry: 3}, 1), nil
 		}}
 		r, stopped, err := drained(t, s, 15*time.Minute)
-		if err != nil || stopped != 15*time.Minute-LeastMargin+worker.ShutdownTimeout || !s.closed {
+		if err != nil || stopped != 15*time.Minute-MinMargin+worker.ShutdownTimeout || !s.closed {
 			t.Errorf("stopped after %s, %v", stopped, err)
 		}
 		want := Report{Ended: "deadline", Seconds: stopped.Seconds(), Runs: map[string]int{}, Callbacks: map[string]int{},
-			Left: map[string]Left{"provision": {Pending: 2, Active: 1, Retry: 3}, "callback": {}}}
+			Remaining: map[string]Remaining{"provision": {Pending: 2, Active: 1, Retry: 3}, "callback": {}}}
 		if diff := cmp.Diff(want, r); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-func TestAnOutageOfRedisEndsADrain(t *testing.T) {
+func TestDrainEndsAtAnOutageOfRedis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{load: func(since time.Duration) (worker.Load, error) {
 			if since < 20*time.Second {
@@ -123,9 +123,9 @@ func TestAnOutageOfRedisEndsADrain(t *testing.T) {
 	})
 }
 
-func TestNothingIsBegunThatCannotBeLetGo(t *testing.T) {
+func TestDrainStartsNoWorkerWithoutTimeToStopIt(t *testing.T) {
 	s := &script{load: func(time.Duration) (worker.Load, error) { return worker.Load{}, errors.New("Redis does not answer") }}
-	if _, _, err := drained(t, s, LeastMargin+leastWork-time.Second); err == nil || !strings.Contains(err.Error(), "timeout is too short") || s.closed {
+	if _, _, err := drained(t, s, MinMargin+minWork-time.Second); err == nil || !strings.Contains(err.Error(), "timeout is too short") || s.closed {
 		t.Errorf("%v", err)
 	}
 	if _, err := (Drainer{}).Drain(t.Context()); err == nil {
@@ -136,7 +136,7 @@ func TestNothingIsBegunThatCannotBeLetGo(t *testing.T) {
 	}
 }
 
-func TestTheReportCountsWhatWasDone(t *testing.T) {
+func TestReportCountsOutcomes(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	runs := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_run_seconds"}, []string{"op", "outcome"})
 	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_callback_seconds"}, []string{"status", "outcome"})
@@ -146,7 +146,7 @@ func TestTheReportCountsWhatWasDone(t *testing.T) {
 	runs.WithLabelValues("delete", "unavailable").Observe(1)
 	calls.WithLabelValues("READY", "told").Observe(1)
 	var r Report
-	if err := r.count(reg); err != nil {
+	if err := r.countOutcomes(reg); err != nil {
 		t.Fatal(err)
 	}
 	want := Report{Runs: map[string]int{"provision READY": 2, "delete unavailable": 1}, Callbacks: map[string]int{"READY told": 1}}

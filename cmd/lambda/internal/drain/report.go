@@ -7,25 +7,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Report is what an invocation answers.
+// Report is the result of a drain, which the invocation returns as JSON.
 type Report struct {
-	Ended     string          `json:"ended"` // idle: nothing was left to do; deadline: the next invocation goes on
-	Seconds   float64         `json:"seconds"`
-	Runs      map[string]int  `json:"runs"`      // by operation and outcome
-	Callbacks map[string]int  `json:"callbacks"` // by status and outcome
-	Left      map[string]Left `json:"left"`      // by queue
+	Ended     string               `json:"ended"` // idle: there was no work left; deadline: the next invocation continues
+	Seconds   float64              `json:"seconds"`
+	Runs      map[string]int       `json:"runs"`      // by operation and outcome
+	Callbacks map[string]int       `json:"callbacks"` // by status and outcome
+	Remaining map[string]Remaining `json:"left"`      // by queue
 }
 
-// Left is what a queue still holds.
-type Left struct {
+// Remaining is what a queue still holds.
+type Remaining struct {
 	Pending int  `json:"pending"`
 	Active  int  `json:"active"` // with another worker, or with one that has died
 	Retry   int  `json:"retry"`
 	Paused  bool `json:"paused,omitempty"`
 }
 
-// count reads what was done from the worker's metrics.
-func (r *Report) count(metrics prometheus.Gatherer) (err error) {
+// countOutcomes counts runs and callbacks by the worker's metrics.
+func (r *Report) countOutcomes(metrics prometheus.Gatherer) (err error) {
 	if r.Runs, err = counts(metrics, "orchestrator_run_seconds", "op", "outcome"); err != nil {
 		return err
 	}
@@ -33,11 +33,11 @@ func (r *Report) count(metrics prometheus.Gatherer) (err error) {
 	return err
 }
 
-// counts are the observations of a histogram, by two of its labels.
+// counts returns the number of observations of a histogram, by two of its labels.
 func counts(metrics prometheus.Gatherer, name, first, second string) (map[string]int, error) {
 	families, err := metrics.Gather()
 	if err != nil {
-		return nil, fmt.Errorf("what was done cannot be counted: %w", err)
+		return nil, fmt.Errorf("read the worker's metrics: %w", err)
 	}
 	counted := map[string]int{}
 	for _, family := range families {
@@ -55,15 +55,15 @@ func counts(metrics prometheus.Gatherer, name, first, second string) (map[string
 	return counted, nil
 }
 
-// leave notes what is left in the queues.
-func (r *Report) leave(ctx context.Context, w Worker) error {
+// recordRemaining records what is left in the queues.
+func (r *Report) recordRemaining(ctx context.Context, w Worker) error {
 	load, err := w.Load(ctx)
 	if err != nil {
-		return fmt.Errorf("the queues were drained, but what is left is not known: %w", err)
+		return fmt.Errorf("the queues were drained, but what is left cannot be read: %w", err)
 	}
-	r.Left = map[string]Left{}
+	r.Remaining = map[string]Remaining{}
 	for _, q := range load.Queues {
-		r.Left[q.Queue] = Left{Pending: q.Pending, Active: q.Active, Retry: q.Retry, Paused: q.Paused}
+		r.Remaining[q.Queue] = Remaining{Pending: q.Pending, Active: q.Active, Retry: q.Retry, Paused: q.Paused}
 	}
 	return nil
 }

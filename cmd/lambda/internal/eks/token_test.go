@@ -13,8 +13,8 @@ import (
 
 var role = Role{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "session/token==", Region: "eu-central-1"}
 
-// TestATokenIsASignedQuestionToSTS signs by hand what the specification of Signature Version 4 says, and compares.
-func TestATokenIsASignedQuestionToSTS(t *testing.T) {
+// TestRoleTokenIsAPresignedRequest signs by the specification of Signature Version 4 and compares.
+func TestRoleTokenIsAPresignedRequest(t *testing.T) {
 	now := time.Date(2026, 11, 23, 7, 8, 9, 0, time.UTC)
 	token, expires, err := role.Token("shops", now)
 	if err != nil || expires.Sub(now) != 15*time.Minute {
@@ -57,12 +57,12 @@ func byHand(query url.Values, headers string) string {
 	return hex.EncodeToString(sum(key, "AWS4-HMAC-SHA256\n20261123T070809Z\n20261123/eu-central-1/sts/aws4_request\n"+hex.EncodeToString(canonical[:])))
 }
 
-func TestATokenHoldsForItsClusterOnly(t *testing.T) {
+func TestRoleTokenIsValidForItsClusterOnly(t *testing.T) {
 	now := time.Now()
 	a, _, _ := role.Token("a", now)
 	b, _, _ := role.Token("b", now)
 	if a == b {
-		t.Error("the token of one cluster is the token of another")
+		t.Error("two clusters have the same token")
 	}
 	china := role
 	china.Region = "cn-north-1"

@@ -1,4 +1,4 @@
-// Package event tells the events of AWS Lambda apart and carries those of HTTP to a handler and back.
+// Package event recognizes the events of AWS Lambda, and converts HTTP events to requests of a handler and its responses back.
 package event
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Kind is what an event is to this service.
+// Kind is the kind of an event, as far as this service handles it.
 type Kind int
 
 // HTTPv1 is a REST API, or an HTTP API with payload format 1.0. HTTPv2 is an HTTP API with payload format 2.0, or a
@@ -22,15 +22,15 @@ const (
 	Drain
 )
 
-// Unhandled is an event that nothing here answers.
+// Unhandled is the error of an event that this service does not handle.
 type Unhandled struct{ What string }
 
 func (e *Unhandled) Error() string {
-	return "this function answers requests of function URLs, HTTP APIs and REST APIs, and drains the queues on a scheduled event or on {\"drain\":true}; " + e.What
+	return "this function handles requests of function URLs, HTTP APIs and REST APIs, and drains the queues on a scheduled event or on {\"drain\":true}; " + e.What
 }
 
-// marks are the fields that events are told apart by.
-type marks struct {
+// signature has the fields by which events are recognized.
+type signature struct {
 	Version        string `json:"version"`
 	HTTPMethod     string `json:"httpMethod"`
 	RequestContext struct {
@@ -47,10 +47,10 @@ type marks struct {
 	} `json:"Records"`
 }
 
-// KindOf tells what an event is. The error is an [Unhandled] that says what came instead, and nothing of its content.
+// KindOf recognizes an event. The error is an [Unhandled] that says what was received, without any of its content.
 func KindOf(payload []byte) (Kind, error) {
 	var fields map[string]json.RawMessage
-	var m marks
+	var m signature
 	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
 		return Unknown, &Unhandled{"this event is not a JSON object"}
 	}
@@ -70,13 +70,13 @@ func KindOf(payload []byte) (Kind, error) {
 	return Unknown, &Unhandled{"this is an event of " + m.origin(fields)}
 }
 
-// scheduled is what a rule of EventBridge and a schedule of its scheduler send where they are not told what to send.
-func (m marks) scheduled() bool {
+// scheduled matches the default event of an EventBridge rule or schedule.
+func (m signature) scheduled() bool {
 	return (m.Source == "aws.events" || m.Source == "aws.scheduler") && m.DetailType == "Scheduled Event"
 }
 
-// origin names where an event comes from.
-func (m marks) origin(fields map[string]json.RawMessage) string {
+// origin describes where an event comes from.
+func (m signature) origin(fields map[string]json.RawMessage) string {
 	switch {
 	case m.RequestContext.ELB != nil:
 		return "an Application Load Balancer"
@@ -87,7 +87,7 @@ func (m marks) origin(fields map[string]json.RawMessage) string {
 	case m.Source != "":
 		return fmt.Sprintf("%q, %q", m.Source, m.DetailType)
 	case m.Drain != nil:
-		return "a drain that is switched off"
+		return "a drain with the value false"
 	case len(fields) == 0:
 		return "no kind: it is empty"
 	}

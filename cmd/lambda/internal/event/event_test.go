@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestEventsAreToldApart(t *testing.T) {
+func TestKindOf(t *testing.T) {
 	for payload, want := range map[string]Kind{
 		`{"drain":true}`: Drain,
 		`{"version":"0","source":"aws.events","detail-type":"Scheduled Event","detail":{}}`:        Drain,
@@ -22,7 +22,7 @@ func TestEventsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyAnswersIsNamed(t *testing.T) {
+func TestKindOfDescribesUnhandledEvents(t *testing.T) {
 	for payload, want := range map[string]string{
 		``:                "not a JSON object",
 		`nonsense`:        "not a JSON object",
@@ -30,7 +30,7 @@ func TestWhatNobodyAnswersIsNamed(t *testing.T) {
 		`[1]`:             "not a JSON object",
 		`{}`:              "it is empty",
 		`{"drain":1}`:     "unexpected types",
-		`{"drain":false}`: "switched off",
+		`{"drain":false}`: "with the value false",
 		`{"Records":[{"eventSource":"aws:sqs","body":"secretpass"}]}`: `"aws:sqs"`,
 		`{"Records":[{"EventSource":"aws:sns","Sns":{}}]}`:            `"aws:sns"`,
 		`{"Records":[{}]}`: "unknown records",

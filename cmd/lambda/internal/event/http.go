@@ -12,14 +12,14 @@ import (
 	"unicode/utf8"
 )
 
-// Gateway carries requests to a handler.
+// Gateway passes HTTP events to a handler.
 type Gateway struct {
 	Handler  http.Handler
-	BasePath string // that a custom domain maps to this API, such as /orchestrator; it is not a part of the handler's paths
+	BasePath string // path that a custom domain maps to this API, such as /orchestrator; it is removed from the paths that the handler sees
 }
 
-// call is one request as all kinds of events can say it.
-type call struct {
+// gatewayRequest is what all kinds of HTTP events have in common.
+type gatewayRequest struct {
 	method, path, rawQuery, stage string
 	host, sourceIP, protocol      string
 	header                        http.Header
@@ -27,20 +27,20 @@ type call struct {
 	base64                        bool
 }
 
-// request is the call as the handler sees it.
-func (g Gateway) request(ctx context.Context, c call) (*http.Request, error) {
+// request converts the event to the request that the handler sees.
+func (g Gateway) request(ctx context.Context, c gatewayRequest) (*http.Request, error) {
 	body := []byte(c.body)
 	if c.base64 {
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(c.body); err != nil {
-			return nil, fmt.Errorf("the body of the event is not the base64 that it says it is: %w", err)
+			return nil, fmt.Errorf("the body of the event is marked as base64 but is not: %w", err)
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, c.method, "/", bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("the event has no request in it: %w", err)
+		return nil, fmt.Errorf("the event has no valid HTTP request: %w", err)
 	}
-	req.URL = target(g.inside(c), c.rawQuery)
+	req.URL = requestURL(g.handlerPath(c), c.rawQuery)
 	req.RequestURI = req.URL.RequestURI()
 	req.Header = c.header
 	req.Host = c.header.Get("Host")
@@ -55,21 +55,21 @@ func (g Gateway) request(ctx context.Context, c call) (*http.Request, error) {
 	return req, nil
 }
 
-// inside is the path without what only leads to this API.
-func (g Gateway) inside(c call) string {
-	if rest, ok := below(c.path, strings.TrimSuffix(g.BasePath, "/")); ok && g.BasePath != "" {
+// handlerPath removes the base path or the stage, which the gateway needs only to find this function.
+func (g Gateway) handlerPath(c gatewayRequest) string {
+	if rest, ok := cutPathPrefix(c.path, strings.TrimSuffix(g.BasePath, "/")); ok && g.BasePath != "" {
 		return rest
 	}
 	if c.stage != "" && c.stage != "$default" {
-		if rest, ok := below(c.path, "/"+c.stage); ok {
+		if rest, ok := cutPathPrefix(c.path, "/"+c.stage); ok {
 			return rest
 		}
 	}
 	return c.path
 }
 
-// below is what follows a prefix of whole segments.
-func below(path, prefix string) (string, bool) {
+// cutPathPrefix removes a prefix of whole path segments.
+func cutPathPrefix(path, prefix string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok || rest != "" && rest[0] != '/' {
 		return path, false
@@ -77,8 +77,9 @@ func below(path, prefix string) (string, bool) {
 	return "/" + strings.TrimPrefix(rest, "/"), true
 }
 
-// target takes a path as it is written in a URL. Some gateways decode it: then it is taken as it stands.
-func target(path, rawQuery string) *url.URL {
+// requestURL returns the URL of an escaped path. Some gateways send the path unescaped; if it cannot be unescaped, it is used
+// unchanged.
+func requestURL(path, rawQuery string) *url.URL {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
@@ -92,16 +93,16 @@ func target(path, rawQuery string) *url.URL {
 	return u
 }
 
-// answer collects what the handler answers.
-type answer struct {
+// response records the response of the handler.
+type response struct {
 	header http.Header
-	sent   http.Header // as they were when the answer began: later changes do not count
+	sent   http.Header // the headers at the time of WriteHeader; later changes have no effect
 	status int
 	body   bytes.Buffer
 }
 
-func (g Gateway) serve(req *http.Request) *answer {
-	a := &answer{header: http.Header{}}
+func (g Gateway) serve(req *http.Request) *response {
+	a := &response{header: http.Header{}}
 	g.Handler.ServeHTTP(a, req)
 	a.WriteHeader(http.StatusOK)
 	if req.Method == http.MethodHead {
@@ -110,21 +111,21 @@ func (g Gateway) serve(req *http.Request) *answer {
 	return a
 }
 
-func (a *answer) Header() http.Header { return a.header }
+func (a *response) Header() http.Header { return a.header }
 
-func (a *answer) WriteHeader(status int) {
+func (a *response) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status, a.sent = status, a.header.Clone()
 	}
 }
 
-func (a *answer) Write(p []byte) (int, error) {
+func (a *response) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(p)
 }
 
-// content is the body as an event can carry it: text as it is, everything else in base64.
-func (a *answer) content() (body string, encoded bool) {
+// content returns the body as an event can hold it: UTF-8 text unchanged, everything else in base64.
+func (a *response) content() (body string, encoded bool) {
 	if utf8.Valid(a.body.Bytes()) {
 		return a.body.String(), false
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// seen is a request as the handler had it.
+// seen is a request as the handler has seen it.
 type seen struct {
 	Method, URI, Path, Host, Remote, Body string
 	Header                                http.Header
 }
 
-// look answers with text and remembers the request.
+// look stores the request and responds by answer.
 func look(s *seen, answer func(http.ResponseWriter)) Gateway {
 	return Gateway{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -45,7 +45,7 @@ const v1 = `{"resource":"/{proxy+}","path":"/stores/a%20b","httpMethod":"POST",
  "requestContext":{"stage":"prod","domainName":"x.test","path":"/prod/stores/a","protocol":"HTTP/1.1","identity":{"sourceIp":"2001:db8::1"}},
  "body":"eyJhIjoi/yJ9","isBase64Encoded":true}`
 
-func TestARequestOfARESTAPI(t *testing.T) {
+func TestServeV1PassesTheRequestOn(t *testing.T) {
 	var s seen
 	if _, err := look(&s, nothing).ServeV1(t.Context(), []byte(v1)); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ const v2 = `{"version":"2.0","rawPath":"%s","rawQueryString":"limit=1&limit=2&q=
  "headers":{"x-orchestrator-token":"t","accept":"a,b"},
  "requestContext":{"stage":"%s","domainName":"x.lambda-url.test","http":{"method":"DELETE","path":"/","protocol":"HTTP/1.1","sourceIp":"192.0.2.7"}}}`
 
-func TestARequestOfAnHTTPAPIOrAFunctionURL(t *testing.T) {
+func TestServeV2PassesTheRequestOn(t *testing.T) {
 	var s seen
 	if _, err := look(&s, nothing).ServeV2(t.Context(), fmt.Appendf(nil, v2, "/stores/a", "$default")); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestARequestOfAnHTTPAPIOrAFunctionURL(t *testing.T) {
 		http.Header{"X-Orchestrator-Token": {"t"}, "Accept": {"a,b"}, "Cookie": {"a=1; b=2"}}})
 }
 
-func TestPathsLoseWhatOnlyLeadsHere(t *testing.T) {
+func TestGatewayRemovesStageAndBasePath(t *testing.T) {
 	for _, c := range []struct{ path, stage, base, want string }{
 		{"/prod/stores/a", "prod", "", "/stores/a"},
 		{"/prod", "prod", "", "/"},
@@ -101,7 +101,7 @@ func tea(w http.ResponseWriter) {
 	fmt.Fprint(w, "grün")
 }
 
-func TestAnswersOfEachKind(t *testing.T) {
+func TestGatewayResponds(t *testing.T) {
 	var s seen
 	text, err := look(&s, tea).ServeV1(t.Context(), []byte(v1))
 	var one events.APIGatewayProxyResponse
@@ -118,7 +118,7 @@ func TestAnswersOfEachKind(t *testing.T) {
 	check(t, two, events.APIGatewayV2HTTPResponse{StatusCode: 418, Body: "grün", Headers: map[string]string{"Vary": "x, y"}, Cookies: []string{"a=1", "b=2"}})
 }
 
-func TestWhatIsNoTextIsAnsweredInBase64(t *testing.T) {
+func TestGatewayRespondsWithBase64ToBinary(t *testing.T) {
 	var s seen
 	text, err := look(&s, func(w http.ResponseWriter) { _, _ = w.Write([]byte{0xff, 0}) }).ServeV2(t.Context(), fmt.Appendf(nil, v2, "/", ""))
 	var two events.APIGatewayV2HTTPResponse
@@ -130,7 +130,7 @@ func TestWhatIsNoTextIsAnsweredInBase64(t *testing.T) {
 	}
 }
 
-func TestBrokenEventsAreRefused(t *testing.T) {
+func TestGatewayRefusesBrokenEvents(t *testing.T) {
 	var s seen
 	g := look(&s, nothing)
 	for _, event := range []string{

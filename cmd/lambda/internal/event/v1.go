@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// ServeV1 answers an event of kind [HTTPv1].
+// ServeV1 serves an event of kind [HTTPv1] and returns the response to Lambda.
 func (g Gateway) ServeV1(ctx context.Context, payload []byte) ([]byte, error) {
 	var e events.APIGatewayProxyRequest
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, fmt.Errorf("this event looks like one of a REST API and is none: %w", err)
+		return nil, fmt.Errorf("the event resembles one of a REST API but cannot be parsed: %w", err)
 	}
 	query := url.Values{}
-	for name, value := range e.QueryStringParameters { // decoded, all but the last value lost
+	for name, value := range e.QueryStringParameters { // decoded, with only the last value of each name
 		query.Set(name, value)
 	}
 	for name, values := range e.MultiValueQueryStringParameters {
@@ -30,7 +30,7 @@ func (g Gateway) ServeV1(ctx context.Context, payload []byte) ([]byte, error) {
 	for name, values := range e.MultiValueHeaders {
 		header[http.CanonicalHeaderKey(name)] = values
 	}
-	req, err := g.request(ctx, call{
+	req, err := g.request(ctx, gatewayRequest{
 		method: e.HTTPMethod, path: e.Path, rawQuery: query.Encode(), stage: e.RequestContext.Stage,
 		host: e.RequestContext.DomainName, sourceIP: e.RequestContext.Identity.SourceIP, protocol: e.RequestContext.Protocol,
 		header: header, body: e.Body, base64: e.IsBase64Encoded,

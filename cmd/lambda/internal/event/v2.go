@@ -10,23 +10,23 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// ServeV2 answers an event of kind [HTTPv2].
+// ServeV2 serves an event of kind [HTTPv2] and returns the response to Lambda.
 func (g Gateway) ServeV2(ctx context.Context, payload []byte) ([]byte, error) {
 	var e events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, fmt.Errorf("this event looks like one of an HTTP API or a function URL and is none: %w", err)
+		return nil, fmt.Errorf("the event resembles one of an HTTP API or a function URL but cannot be parsed: %w", err)
 	}
 	header := http.Header{}
-	for name, value := range e.Headers { // several values come as one, with commas
+	for name, value := range e.Headers { // several values are joined by commas
 		header.Set(name, value)
 	}
 	if len(e.Cookies) > 0 {
 		header.Set("Cookie", strings.Join(e.Cookies, "; "))
 	}
-	asked := e.RequestContext.HTTP
-	req, err := g.request(ctx, call{
-		method: asked.Method, path: e.RawPath, rawQuery: e.RawQueryString, stage: e.RequestContext.Stage,
-		host: e.RequestContext.DomainName, sourceIP: asked.SourceIP, protocol: asked.Protocol,
+	incoming := e.RequestContext.HTTP
+	req, err := g.request(ctx, gatewayRequest{
+		method: incoming.Method, path: e.RawPath, rawQuery: e.RawQueryString, stage: e.RequestContext.Stage,
+		host: e.RequestContext.DomainName, sourceIP: incoming.SourceIP, protocol: incoming.Protocol,
 		header: header, body: e.Body, base64: e.IsBase64Encoded,
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package api speaks to ingest over HTTP, as any backend would.
+// Package api is a client of ingest's HTTP API.
 package api
 
 import (
@@ -18,36 +18,36 @@ import (
 	"orchestrator/provision"
 )
 
-// most is the longest answer that is read: a page of 200 stores takes far less.
-const most = 16 << 20
+// maxResponse is the longest response that is read; a page of 200 stores takes far less.
+const maxResponse = 16 << 20
 
-// Client speaks to one ingest. It is safe for concurrent use.
+// Client calls one ingest. It is safe for concurrent use.
 type Client struct {
 	base  string
 	token string
 	http  *http.Client
 }
 
-// New returns a client for ingest's URL, with or without /orchestrate at its end. token may be a comma-separated list,
-// of which the first is sent.
+// New returns a client for ingest's URL, with or without /orchestrate at its end. token may be a comma-separated list; the
+// first one is sent.
 func New(rawURL, token string) (*Client, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%q is not an http or https URL of ingest", rawURL)
+		return nil, fmt.Errorf("%q is not an http or https URL", rawURL)
 	}
 	token, _, _ = strings.Cut(token, ",")
 	base := strings.TrimSuffix(strings.TrimRight(rawURL, "/"), "/orchestrate")
 	return &Client{base: base, token: token, http: &http.Client{
 		Timeout: 30 * time.Second,
-		// A redirect would carry the token to whoever it names.
+		// Following a redirect would send the token to another host.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// URL is ingest's address.
+// URL returns ingest's base URL.
 func (c *Client) URL() string { return c.base }
 
-// Accepted is the answer to a request that was recorded.
+// Accepted is the response to a request that was recorded.
 type Accepted struct {
 	StoreID    string       `json:"store_id"`
 	Action     provision.Op `json:"action"`
@@ -55,13 +55,13 @@ type Accepted struct {
 	TaskID     string       `json:"task_id"`
 }
 
-// Submit posts a request as it is: ingest alone judges it.
+// Submit posts a request unchanged; ingest validates it.
 func (c *Client) Submit(ctx context.Context, request json.RawMessage) (Accepted, error) {
 	var a Accepted
 	return a, c.do(ctx, http.MethodPost, "/", request, &a)
 }
 
-// Delete asks for the store to be gone; with retainData its namespace, credentials and volumes stay.
+// Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept.
 func (c *Client) Delete(ctx context.Context, id string, retainData bool) (Accepted, error) {
 	path := "/stores/" + url.PathEscape(id)
 	if retainData {
@@ -71,31 +71,31 @@ func (c *Client) Delete(ctx context.Context, id string, retainData bool) (Accept
 	return a, c.do(ctx, http.MethodDelete, path, nil, &a)
 }
 
-// Store returns what is known about a store, with its latest steps.
+// Store returns the state of a store, with its latest steps.
 func (c *Client) Store(ctx context.Context, id string) (provision.State, error) {
 	var s provision.State
 	return s, c.do(ctx, http.MethodGet, "/stores/"+url.PathEscape(id), nil, &s)
 }
 
-// Stores returns a page of the list, newest accepted first, without steps.
+// Stores returns a page of stores, the latest accepted first, without their steps.
 func (c *Client) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
 	var p provision.Page
 	return p, c.do(ctx, http.MethodGet, "/stores?"+page(cursor, limit), nil, &p)
 }
 
-// Letters returns a page of the dead letters, the latest refused first.
+// DeadLetters returns a page of the dead letters, the latest refused first.
 func (c *Client) DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error) {
 	var l provision.DeadLetters
 	return l, c.do(ctx, http.MethodGet, "/dead-letters?"+page(cursor, limit), nil, &l)
 }
 
-// Replayed is the answer about a dead letter that was to be sent again.
+// Replayed is the response to the replay of a dead letter.
 type Replayed struct {
 	ID      string                 `json:"id"`
 	Outcome provision.ReplayResult `json:"outcome"`
 }
 
-// Replay sends a dead letter again. An unknown one is a [Problem] of status 404.
+// Replay sends a dead letter again. For an unknown id the error is a [Problem] with status 404.
 func (c *Client) Replay(ctx context.Context, id string) (Replayed, error) {
 	var r Replayed
 	return r, c.do(ctx, http.MethodPost, "/dead-letters/"+url.PathEscape(id)+"/replay", nil, &r)
@@ -123,21 +123,21 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, into 
 		return c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return fmt.Errorf("the answer of %s broke off: %w", c.base, err)
+		return fmt.Errorf("read the response of %s: %w", c.base, err)
 	}
 	if resp.StatusCode/100 != 2 {
 		return problemOf(resp, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s does not answer as ingest does: %w", c.base, err)
+		return fmt.Errorf("the response of %s is not one of ingest: %w", c.base, err)
 	}
 	return nil
 }
 
-// ErrUnreachable is in the chain of errors that say that nobody answered.
-var ErrUnreachable = errors.New("nobody answers")
+// ErrUnreachable is in the chain of every error that means that no HTTP response arrived.
+var ErrUnreachable = errors.New("ingest cannot be reached")
 
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -148,7 +148,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		reason = e.Err
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%w at %s (%w): start it with `orchestrator up`, or set ORCHESTRATOR_URL to where ingest is", ErrUnreachable, c.base, reason)
+		return fmt.Errorf("%w at %s (%w): start it with `orchestrator up`, or set ORCHESTRATOR_URL to its URL", ErrUnreachable, c.base, reason)
 	}
 	return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, reason)
 }

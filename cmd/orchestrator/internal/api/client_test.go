@@ -28,7 +28,7 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-func TestCallsAreWhatIngestUnderstands(t *testing.T) {
+func TestClientSendsIngestsRequests(t *testing.T) {
 	var got []string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = append(got, r.Method+" "+r.URL.String()+" "+r.Header.Get("X-Orchestrator-Token"))
@@ -52,7 +52,7 @@ func TestCallsAreWhatIngestUnderstands(t *testing.T) {
 	}
 }
 
-func TestProblemsAreReadable(t *testing.T) {
+func TestProblemErrorTexts(t *testing.T) {
 	tests := []struct {
 		status int
 		body   string
@@ -64,9 +64,9 @@ func TestProblemsAreReadable(t *testing.T) {
 		{401, `{"title":"The token is missing or wrong","status":401,"detail":""}`, "set ORCHESTRATOR_TOKEN"},
 		{503, `{"title":"The request cannot be recorded now","status":503,"detail":"Redis does not answer"}`, "try again in 7 s"},
 		{500, `{"title":"An internal error occurred","status":500,"detail":"see the id","instance":"abc"}`, "see the id (abc)"},
-		{502, `<html>proxy</html>`, "502 Bad Gateway, which ingest never does"},
+		{502, `<html>proxy</html>`, "502 Bad Gateway, but not by ingest"},
 		{302, ``, "302 Found"},
-		{200, `<html>`, "does not answer as ingest does"},
+		{200, `<html>`, "is not one of ingest"},
 	}
 	for _, test := range tests {
 		_, err := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +82,7 @@ func TestProblemsAreReadable(t *testing.T) {
 	}
 }
 
-func TestARedirectIsNotFollowed(t *testing.T) {
+func TestClientFollowsNoRedirect(t *testing.T) {
 	var asked int
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked++
@@ -93,7 +93,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestNobodyThereIsSaidAndPassing(t *testing.T) {
+func TestIsTemporaryForUnreachableAndUnavailable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	c, err := New(server.URL, "t")
 	if err != nil {
@@ -101,20 +101,20 @@ func TestNobodyThereIsSaidAndPassing(t *testing.T) {
 	}
 	server.Close()
 	_, err = c.Store(context.Background(), "s")
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "orchestrator up") || !Passing(err) {
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "orchestrator up") || !IsTemporary(err) {
 		t.Error(err)
 	}
 	_, err = serve(t, answer(503, `{"title":"x"}`)).Store(context.Background(), "s")
-	if !Passing(err) {
+	if !IsTemporary(err) {
 		t.Error(err)
 	}
 	_, err = serve(t, answer(404, `{"title":"x"}`)).Store(context.Background(), "s")
-	if Passing(err) {
+	if IsTemporary(err) {
 		t.Error(err)
 	}
 }
 
-func TestNewRefusesWhatIsNoURL(t *testing.T) {
+func TestNewRefusesInvalidURLs(t *testing.T) {
 	for _, raw := range []string{"", "localhost:9000", "ftp://a", "http://"} {
 		if _, err := New(raw, "t"); err == nil {
 			t.Errorf("%q is taken", raw)

@@ -10,7 +10,7 @@ import (
 	"orchestrator/provision"
 )
 
-// Problem is a refusal of ingest: an RFC 9457 document.
+// Problem is an error response of ingest, as RFC 9457 defines it.
 type Problem struct {
 	Type     string                 `json:"type"`
 	Title    string                 `json:"title"`
@@ -22,7 +22,7 @@ type Problem struct {
 	retryAfter string
 }
 
-// Error is for people: one line, and one per bad field where there are several.
+// Error returns one line, followed by one line per invalid field.
 func (p *Problem) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%d)", p.Title, p.Status)
@@ -52,18 +52,19 @@ func (p *Problem) advice() string {
 	return ""
 }
 
-// problemOf reads a refusal. What does not come from ingest, such as a proxy's page, is named by its status alone.
+// problemOf parses an error response. A response that is not from ingest, such as a proxy's page, is reported by its status
+// only.
 func problemOf(resp *http.Response, text []byte) error {
 	p := &Problem{}
 	if err := json.Unmarshal(text, p); err != nil || p.Title == "" {
-		return fmt.Errorf("%s answers %s, which ingest never does: is ORCHESTRATOR_URL right?", resp.Request.URL.Host, resp.Status)
+		return fmt.Errorf("%s answers %s, but not by ingest: check ORCHESTRATOR_URL", resp.Request.URL.Host, resp.Status)
 	}
 	p.Status, p.retryAfter = resp.StatusCode, resp.Header.Get("Retry-After")
 	return p
 }
 
-// Passing reports whether an error says that the service is away for now: the same call may succeed later.
-func Passing(err error) bool {
+// IsTemporary reports whether the service was unreachable or unavailable, so that the same call may succeed later.
+func IsTemporary(err error) bool {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.Status == http.StatusServiceUnavailable
 	}

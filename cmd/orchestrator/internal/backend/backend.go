@@ -1,10 +1,11 @@
-// Package backend is a stand-in for the e-commerce backend: it takes the status callbacks of workers, checks them as a
-// careful backend would, and shows them. It keeps them in memory.
+// Package backend is a stand-in for the e-commerce backend. It receives the status callbacks of workers, checks them strictly
+// and keeps them in memory.
 package backend
 
 import (
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,11 +21,11 @@ import (
 )
 
 const (
-	mostKept = 10_000
-	mostBody = 64 << 10
+	maxCallbacks = 10_000
+	maxBody      = 64 << 10
 )
 
-// Callback is one delivery that was recorded.
+// Callback is one recorded delivery.
 type Callback struct {
 	At         time.Time        `json:"at"`
 	StoreID    string           `json:"store_id"`
@@ -35,17 +36,17 @@ type Callback struct {
 	WebhookID  string           `json:"webhook_id"`
 	Generation int64            `json:"generation"`
 	Sequence   int64            `json:"sequence"`
-	Signed     bool             `json:"signed"`          // the signature was there and right
-	Again      bool             `json:"again,omitempty"` // this webhook id was delivered before
+	Signed     bool             `json:"signed"`             // a valid signature was present
+	Repeated   bool             `json:"repeated,omitempty"` // this webhook id was delivered before
 }
 
-// Config says what the backend expects. Tokens must not be empty.
+// Config is what the backend expects. Tokens must not be empty.
 type Config struct {
-	Tokens []string       // all are accepted
-	Secret string         // of Standard Webhooks; "" means that signatures are not looked at
-	Fail   int            // how many deliveries are answered 500 before the first is taken
-	Told   func(Callback) // called for every delivery that was recorded, one at a time; may be nil
-	Now    func() time.Time
+	Tokens     []string       // all are accepted
+	Secret     string         // of Standard Webhooks; "" means that signatures are not checked
+	Fail       int            // how many deliveries are answered with 500 before the first is recorded
+	OnCallback func(Callback) // called for every recorded delivery, one at a time; may be nil
+	Now        func() time.Time
 }
 
 // Backend records callbacks. It is an http.Handler.
@@ -54,21 +55,21 @@ type Backend struct {
 	mux     *http.ServeMux
 	webhook *standardwebhooks.Webhook
 
-	mu   sync.Mutex
-	kept []Callback
-	fail int
+	mu        sync.Mutex
+	callbacks []Callback
+	fail      int
 }
 
-// New returns a backend without callbacks.
+// New returns a backend with no recorded callbacks.
 func New(c Config) (*Backend, error) {
 	if len(c.Tokens) == 0 || slices.Contains(c.Tokens, "") {
-		return nil, fmt.Errorf("the stand-in backend needs a token: set ORCHESTRATOR_TOKEN")
+		return nil, errors.New("ORCHESTRATOR_TOKEN is not set or has an empty token: the stand-in backend needs the token that workers send")
 	}
 	b := &Backend{Config: c, mux: http.NewServeMux(), fail: c.Fail}
 	if c.Secret != "" {
 		var err error
 		if b.webhook, err = standardwebhooks.NewWebhook(c.Secret); err != nil {
-			return nil, fmt.Errorf("ORCH_WEBHOOK_SECRET must be whsec_ and base64: %w", err)
+			return nil, fmt.Errorf("ORCH_WEBHOOK_SECRET must be whsec_ followed by base64: %w", err)
 		}
 	}
 	if b.Now == nil {
@@ -83,20 +84,20 @@ func New(c Config) (*Backend, error) {
 
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
 
-// Callbacks returns what was recorded, oldest first, with passwords.
+// Callbacks returns the recorded callbacks, oldest first, with passwords.
 func (b *Backend) Callbacks() []Callback {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.kept)
+	return slices.Clone(b.callbacks)
 }
 
 // status is POST [/api]/stores/{id}/status.
 func (b *Backend) status(w http.ResponseWriter, r *http.Request) {
-	if !b.knows(r) {
+	if !b.authorized(r) {
 		http.Error(w, "the token is missing or wrong", http.StatusUnauthorized)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)
 		return
@@ -113,12 +114,12 @@ func (b *Backend) status(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (b *Backend) knows(r *http.Request) bool {
+func (b *Backend) authorized(r *http.Request) bool {
 	got := []byte(r.Header.Get("X-Orchestrator-Token"))
 	return slices.ContainsFunc(b.Tokens, func(token string) bool { return subtle.ConstantTimeCompare(got, []byte(token)) == 1 })
 }
 
-// record keeps the callback and shows it. It reports false while the backend is to fail.
+// record stores the callback and passes it to OnCallback. It reports false for deliveries that are to fail.
 func (b *Backend) record(c Callback) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,35 +127,35 @@ func (b *Backend) record(c Callback) bool {
 		b.fail--
 		return false
 	}
-	c.Again = slices.ContainsFunc(b.kept, func(k Callback) bool { return k.WebhookID == c.WebhookID })
-	if len(b.kept) == mostKept {
-		b.kept = slices.Delete(b.kept, 0, mostKept/10)
+	c.Repeated = slices.ContainsFunc(b.callbacks, func(k Callback) bool { return k.WebhookID == c.WebhookID })
+	if len(b.callbacks) == maxCallbacks {
+		b.callbacks = slices.Delete(b.callbacks, 0, maxCallbacks/10)
 	}
-	b.kept = append(b.kept, c)
-	if b.Told != nil {
-		b.Told(c)
+	b.callbacks = append(b.callbacks, c)
+	if b.OnCallback != nil {
+		b.OnCallback(c)
 	}
 	return true
 }
 
-// list is GET /callbacks[?store_id=…]: passwords are shown only to who has the token.
+// list is GET /callbacks[?store_id=…]. Passwords are included only if the request has a token.
 func (b *Backend) list(w http.ResponseWriter, r *http.Request) {
 	found := []Callback{}
 	for _, c := range b.Callbacks() {
 		if id := r.URL.Query().Get("store_id"); id != "" && id != c.StoreID {
 			continue
 		}
-		if c.Password != "" && !b.knows(r) {
+		if c.Password != "" && !b.authorized(r) {
 			c.Password = "[hidden]"
 		}
 		found = append(found, c)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(map[string]any{"callbacks": found}) // the caller has gone
+	_ = json.NewEncoder(w).Encode(map[string]any{"callbacks": found}) // fails only if the client has gone
 }
 
-// Line is the callback for people, without its password.
+// Line returns the callback as text, without its password.
 func (c Callback) Line() string {
 	parts := []string{string(c.Status)}
 	switch {
@@ -169,7 +170,7 @@ func (c Callback) Line() string {
 	return strings.Join(parts, " ")
 }
 
-// Note is what is worth knowing about the delivery itself.
+// Note describes the delivery itself: password received, signed, repeated.
 func (c Callback) Note() string {
 	var notes []string
 	if c.Password != "" {
@@ -178,7 +179,7 @@ func (c Callback) Note() string {
 	if c.Signed {
 		notes = append(notes, "signed")
 	}
-	if c.Again {
+	if c.Repeated {
 		notes = append(notes, "delivered again")
 	}
 	return strings.Join(notes, ", ")

@@ -15,7 +15,7 @@ import (
 
 const secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
-// delivery is a right one; tests spoil it.
+// delivery is a valid one; tests change it.
 func delivery(path, body string) *http.Request {
 	r := httptest.NewRequest("POST", path, strings.NewReader(body))
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
@@ -49,17 +49,17 @@ func send(b *Backend, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-func TestRecordsAtBothPaths(t *testing.T) {
+func TestBackendRecordsAtBothPaths(t *testing.T) {
 	for _, path := range []string{"/stores/s/status", "/api/stores/s/status"} {
-		var told []Callback
-		b := newBackend(t, Config{Secret: secret, Told: func(c Callback) { told = append(told, c) }})
+		var received []Callback
+		b := newBackend(t, Config{Secret: secret, OnCallback: func(c Callback) { received = append(received, c) }})
 		for range 2 {
 			if w := send(b, delivery(path, ready)); w.Code != 204 {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}
 		}
 		got := b.Callbacks()
-		if len(got) != 2 || len(told) != 2 || got[0].Again || !got[1].Again {
+		if len(got) != 2 || len(received) != 2 || got[0].Repeated || !got[1].Repeated {
 			t.Fatalf("%s: %+v", path, got)
 		}
 		first := got[0]
@@ -72,12 +72,12 @@ func TestRecordsAtBothPaths(t *testing.T) {
 	}
 }
 
-func TestRefusesWhatBreaksTheContract(t *testing.T) {
+func TestBackendRefusesWhatBreaksTheContract(t *testing.T) {
 	tests := []struct {
-		name  string
-		body  string
-		spoil func(http.Header)
-		want  int
+		name   string
+		body   string
+		change func(http.Header)
+		want   int
 	}{
 		{"no token", ready, func(h http.Header) { h.Del("X-Orchestrator-Token") }, 401},
 		{"wrong token", ready, func(h http.Header) { h.Set("X-Orchestrator-Token", "ne") }, 401},
@@ -98,8 +98,8 @@ func TestRefusesWhatBreaksTheContract(t *testing.T) {
 	for _, test := range tests {
 		b := newBackend(t, Config{Secret: secret})
 		r := delivery("/api/stores/s/status", test.body)
-		if test.spoil != nil {
-			test.spoil(r.Header)
+		if test.change != nil {
+			test.change(r.Header)
 		}
 		if w := send(b, r); w.Code != test.want || len(b.Callbacks()) > 0 {
 			t.Errorf("%s: %d %s, want %d", test.name, w.Code, w.Body, test.want)
@@ -107,7 +107,7 @@ func TestRefusesWhatBreaksTheContract(t *testing.T) {
 	}
 }
 
-func TestTheOldTokenIsTakenToo(t *testing.T) {
+func TestBackendAcceptsTheOldToken(t *testing.T) {
 	b := newBackend(t, Config{})
 	r := delivery("/stores/s/status", `{"status":"DELETED"}`)
 	r.Header.Set("X-Orchestrator-Token", "old")
@@ -116,7 +116,7 @@ func TestTheOldTokenIsTakenToo(t *testing.T) {
 	}
 }
 
-func TestFailsOnPurposeAndThenNot(t *testing.T) {
+func TestBackendFailsTheFirstDeliveries(t *testing.T) {
 	b := newBackend(t, Config{Fail: 2})
 	for i, want := range []int{500, 500, 204} {
 		if w := send(b, delivery("/stores/s/status", ready)); w.Code != want {
@@ -128,7 +128,7 @@ func TestFailsOnPurposeAndThenNot(t *testing.T) {
 	}
 }
 
-func TestListShowsPasswordsOnlyForTheToken(t *testing.T) {
+func TestBackendListsPasswordsOnlyForTheToken(t *testing.T) {
 	b := newBackend(t, Config{})
 	send(b, delivery("/stores/s/status", ready))
 	send(b, delivery("/stores/other/status", `{"status":"DELETED"}`))
@@ -148,7 +148,7 @@ func TestListShowsPasswordsOnlyForTheToken(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []Config{{}, {Tokens: []string{""}}, {Tokens: []string{"a"}, Secret: "whsec_%"}} {
 		if _, err := New(c); err == nil {
-			t.Errorf("New(%+v) is taken", c)
+			t.Errorf("New(%+v) is accepted", c)
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"orchestrator/provision"
 )
 
-// clockSkew is how far a delivery's time may be from ours, as Standard Webhooks recommends.
+// clockSkew is how far a delivery's timestamp may differ from this clock, as Standard Webhooks recommends.
 const clockSkew = 5 * time.Minute
 
-// read checks a delivery and makes a Callback of it. It is strict, so that a worker that breaks the contract is seen.
+// read parses and checks a delivery. It is strict, so that a worker that breaks the contract is noticed.
 func (b *Backend) read(r *http.Request, body []byte) (Callback, error) {
 	c := Callback{At: b.Now(), StoreID: r.PathValue("id"), WebhookID: r.Header.Get("webhook-id")}
 	if c.WebhookID == "" {
@@ -25,7 +25,7 @@ func (b *Backend) read(r *http.Request, body []byte) (Callback, error) {
 		return c, err
 	}
 	if skew := c.At.Sub(time.Unix(sent, 0)); skew.Abs() > clockSkew {
-		return c, fmt.Errorf("webhook-timestamp is %s away from this clock", skew.Round(time.Second))
+		return c, fmt.Errorf("webhook-timestamp differs from this clock by %s", skew.Round(time.Second))
 	}
 	if c.Generation, err = number(r, "X-Orchestrator-Generation"); err != nil {
 		return c, err
@@ -43,16 +43,16 @@ func (b *Backend) verify(r *http.Request, body []byte, c *Callback) error {
 	if b.webhook == nil {
 		return nil
 	}
-	if err := b.webhook.VerifyIgnoringTimestamp(body, r.Header); err != nil { // the time was looked at already
+	if err := b.webhook.VerifyIgnoringTimestamp(body, r.Header); err != nil { // read has checked the timestamp
 		return fmt.Errorf("webhook-signature: %w", err)
 	}
 	c.Signed = true
 	return nil
 }
 
-// readBody takes exactly the fields that the contract gives each status.
+// readBody accepts exactly the fields that the contract defines for each status.
 func readBody(body []byte, c *Callback) error {
-	var said struct {
+	var message struct {
 		Status   provision.Status `json:"status"`
 		URL      string           `json:"url"`
 		Error    string           `json:"error"`
@@ -60,20 +60,20 @@ func readBody(body []byte, c *Callback) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&said); err != nil {
-		return errors.New("the body is not {status, url?, error?, password?}")
+	if err := decoder.Decode(&message); err != nil {
+		return errors.New("the body is not a JSON object with the fields status, url, error and password only")
 	}
-	ready := said.Status == provision.StatusReady
-	failed := said.Status == provision.StatusFailed || said.Status == provision.StatusDeleteFailed
-	progress := said.Status == provision.StatusProvisioning || said.Status == provision.StatusDeleting
+	ready := message.Status == provision.StatusReady
+	failed := message.Status == provision.StatusFailed || message.Status == provision.StatusDeleteFailed
+	progress := message.Status == provision.StatusProvisioning || message.Status == provision.StatusDeleting
 	switch {
-	case !said.Status.Final() && !progress:
-		return fmt.Errorf("status %q is not of the contract", said.Status)
-	case ready != (said.URL != ""), ready != (said.Password != ""):
-		return errors.New("url and password belong to READY, and to nothing else")
-	case failed != (said.Error != ""):
-		return errors.New("error belongs to FAILED and DELETE_FAILED, and to nothing else")
+	case !message.Status.Final() && !progress:
+		return fmt.Errorf("the contract has no status %q", message.Status)
+	case ready != (message.URL != ""), ready != (message.Password != ""):
+		return errors.New("READY must have url and password, and no other status may have them")
+	case failed != (message.Error != ""):
+		return errors.New("FAILED and DELETE_FAILED must have error, and no other status may have it")
 	}
-	c.Status, c.URL, c.Error, c.Password = said.Status, said.URL, said.Error, said.Password
+	c.Status, c.URL, c.Error, c.Password = message.Status, message.URL, message.Error, message.Password
 	return nil
 }

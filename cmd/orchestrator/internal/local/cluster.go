@@ -13,14 +13,14 @@ import (
 	"orchestrator/cmd/orchestrator/internal/child"
 )
 
-// startCluster takes the cluster that is given, or runs one of its own.
+// startCluster uses the cluster that the environment names, else it starts the devcluster.
 func (s *Service) startCluster(ctx context.Context) error {
 	if s.Mock() {
-		s.choice("cluster", "none, as ORCH_MOCK says", "every step is simulated, no shop will answer")
+		s.announce("cluster", "none (ORCH_MOCK)", "every step is simulated; the shops cannot be opened")
 		return nil
 	}
 	if s.Kubeconfig = s.Getenv("KUBECONFIG"); s.Kubeconfig != "" {
-		s.choice("cluster", "the one of "+s.Kubeconfig+", as KUBECONFIG says", "stores stay in it when this ends")
+		s.announce("cluster", s.Kubeconfig+" (KUBECONFIG)", "stores stay in it when this program ends")
 		return nil
 	}
 	return s.startDevcluster(ctx)
@@ -29,24 +29,24 @@ func (s *Service) startCluster(ctx context.Context) error {
 func (s *Service) startDevcluster(ctx context.Context) (err error) {
 	path := s.program("devcluster")
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("%s is missing: build it with `make devcluster`, set KUBECONFIG to a cluster, or ORCH_MOCK=1 for none", path)
+		return fmt.Errorf("%s is missing: build it with `make devcluster`, or set KUBECONFIG to use another cluster, or ORCH_MOCK=1 to use none", path)
 	}
 	dir, ready := s.Dir.Path("devcluster"), newReadyLine()
 	begin := time.Now()
 	s.devcluster, err = s.group.Start(ctx, child.Spec{
 		Name: "devcluster", Path: path, Args: []string{"up", "--dir", dir, "--quiet"}, Log: s.Dir.Log("devcluster"),
 		Stdout: ready, Ready: ready.check, StartWithin: 3 * time.Minute, Grace: 30 * time.Second,
-		OrphanSignal: syscall.SIGTERM, // it ends its own children in order
+		OrphanSignal: syscall.SIGTERM, // it stops its own child processes in order
 	})
 	if err != nil {
 		return err
 	}
 	s.Kubeconfig, s.OwnCluster = ready.kubeconfig(), true
-	s.choice("cluster", fmt.Sprintf("devcluster, up after %.0f s", time.Since(begin).Seconds()), "a real Kubernetes API with simulated pods; stores outlive restarts")
+	s.announce("cluster", fmt.Sprintf("devcluster, up after %.0f s", time.Since(begin).Seconds()), "a real Kubernetes API with simulated pods; stores survive restarts")
 	return nil
 }
 
-// readyLine waits in a child's output for the one line "ready KUBECONFIG=…".
+// readyLine finds the line "ready KUBECONFIG=…" in a child process's output.
 type readyLine struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -54,9 +54,9 @@ type readyLine struct {
 
 func newReadyLine() *readyLine { return &readyLine{} }
 
-const readyMark = "ready KUBECONFIG="
+const readyPrefix = "ready KUBECONFIG="
 
-// Write never fails, so that the child is never held up.
+// Write never fails, so that the child process is never blocked.
 func (r *readyLine) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,7 +70,7 @@ func (r *readyLine) kubeconfig() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for line := range strings.Lines(r.text.String()) {
-		if path, ok := strings.CutPrefix(line, readyMark); ok && strings.HasSuffix(path, "\n") {
+		if path, ok := strings.CutPrefix(line, readyPrefix); ok && strings.HasSuffix(path, "\n") {
 			return strings.TrimSpace(path)
 		}
 	}
@@ -79,7 +79,7 @@ func (r *readyLine) kubeconfig() string {
 
 func (r *readyLine) check(context.Context) error {
 	if r.kubeconfig() == "" {
-		return errors.New("its API does not answer yet")
+		return errors.New("it has not reported that its API server is ready")
 	}
 	return nil
 }

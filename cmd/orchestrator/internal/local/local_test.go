@@ -19,7 +19,7 @@ import (
 	"orchestrator/cmd/orchestrator/internal/state"
 )
 
-// TestMain lets the test binary stand in for the programs of the service, by the name that it is called by.
+// TestMain lets the test binary act as one of the service's programs if it is called by that program's name.
 func TestMain(m *testing.M) {
 	switch name := filepath.Base(os.Args[0]); name {
 	case "ingest":
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// program answers 200 to everything until SIGTERM, and leaves its environment, its process id and its end in DIARY.
+// program answers 200 to every request until SIGTERM, and writes its environment, process id and end into the folder DIARY.
 func program(name, addr string) {
 	diary := os.Getenv("DIARY")
 	ends := make(chan os.Signal, 1)
@@ -62,19 +62,19 @@ type rig struct {
 	options Options
 	diary   string
 	mu      sync.Mutex
-	said    []string
+	printed []string
 }
 
 func (r *rig) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.said = append(r.said, fmt.Sprintf(format, args...))
+	r.printed = append(r.printed, fmt.Sprintf(format, args...))
 }
 
 func (r *rig) all() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return strings.Join(r.said, "\n")
+	return strings.Join(r.printed, "\n")
 }
 
 func (r *rig) file(name string) string {
@@ -82,7 +82,7 @@ func (r *rig) file(name string) string {
 	return string(text)
 }
 
-// newRig has these programs beside each other, and an environment of these variables.
+// newRig puts these programs into one folder and uses this environment.
 func newRig(t *testing.T, environment map[string]string, programs ...string) *rig {
 	t.Helper()
 	exe, err := os.Executable()
@@ -103,7 +103,7 @@ func newRig(t *testing.T, environment map[string]string, programs ...string) *ri
 	t.Setenv("DIARY", r.diary)
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // else each program takes a second to end
 	r.options = Options{Dir: dir, Bin: bin, Redis: "embedded", AutoPort: true, Getenv: func(name string) string { return environment[name] },
-		Say: r.note, Trouble: r.note}
+		Print: r.note, Warn: r.note}
 	return r
 }
 
@@ -121,12 +121,12 @@ func (r *rig) start(t *testing.T) *Service {
 	return s
 }
 
-func TestEverythingIsStartedAndEndedInOrder(t *testing.T) {
+func TestStartAndStopInOrder(t *testing.T) {
 	r := newRig(t, nil, "ingest", "worker", "monitor", "devcluster")
 	s := r.start(t)
 	for _, part := range []string{"redis     embedded", "cluster   devcluster", "simulated pods", "backend   http://127.0.0.1:", "ingest    http", "worker    http", "monitor   http"} {
 		if !strings.Contains(r.all(), part) {
-			t.Errorf("%q is not said:\n%s", part, r.all())
+			t.Errorf("%q is not printed:\n%s", part, r.all())
 		}
 	}
 	left, err := r.options.Dir.ReadClient()
@@ -138,14 +138,14 @@ func TestEverythingIsStartedAndEndedInOrder(t *testing.T) {
 		t.Errorf("ended in the order %q", got)
 	}
 	if _, err := r.options.Dir.ReadClient(); err == nil {
-		t.Error("the way to the service is still there")
+		t.Error("the client file still exists")
 	}
 	if _, err := os.Stat(r.options.Dir.Path("redis", "embedded.snapshot")); err != nil {
-		t.Errorf("Redis has kept nothing: %v", err)
+		t.Errorf("Redis has stored nothing: %v", err)
 	}
 }
 
-func TestProgramsGetWhatTheyNeedByTheirEnvironment(t *testing.T) {
+func TestStartPassesSettingsByTheEnvironment(t *testing.T) {
 	r := newRig(t, nil, "ingest", "worker", "monitor", "devcluster")
 	s := r.start(t)
 	want := map[string][]string{
@@ -165,15 +165,15 @@ func TestProgramsGetWhatTheyNeedByTheirEnvironment(t *testing.T) {
 	}
 }
 
-func TestWithoutAClusterOrAMonitor(t *testing.T) {
+func TestStartWithoutAClusterOrAMonitor(t *testing.T) {
 	r := newRig(t, map[string]string{"ORCH_MOCK": "1"}, "ingest", "worker")
 	s := r.start(t)
-	if s.Kubeconfig != "" || s.MonitorURL != "" || !strings.Contains(r.all(), "none, as ORCH_MOCK says") || !strings.Contains(r.all(), "not started") {
+	if s.Kubeconfig != "" || s.MonitorURL != "" || !strings.Contains(r.all(), "none (ORCH_MOCK)") || !strings.Contains(r.all(), "not started") {
 		t.Errorf("%+v\n%s", s.Options, r.all())
 	}
 }
 
-func TestWhatIsGivenIsTaken(t *testing.T) {
+func TestStartUsesWhatTheEnvironmentNames(t *testing.T) {
 	r := newRig(t, map[string]string{"KUBECONFIG": "/given", "BACKEND_API_BASE": "http://backend.example/api", "ORCHESTRATOR_TOKEN": "a,b"}, "ingest", "worker")
 	s := r.start(t)
 	if s.Backend != nil || s.OwnCluster || !strings.Contains(r.file("worker.env"), "\nBACKEND_API_BASE=http://backend.example/api\n") ||
@@ -182,7 +182,7 @@ func TestWhatIsGivenIsTaken(t *testing.T) {
 	}
 }
 
-func TestADeadWorkerIsStartedAgain(t *testing.T) {
+func TestServiceRestartsAKilledWorker(t *testing.T) {
 	r := newRig(t, map[string]string{"ORCH_MOCK": "1"}, "ingest", "worker")
 	r.start(t)
 	first := r.file("worker.pid")
@@ -197,7 +197,7 @@ func TestADeadWorkerIsStartedAgain(t *testing.T) {
 	}
 }
 
-func TestADeadClusterEndsEverything(t *testing.T) {
+func TestServiceFailsWithItsCluster(t *testing.T) {
 	r := newRig(t, nil, "ingest", "worker", "devcluster")
 	s := r.start(t)
 	kill(t, r.file("devcluster.pid"))
@@ -215,7 +215,7 @@ func kill(t *testing.T, pid string) {
 	_ = syscall.Kill(n, syscall.SIGKILL)
 }
 
-func TestStartSaysWhatIsMissing(t *testing.T) {
+func TestStartReportsWhatIsMissing(t *testing.T) {
 	tests := []struct {
 		environment map[string]string
 		programs    []string
@@ -235,13 +235,13 @@ func TestStartSaysWhatIsMissing(t *testing.T) {
 		}
 		release, err := r.options.Dir.Lock()
 		if err != nil {
-			t.Fatalf("the folder is still held: %v", err)
+			t.Fatalf("the folder is still locked: %v", err)
 		}
 		release()
 	}
 }
 
-func TestTakenPortsAreAllSaidWithTheirVariables(t *testing.T) {
+func TestChooseAddressesReportsAllThatAreTaken(t *testing.T) {
 	one, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -249,34 +249,34 @@ func TestTakenPortsAreAllSaidWithTheirVariables(t *testing.T) {
 	defer one.Close()
 	taken := one.Addr().String()
 	environment := map[string]string{"ORCH_ADDR": taken, "ORCH_MONITOR_ADDR": taken}
-	_, err = choosePlaces(true, func(name string) string { return environment[name] })
-	for _, want := range []string{"cannot be listened on:\n  " + taken, "  ORCH_ADDR  ", "  ORCH_MONITOR_ADDR  ", "address already in use", "--ports auto"} {
+	_, err = chooseAddresses(true, func(name string) string { return environment[name] })
+	for _, want := range []string{"cannot listen on these addresses:\n  " + taken, "  ORCH_ADDR  ", "  ORCH_MONITOR_ADDR  ", "address already in use", "--ports auto"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not said: %v", want, err)
+			t.Errorf("%q is missing: %v", want, err)
 		}
 	}
 }
 
-func TestFreePortsDiffer(t *testing.T) {
-	p, err := choosePlaces(true, func(string) string { return "" })
+func TestChooseAddressesTakesDifferentFreePorts(t *testing.T) {
+	p, err := chooseAddresses(true, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
 	for _, one := range p.all() {
-		if seen[one.address] || strings.HasSuffix(one.address, ":0") {
+		if seen[one.hostPort] || strings.HasSuffix(one.hostPort, ":0") {
 			t.Errorf("%+v", p)
 		}
-		seen[one.address] = true
+		seen[one.hostPort] = true
 	}
 }
 
-func TestURLsAreForThisMachine(t *testing.T) {
-	for address, want := range map[string]string{
+func TestAddressURLIsForThisMachine(t *testing.T) {
+	for hostPort, want := range map[string]string{
 		":9000": "http://127.0.0.1:9000", "0.0.0.0:1": "http://127.0.0.1:1", "[::]:1": "http://127.0.0.1:1", "[::1]:1": "http://[::1]:1", "host:1": "http://host:1",
 	} {
-		if got := (place{address: address}).url(); got != want {
-			t.Errorf("%s: %s, want %s", address, got, want)
+		if got := (address{hostPort: hostPort}).url(); got != want {
+			t.Errorf("%s: %s, want %s", hostPort, got, want)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package local runs the whole service on one machine: Redis, a cluster, a stand-in backend, ingest, worker and monitor.
+// Package local runs the whole service on one machine: Redis, a Kubernetes cluster, a stand-in backend, ingest, worker and
+// monitor.
 package local
 
 import (
@@ -19,51 +20,51 @@ import (
 	"orchestrator/cmd/orchestrator/internal/state"
 )
 
-// Options say what to run and whom to tell.
+// Options say what to run and where to report it.
 type Options struct {
 	Dir      state.Dir // as [state.Dir.Make] returns it
 	Bin      string    // the folder of the service's programs
 	Redis    string    // see [localredis.Options]
-	AutoPort bool
-	StandIn  bool // run the stand-in backend even where BACKEND_API_BASE names another one
-	Brief    bool // say what was chosen, not what that means: for a service that is soon gone
+	AutoPort bool      // use free ports
+	StandIn  bool      // run the stand-in backend even if BACKEND_API_BASE is set
+	Brief    bool      // print what was chosen, but not what it means: for a service that runs for a moment only
 	Getenv   func(string) string
 
-	Say     func(format string, args ...any) // a line about something that runs now
-	Trouble func(format string, args ...any) // a line about something that went wrong; from any goroutine
-	Told    func(backend.Callback)           // a callback that the stand-in backend has taken; from any goroutine
+	Print      func(format string, args ...any) // prints a line about a part that runs now
+	Warn       func(format string, args ...any) // prints a line about a failure; called from any goroutine
+	OnCallback func(backend.Callback)           // called for each callback that the stand-in backend has recorded; from any goroutine
 }
 
-// Service is one that runs.
+// Service is a running service.
 type Service struct {
 	API        *api.Client
-	Backend    *backend.Backend // nil where another backend is told
+	Backend    *backend.Backend // nil if BACKEND_API_BASE names another one
 	Secrets    state.Secrets
 	MonitorURL string // "" without a monitor
 	Kubeconfig string // "" in mock mode
-	OwnCluster bool   // it is gone with the state folder
-	OwnRedis   bool
+	OwnCluster bool   // the cluster's data is in the state folder
+	OwnRedis   bool   // Redis' data is in the state folder
 
 	Options
-	places  places
-	group   *child.Group
-	redis   *localredis.Redis
-	release func()
-	// In the order in which they are ended.
+	addresses addresses
+	group     *child.Group
+	redis     *localredis.Redis
+	release   func()
+	// In the order in which they are stopped.
 	ingest, worker, monitor *child.Child
 	backendStop             func()
 	devcluster              *child.Child
 }
 
-// Start runs everything and returns when ingest takes requests. On an error nothing is left running.
+// Start runs everything and returns once ingest accepts requests. After an error nothing is left running.
 func Start(ctx context.Context, o Options) (*Service, error) {
 	release, err := o.Dir.Lock()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Options: o, release: release, group: child.NewGroup(o.Trouble)}
+	s := &Service{Options: o, release: release, group: child.NewGroup(o.Warn)}
 	for _, step := range []func(context.Context) error{
-		s.prepare, s.startRedis, s.startCluster, s.startBackend, s.startIngest, s.startWorker, s.startMonitor, s.leaveWay,
+		s.prepare, s.startRedis, s.startCluster, s.startBackend, s.startIngest, s.startWorker, s.startMonitor, s.writeClientFile,
 	} {
 		if err := step(ctx); err != nil {
 			s.Stop()
@@ -73,13 +74,13 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	return s, nil
 }
 
-// Failed delivers the error of a part that is given up. The service is to be stopped then.
+// Failed delivers the error of a part that is not restarted any more. The caller then has to stop the service.
 func (s *Service) Failed() <-chan error { return s.group.Failed() }
 
-// KillNow makes Stop kill instead of ask.
+// KillNow makes Stop send SIGKILL instead of waiting for a regular end.
 func (s *Service) KillNow() { s.group.KillNow() }
 
-// Stop ends everything in order: first what takes requests, last what keeps them.
+// Stop stops everything in order: ingest first, Redis last.
 func (s *Service) Stop() {
 	s.Dir.RemoveClient()
 	s.ingest.Stop()
@@ -93,7 +94,7 @@ func (s *Service) Stop() {
 	s.release()
 }
 
-// prepare finds everything that can be wrong before anything is started.
+// prepare reports missing programs and unusable addresses before anything is started.
 func (s *Service) prepare(context.Context) (err error) {
 	for _, name := range []string{"ingest", "worker"} {
 		if _, err := os.Stat(s.program(name)); err != nil {
@@ -103,15 +104,15 @@ func (s *Service) prepare(context.Context) (err error) {
 	if s.Secrets, err = s.Dir.EnsureSecrets(s.Getenv); err != nil {
 		return err
 	}
-	s.places, err = choosePlaces(s.AutoPort, s.Getenv)
+	s.addresses, err = chooseAddresses(s.AutoPort, s.Getenv)
 	return err
 }
 
-// choice says what was chosen and what that means.
-func (s *Service) choice(part, name, meaning string) {
-	s.Say("%-9s %s", part, name)
+// announce prints what was chosen and what it means.
+func (s *Service) announce(part, name, meaning string) {
+	s.Print("%-9s %s", part, name)
 	if !s.Brief {
-		s.Say("%-9s %s", "", meaning)
+		s.Print("%-9s %s", "", meaning)
 	}
 }
 
@@ -120,15 +121,15 @@ func (s *Service) program(name string) string { return filepath.Join(s.Bin, name
 func (s *Service) startRedis(ctx context.Context) (err error) {
 	s.redis, err = localredis.Start(ctx, localredis.Options{
 		Want: s.Redis, URL: s.Getenv("REDIS_URL"), Dir: s.Dir.Path("redis"), Log: s.Dir.Log("redis"), Group: s.group,
-		Trouble: func(err error) { s.Trouble("%v", err) },
+		OnError: func(err error) { s.Warn("%v", err) },
 	})
 	if err != nil {
 		return err
 	}
-	s.OwnRedis = !s.redis.Given
-	s.choice("redis", s.redis.Name, s.redis.Durability)
+	s.OwnRedis = !s.redis.External
+	s.announce("redis", s.redis.Name, s.redis.Durability)
 	if s.redis.Warning != "" {
-		s.Say("          careful: %s", s.redis.Warning)
+		s.Print("          warning: %s", s.redis.Warning)
 	}
 	return nil
 }
@@ -136,14 +137,14 @@ func (s *Service) startRedis(ctx context.Context) (err error) {
 // startBackend runs the stand-in backend inside this process.
 func (s *Service) startBackend(context.Context) (err error) {
 	if base := s.Getenv("BACKEND_API_BASE"); base != "" && !s.StandIn {
-		s.Say("backend   %s, as BACKEND_API_BASE says", base)
+		s.Print("backend   %s (BACKEND_API_BASE)", base)
 		return nil
 	}
 	tokens := strings.Split(s.Secrets.Token, ",")
-	if s.Backend, err = backend.New(backend.Config{Tokens: tokens, Secret: s.Secrets.WebhookSecret, Told: s.Told}); err != nil {
+	if s.Backend, err = backend.New(backend.Config{Tokens: tokens, Secret: s.Secrets.WebhookSecret, OnCallback: s.OnCallback}); err != nil {
 		return err
 	}
-	listener, err := service.Listen(s.places.Backend.variable, s.places.Backend.address)
+	listener, err := service.Listen(s.addresses.Backend.variable, s.addresses.Backend.hostPort)
 	if err != nil {
 		return err
 	}
@@ -152,17 +153,17 @@ func (s *Service) startBackend(context.Context) (err error) {
 	go func() {
 		defer close(ended)
 		if err := service.Serve(ctx, &http.Server{Handler: s.Backend, ReadHeaderTimeout: 5 * time.Second}, listener); err != nil {
-			s.Trouble("the stand-in backend ended: %v", err)
+			s.Warn("the stand-in backend failed: %v", err)
 		}
 	}()
 	s.backendStop = func() { stop(); <-ended }
-	s.Say("backend   %s, a stand-in that shows the callbacks", s.places.Backend.url())
+	s.Print("backend   %s, a stand-in that prints the callbacks", s.addresses.Backend.url())
 	return nil
 }
 
-// leaveWay lets the other commands find the service.
-func (s *Service) leaveWay(context.Context) (err error) {
-	if s.API, err = api.New(s.places.Ingest.url(), s.Secrets.Token); err != nil {
+// writeClientFile writes the URL and token by which the other commands find the service.
+func (s *Service) writeClientFile(context.Context) (err error) {
+	if s.API, err = api.New(s.addresses.Ingest.url(), s.Secrets.Token); err != nil {
 		return err
 	}
 	return s.Dir.WriteClient(state.Client{URL: s.API.URL(), Token: s.Secrets.Token})
@@ -170,9 +171,9 @@ func (s *Service) leaveWay(context.Context) (err error) {
 
 // Mock reports whether the cluster is simulated.
 func (s *Service) Mock() bool {
-	mock, _ := strconv.ParseBool(s.Getenv("ORCH_MOCK")) // the worker complains of what is no boolean
+	mock, _ := strconv.ParseBool(s.Getenv("ORCH_MOCK")) // the worker reports a value that is not a boolean
 	return mock
 }
 
-// BackendURL is where the stand-in backend listens.
-func (s *Service) BackendURL() string { return s.places.Backend.url() }
+// BackendURL is the address of the stand-in backend.
+func (s *Service) BackendURL() string { return s.addresses.Backend.url() }

@@ -1,5 +1,5 @@
-// Package localredis chooses the Redis of a service on one machine and runs it: one that was given, the system's redis-server
-// as a child, or one inside this process.
+// Package localredis provides the Redis of a service on one machine: an external one, the system's redis-server as a child
+// process, or one inside this process.
 package localredis
 
 import (
@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// The ways to a Redis. Anything else that [Options.Want] may be is a URL.
+// The kinds of Redis. Any other value of [Options.Want] is a URL.
 const (
 	Auto     = "auto"
 	System   = "system"
 	Embedded = "embedded"
 )
 
-// oldest is the first version that asynq's scripts run on.
-var oldest = version{6, 2}
+// minVersion is the first version that asynq's scripts run on.
+var minVersion = version{6, 2}
 
 type version struct{ major, minor int }
 
@@ -29,54 +29,55 @@ func (v version) below(w version) bool {
 	return v.major < w.major || v.major == w.major && v.minor < w.minor
 }
 
-// choice is which Redis to run, before anything is started.
+// choice is the Redis to use.
 type choice struct {
-	way    string // System, Embedded or the URL
+	kind   string // System, Embedded or the URL
+	source string // of a URL: the variable or flag that it comes from
 	server server // of System
-	why    string // of Embedded, when it was not asked for
+	why    string // why Embedded was chosen, if it was not requested
 }
 
-// server is a redis-server or valkey-server that can be started.
+// server is an installed redis-server or valkey-server.
 type server struct {
 	path, name, version string
 }
 
-// system is what choose asks about the machine.
-type system struct {
+// machine is what choose reads from the machine.
+type machine struct {
 	lookPath func(string) (string, error)
 	version  func(path string) (string, error)
 }
 
-var thisMachine = system{exec.LookPath, askVersion}
+var thisMachine = machine{exec.LookPath, serverVersion}
 
-// choose follows what is wanted; left alone it takes the given URL, else the system's server, else the embedded one.
-func choose(want, url string, machine system) (choice, error) {
+// choose returns the wanted Redis; for Auto it is the one at url, else the system's server, else the embedded one.
+func choose(want, url string, machine machine) (choice, error) {
 	switch want {
 	case Embedded:
-		return choice{way: Embedded}, nil
+		return choice{kind: Embedded}, nil
 	case Auto, "":
 		if url != "" {
-			return choice{way: url}, nil
+			return choice{kind: url, source: "REDIS_URL"}, nil
 		}
 	case System:
 	default:
 		if !strings.Contains(want, "://") {
 			return choice{}, fmt.Errorf("--redis is %q; it must be auto, system, embedded or a URL", want)
 		}
-		return choice{way: want}, nil
+		return choice{kind: want, source: "--redis"}, nil
 	}
 	s, err := machine.find()
 	if err == nil {
-		return choice{way: System, server: s}, nil
+		return choice{kind: System, server: s}, nil
 	}
 	if want == System {
-		return choice{}, fmt.Errorf("%w: install one (on Debian: apt-get install redis-server), or say --redis embedded", err)
+		return choice{}, fmt.Errorf("%w: install one (on Debian: apt-get install redis-server), or use --redis embedded", err)
 	}
-	return choice{way: Embedded, why: err.Error()}, nil
+	return choice{kind: Embedded, why: err.Error()}, nil
 }
 
 // find returns the first server that is new enough.
-func (m system) find() (server, error) {
+func (m machine) find() (server, error) {
 	var tooOld error
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		path, err := m.lookPath(name)
@@ -85,13 +86,13 @@ func (m system) find() (server, error) {
 		}
 		text, err := m.version(path)
 		if err != nil {
-			tooOld = fmt.Errorf("%s does not say its version: %w", path, err)
+			tooOld = fmt.Errorf("the version of %s cannot be read: %w", path, err)
 			continue
 		}
-		if parsed, ok := parseVersion(text); ok && !parsed.below(oldest) {
+		if parsed, ok := parseVersion(text); ok && !parsed.below(minVersion) {
 			return server{path, name, text}, nil
 		}
-		tooOld = fmt.Errorf("%s has version %s, 6.2 is needed", path, text)
+		tooOld = fmt.Errorf("%s has version %s, but 6.2 or later is required", path, text)
 	}
 	if tooOld != nil {
 		return server{}, tooOld
@@ -101,7 +102,7 @@ func (m system) find() (server, error) {
 
 var versionInText = regexp.MustCompile(`\bv=(\S+)`)
 
-func askVersion(path string) (string, error) {
+func serverVersion(path string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	text, err := exec.CommandContext(ctx, path, "--version").Output()

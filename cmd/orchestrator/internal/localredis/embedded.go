@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// tick is how often the embedded Redis is told that time has passed: it does not see that by itself. Its own way,
-	// ClockTTL, looks at every key at every command.
-	tick = time.Second
-	// saveEvery is the time between snapshots. One that takes long is taken less often: it holds everything up.
-	saveEvery  = 3 * time.Second
-	saveFactor = 20
+	// clockInterval is how often the clock of the embedded Redis, which does not run by itself, is advanced. Its option
+	// ClockTTL would check every key at every command.
+	clockInterval = time.Second
+	// saveInterval is the time between snapshots. It grows with the duration of a snapshot, which blocks all commands.
+	saveInterval = 3 * time.Second
+	saveFactor   = 20
 )
 
 // embedded is a Redis inside this process.
@@ -26,7 +26,7 @@ type embedded struct {
 	server  *miniredis.Miniredis
 	client  *redis.Client
 	path    string // of the snapshot
-	trouble func(error)
+	onError func(error)
 	written [32]byte // digest of what the snapshot on disk holds
 
 	stop chan struct{}
@@ -36,43 +36,43 @@ type embedded struct {
 
 func startEmbedded(ctx context.Context, why string, o Options) (*Redis, error) {
 	password := rand.Text()
-	e, err := openEmbedded(ctx, filepath.Join(o.Dir, "embedded.snapshot"), password, o.Trouble)
+	e, err := openEmbedded(ctx, filepath.Join(o.Dir, "embedded.snapshot"), password, o.OnError)
 	if err != nil {
 		return nil, err
 	}
 	r := &Redis{
 		URL:        fmt.Sprintf("redis://:%s@%s", password, e.server.Addr()),
 		Name:       "embedded in this process",
-		Durability: fmt.Sprintf("accepted stores outlive restarts; a crash can cost %.0f seconds", saveEvery.Seconds()),
+		Durability: fmt.Sprintf("accepted requests survive restarts; a crash can lose the last %.0f seconds", saveInterval.Seconds()),
 		stop:       e.close,
 	}
 	if why != "" {
-		r.Name += ", since " + why
+		r.Name += ", because " + why
 	}
 	return r, nil
 }
 
-// openEmbedded starts the server with what the snapshot holds, where there is one.
-func openEmbedded(ctx context.Context, path, password string, trouble func(error)) (*embedded, error) {
+// openEmbedded starts the server with the content of the snapshot, if there is one.
+func openEmbedded(ctx context.Context, path, password string, onError func(error)) (*embedded, error) {
 	server := miniredis.NewMiniRedis()
 	server.RequireAuth(password)
 	if err := server.StartAddr("127.0.0.1:0"); err != nil {
-		return nil, fmt.Errorf("embedded Redis: %w", err)
+		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: password, MaxRetries: -1, ReadTimeout: time.Minute, PoolSize: 1})
-	e := &embedded{server: server, client: client, path: path, trouble: trouble, stop: make(chan struct{})}
+	e := &embedded{server: server, client: client, path: path, onError: onError, stop: make(chan struct{})}
 	if err := restore(ctx, client, path); err != nil {
-		e.shut()
-		return nil, fmt.Errorf("embedded Redis: the snapshot %s cannot be read: %w; move it away to start without what it holds", path, err)
+		e.shutdown()
+		return nil, fmt.Errorf("the snapshot %s of the embedded Redis cannot be read: %w; to start without its data, move it away", path, err)
 	}
-	e.done.Go(e.passTime)
-	e.done.Go(e.saveNowAndThen)
+	e.done.Go(e.advanceClock)
+	e.done.Go(e.saveLoop)
 	return e, nil
 }
 
-// passTime lets keys expire, by the time that has really passed.
-func (e *embedded) passTime() {
-	ticker := time.NewTicker(tick)
+// advanceClock lets keys expire by the time that has passed.
+func (e *embedded) advanceClock() {
+	ticker := time.NewTicker(clockInterval)
 	defer ticker.Stop()
 	for last := time.Now(); ; {
 		select {
@@ -85,8 +85,8 @@ func (e *embedded) passTime() {
 	}
 }
 
-func (e *embedded) saveNowAndThen() {
-	for wait := saveEvery; ; {
+func (e *embedded) saveLoop() {
+	for wait := saveInterval; ; {
 		select {
 		case <-e.stop:
 			return
@@ -94,13 +94,13 @@ func (e *embedded) saveNowAndThen() {
 		}
 		begin := time.Now()
 		e.save()
-		wait = max(saveEvery, saveFactor*time.Since(begin))
+		wait = max(saveInterval, saveFactor*time.Since(begin))
 	}
 }
 
-// save writes a snapshot where something has changed.
+// save writes a snapshot if something has changed.
 func (e *embedded) save() {
-	s, err := take(context.Background(), e.client)
+	s, err := takeSnapshot(context.Background(), e.client)
 	if err == nil {
 		if digest := s.digest(); digest != e.written {
 			if err = s.write(e.path); err == nil {
@@ -108,22 +108,22 @@ func (e *embedded) save() {
 			}
 		}
 	}
-	if err != nil && e.trouble != nil {
-		e.trouble(fmt.Errorf("embedded Redis: the snapshot %s cannot be written: %w", e.path, err))
+	if err != nil && e.onError != nil {
+		e.onError(fmt.Errorf("the snapshot %s of the embedded Redis cannot be written: %w", e.path, err))
 	}
 }
 
-// close keeps everything and ends the server.
+// close writes a last snapshot and stops the server.
 func (e *embedded) close() {
 	e.once.Do(func() {
 		close(e.stop)
 		e.done.Wait()
 		e.save()
-		e.shut()
+		e.shutdown()
 	})
 }
 
-func (e *embedded) shut() {
-	_ = e.client.Close() // a connection to ourselves
+func (e *embedded) shutdown() {
+	_ = e.client.Close() // a connection within this process
 	e.server.Close()
 }

@@ -7,48 +7,48 @@ import (
 	"orchestrator/cmd/orchestrator/internal/child"
 )
 
-// Options say which Redis is wanted and where it keeps its data.
+// Options say which Redis to use and where it keeps its data.
 type Options struct {
 	Want  string // Auto, System, Embedded or a URL
 	URL   string // REDIS_URL, for Auto
-	Dir   string // made when it is needed
-	Log   string // of a child
+	Dir   string // created if it is needed
+	Log   string // log file of a child process
 	Group *child.Group
-	// Trouble is called when the embedded Redis cannot keep its data; from any goroutine.
-	Trouble func(error)
+	// OnError is called if the embedded Redis cannot write its data; from any goroutine.
+	OnError func(error)
 }
 
-// Redis is one that runs.
+// Redis is a running Redis.
 type Redis struct {
 	URL        string
-	Name       string // for people
-	Durability string // for people: what a crash costs
-	Warning    string // for people; "" is the normal case
-	Given      bool   // somebody else runs it, and may use it too
+	Name       string // to be printed
+	Durability string // to be printed: what a crash can lose
+	Warning    string // to be printed; normally ""
+	External   bool   // it is not run by this process, and others may use it too
 
 	stop func()
 }
 
-// Stop ends what Start has started, once nobody needs it any more. A nil Redis does nothing.
+// Stop stops what Start has started. Callers have to stop its users first. On a nil Redis it does nothing.
 func (r *Redis) Stop() {
 	if r != nil && r.stop != nil {
 		r.stop()
 	}
 }
 
-// Start chooses a Redis, starts it where that is needed, and returns when it answers.
+// Start chooses a Redis, starts it if that is needed, and returns once it answers.
 func Start(ctx context.Context, o Options) (*Redis, error) {
 	c, err := choose(o.Want, o.URL, thisMachine)
 	if err != nil {
 		return nil, err
 	}
-	if c.way != Embedded && c.way != System {
-		return given(ctx, c.way)
+	if c.kind != Embedded && c.kind != System {
+		return connectExternal(ctx, c)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if c.way == System {
+	if c.kind == System {
 		return startSystem(ctx, c.server, o)
 	}
 	return startEmbedded(ctx, c.why, o)

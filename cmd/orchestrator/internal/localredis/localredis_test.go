@@ -20,9 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// machine has these servers on its PATH, by version.
-func machine(servers map[string]string) system {
-	return system{
+// testMachine has these servers on its PATH, with these versions.
+func testMachine(servers map[string]string) machine {
+	return machine{
 		lookPath: func(name string) (string, error) {
 			if _, ok := servers[name]; !ok {
 				return "", exec.ErrNotFound
@@ -50,8 +50,8 @@ func TestChoose(t *testing.T) {
 		{"", "", on{"redis-server": "7.0.15"}, System, "/bin/redis-server", ""},
 		{"auto", "", on{"redis-server": "6.2.0"}, System, "/bin/redis-server", ""},
 		{"auto", "", on{"redis-server": "6.0.16", "valkey-server": "8.1"}, System, "/bin/valkey-server", ""},
-		{"auto", "", on{"redis-server": "5.0.7"}, Embedded, "", "has version 5.0.7, 6.2 is needed"},
-		{"auto", "", on{"redis-server": ""}, Embedded, "", "does not say its version"},
+		{"auto", "", on{"redis-server": "5.0.7"}, Embedded, "", "has version 5.0.7, but 6.2 or later is required"},
+		{"auto", "", on{"redis-server": ""}, Embedded, "", "cannot be read"},
 		{"auto", "", on{"redis-server": "next"}, Embedded, "", "has version next"},
 		{"auto", "", on{}, Embedded, "", "no redis-server or valkey-server on PATH"},
 		{"system", "redis://a", on{"valkey-server": "10.0"}, System, "/bin/valkey-server", ""},
@@ -61,18 +61,18 @@ func TestChoose(t *testing.T) {
 		{"Redis", "", on{"redis-server": "7.0.15"}, "", "", "auto, system, embedded or a URL"},
 	}
 	for _, test := range tests {
-		got, err := choose(test.want, test.url, machine(test.servers))
+		got, err := choose(test.want, test.url, testMachine(test.servers))
 		says := got.why
 		if err != nil {
 			says = err.Error()
 		}
-		if got.way != test.way || got.server.path != test.path || !strings.Contains(says, test.says) || (test.says == "" && says != "") {
+		if got.kind != test.way || got.server.path != test.path || !strings.Contains(says, test.says) || (test.says == "" && says != "") {
 			t.Errorf("%+v: got %+v, %v", test, got, err)
 		}
 	}
 }
 
-func TestPlaceHidesPasswords(t *testing.T) {
+func TestWithoutPassword(t *testing.T) {
 	for raw, want := range map[string]string{
 		"redis://:secret@host:6379/1":            "redis://host:6379/1",
 		"unix:///tmp/a.sock":                     "unix:///tmp/a.sock",
@@ -80,7 +80,7 @@ func TestPlaceHidesPasswords(t *testing.T) {
 		"redis-sentinel://u:secret@a:1,b:2/main": "redis-sentinel://a:1,b:2/main",
 		"redis://:se%cr/et@host?db=1":            "redis://host",
 	} {
-		if got := place(raw); got != want {
+		if got := withoutPassword(raw); got != want {
 			t.Errorf("%s is shown as %s, want %s", raw, got, want)
 		}
 	}
@@ -122,14 +122,14 @@ func open(t *testing.T, path string) *embedded {
 
 func all(t *testing.T, e *embedded) []entry {
 	t.Helper()
-	s, err := take(context.Background(), e.client)
+	s, err := takeSnapshot(context.Background(), e.client)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s.Entries
 }
 
-func TestEverythingOutlivesARestart(t *testing.T) {
+func TestEmbeddedRestoresEverythingAfterARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	first := open(t, path)
 	fillAll(t, first.client)
@@ -157,13 +157,13 @@ func TestEverythingOutlivesARestart(t *testing.T) {
 	if len(after) != 8 {
 		t.Errorf("%d keys, want 8", len(after))
 	}
-	// A stream goes on behind what it had.
+	// A stream continues after its last id.
 	if err := second.client.XAdd(context.Background(), &redis.XAddArgs{Stream: "stream", Values: []any{"a", "b"}}).Err(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestASnapshotIsWrittenOnlyWhenSomethingChanged(t *testing.T) {
+func TestEmbeddedSavesOnlyChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	e := open(t, path)
 	fillAll(t, e.client)
@@ -183,7 +183,7 @@ func TestASnapshotIsWrittenOnlyWhenSomethingChanged(t *testing.T) {
 	}
 }
 
-func TestTimePasses(t *testing.T) {
+func TestEmbeddedExpiresKeys(t *testing.T) {
 	e := open(t, filepath.Join(t.TempDir(), "s"))
 	ctx := context.Background()
 	e.client.Set(ctx, "lease", "x", 500*time.Millisecond)
@@ -194,7 +194,7 @@ func TestTimePasses(t *testing.T) {
 	}
 }
 
-func TestABrokenSnapshotIsNotPassedOver(t *testing.T) {
+func TestEmbeddedRefusesABrokenSnapshot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	if err := os.WriteFile(path, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func TestABrokenSnapshotIsNotPassedOver(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedOneAsksForItsPassword(t *testing.T) {
+func TestEmbeddedRequiresItsPassword(t *testing.T) {
 	r, err := Start(context.Background(), Options{Want: Embedded, Dir: filepath.Join(t.TempDir(), "redis")})
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestTheEmbeddedOneAsksForItsPassword(t *testing.T) {
 	}
 }
 
-func TestTheSystemsServerKeepsWhatItWasTold(t *testing.T) {
+func TestSystemServerKeepsItsData(t *testing.T) {
 	if _, err := thisMachine.find(); err != nil {
 		t.Fatalf("%v: run `apt-get install redis-server`, or the tests by `make test`, which brings one", err)
 	}
@@ -245,7 +245,7 @@ func TestTheSystemsServerKeepsWhatItWasTold(t *testing.T) {
 	}
 }
 
-func TestAGivenRedisIsLookedAt(t *testing.T) {
+func TestExternalRedisIsChecked(t *testing.T) {
 	url := redistest.Real(t)
 	ctx := context.Background()
 	opts, err := redis.ParseURL(url)
@@ -254,7 +254,7 @@ func TestAGivenRedisIsLookedAt(t *testing.T) {
 	}
 	c := redis.NewClient(opts)
 	defer c.Close()
-	for policy, says := range map[string]string{"noeviction": "", "volatile-lru": "set it to noeviction", "allkeys-lru": "throws keys away"} {
+	for policy, says := range map[string]string{"noeviction": "", "volatile-lru": "set it to noeviction", "allkeys-lru": "evicts keys"} {
 		c.ConfigSet(ctx, "maxmemory-policy", policy)
 		r, err := Start(ctx, Options{URL: url})
 		switch {
@@ -271,7 +271,7 @@ func TestAGivenRedisIsLookedAt(t *testing.T) {
 	}
 }
 
-func TestAGivenRedisThatIsAwayIsSaid(t *testing.T) {
+func TestExternalRedisThatDoesNotAnswerIsReported(t *testing.T) {
 	_, err := Start(context.Background(), Options{Want: "redis://:secret@127.0.0.1:1"})
 	if err == nil || !strings.Contains(err.Error(), "redis://127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
 		t.Error(err)

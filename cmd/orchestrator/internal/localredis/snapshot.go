@@ -17,17 +17,17 @@ import (
 	"orchestrator/cmd/orchestrator/internal/state"
 )
 
-// format is the first thing in a snapshot's file; another one is not read.
+// format is the version of a snapshot's file. A file with another one is refused.
 const format = "orchestrator redis snapshot 1"
 
-// snapshot is all that a Redis holds at one moment.
+// snapshot is the content of a Redis at one moment.
 type snapshot struct {
 	Format  string
 	At      time.Time
-	Entries []entry // by key
+	Entries []entry // sorted by key
 }
 
-// entry is one key. Values are as the commands want them that make it: alternating fields and values of a hash, scores
+// entry is one key. Values are the arguments of the command that creates it: alternating fields and values of a hash, scores
 // and members of a sorted set.
 type entry struct {
 	Key      string
@@ -42,7 +42,7 @@ type message struct {
 	Values []string
 }
 
-// takeScript reads everything at one moment: nothing runs beside a script.
+// takeScript reads all keys at one moment, since no other command runs during a script.
 var takeScript = redis.NewScript(`
 local all = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
@@ -58,8 +58,8 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
 end
 return all`)
 
-// take returns all that the Redis holds now.
-func take(ctx context.Context, client *redis.Client) (snapshot, error) {
+// takeSnapshot returns the current content of the Redis.
+func takeSnapshot(ctx context.Context, client *redis.Client) (snapshot, error) {
 	rows, err := takeScript.Eval(ctx, client, nil).Slice()
 	if err != nil {
 		return snapshot{}, err
@@ -88,9 +88,9 @@ func entryOf(row any) (entry, error) {
 	e := entry{Key: key, Type: kind, TTL: time.Duration(max(0, ms)) * time.Millisecond}
 	switch kind {
 	case "string", "list", "set", "hash":
-		e.Values = texts(data)
+		e.Values = stringsOf(data)
 	case "zset":
-		e.Values = swapped(texts(data))
+		e.Values = scoresFirst(stringsOf(data))
 	case "stream":
 		for _, m := range data {
 			parts, _ := m.([]any)
@@ -99,7 +99,7 @@ func entryOf(row any) (entry, error) {
 			}
 			id, _ := parts[0].(string)
 			values, _ := parts[1].([]any)
-			e.Messages = append(e.Messages, message{id, texts(values)})
+			e.Messages = append(e.Messages, message{id, stringsOf(values)})
 		}
 	default:
 		return entry{}, fmt.Errorf("key %s has the type %q", key, kind)
@@ -107,7 +107,7 @@ func entryOf(row any) (entry, error) {
 	return e, nil
 }
 
-func texts(values []any) []string {
+func stringsOf(values []any) []string {
 	all := make([]string, len(values))
 	for i, v := range values {
 		all[i], _ = v.(string)
@@ -115,15 +115,15 @@ func texts(values []any) []string {
 	return all
 }
 
-// swapped puts each score before its member, as ZADD wants them.
-func swapped(pairs []string) []string {
+// scoresFirst puts each score before its member, as ZADD expects.
+func scoresFirst(pairs []string) []string {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		pairs[i], pairs[i+1] = pairs[i+1], pairs[i]
 	}
 	return pairs
 }
 
-// digest is equal for snapshots that hold the same, whatever is left of the keys' time.
+// digest is equal for snapshots with the same content. It ignores the remaining time of keys that expire.
 func (s snapshot) digest() [32]byte {
 	h := sha256.New()
 	for _, e := range s.Entries {
@@ -140,7 +140,7 @@ func (s snapshot) write(path string) error {
 	return state.WriteFile(path, b.Bytes())
 }
 
-// restore fills an empty Redis from a file. Without the file it does nothing.
+// restore loads the file into an empty Redis. It does nothing if there is no file.
 func restore(ctx context.Context, client *redis.Client, path string) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -156,17 +156,17 @@ func restore(ctx context.Context, client *redis.Client, path string) error {
 	if s.Format != format {
 		return fmt.Errorf("its format is %q, not %q", s.Format, format)
 	}
-	return s.fill(ctx, client, time.Since(s.At))
+	return s.restoreInto(ctx, client, time.Since(s.At))
 }
 
-// fill makes every key that has not expired meanwhile.
-func (s snapshot) fill(ctx context.Context, client *redis.Client, meanwhile time.Duration) error {
+// restoreInto makes every key that has not expired meanwhile.
+func (s snapshot) restoreInto(ctx context.Context, client *redis.Client, meanwhile time.Duration) error {
 	_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, e := range s.Entries {
 			if e.TTL > 0 && e.TTL <= meanwhile {
 				continue
 			}
-			e.fill(ctx, p)
+			e.restoreInto(ctx, p)
 			if e.TTL > 0 {
 				p.PExpire(ctx, e.Key, e.TTL-max(0, meanwhile))
 			}
@@ -176,16 +176,16 @@ func (s snapshot) fill(ctx context.Context, client *redis.Client, meanwhile time
 	return err
 }
 
-var makers = map[string]string{"string": "SET", "list": "RPUSH", "set": "SADD", "zset": "ZADD", "hash": "HSET"}
+var writeCommands = map[string]string{"string": "SET", "list": "RPUSH", "set": "SADD", "zset": "ZADD", "hash": "HSET"}
 
-func (e entry) fill(ctx context.Context, p redis.Pipeliner) {
+func (e entry) restoreInto(ctx context.Context, p redis.Pipeliner) {
 	if e.Type == "stream" {
 		for _, m := range e.Messages {
 			p.Do(ctx, command("XADD", append([]string{e.Key, m.ID}, m.Values...))...)
 		}
 		return
 	}
-	p.Do(ctx, command(makers[e.Type], append([]string{e.Key}, e.Values...))...)
+	p.Do(ctx, command(writeCommands[e.Type], append([]string{e.Key}, e.Values...))...)
 }
 
 func command(name string, values []string) []any {

@@ -13,10 +13,10 @@ import (
 	"orchestrator/cmd/orchestrator/internal/child"
 )
 
-// longestSocket is what a socket's path may have everywhere, in bytes.
-const longestSocket = 100
+// maxSocketPath is the length in bytes that a socket's path may have on every system.
+const maxSocketPath = 100
 
-// startSystem runs the system's server on a socket that only this user can reach, with every write in a file.
+// startSystem runs the system's server on a socket that only this user can open, with an append-only file.
 func startSystem(ctx context.Context, s server, o Options) (*Redis, error) {
 	socket, cleanUp, err := socketPath(o.Dir)
 	if err != nil {
@@ -28,9 +28,9 @@ func startSystem(ctx context.Context, s server, o Options) (*Redis, error) {
 		Name: "redis", Path: s.path, Log: o.Log,
 		Args: []string{"--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", o.Dir,
 			"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"},
-		Ready:        func(ctx context.Context) error { return client.Ping(ctx).Err() }, // an error too while it loads
+		Ready:        func(ctx context.Context) error { return client.Ping(ctx).Err() }, // also an error while it loads its data
 		Grace:        30 * time.Second,
-		OrphanSignal: syscall.SIGTERM, // it writes what it has in hand
+		OrphanSignal: syscall.SIGTERM, // it writes its buffers first
 	})
 	if err != nil {
 		cleanUp()
@@ -38,19 +38,19 @@ func startSystem(ctx context.Context, s server, o Options) (*Redis, error) {
 	}
 	return &Redis{
 		URL: "unix://" + socket, Name: fmt.Sprintf("%s %s of this machine", s.name, s.version),
-		Durability: "accepted stores outlive crashes; a power cut can cost a second",
+		Durability: "accepted requests survive crashes; a power failure can lose the last second",
 		stop:       func() { c.Stop(); cleanUp() },
 	}, nil
 }
 
-// socketPath is in dir, and in a folder of its own where dir's path is too long for a socket.
+// socketPath returns a path in dir, or in a temporary folder if dir's path is too long for a socket.
 func socketPath(dir string) (socket string, cleanUp func(), err error) {
-	if socket = filepath.Join(dir, "redis.sock"); len(socket) <= longestSocket {
+	if socket = filepath.Join(dir, "redis.sock"); len(socket) <= maxSocketPath {
 		return socket, func() {}, nil
 	}
 	short, err := os.MkdirTemp("", "orchestrator-redis")
 	if err != nil {
-		return "", nil, fmt.Errorf("a folder for Redis's socket: %w", err)
+		return "", nil, fmt.Errorf("create a folder for the socket of Redis: %w", err)
 	}
 	return filepath.Join(short, "redis.sock"), func() { _ = os.RemoveAll(short) }, nil
 }

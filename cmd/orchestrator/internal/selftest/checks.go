@@ -14,7 +14,7 @@ import (
 )
 
 // releases returns the newest record of each store's release, by store.
-func (t *Trial) releases(ctx context.Context) (map[string]kube.Release, error) {
+func (t *Script) releases(ctx context.Context) (map[string]kube.Release, error) {
 	found := map[string]kube.Release{}
 	if t.Cluster == nil {
 		return found, nil
@@ -29,11 +29,11 @@ func (t *Trial) releases(ctx context.Context) (map[string]kube.Release, error) {
 	return found, nil
 }
 
-// compare checks that a second request left everything as it was.
-func (t *Trial) compare(report *Report, first, second Request, before, after map[string]kube.Release) {
+// compare checks that a second, equal request changed nothing.
+func (t *Script) compare(report *Report, first, second Request, before, after map[string]kube.Release) {
 	id := second.State.StoreID
 	report.check(second.Callback.Status == provision.StatusReady && second.Callback.Generation > first.Callback.Generation,
-		id+" is told READY again", "%s", second.Callback.Line())
+		id+" has a second READY callback", "%s", second.Callback.Line())
 	report.check(second.Callback.Password != "" && second.Callback.Password == first.Callback.Password,
 		id+" has the same password", "%s", sameOrNot(second.Callback.Password == first.Callback.Password))
 	if t.Cluster == nil {
@@ -43,26 +43,26 @@ func (t *Trial) compare(report *Report, first, second Request, before, after map
 		id+" has the same Helm release", "%s, then %s", describe(before[id]), describe(after[id]))
 }
 
-// checkIDs checks that no verdict was told under two ids: a backend that remembers ids then hears each once.
-func (t *Trial) checkIDs(report *Report) {
-	verdicts, ids := map[string]bool{}, map[string]bool{}
+// checkIDs checks that no outcome was delivered under two webhook ids, so that a backend that stores ids can drop repeats.
+func (t *Script) checkIDs(report *Report) {
+	outcomes, ids := map[string]bool{}, map[string]bool{}
 	for _, c := range t.Callbacks() {
 		if c.Status.Final() && t.owns(c.StoreID) {
-			verdicts[fmt.Sprint(c.StoreID, c.Generation)], ids[c.WebhookID] = true, true
+			outcomes[fmt.Sprint(c.StoreID, c.Generation)], ids[c.WebhookID] = true, true
 		}
 	}
-	report.check(len(ids) == len(verdicts), "each verdict has one callback id", "%d verdicts, %d ids", len(verdicts), len(ids))
+	report.check(len(ids) == len(outcomes), "each outcome has one callback id", "%d outcomes, %d ids", len(outcomes), len(ids))
 }
 
-func (t *Trial) owns(id string) bool {
+func (t *Script) owns(id string) bool {
 	return slices.ContainsFunc(t.Stores, func(r provision.Request) bool { return r.StoreID == id })
 }
 
 func sameOrNot(same bool) string {
 	if same {
-		return "as before"
+		return "unchanged"
 	}
-	return "another one than before"
+	return "changed"
 }
 
 func describe(r kube.Release) string {
@@ -72,20 +72,20 @@ func describe(r kube.Release) string {
 	return fmt.Sprintf("revision %d %s (%s)", r.Revision, r.Status, r.ResourceVersion)
 }
 
-// delete has the last store deleted and checks that it is gone.
-func (t *Trial) delete(ctx context.Context, report *Report) error {
+// delete deletes the last store and checks that it is gone.
+func (t *Script) delete(ctx context.Context, report *Report) error {
 	store := t.Stores[len(t.Stores)-1]
-	t.Heading("A store is deleted.")
+	t.OnPart("A store is deleted.")
 	accepted, err := t.API.Delete(ctx, store.StoreID, false)
 	if err != nil {
 		return fmt.Errorf("the delete of %s was not accepted: %w", store.StoreID, err)
 	}
-	gone, err := t.await(ctx, []api.Accepted{accepted}, []*watcher.Follower{watcher.One(t.API, store.StoreID)})
+	gone, err := t.await(ctx, []api.Accepted{accepted}, []*watcher.Watcher{watcher.One(t.API, store.StoreID)})
 	report.Requests = append(report.Requests, gone...)
 	if err != nil {
 		return err
 	}
-	report.check(gone[0].Callback.Status == provision.StatusDeleted, store.StoreID+" is told DELETED", "%s", gone[0].Callback.Line())
+	report.check(gone[0].Callback.Status == provision.StatusDeleted, store.StoreID+" has a DELETED callback", "%s", gone[0].Callback.Line())
 	if t.Cluster == nil {
 		return nil
 	}
@@ -99,26 +99,26 @@ func goneOrNot(there bool, err error) string {
 	case err != nil:
 		return err.Error()
 	case there:
-		return "it is still there"
+		return "it still exists"
 	}
 	return "the API server answers 404"
 }
 
-// CleanUp deletes what is left of the trial, for a cluster that others use too. It waits for as long as ctx lives, at
-// most for a while.
-func (t *Trial) CleanUp(ctx context.Context) error {
+// CleanUp deletes all stores of the script, for a cluster that is used by others too. It waits until they are gone, ctx ends,
+// or three minutes have passed.
+func (t *Script) CleanUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 3*time.Minute, errors.New("the stores of the demo are still being deleted"))
 	defer cancel()
-	t.Heading("The stores of the demo are deleted.")
+	t.OnPart("The stores of the demo are deleted.")
 	var accepted []api.Accepted
-	var followers []*watcher.Follower
+	var watchers []*watcher.Watcher
 	for _, store := range t.Stores {
 		a, err := t.API.Delete(ctx, store.StoreID, false)
 		if err != nil {
 			return fmt.Errorf("the delete of %s was not accepted: %w", store.StoreID, err)
 		}
-		accepted, followers = append(accepted, a), append(followers, watcher.One(t.API, store.StoreID))
+		accepted, watchers = append(accepted, a), append(watchers, watcher.One(t.API, store.StoreID))
 	}
-	_, err := t.await(ctx, accepted, followers)
+	_, err := t.await(ctx, accepted, watchers)
 	return err
 }

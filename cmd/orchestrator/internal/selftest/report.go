@@ -6,10 +6,10 @@ import (
 	"orchestrator/cmd/orchestrator/internal/view"
 )
 
-// Lines is the report for people: steps and times, callbacks, and what held.
+// Lines returns the report as text: tables of steps, callbacks and checks.
 func (r *Report) Lines(style view.Style) []string {
 	now := time.Now()
-	steps := [][]view.Cell{faint("STORE", "REQUEST", "VERDICT", "TIME", "STEPS")}
+	steps := [][]view.Cell{faint("STORE", "REQUEST", "OUTCOME", "TIME", "STEPS")}
 	calls := [][]view.Cell{faint("STORE", "CALLBACK", "AFTER", "ID", "NOTE")}
 	for _, request := range r.Requests {
 		s, call := request.State, request.Callback
@@ -23,10 +23,10 @@ func (r *Report) Lines(style view.Style) []string {
 		row[1].Color = view.ColorOf(call.Status)
 		calls = append(calls, row)
 	}
-	checks := [][]view.Cell{faint("CHECK", "", "SEEN")}
+	checks := [][]view.Cell{faint("CHECK", "", "OBSERVED")}
 	for _, c := range r.Checks {
-		row := view.Text(c.What, "held", c.Detail)
-		if row[1].Color = view.Good; !c.Held {
+		row := view.Text(c.What, "passed", c.Detail)
+		if row[1].Color = view.Good; !c.Passed {
 			row[1].Text, row[1].Color = "FAILED", view.Bad
 		}
 		checks = append(checks, row)

@@ -1,5 +1,5 @@
-// Package selftest proves on a running service that it does what it is for: a store of each engine becomes READY, the same
-// request again changes nothing, and a deleted store is gone.
+// Package selftest checks a running service from the outside: a store of each engine becomes READY, an equal request changes
+// nothing, and a deleted store is gone.
 package selftest
 
 import (
@@ -16,49 +16,49 @@ import (
 	"orchestrator/provision"
 )
 
-// Cluster is what is asked of the cluster. It is nil in mock mode.
+// Cluster is what the script reads from the cluster.
 type Cluster interface {
 	Release(ctx context.Context, namespace, name string) (kube.Release, error)
 	HasNamespace(ctx context.Context, name string) (bool, error)
 }
 
-// Trial is one run. Its fields are needed, except Cluster.
-type Trial struct {
-	API       *api.Client
-	Callbacks func() []backend.Callback
-	Cluster   Cluster
-	Stores    []provision.Request    // one of each engine; the last one is deleted
-	Heading   func(text string)      // a new part begins
-	Told      func(backend.Callback) // a callback, after what led to it
-	Event     func(e watcher.Event)  // a step or a verdict
-	Every     time.Duration          // how often it is looked
+// Script is one run of the self-test. All fields except Cluster are required.
+type Script struct {
+	API          *api.Client
+	Callbacks    func() []backend.Callback
+	Cluster      Cluster                // nil in mock mode: releases and namespaces are not checked
+	Stores       []provision.Request    // one of each engine; the last one is deleted
+	OnPart       func(text string)      // called when a new part begins
+	OnCallback   func(backend.Callback) // called for each callback, after the events that led to it
+	OnEvent      func(e watcher.Event)  // called for each step and outcome
+	PollInterval time.Duration
 
-	shown int // callbacks
+	reported int // how many callbacks were passed to OnCallback
 }
 
-// Request is one request with what became of it.
+// Request is one request with its outcome.
 type Request struct {
 	State    provision.State
 	Callback backend.Callback
 }
 
-// Check is one thing that had to hold.
+// Check is one condition and whether the service met it.
 type Check struct {
 	What   string
-	Detail string // what was seen
-	Held   bool
+	Detail string // what was observed
+	Passed bool
 }
 
-// Report is what a trial found out, in the order in which it happened.
+// Report is the result of a run, in the order of time.
 type Report struct {
 	Requests []Request
 	Checks   []Check
 }
 
-// Held reports whether everything did.
-func (r *Report) Held() bool {
+// Passed reports whether there were checks and every one passed.
+func (r *Report) Passed() bool {
 	for _, c := range r.Checks {
-		if !c.Held {
+		if !c.Passed {
 			return false
 		}
 	}
@@ -66,13 +66,13 @@ func (r *Report) Held() bool {
 }
 
 func (r *Report) check(held bool, what, format string, args ...any) {
-	r.Checks = append(r.Checks, Check{What: what, Detail: fmt.Sprintf(format, args...), Held: held})
+	r.Checks = append(r.Checks, Check{What: what, Detail: fmt.Sprintf(format, args...), Passed: held})
 }
 
-// Run goes through the trial. The report is of use even with an error, which says why the trial could not go on.
-func (t *Trial) Run(ctx context.Context) (*Report, error) {
+// Run executes the script. With an error, which says why the script could not continue, it returns the report so far.
+func (t *Script) Run(ctx context.Context) (*Report, error) {
 	report := &Report{}
-	t.Heading("A store of each engine is asked for.")
+	t.OnPart("A store of each engine is created.")
 	first, err := t.provision(ctx, report)
 	if err != nil {
 		return report, err
@@ -81,14 +81,14 @@ func (t *Trial) Run(ctx context.Context) (*Report, error) {
 		report.check(r.Callback.Status == provision.StatusReady && r.Callback.Password != "",
 			r.State.StoreID+" is READY, with a password", "%s", r.Callback.Line())
 	}
-	if !report.Held() {
-		return report, nil // what follows would only fail too
+	if !report.Passed() {
+		return report, nil // the next parts would fail too
 	}
 	before, err := t.releases(ctx)
 	if err != nil {
 		return report, err
 	}
-	t.Heading("The same requests again change nothing.")
+	t.OnPart("The same requests are sent again.")
 	second, err := t.provision(ctx, report)
 	if err != nil {
 		return report, err
@@ -105,10 +105,10 @@ func (t *Trial) Run(ctx context.Context) (*Report, error) {
 	return report, err
 }
 
-// provision submits all stores, waits until each has been told, and reports them.
-func (t *Trial) provision(ctx context.Context, report *Report) ([]Request, error) {
+// provision submits all stores, waits for each outcome and its callback, and adds them to the report.
+func (t *Script) provision(ctx context.Context, report *Report) ([]Request, error) {
 	accepted := make([]api.Accepted, len(t.Stores))
-	followers := make([]*watcher.Follower, len(t.Stores))
+	watchers := make([]*watcher.Watcher, len(t.Stores))
 	for i, store := range t.Stores {
 		body, err := json.Marshal(store)
 		if err != nil {
@@ -117,41 +117,41 @@ func (t *Trial) provision(ctx context.Context, report *Report) ([]Request, error
 		if accepted[i], err = t.API.Submit(ctx, body); err != nil {
 			return nil, fmt.Errorf("store %s was not accepted: %w", store.StoreID, err)
 		}
-		followers[i] = watcher.One(t.API, store.StoreID)
+		watchers[i] = watcher.One(t.API, store.StoreID)
 	}
-	requests, err := t.await(ctx, accepted, followers)
+	requests, err := t.await(ctx, accepted, watchers)
 	report.Requests = append(report.Requests, requests...)
 	return requests, err
 }
 
-// await follows accepted requests, side by side, until the backend has been told of each.
-func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []*watcher.Follower) ([]Request, error) {
+// await polls all accepted requests until each has an outcome and the backend has its callback.
+func (t *Script) await(ctx context.Context, accepted []api.Accepted, watchers []*watcher.Watcher) ([]Request, error) {
 	requests := make([]Request, len(accepted))
 	for missing := len(accepted); missing > 0; {
 		missing = 0
-		calls := t.Callbacks() // before the stores are looked at, which are then at least as far
+		calls := t.Callbacks() // read before the stores, whose states are then at least as new
 		for i, a := range accepted {
-			states, events, err := followers[i].Look(ctx)
+			states, events, err := watchers[i].Poll(ctx)
 			if ctx.Err() != nil {
 				return requests, t.unfinished(accepted, requests, context.Cause(ctx))
 			}
-			if err != nil && !api.Passing(err) {
+			if err != nil && !api.IsTemporary(err) {
 				return requests, err
 			}
 			for _, e := range events {
-				t.Event(e)
+				t.OnEvent(e)
 			}
 			if len(states) > 0 {
 				requests[i].State = states[0]
 			}
-			call, told := find(calls, a)
-			if requests[i].Callback = call; !told || !requests[i].State.Status.Final() {
+			call, found := find(calls, a)
+			if requests[i].Callback = call; !found || !requests[i].State.Status.Final() {
 				missing++
 			}
 		}
-		t.show(calls)
+		t.reportCallbacks(calls)
 		if missing > 0 {
-			if err := t.pause(ctx); err != nil {
+			if err := t.sleep(ctx); err != nil {
 				return requests, t.unfinished(accepted, requests, err)
 			}
 		}
@@ -159,33 +159,33 @@ func (t *Trial) await(ctx context.Context, accepted []api.Accepted, followers []
 	return requests, nil
 }
 
-// show tells of callbacks that are new.
-func (t *Trial) show(calls []backend.Callback) {
-	for ; t.shown < len(calls); t.shown++ {
-		t.Told(calls[t.shown])
+// reportCallbacks passes new callbacks to OnCallback.
+func (t *Script) reportCallbacks(calls []backend.Callback) {
+	for ; t.reported < len(calls); t.reported++ {
+		t.OnCallback(calls[t.reported])
 	}
 }
 
-func (t *Trial) pause(ctx context.Context) error {
+func (t *Script) sleep(ctx context.Context) error {
 	select {
-	case <-time.After(t.Every):
+	case <-time.After(t.PollInterval):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (t *Trial) unfinished(accepted []api.Accepted, requests []Request, cause error) error {
+func (t *Script) unfinished(accepted []api.Accepted, requests []Request, cause error) error {
 	errs := []error{cause}
 	for i, r := range requests {
-		if _, told := find(t.Callbacks(), accepted[i]); !told {
-			errs = append(errs, fmt.Errorf("  the backend was not told about %s, which is %s", accepted[i].StoreID, r.State.Status))
+		if _, found := find(t.Callbacks(), accepted[i]); !found {
+			errs = append(errs, fmt.Errorf("  the backend received no callback about %s, whose status is %s", accepted[i].StoreID, r.State.Status))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// find returns the callback with the verdict of a request.
+// find returns the callback with the outcome of a request.
 func find(calls []backend.Callback, a api.Accepted) (backend.Callback, bool) {
 	for _, c := range calls {
 		if c.StoreID == a.StoreID && c.Generation == a.Generation && c.Status.Final() {

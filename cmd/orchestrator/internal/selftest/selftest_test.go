@@ -21,7 +21,7 @@ import (
 	"orchestrator/provision"
 )
 
-// fake is a service and its cluster: each request is carried out at once. A test spoils it.
+// fake is a service and its cluster. Each request is done at once. A test can make it misbehave.
 type fake struct {
 	mu         sync.Mutex
 	generation int64
@@ -108,20 +108,20 @@ func run(t *testing.T, f *fake) (*Report, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, 50*time.Millisecond, errors.New("too late"))
 		defer cancel()
 	}
-	trial := &Trial{API: client, Callbacks: f.Callbacks, Cluster: f, Every: time.Millisecond, Heading: func(string) {}, Told: func(backend.Callback) {}, Event: func(watcher.Event) {},
+	script := &Script{API: client, Callbacks: f.Callbacks, Cluster: f, PollInterval: time.Millisecond, OnPart: func(string) {}, OnCallback: func(backend.Callback) {}, OnEvent: func(watcher.Event) {},
 		Stores: []provision.Request{
 			{StoreID: "a", Name: "a", Namespace: "store-a", StoreURL: "http://a", Action: provision.OpProvision},
 			{StoreID: "b", Name: "b", Namespace: "store-b", StoreURL: "http://b", Action: provision.OpProvision},
 		}}
 	if f.cleanUpOnly {
-		return &Report{}, trial.CleanUp(ctx)
+		return &Report{}, script.CleanUp(ctx)
 	}
-	return trial.Run(ctx)
+	return script.Run(ctx)
 }
 
-func TestATrialHoldsOnAServiceThatWorks(t *testing.T) {
+func TestScriptPassesOnAServiceThatWorks(t *testing.T) {
 	report, err := run(t, &fake{})
-	if err != nil || !report.Held() || len(report.Requests) != 5 || len(report.Checks) != 11 {
+	if err != nil || !report.Passed() || len(report.Requests) != 5 || len(report.Checks) != 11 {
 		t.Fatalf("%v, %d requests, %d checks\n%s", err, len(report.Requests), len(report.Checks), strings.Join(report.Lines(view.Style{}), "\n"))
 	}
 	text := strings.Join(report.Lines(view.Style{}), "\n")
@@ -135,30 +135,30 @@ func TestATrialHoldsOnAServiceThatWorks(t *testing.T) {
 	}
 }
 
-func TestATrialSeesWhatDoesNotHold(t *testing.T) {
+func TestScriptReportsChecksThatFail(t *testing.T) {
 	for want, f := range map[string]*fake{
 		"a is READY, with a password":      {fails: true},
 		"b has the same password":          {changesPassword: true},
 		"a has the same Helm release":      {upgrades: true},
 		"namespace store-b is gone":        {keeps: true},
-		"each verdict has one callback id": {secondID: true},
+		"each outcome has one callback id": {secondID: true},
 	} {
 		report, err := run(t, f)
 		failed := ""
 		for _, c := range report.Checks {
-			if !c.Held {
+			if !c.Passed {
 				failed += c.What + "\n"
 			}
 		}
-		if err != nil || report.Held() || !strings.Contains(failed, want) {
-			t.Errorf("%q is not seen: %v\n%s", want, err, failed)
+		if err != nil || report.Passed() || !strings.Contains(failed, want) {
+			t.Errorf("%q is not reported: %v\n%s", want, err, failed)
 		}
 	}
 }
 
-func TestATrialThatNobodyAnswersEnds(t *testing.T) {
+func TestScriptEndsWithoutCallbacks(t *testing.T) {
 	report, err := run(t, &fake{silent: true})
-	if err == nil || !strings.Contains(err.Error(), "too late") || !strings.Contains(err.Error(), "not told about a, which is READY") || report.Held() {
+	if err == nil || !strings.Contains(err.Error(), "too late") || !strings.Contains(err.Error(), "no callback about a, whose status is READY") || report.Passed() {
 		t.Error(err)
 	}
 }

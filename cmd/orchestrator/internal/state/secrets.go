@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Secrets are made once per folder, so that browsers and scripts that know them go on working.
+// Secrets are generated once per folder, so that browsers and scripts that use them keep working after a restart.
 type Secrets struct {
 	Token           string // ORCHESTRATOR_TOKEN; may be several, comma-separated
 	WebhookSecret   string
@@ -16,12 +16,12 @@ type Secrets struct {
 	MonitorPassword string
 }
 
-// EnsureSecrets returns the folder's secrets, made where there are none. What the environment gives comes before them
-// and is not written down.
+// EnsureSecrets returns the folder's secrets and generates missing ones. Values from the environment take precedence and are
+// not stored.
 func (d Dir) EnsureSecrets(getenv func(string) string) (Secrets, error) {
 	kept, err := d.keptSecrets()
 	if err != nil {
-		return Secrets{}, fmt.Errorf("secrets of the state folder: %w", err)
+		return Secrets{}, fmt.Errorf("read or create the secrets in the state folder: %w", err)
 	}
 	pick := func(name string) string {
 		if given := getenv(name); given != "" {

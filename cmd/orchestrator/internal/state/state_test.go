@@ -17,7 +17,7 @@ func newDir(t *testing.T) Dir {
 
 func none(string) string { return "" }
 
-func TestSecretsAreMadeOnce(t *testing.T) {
+func TestEnsureSecretsGeneratesThemOnce(t *testing.T) {
 	d := newDir(t)
 	first, err := d.EnsureSecrets(none)
 	if err != nil {
@@ -25,7 +25,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	}
 	second, err := d.EnsureSecrets(none)
 	if err != nil || first != second {
-		t.Errorf("%v: the second look differs", err)
+		t.Errorf("%v: the second call differs", err)
 	}
 	if len(first.Token) < 20 || len(first.MonitorPassword) < 16 || first.MonitorUser != "admin" || !strings.HasPrefix(first.WebhookSecret, "whsec_") {
 		t.Errorf("%+v", first)
@@ -39,7 +39,7 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentComesFirstAndIsNotKept(t *testing.T) {
+func TestEnsureSecretsPrefersTheEnvironmentAndDoesNotStoreIt(t *testing.T) {
 	d := newDir(t)
 	given, _ := d.EnsureSecrets(func(name string) string { return map[string]string{"ORCHESTRATOR_TOKEN": "a,b"}[name] })
 	if given.Token != "a,b" {
@@ -50,7 +50,7 @@ func TestTheEnvironmentComesFirstAndIsNotKept(t *testing.T) {
 	}
 }
 
-func TestOneServicePerFolder(t *testing.T) {
+func TestLockAllowsOneServicePerFolder(t *testing.T) {
 	d := newDir(t)
 	release, err := d.Lock()
 	if err != nil {
@@ -67,7 +67,7 @@ func TestOneServicePerFolder(t *testing.T) {
 	again()
 }
 
-func TestWriteFileReplacesInOneGo(t *testing.T) {
+func TestWriteFileReplacesAtomically(t *testing.T) {
 	d := newDir(t)
 	for _, text := range []string{"one", "two"} {
 		if err := WriteFile(d.Path("f"), []byte(text)); err != nil {

@@ -7,47 +7,47 @@ import (
 	"orchestrator/provision"
 )
 
-// Next says in words what will happen to the store now, and what a person has to do where nothing will.
+// Next describes what will happen to the store now, and what an operator has to do if nothing will.
 func Next(s provision.State, now time.Time) string {
 	if !s.Status.Final() {
 		return nextOfLive(s, now)
 	}
 	if s.PendingCallbacks > 0 {
-		return fmt.Sprintf("The backend has not taken %s yet; %s until it does.", callbacks(s.PendingCallbacks), again(s.PendingCallbacks))
+		return fmt.Sprintf("The backend has not accepted %s yet; %s until it does.", callbacks(s.PendingCallbacks), again(s.PendingCallbacks))
 	}
 	if s.DeadLetterID != "" {
-		return fmt.Sprintf("Nothing by itself: the backend refused a callback (see: orchestrator dead). Mend the cause, then: orchestrator replay %s", s.DeadLetterID)
+		return fmt.Sprintf("Nothing: the backend refused a callback (see: orchestrator dead-letters). Fix the cause, then run: orchestrator replay %s", s.DeadLetterID)
 	}
 	switch {
 	case s.Status == provision.StatusReady:
-		return "Nothing: the store is up and the backend has been told."
+		return "Nothing: the store is up and the backend has received the callback."
 	case s.Status == provision.StatusDeleted && s.RetainData:
-		return "Nothing: the shop is gone and the backend has been told. Its data is retained until the store is submitted or deleted again."
+		return "Nothing: the shop is gone and the backend has received the callback. Its data is retained until the store is submitted or deleted again."
 	case s.Status == provision.StatusDeleted:
-		return "Nothing: the store is gone and the backend has been told."
+		return "Nothing: the store is gone and the backend has received the callback."
 	case s.Status == provision.StatusDeleteFailed:
-		return "Nothing by itself, the backend has been told. Mend the cause, then delete it again."
+		return "Nothing: the backend has received the callback. Fix the cause, then delete the store again."
 	}
-	return "Nothing by itself, the backend has been told. Mend the cause, then submit the request again; what exists is kept and used."
+	return "Nothing: the backend has received the callback. Fix the cause, then submit the request again; the new run continues with what exists."
 }
 
 func nextOfLive(s provision.State, now time.Time) string {
-	until := fmt.Sprintf("; it is given up in %s", Duration(s.Deadline.Sub(now)))
+	until := fmt.Sprintf("; the request fails if it is not finished in %s", Duration(s.Deadline.Sub(now)))
 	switch {
 	case s.DeleteGeneration > 0 && s.Running:
-		return "The delete accepted before it is being carried out; then this request begins."
+		return "A delete that was accepted earlier is running; then this request begins."
 	case s.DeleteGeneration > 0:
-		return "It waits for the end of the delete accepted before it."
+		return "It waits for the end of a delete that was accepted earlier."
 	case s.CreatorInProgress > 0:
-		return fmt.Sprintf("It waits: its creator has %s under way, as many as may be. Its time begins when one is finished.", newStores(s.CreatorInProgress))
+		return fmt.Sprintf("It waits: its creator has %s in progress, which is the limit. Its deadline starts when one of them is finished.", newStores(s.CreatorInProgress))
 	case s.Running:
-		return "A worker is at it" + atStep(s, now) + "."
+		return "A worker is running it" + atStep(s, now) + "."
 	case s.Attempts > 0:
-		return fmt.Sprintf("It is tried again soon: %s failed so far%s.", runs(s.Attempts), until)
+		return fmt.Sprintf("It is retried soon: %s failed so far%s.", runs(s.Attempts), until)
 	case s.Crashes > 0:
-		return fmt.Sprintf("It is tried again soon: %s ended without a word, as when a worker is killed%s.", runs(s.Crashes), until)
+		return fmt.Sprintf("It is retried soon: %s ended without a result, as when a worker is killed%s.", runs(s.Crashes), until)
 	case len(Latest(s)) > 0:
-		return "It waits for its next try: the cluster or Redis was away, or its worker stopped" + until + "."
+		return "It waits for its next run: the cluster or Redis was unavailable, or its worker stopped" + until + "."
 	}
 	return "It waits for a worker" + until + "."
 }
@@ -87,7 +87,7 @@ func callbacks(n int) string {
 
 func again(n int) string {
 	if n == 1 {
-		return "it is repeated"
+		return "it is retried"
 	}
-	return "they are repeated"
+	return "they are retried"
 }

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Screen is a place to print lines to, with a table below them that is redrawn in place. It is safe for concurrent use.
-// Without a terminal there is no table.
+// Screen prints lines, with a table below them that is redrawn in place. Without a terminal it prints lines only. It is safe
+// for concurrent use.
 type Screen struct {
 	mu       sync.Mutex
 	out      io.Writer
@@ -17,7 +17,7 @@ type Screen struct {
 	table    []string
 }
 
-// NewScreen returns a screen on a writer. terminal says that it understands ANSI cursor movements.
+// NewScreen returns a screen on a writer. terminal says whether it understands ANSI cursor movements.
 func NewScreen(out io.Writer, terminal bool) *Screen { return &Screen{out: out, terminal: terminal} }
 
 // Print writes a line above the table.
@@ -27,8 +27,7 @@ func (s *Screen) Print(format string, args ...any) {
 	s.write(fmt.Sprintf(format, args...)+"\n", s.table)
 }
 
-// Draw puts a table in the place of the one before. Its lines must not be wider than the terminal, nor more than its
-// height.
+// Draw replaces the table. The new one must fit into the terminal.
 func (s *Screen) Draw(table []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,14 +37,14 @@ func (s *Screen) Draw(table []string) {
 	s.write("", table)
 }
 
-// Keep leaves the table where it is, as lines like others: what comes next goes below it.
-func (s *Screen) Keep() {
+// Release turns the table into ordinary lines: what is printed next goes below it.
+func (s *Screen) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.table = nil
 }
 
-// write is one write to the terminal, so that nothing flickers: up to the table's first line, clear, text, table.
+// write moves up to the table's first line, clears, and prints text and table, in a single write so that nothing flickers.
 func (s *Screen) write(text string, table []string) {
 	var b strings.Builder
 	if n := len(s.table); n > 0 {
@@ -56,5 +55,5 @@ func (s *Screen) write(text string, table []string) {
 		b.WriteString(line + "\n")
 	}
 	s.table = table
-	_, _ = io.WriteString(s.out, b.String()) // nobody is left to be told
+	_, _ = io.WriteString(s.out, b.String()) // the error could only be printed to the same terminal
 }

@@ -7,23 +7,23 @@ import (
 	"orchestrator/provision"
 )
 
-// Latest returns the last entry of each step of the newest generation, in the order in which they began. A retry goes
-// through the steps again; only its entries count then.
+// Latest returns the last entry of each step of the newest generation, in the order in which the steps began. After a retry
+// only the entries of the new run count.
 func Latest(s provision.State) []provision.Step {
 	var latest []provision.Step
-	place := map[string]int{}
+	index := map[string]int{}
 	for _, step := range s.Steps {
 		if step.Generation != s.Generation {
 			continue
 		}
 		key := string(step.Op) + step.Name
-		i, seen := place[key]
+		i, seen := index[key]
 		if seen && step.State == provision.StepStarted && latest[i].State != provision.StepStarted {
-			latest = forget(latest, place, i)
+			latest = dropFrom(latest, index, i)
 			seen = false
 		}
 		if !seen {
-			place[key] = len(latest)
+			index[key] = len(latest)
 			latest = append(latest, step)
 			continue
 		}
@@ -32,15 +32,15 @@ func Latest(s provision.State) []provision.Step {
 	return latest
 }
 
-// forget drops the entries from i on: a new run has come to this step again.
-func forget(steps []provision.Step, place map[string]int, i int) []provision.Step {
+// dropFrom drops the entries from i on: a new run has begun this step again.
+func dropFrom(steps []provision.Step, index map[string]int, i int) []provision.Step {
 	for _, step := range steps[i:] {
-		delete(place, string(step.Op)+step.Name)
+		delete(index, string(step.Op)+step.Name)
 	}
 	return steps[:i]
 }
 
-// Took is how long a step took, or has been under way at the time now.
+// Took returns how long a step took, or how long it has been running at the time now.
 func Took(step provision.Step, now time.Time) time.Duration {
 	if step.State == provision.StepStarted {
 		return max(0, now.Sub(step.At))
@@ -48,7 +48,7 @@ func Took(step provision.Step, now time.Time) time.Duration {
 	return time.Duration(step.Millis) * time.Millisecond
 }
 
-// Progress is a store's way so far in one line: "namespace 0.1s · release 1.2s · ready 3.4s…".
+// Progress returns a store's steps so far in one line: "namespace 0.1s · release 1.2s · ready 3.4s…".
 func Progress(s provision.State, now time.Time) string {
 	var parts []string
 	for _, step := range Latest(s) {
@@ -57,7 +57,7 @@ func Progress(s provision.State, now time.Time) string {
 		case step.State == provision.StepFailed:
 			text = step.Name + " failed: " + step.Error
 		case step.State == provision.StepStarted && s.Status.Final():
-			text = step.Name + " left"
+			text = step.Name + " interrupted"
 		case step.State == provision.StepStarted:
 			text += "…"
 		}
@@ -69,7 +69,7 @@ func Progress(s provision.State, now time.Time) string {
 	return strings.Join(parts, " · ")
 }
 
-// Elapsed is the time from acceptance to the verdict, or to now.
+// Elapsed returns the time from acceptance to the outcome, or to now.
 func Elapsed(s provision.State, now time.Time) time.Duration {
 	if s.Status.Final() && !s.DecidedAt.IsZero() {
 		now = s.DecidedAt

@@ -11,7 +11,7 @@ import (
 	"orchestrator/provision"
 )
 
-// List is a page of stores as a table with a head.
+// List formats a page of stores as a table.
 func List(stores []provision.State, now time.Time, width int, style Style) []string {
 	several := slices.ContainsFunc(stores, func(s provision.State) bool { return s.Cluster != "" })
 	names := []string{"STORE", "ENGINE", "STATUS", "AGE", "HOST", "NOTE"}
@@ -31,7 +31,7 @@ func List(stores []provision.State, now time.Time, width int, style Style) []str
 	return Table(rows, width, style)
 }
 
-// Live is a table of stores with their steps, for redrawing in place. At most rows stores are shown, the first ones.
+// Live formats the first stores, at most rows, and their steps as a table that can be redrawn in place.
 func Live(stores []provision.State, now time.Time, width, rows int, style Style) []string {
 	hidden := max(0, len(stores)-rows)
 	cells := [][]Cell{head("STORE", "ENGINE", "STATUS", "TIME", "STEPS")}
@@ -52,37 +52,37 @@ func liveNote(s provision.State, now time.Time) string {
 	case s.Status.Final() && !s.Status.Succeeded():
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
-		return "after the delete before it"
+		return "waits for an earlier delete"
 	case s.CreatorInProgress > 0:
-		return "after other stores of its creator"
+		return "waits for other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
 		return fmt.Sprintf("%s failed · %s", runs(s.Attempts), Progress(s, now))
 	}
 	return Progress(s, now)
 }
 
-// note is what is worth knowing about a store at a glance.
+// note is the most important thing to know about a store, in a few words.
 func note(s provision.State) string {
 	switch {
 	case s.Status.Final() && s.PendingCallbacks > 0:
-		return "the backend is not told yet"
+		return "the callback is not delivered yet"
 	case s.Status.Final() && s.DeadLetterID != "":
 		return "the backend refused a callback"
 	case s.Error != "":
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
-		return "waits for a delete"
+		return "waits for an earlier delete"
 	case s.CreatorInProgress > 0:
 		return "waits for other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
-		return runs(s.Attempts) + " failed, is tried again"
+		return runs(s.Attempts) + " failed, will be retried"
 	case !s.Status.Final() && !s.Running:
 		return "waits for a worker"
 	}
 	return ""
 }
 
-// Show is all that is known about one store.
+// Show formats everything that is known about one store.
 func Show(s provision.State, now time.Time, width int, style Style) []string {
 	rows := [][]Cell{}
 	add := func(name, value string, color Color) {
@@ -108,7 +108,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 		add("took", Duration(Elapsed(s, now)), "")
 	}
 	add("task", s.TaskID, "")
-	add("runs", trouble(s), Busy)
+	add("runs", runProblems(s), Busy)
 	lines := Table(rows, width, style)
 	lines = append(lines, "")
 	lines = append(lines, stepTable(s, now, width, style)...)
@@ -122,18 +122,18 @@ func cause(s provision.State) string {
 	return fmt.Sprintf("%s (%s)", s.Error, s.Code)
 }
 
-func trouble(s provision.State) string {
+func runProblems(s provision.State) string {
 	var parts []string
 	if s.Attempts > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", s.Attempts))
 	}
 	if s.Crashes > 0 {
-		parts = append(parts, fmt.Sprintf("%d never ended", s.Crashes))
+		parts = append(parts, fmt.Sprintf("%d crashed", s.Crashes))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// stepTable has the steps of the newest generation, and an empty line after them.
+// stepTable formats the steps of the newest generation, followed by an empty line.
 func stepTable(s provision.State, now time.Time, width int, style Style) []string {
 	steps := Latest(s)
 	if len(steps) == 0 {
@@ -148,7 +148,7 @@ func stepTable(s provision.State, now time.Time, width int, style Style) []strin
 	return append(Table(rows, width, style), "")
 }
 
-// stepName tells apart the steps of a delete that has to end before a provision begins.
+// stepName marks the steps of an earlier delete that has to end before a provision begins.
 func stepName(step provision.Step, action provision.Op) string {
 	if step.Op != action {
 		return string(step.Op) + " " + step.Name
@@ -174,5 +174,5 @@ func head(names ...string) []Cell {
 	return cells
 }
 
-// Clock is a time of today as people say it, in local time.
+// Clock formats a time as the local time of day.
 func Clock(t time.Time) string { return t.Local().Format("15:04:05") }

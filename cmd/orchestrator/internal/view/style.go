@@ -8,10 +8,10 @@ import (
 	"orchestrator/provision"
 )
 
-// Color is one of the few colors that say something.
+// Color is an ANSI color code.
 type Color string
 
-// Colors by what they say. The zero Color is the terminal's own.
+// Colors by their meaning. The zero Color is the terminal's default.
 const (
 	Good  Color = "32"
 	Bad   Color = "31"
@@ -20,10 +20,10 @@ const (
 	Bold  Color = "1"
 )
 
-// Style says whether colors may be used.
+// Style says whether colors are used.
 type Style struct{ Colors bool }
 
-// Paint colors text, where colors may be used.
+// Paint colors text if colors are used.
 func (s Style) Paint(c Color, text string) string {
 	if !s.Colors || c == "" || text == "" {
 		return text
@@ -31,13 +31,13 @@ func (s Style) Paint(c Color, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// StyleOf is the style for a file: colors in a terminal, unless NO_COLOR is set (no-color.org).
+// StyleOf returns the style for a file: colors in a terminal, unless NO_COLOR is set (no-color.org).
 func StyleOf(f *os.File) Style { return Style{Colors: IsTerminal(f) && os.Getenv("NO_COLOR") == ""} }
 
 // IsTerminal reports whether a file is a terminal that can redraw in place.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" }
 
-// Size is the terminal's size, or that of an old one where it does not say.
+// Size returns the terminal's size, or 80×24 if it is unknown.
 func Size(f *os.File) (width, height int) {
 	width, height, err := term.GetSize(int(f.Fd()))
 	if err != nil || width < 20 || height < 5 {
@@ -46,7 +46,7 @@ func Size(f *os.File) (width, height int) {
 	return width, height
 }
 
-// ColorOf is the color of a status.
+// ColorOf returns the color of a status.
 func ColorOf(s provision.Status) Color {
 	switch {
 	case s.Succeeded():

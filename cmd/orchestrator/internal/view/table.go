@@ -1,4 +1,4 @@
-// Package view turns what is known about stores into text for people: aligned, short, safe to print.
+// Package view formats the state of stores as text for a terminal: aligned, short, and safe to print.
 package view
 
 import (
@@ -11,14 +11,14 @@ import (
 
 const gap = "  "
 
-// Cell is text with the color it has where there are colors.
+// Cell is text with its color.
 type Cell struct {
 	Text  string
 	Color Color
-	Tail  bool // where there is no room for all, the end is what counts
+	Tail  bool // if the text is too long, keep its end
 }
 
-// Text makes cells without color.
+// Text returns cells without color.
 func Text(texts ...string) []Cell {
 	cells := make([]Cell, len(texts))
 	for i, text := range texts {
@@ -27,7 +27,7 @@ func Text(texts ...string) []Cell {
 	return cells
 }
 
-// Table aligns rows of cells in columns, one line per row. A line is cut at width, where width is not 0.
+// Table aligns rows of cells in columns, one line per row. Lines are cut at width, unless it is 0.
 func Table(rows [][]Cell, width int, style Style) []string {
 	var widths []int
 	for _, row := range rows {
@@ -51,7 +51,7 @@ func line(row []Cell, widths []int, width int, style Style) string {
 	for i, cell := range row {
 		text := Clean(cell.Text)
 		if i > 0 && text != "" {
-			// Empty cells before this one are filled up here, so that no line ends in blanks.
+			// Padding is written before a cell, so that no line ends in blanks.
 			pad := sum(widths[:i]) + i*len(gap) - used
 			b.WriteString(strings.Repeat(" ", pad))
 			used += pad
@@ -72,21 +72,21 @@ func sum(numbers []int) (total int) {
 	return total
 }
 
-// cut shortens text to so many characters, with an ellipsis in place of what is missing.
-func cut(text string, most int, tail bool) string {
+// cut shortens text to limit characters, with an ellipsis in place of what is missing.
+func cut(text string, limit int, tail bool) string {
 	runes := []rune(text)
 	switch {
-	case len(runes) <= most:
+	case len(runes) <= limit:
 		return text
-	case most < 1:
+	case limit < 1:
 		return ""
 	case tail:
-		return "…" + string(runes[len(runes)-most+1:])
+		return "…" + string(runes[len(runes)-limit+1:])
 	}
-	return string(runes[:most-1]) + "…"
+	return string(runes[:limit-1]) + "…"
 }
 
-// Clean makes text fit for a line of a terminal: what others wrote may not move the cursor or break the line.
+// Clean makes untrusted text safe for a line of a terminal: control characters become spaces.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -96,7 +96,7 @@ func Clean(text string) string {
 	}, text)
 }
 
-// age is a time span in whole units: nobody reads tenths of it.
+// age formats a duration in whole units.
 func age(d time.Duration) string {
 	if d >= 0 && d < time.Minute {
 		return fmt.Sprintf("%d s", int(d.Seconds()))
@@ -104,7 +104,7 @@ func age(d time.Duration) string {
 	return Duration(d)
 }
 
-// Duration is a time span as short as it can be read: "0.3 s", "2m05s", "3h04m".
+// Duration formats a duration briefly: "0.3 s", "2m05s", "3h04m".
 func Duration(d time.Duration) string {
 	switch {
 	case d < 0:

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 var now = time.Date(2026, 1, 2, 12, 0, 30, 0, time.UTC)
 
-// golden compares text with a file, as a stranger would read it.
+// golden compares text with a file.
 func golden(t *testing.T, name string, lines []string) {
 	t.Helper()
 	path, got := filepath.Join("testdata", name), strings.Join(lines, "\n")+"\n"
@@ -85,12 +85,12 @@ func TestList(t *testing.T) {
 	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), untold, refused}, now, 0, Style{}))
 }
 
-func TestLetters(t *testing.T) {
+func TestDeadLetters(t *testing.T) {
 	letters := []provision.DeadLetter{
 		{ID: "1764000000000.12.käse-und-brot", StoreID: "käse-und-brot", Status: provision.StatusReady, DiedAt: now.Add(-3 * time.Hour), Reason: "404 Not Found {\"detail\":\n\"no such store\"}\x1b[2J"},
 		{ID: "7.1.demo", StoreID: "demo", Status: provision.StatusDeleteFailed, DiedAt: now.Add(-20 * time.Second), Reason: "400 Bad Request"},
 	}
-	golden(t, "dead.txt", Letters(letters, now, 0, Style{}))
+	golden(t, "dead_letters.txt", DeadLetters(letters, now, 0, Style{}))
 }
 
 func TestLive(t *testing.T) {
@@ -106,40 +106,40 @@ func TestShow(t *testing.T) {
 	golden(t, "show_underway.txt", Show(underway(), now, 0, Style{}))
 }
 
-func TestNextKnowsEveryCase(t *testing.T) {
+func TestNextDescribesEveryCase(t *testing.T) {
 	set := func(s provision.State, change func(*provision.State)) provision.State {
 		change(&s)
 		return s
 	}
 	tests := map[string]provision.State{
-		"Nothing: the store is up":                      ready(),
-		"Mend the cause, then submit":                   failed(),
-		"in step ready for 2.0 s":                       underway(),
-		"waits for a worker; it is given up in 24h00m":  queued(),
-		"Mend the cause, then delete":                   set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
-		"the store is gone":                             set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
-		"not taken one callback yet; it is repeated":    set(ready(), func(s *provision.State) { s.PendingCallbacks = 1 }),
-		"not taken 2 callbacks yet; they are repeated":  set(failed(), func(s *provision.State) { s.PendingCallbacks = 2 }),
-		"then: orchestrator replay 6.1.demo":            set(ready(), func(s *provision.State) { s.DeadLetterID = "6.1.demo" }),
-		"is repeated until it does":                     set(ready(), func(s *provision.State) { s.DeadLetterID, s.PendingCallbacks = "6.1.demo", 1 }),
-		"waits for the end of the delete":               set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
-		"accepted before it is being carried out; then": set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),
-		"its creator has one new store under way":       set(queued(), func(s *provision.State) { s.CreatorInProgress = 1 }),
-		"its creator has 2 new stores under way":        set(queued(), func(s *provision.State) { s.CreatorInProgress = 2 }),
-		"one run failed so far":                         set(queued(), func(s *provision.State) { s.Attempts = 1 }),
-		"2 runs ended without a word":                   set(queued(), func(s *provision.State) { s.Crashes = 2 }),
-		"waits for its next try":                        set(underway(), func(s *provision.State) { s.Running = false }),
-		"between two steps":                             set(underway(), func(s *provision.State) { s.Steps = s.Steps[:6] }),
-		"A worker is at it.":                            set(queued(), func(s *provision.State) { s.Running = true }),
+		"Nothing: the store is up":   ready(),
+		"Fix the cause, then submit": failed(),
+		"in step ready for 2.0 s":    underway(),
+		"waits for a worker; the request fails if it is not finished in 24h00m": queued(),
+		"Fix the cause, then delete":                     set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
+		"the store is gone":                              set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
+		"not accepted one callback yet; it is retried":   set(ready(), func(s *provision.State) { s.PendingCallbacks = 1 }),
+		"not accepted 2 callbacks yet; they are retried": set(failed(), func(s *provision.State) { s.PendingCallbacks = 2 }),
+		"then run: orchestrator replay 6.1.demo":         set(ready(), func(s *provision.State) { s.DeadLetterID = "6.1.demo" }),
+		"is retried until it does":                       set(ready(), func(s *provision.State) { s.DeadLetterID, s.PendingCallbacks = "6.1.demo", 1 }),
+		"waits for the end of a delete":                  set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
+		"was accepted earlier is running; then":          set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),
+		"its creator has one new store in progress":      set(queued(), func(s *provision.State) { s.CreatorInProgress = 1 }),
+		"its creator has 2 new stores in progress":       set(queued(), func(s *provision.State) { s.CreatorInProgress = 2 }),
+		"one run failed so far":                          set(queued(), func(s *provision.State) { s.Attempts = 1 }),
+		"2 runs ended without a result":                  set(queued(), func(s *provision.State) { s.Crashes = 2 }),
+		"waits for its next run":                         set(underway(), func(s *provision.State) { s.Running = false }),
+		"between two steps":                              set(underway(), func(s *provision.State) { s.Steps = s.Steps[:6] }),
+		"A worker is running it.":                        set(queued(), func(s *provision.State) { s.Running = true }),
 	}
 	for want, s := range tests {
 		if got := Next(s, now); !strings.Contains(got, want) {
-			t.Errorf("%q is said, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
 
-func TestLatestForgetsTheRunBefore(t *testing.T) {
+func TestLatestDropsTheEarlierRun(t *testing.T) {
 	s := ready()
 	s.Steps = append(s.Steps[:6:6], step("ready", "started", 0), step("ready", "failed", 9), step("namespace", "started", 0))
 	old := step("verify", "done", 1)
@@ -169,7 +169,7 @@ func TestScreenRedrawsInPlace(t *testing.T) {
 	s.Draw([]string{"a", "b"}) // nothing new
 	s.Print("line %d", 1)
 	s.Draw([]string{"c"})
-	s.Keep()
+	s.Release()
 	s.Print("end")
 	want := "a\nb\n" + "\x1b[2A\r\x1b[Jline 1\na\nb\n" + "\x1b[2A\r\x1b[Jc\nend\n"
 	if out.String() != want {

@@ -13,7 +13,7 @@ import (
 
 var start = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// fake is ingest with states that a test changes.
+// fake is an ingest whose states a test changes.
 type fake struct {
 	states []provision.State
 	asked  int
@@ -52,9 +52,9 @@ func store(id string, gen int64, status provision.Status, steps ...string) provi
 	return s
 }
 
-func look(t *testing.T, f *Follower) []string {
+func poll(t *testing.T, f *Watcher) []string {
 	t.Helper()
-	_, events, err := f.Look(context.Background())
+	_, events, err := f.Poll(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,80 +72,80 @@ func want(t *testing.T, got []string, want ...string) {
 	}
 }
 
-func TestAllTellsWhatIsNewOnce(t *testing.T) {
+func TestAllReportsEachEventOnce(t *testing.T) {
 	source := &fake{states: []provision.State{store("old", 1, "READY", "namespace")}}
 	f := All(source)
-	want(t, look(t, f))
+	want(t, poll(t, f))
 	source.states = append(source.states, store("new", 2, "PROVISIONING", "namespace"))
-	want(t, look(t, f), "new: provision accepted", "new: namespace done 1.2 s")
-	want(t, look(t, f))
+	want(t, poll(t, f), "new: provision accepted", "new: namespace done 1.2 s")
+	want(t, poll(t, f))
 	source.states[1] = store("new", 2, "READY", "namespace", "release")
-	want(t, look(t, f), "new: release done 1.2 s", "new: READY after 1m00s")
+	want(t, poll(t, f), "new: release done 1.2 s", "new: READY after 1m00s")
 	source.states[0] = store("old", 9, "FAILED", "namespace")
 	source.states[0].Error = "no"
-	want(t, look(t, f), "old: provision accepted", "old: namespace done 1.2 s", "old: FAILED after 1m00s: no")
+	want(t, poll(t, f), "old: provision accepted", "old: namespace done 1.2 s", "old: FAILED after 1m00s: no")
 }
 
-func TestAllDoesNotAskAgainForWhatHasEnded(t *testing.T) {
+func TestAllFetchesEndedStoresOnce(t *testing.T) {
 	source := &fake{states: []provision.State{store("a", 1, "READY", "namespace"), store("b", 1, "PROVISIONING")}}
 	f := All(source)
-	look(t, f)
-	look(t, f)
+	poll(t, f)
+	poll(t, f)
 	if source.asked != 3 {
-		t.Errorf("asked %d times, want twice at first and once for the one under way", source.asked)
+		t.Errorf("asked %d times, want twice at first and once for the store in progress", source.asked)
 	}
-	states, _, _ := f.Look(context.Background())
+	states, _, _ := f.Poll(context.Background())
 	if len(states[0].Steps) == 0 {
-		t.Error("the steps of the one that has ended are lost")
+		t.Error("the steps of the ended store are lost")
 	}
 }
 
-func TestOneTellsTheNewestGenerationFromItsBeginning(t *testing.T) {
+func TestOneReportsTheNewestGenerationFromItsBeginning(t *testing.T) {
 	s := store("a", 2, "READY", "namespace", "release")
 	s.Steps = append(store("a", 1, "FAILED", "verify").Steps, s.Steps...)
 	f := One(&fake{states: []provision.State{s}}, "a")
-	want(t, look(t, f), "a: namespace done 1.2 s", "a: release done 1.2 s", "a: READY after 1m00s")
+	want(t, poll(t, f), "a: namespace done 1.2 s", "a: release done 1.2 s", "a: READY after 1m00s")
 }
 
-func TestALongStepIsToldBeforeItEnds(t *testing.T) {
+func TestPollReportsALongStepBeforeItEnds(t *testing.T) {
 	s := store("a", 2, "PROVISIONING", "namespace", "ready")
 	s.Steps = s.Steps[:3]
 	f := One(&fake{states: []provision.State{s}}, "a")
 	f.now = func() time.Time { return start.Add(2 * time.Second) }
-	want(t, look(t, f), "a: namespace done 1.2 s")
+	want(t, poll(t, f), "a: namespace done 1.2 s")
 	f.now = func() time.Time { return start.Add(9 * time.Second) }
-	want(t, look(t, f), "a: ready is still under way")
-	want(t, look(t, f))
+	want(t, poll(t, f), "a: ready is still in progress")
+	want(t, poll(t, f))
 }
 
-func TestTheLastStepIsToldBeforeTheVerdict(t *testing.T) {
+func TestPollReportsTheLastStepBeforeTheOutcome(t *testing.T) {
 	under, over := store("a", 2, "PROVISIONING", "namespace", "ready"), store("a", 2, "READY", "namespace", "ready")
 	over.DecidedAt = over.Steps[3].At.Add(-time.Microsecond)
 	source := &fake{states: []provision.State{under}}
 	source.states[0].Steps = under.Steps[:3]
 	f := One(source, "a")
 	f.now = func() time.Time { return start }
-	want(t, look(t, f), "a: namespace done 1.2 s")
+	want(t, poll(t, f), "a: namespace done 1.2 s")
 	source.states[0] = over
-	source.states[0].Steps = over.Steps[:3] // the verdict is there, the end of the step is not
-	states, _, _ := f.Look(context.Background())
+	source.states[0].Steps = over.Steps[:3] // the outcome is visible, the end of the step is not
+	states, _, _ := f.Poll(context.Background())
 	if states[0].Status != provision.StatusProvisioning {
-		t.Error("the verdict is shown before the last step")
+		t.Error("the outcome is shown before the last step")
 	}
 	source.states[0].Steps = over.Steps
-	want(t, look(t, f), "a: ready done 1.2 s", "a: READY after 2.0 s")
+	want(t, poll(t, f), "a: ready done 1.2 s", "a: READY after 2.0 s")
 }
 
-func TestAVerdictWithoutTheLastStepIsToldAllTheSame(t *testing.T) {
+func TestPollReportsAnOutcomeWithoutTheLastStep(t *testing.T) {
 	s := store("a", 2, "READY", "namespace", "ready")
 	s.Steps = s.Steps[:3]
 	source := &fake{states: []provision.State{s}}
 	f := One(source, "a")
-	want(t, look(t, f), "a: namespace done 1.2 s", "a: READY after 1m00s")
+	want(t, poll(t, f), "a: namespace done 1.2 s", "a: READY after 1m00s")
 }
 
-func TestTheFollowerOfNothingSaysWhy(t *testing.T) {
-	if _, _, err := One(&fake{}, "a").Look(context.Background()); err == nil {
+func TestPollReturnsTheErrorOfItsSource(t *testing.T) {
+	if _, _, err := One(&fake{}, "a").Poll(context.Background()); err == nil {
 		t.Error("no error")
 	}
 }

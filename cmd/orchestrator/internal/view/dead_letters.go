@@ -6,8 +6,8 @@ import (
 	"orchestrator/provision"
 )
 
-// Letters is a page of dead letters as a table with a head.
-func Letters(letters []provision.DeadLetter, now time.Time, width int, style Style) []string {
+// DeadLetters formats a page of dead letters as a table.
+func DeadLetters(letters []provision.DeadLetter, now time.Time, width int, style Style) []string {
 	rows := [][]Cell{head("ID", "STORE", "STATUS", "WHEN", "REASON")}
 	for _, l := range letters {
 		row := Text(l.ID, l.StoreID, string(l.Status), age(now.Sub(l.DiedAt))+" ago", l.Reason)

@@ -1,0 +1,122 @@
+package workerapp
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"orchestrator/charts"
+	"orchestrator/cmd/internal/service"
+	"orchestrator/provision"
+	"orchestrator/provision/cluster"
+	"orchestrator/provision/cluster/helm"
+	"orchestrator/provision/cluster/kube"
+	"orchestrator/provision/engine"
+	"orchestrator/provision/mock"
+	"orchestrator/worker"
+)
+
+// clusterSet holds the clusters that this worker serves.
+type clusterSet struct {
+	names     []string // as an operator would name them
+	clusters  []worker.Cluster
+	connected []*cluster.Cluster
+}
+
+// close waits until the goroutines of the connected clusters have ended. Their context has to be cancelled before.
+func (s clusterSet) close() {
+	for _, k := range s.connected {
+		k.Close()
+	}
+}
+
+// connectClusters returns the clusters that this worker serves. It succeeds even if no API server answers yet.
+func connectClusters(ctx context.Context, common service.Common, c Config, log *slog.Logger) (s clusterSet, err error) {
+	served := common.Clusters.Clusters
+	if len(served) == 0 {
+		served = provision.Clusters{{Kubeconfig: c.Kubeconfig}}
+	}
+	limits := c.limits(common.Deadline)
+	for _, one := range served {
+		if c.Mock {
+			s.names = append(s.names, strings.TrimPrefix(one.Name+" mock", " "))
+			s.clusters = append(s.clusters, mockCluster(one.Name, limits, common.First()))
+			continue
+		}
+		k, err := connectCluster(one, c, log)
+		if err != nil {
+			return s, err
+		}
+		s.names, s.connected = append(s.names, strings.TrimPrefix(one.Name+" "+c.describe(one.Kubeconfig), " ")), append(s.connected, k)
+		s.clusters = append(s.clusters, workerCluster(one.Name, k, limits, c.Verify))
+	}
+	return s, startClusters(ctx, s.connected, log)
+}
+
+// mockCluster simulates every step and derives passwords from the token.
+func mockCluster(name string, limits worker.Limits, token string) worker.Cluster {
+	return worker.Cluster{
+		Name:      name,
+		Runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.ReadinessTimeout, limits.DeleteTimeout),
+		Passwords: mock.Passwords{Token: token},
+		State:     mock.ClusterState{},
+		Check:     func(context.Context) error { return nil },
+	}
+}
+
+// workerCluster runs all engines on a cluster, with shops verified as ORCH_VERIFY says.
+func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, verify string) worker.Cluster {
+	runner := &provision.Runner{Engines: engine.All(), ReadinessTimeout: limits.ReadinessTimeout, DeleteTimeout: limits.DeleteTimeout}
+	k.Fill(runner)
+	switch verify {
+	case "off":
+		runner.Shops = nil
+	case "public":
+		runner.PublicClient = engine.PublicClient()
+	}
+	return worker.Cluster{Name: name, Runner: runner, Passwords: k.Credentials, State: k.State, Check: k.Check}
+}
+
+// connectCluster sends no request. Its error names the variable to correct.
+func connectCluster(one provision.Cluster, c Config, log *slog.Logger) (*cluster.Cluster, error) {
+	values, err := helm.LoadValues(c.ValuesFile)
+	if err != nil {
+		return nil, named("STORE_VALUES_FILE", err)
+	}
+	text, err := c.kubeconfigText()
+	if err != nil {
+		return nil, err
+	}
+	k, err := cluster.Connect(cluster.Config{
+		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Writes: c.Writes, Log: log},
+		Charts:    helm.Charts{FS: charts.FS, Env: c.AppEnv, Values: values},
+		StoreRole: c.StoreRole,
+	})
+	return k, named(c.variable(one.Name, one.Kubeconfig), err)
+}
+
+// startupWait is how long a starting worker waits for all API servers together. After that the worker starts anyway: it answers
+// probes and sends callbacks, and runs that need an unavailable cluster are retried without being counted.
+const startupWait = 10 * time.Second
+
+// startClusters starts the watches of each cluster, which run until ctx ends.
+func startClusters(ctx context.Context, clusters []*cluster.Cluster, log *slog.Logger) error {
+	started := make(chan error, len(clusters))
+	for _, k := range clusters {
+		go func() { started <- k.Start(ctx) }()
+	}
+	timeout := time.After(startupWait)
+	for answered := range clusters {
+		select {
+		case err := <-started:
+			if err != nil {
+				return err
+			}
+		case <-timeout:
+			log.Warn("an API server does not answer yet; its stores wait until it does", "clusters", len(clusters), "answered", answered)
+			return nil
+		}
+	}
+	return nil
+}
