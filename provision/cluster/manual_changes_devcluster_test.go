@@ -163,11 +163,12 @@ func TestRunnerDeleteNamesWhatBlocksIt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLife(t)
 			l.must(provision.OpProvision, false)
 			test.hold(l)
 			t.Cleanup(func() { test.free(l) })
-			l.r.DeleteTimeout = 10 * time.Second
+			l.r.DeleteTimeout = 30 * time.Second // enough for all that comes before the wait, on a busy machine too
 			err := l.do(provision.OpDelete, false)
 			wantCode(t, err, provision.CodeTimeout)
 			for _, word := range append(test.words, l.s.Namespace) {

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
@@ -42,11 +40,7 @@ func TestReadinessNamesTheProblem(t *testing.T) {
 		return map[string]any{"setup": true, "podAnnotations": map[string]any{"devcluster/outcome": word}}
 	}
 	noPods := func(t *testing.T, s provision.Store) {
-		quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
-			Hard: corev1.ResourceList{"pods": resource.MustParse("0")}}}
-		if _, err := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		forbid(t, c, s, "pods")
 	}
 	nothing := func(*testing.T, provision.Store) {}
 	cases := []struct {

@@ -9,7 +9,6 @@ import (
 
 	"helm.sh/helm/v3/pkg/release"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
@@ -160,19 +159,11 @@ func TestReleasesApplyErrors(t *testing.T) {
 			}
 		}, nil, provision.CodeConflict, `ConfigMap "shop"`},
 		{"a quota", func(t *testing.T, s provision.Store) {
-			quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
-				Hard: corev1.ResourceList{"count/services": resource.MustParse("0")}}}
-			if _, err := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
-				t.Fatal(err)
-			}
+			forbid(t, c, s, "count/services")
 		}, nil, provision.CodeQuota, "exceeded quota: none"},
 		{"a quota, on upgrade", func(t *testing.T, s provision.Store) {
 			apply(t, c, s, nil)
-			quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
-				Hard: corev1.ResourceList{"count/configmaps": resource.MustParse("0")}}}
-			if _, err := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace).Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
-				t.Fatal(err)
-			}
+			forbid(t, c, s, "count/configmaps")
 		}, map[string]any{"extraName": "more"}, provision.CodeQuota, "exceeded quota: none"},
 		{"an object that the API server finds invalid", func(*testing.T, provision.Store) {},
 			map[string]any{"size": "-1Gi"}, provision.CodeInvalid, "storage"},
@@ -204,17 +195,10 @@ func TestReleasesApplyErrors(t *testing.T) {
 func TestReleasesApplyRepairsAFailedInstall(t *testing.T) {
 	c := devCluster(t)
 	s := prepared(t, c)
-	quotas := c.api.Clientset.CoreV1().ResourceQuotas(s.Namespace)
-	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none"}, Spec: corev1.ResourceQuotaSpec{
-		Hard: corev1.ResourceList{"count/services": resource.MustParse("0")}}}
-	if _, err := quotas.Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	forbid(t, c, s, "count/services")
 	_, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, nil))
 	wantCode(t, err, provision.CodeQuota)
-	if err := quotas.Delete(t.Context(), quota.Name, metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	allow(t, c, s, "count/services")
 	apply(t, c, s, nil)
 	if last := lastRecord(t, c, s); last.Version != 2 || last.Info.Status != release.StatusDeployed {
 		t.Errorf("the last release is %s, want revision 2 deployed", sketch(last))

@@ -5,17 +5,18 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -55,11 +56,19 @@ func newJudge(t *testing.T) *judge {
 	config.QPS, config.WarningHandler = -1, j
 	j.client, j.any = kubernetes.NewForConfigOrDie(config), dynamic.NewForConfigOrDie(config)
 	knowHTTPRoutes(t, j.any)
-	groups, err := restmapper.GetAPIGroupResources(discovery.NewDiscoveryClientForConfigOrDie(config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	j.mapper = restmapper.NewDiscoveryRESTMapper(groups)
+	// That a new kind is served and that discovery lists it are two things.
+	poll(t, "the API server serves HTTPRoutes", func(ctx context.Context) error {
+		groups, err := restmapper.GetAPIGroupResources(discovery.NewDiscoveryClientForConfigOrDie(config))
+		if err != nil {
+			return err
+		}
+		j.mapper = restmapper.NewDiscoveryRESTMapper(groups)
+		routes, err := j.mapper.RESTMapping(schema.GroupKind{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute"}, "v1")
+		if err == nil {
+			_, err = j.any.Resource(routes.Resource).List(ctx, metav1.ListOptions{})
+		}
+		return err
+	})
 	return j
 }
 
@@ -82,14 +91,6 @@ func knowHTTPRoutes(t *testing.T, client dynamic.Interface) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = crds.Delete(context.Background(), crd.GetName(), metav1.DeleteOptions{}) })
-	routes := client.Resource(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"})
-	for range 100 {
-		if _, err = routes.List(t.Context(), metav1.ListOptions{}); err == nil {
-			return
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	t.Fatalf("the API server does not serve HTTPRoutes: %v", err)
 }
 
 func decoded(t *testing.T, document []byte) *unstructured.Unstructured {
@@ -136,6 +137,26 @@ func (j *judge) admit(ctx context.Context, namespace string, pod corev1.PodTempl
 	return err
 }
 
+// awaitQuota waits until a pod that asks for more than any quota allows is refused for that: the API server ignores a quota
+// until the quota controller has written its status, and would admit any pod.
+func (j *judge) awaitQuota(t *testing.T, namespace string, pods map[string]corev1.PodTemplateSpec) {
+	t.Helper()
+	name := slices.Sorted(maps.Keys(pods))[0]
+	pod, most := pods[name], corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100000")}
+	pod = *pod.DeepCopy()
+	pod.Spec.Containers[0].Resources = corev1.ResourceRequirements{Requests: most, Limits: most}
+	poll(t, "the quota is enforced", func(ctx context.Context) error {
+		switch err := j.admit(ctx, namespace, pod); {
+		case err == nil:
+			return errors.New("the pod was admitted")
+		case strings.Contains(err.Error(), "exceeded quota"):
+			return nil
+		default:
+			return err
+		}
+	})
+}
+
 // isFrame reports whether pods cannot be judged without the object.
 func isFrame(object *unstructured.Unstructured) bool {
 	return slices.Contains([]string{"ServiceAccount", "ResourceQuota", "LimitRange"}, object.GetKind())
@@ -178,6 +199,7 @@ func (j *judge) takes(t *testing.T, r rendered) {
 			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
 		}
 	}
+	j.awaitQuota(t, namespace, r.pods)
 	for _, object := range others {
 		if err := j.create(t.Context(), namespace, object, metav1.DryRunAll); err != nil {
 			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)

@@ -5,6 +5,7 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -17,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -109,24 +111,33 @@ func volumeNames(engineName string) []string {
 // claimSizes waits until every claim of the namespace is bound, and returns what they ask for, by "<class>/<name>".
 func claimSizes(t *testing.T, client kubernetes.Interface, namespace string) map[string]string {
 	t.Helper()
-	for range 300 {
-		list, err := client.CoreV1().PersistentVolumeClaims(namespace).List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		bound, sizes := true, map[string]string{}
+	var sizes map[string]string
+	poll(t, "the volumes in "+namespace+" are bound", func(ctx context.Context) error {
+		list, err := client.CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{})
+		sizes = map[string]string{}
 		for _, claim := range list.Items {
-			bound = bound && claim.Status.Phase == corev1.ClaimBound
+			if claim.Status.Phase != corev1.ClaimBound {
+				return fmt.Errorf("%s is %s", claim.Name, claim.Status.Phase)
+			}
 			size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
 			sizes[*claim.Spec.StorageClassName+"/"+claim.Name] = size.String()
 		}
-		if bound {
-			return sizes
-		}
-		<-time.After(100 * time.Millisecond)
+		return err
+	})
+	return sizes
+}
+
+// poll asks until check returns nil. The limit is for failures only.
+func poll(t *testing.T, what string, check func(context.Context) error) {
+	t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		last = check(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("%s: not within a minute: %v", what, last)
 	}
-	t.Fatalf("the volumes in %s were not bound in 30 s", namespace)
-	return nil
 }
 
 func growingClass(t *testing.T, client kubernetes.Interface) string {

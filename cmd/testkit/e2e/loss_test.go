@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -52,5 +51,5 @@ func TestRedisLosesEverything(t *testing.T) {
 	}
 	r.remove(done.StoreID)
 	r.remove(begun.StoreID)
-	r.eventually("nothing is left open", 10*time.Second, func() bool { return r.state(begun.StoreID).PendingCallbacks == 0 })
+	r.eventually("nothing is left open", soonEnough, func() bool { return r.state(begun.StoreID).PendingCallbacks == 0 })
 }

@@ -47,7 +47,7 @@ func newRig(t *testing.T, env ...string) *rig {
 		"ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_POLL_ATTEMPTS=12", "ORCH_QUEUE_POLL=50ms")
 	r.env = append(r.env, env...)
 	r.start("ingest", "ORCH_LOG_LEVEL=warn")
-	r.eventually("ingest answers", 20*time.Second, func() bool {
+	r.eventually("ingest answers", soonEnough, func() bool {
 		resp, err := http.Get(r.api + "/readyz")
 		if err != nil {
 			return false
@@ -152,7 +152,7 @@ func (r *rig) remove(id string) {
 func (r *rig) submit(req provision.Request) int64 {
 	r.t.Helper()
 	var answer struct{ Generation int64 }
-	r.eventually("the request is accepted", 20*time.Second, func() bool {
+	r.eventually("the request is accepted", soonEnough, func() bool {
 		status, body := r.call(http.MethodPost, "/", req)
 		if status == http.StatusServiceUnavailable {
 			return false
