@@ -17,7 +17,13 @@ type options struct {
 	skipVerify bool
 }
 
-// parseURL understands what go-redis does, and two schemes of ours in the form that other Redis tools use:
+// errURL says what is right, not what is wrong: where a password holds characters that should have been escaped, any
+// part of the URL may be a part of the password. go-redis quotes such parts, so its errors are never passed on.
+var errURL = errors.New("want redis[s]://[user:password@]host[:port][/db], unix://[:password@]/path[?db=n], " +
+	"redis[s]-sentinel://[user:password@]host:port[,host:port…]/master[?db=n] or redis[s]-cluster://[user:password@]host:port[,host:port…], " +
+	"with special characters in user and password percent-encoded")
+
+// parseURL takes the URLs that go-redis takes, and two schemes of ours in the form that other Redis tools use:
 // redis-sentinel://[:password@]host:port[,host:port…]/master and redis-cluster://[:password@]host:port[,host:port…], each
 // with options behind a question mark, and as rediss-… with TLS.
 func parseURL(raw string) (*options, error) {
@@ -25,84 +31,79 @@ func parseURL(raw string) (*options, error) {
 	if !ok || strings.Contains(raw, "#") { // an unescaped '#' would end the URL, and what is before it be taken for hosts
 		return nil, errURL
 	}
-	secure := strings.HasPrefix(scheme, "rediss")
 	switch scheme {
 	case "redis", "rediss", "unix":
-		return parseSingle(raw, secure)
+		u, err := url.Parse(raw)
+		if err != nil {
+			return nil, errURL
+		}
+		o, _, err := parse(u, databaseOptions)
+		return o, err
 	case "redis-sentinel", "rediss-sentinel":
-		return parseSentinel(rest, secure)
+		return parseSentinel(strings.TrimSuffix(scheme, "-sentinel"), rest)
 	case "redis-cluster", "rediss-cluster":
-		return parseCluster(rest, secure)
+		return parseCluster(strings.TrimSuffix(scheme, "-cluster"), rest)
 	}
 	return nil, errURL
 }
 
-// errURL says what is right, not what is wrong: where a password holds characters that should have been escaped, any
-// part of the URL may be a part of the password.
-var errURL = errors.New("want redis[s]://[user:password@]host[:port][/db], unix://[:password@]/path[?db=n], " +
-	"redis[s]-sentinel://[user:password@]host:port[,host:port…]/master[?db=n] or redis[s]-cluster://[user:password@]host:port[,host:port…], " +
-	"with special characters in user and password percent-encoded")
-
-func parseSingle(raw string, secure bool) (*options, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, errURL
-	}
-	query := u.RawQuery
-	u.RawQuery, u.ForceQuery = "", false
-	o, err := redis.ParseURL(u.String())
-	if err != nil {
-		return nil, errURL
-	}
-	t := &options{UniversalOptions: redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password}, tls: secure}
-	return t, t.apply(query, forDatabase, forAll)
-}
-
-func parseSentinel(rest string, secure bool) (*options, error) {
-	t, u, err := parseMany(rest, secure)
+func parseSentinel(scheme, rest string) (*options, error) {
+	u, hosts, err := splitHosts(scheme, rest)
 	if err != nil {
 		return nil, err
 	}
-	t.MasterName = strings.Trim(u.Path, "/")
-	if t.MasterName == "" || strings.ContainsAny(t.MasterName, "/@:") {
+	master := strings.Trim(u.Path, "/")
+	if master == "" || strings.ContainsAny(master, "/@:") {
 		return nil, errURL
 	}
-	return t, t.apply(u.RawQuery, forDatabase, forSentinel, forAll)
+	u.Path = ""
+	o, own, err := parse(u, sentinelOptions, "sentinel_username", "sentinel_password")
+	if err != nil {
+		return nil, err
+	}
+	o.Addrs, o.MasterName = hosts, master
+	o.SentinelUsername, o.SentinelPassword = own.Get("sentinel_username"), own.Get("sentinel_password")
+	return o, nil
 }
 
-func parseCluster(rest string, secure bool) (*options, error) {
-	t, u, err := parseMany(rest, secure)
+func parseCluster(scheme, rest string) (*options, error) {
+	u, hosts, err := splitHosts(scheme, rest)
 	if err != nil || strings.Trim(u.Path, "/") != "" {
 		return nil, errURL
 	}
-	t.IsClusterMode = true
-	return t, t.apply(u.RawQuery, forCluster, forAll)
+	o, own, err := parse(u, clusterOptions, "max_redirects")
+	if err != nil {
+		return nil, err
+	}
+	o.Addrs, o.IsClusterMode = hosts, true
+	if own.Has("max_redirects") {
+		if o.MaxRedirects, err = strconv.Atoi(own.Get("max_redirects")); err != nil {
+			return nil, errOption("max_redirects", number)
+		}
+	}
+	return o, nil
 }
 
-// parseMany reads user, password and a list of hosts, which net/url does not take as one host.
-func parseMany(rest string, secure bool) (*options, *url.URL, error) {
+// splitHosts takes the list of hosts out of what follows a scheme, which neither net/url nor go-redis takes for one host,
+// and returns the URL with another host in its place.
+func splitHosts(scheme, rest string) (*url.URL, []string, error) {
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
 	authority, tail := rest[:end], strings.TrimPrefix(rest[end:], "/")
-	user, hosts := "", authority
-	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		user, hosts = authority[:at+1], authority[at+1:]
-	}
-	u, err := url.Parse("redis://" + user + "host/" + tail)
+	at := strings.LastIndex(authority, "@") + 1
+	u, err := url.Parse(scheme + "://" + authority[:at] + "host/" + tail)
 	if err != nil {
 		return nil, nil, errURL
 	}
-	t := &options{UniversalOptions: redis.UniversalOptions{Username: u.User.Username()}, tls: secure}
-	t.Password, _ = u.User.Password()
-	for host := range strings.SplitSeq(hosts, ",") {
+	hosts := strings.Split(authority[at:], ",")
+	for _, host := range hosts {
 		if !hasPort(host) {
 			return nil, nil, errURL
 		}
-		t.Addrs = append(t.Addrs, host)
 	}
-	return t, u, nil
+	return u, hosts, nil
 }
 
 func hasPort(addr string) bool {

@@ -1,122 +1,95 @@
 package redisconn
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// option sets what a URL's query says; its error says what is wanted, never what it got.
-type option func(t *options, value string) error
+// What the value of an option must be, for error texts: go-redis' own repeat the value.
+const (
+	number    = "a whole number"
+	duration  = "a duration such as 1m30s, or a number of seconds"
+	text      = "text"
+	database  = "the number of a database"
+	encrypted = "true or false, in a URL whose scheme begins with rediss"
+)
 
-// The options keep go-redis' names and meanings. Those that would read from replicas are none: the record decides, and a
-// replica does not have the newest of it.
+// The options of a URL by its kind, with go-redis' names and meanings. Those that would read from replicas are missing: the
+// record decides, and a replica may lag behind.
 var (
-	forAll = map[string]option{
-		"protocol":           wholeNumber(func(t *options) *int { return &t.Protocol }),
-		"client_name":        word(func(t *options) *string { return &t.ClientName }),
-		"max_retries":        wholeNumber(func(t *options) *int { return &t.MaxRetries }),
-		"min_retry_backoff":  duration(func(t *options) *time.Duration { return &t.MinRetryBackoff }),
-		"max_retry_backoff":  duration(func(t *options) *time.Duration { return &t.MaxRetryBackoff }),
-		"dial_timeout":       duration(func(t *options) *time.Duration { return &t.DialTimeout }),
-		"read_timeout":       duration(func(t *options) *time.Duration { return &t.ReadTimeout }),
-		"write_timeout":      duration(func(t *options) *time.Duration { return &t.WriteTimeout }),
-		"pool_size":          wholeNumber(func(t *options) *int { return &t.PoolSize }),
-		"pool_timeout":       duration(func(t *options) *time.Duration { return &t.PoolTimeout }),
-		"min_idle_conns":     wholeNumber(func(t *options) *int { return &t.MinIdleConns }),
-		"max_idle_conns":     wholeNumber(func(t *options) *int { return &t.MaxIdleConns }),
-		"max_active_conns":   wholeNumber(func(t *options) *int { return &t.MaxActiveConns }),
-		"conn_max_idle_time": duration(func(t *options) *time.Duration { return &t.ConnMaxIdleTime }),
-		"conn_max_lifetime":  duration(func(t *options) *time.Duration { return &t.ConnMaxLifetime }),
-		"skip_verify":        skipVerify,
+	clusterOptions = map[string]string{
+		"protocol": number, "client_name": text, "skip_verify": encrypted, "max_redirects": number,
+		"max_retries": number, "min_retry_backoff": duration, "max_retry_backoff": duration,
+		"dial_timeout": duration, "read_timeout": duration, "write_timeout": duration,
+		"pool_size": number, "pool_timeout": duration, "min_idle_conns": number, "max_idle_conns": number, "max_active_conns": number,
+		"conn_max_idle_time": duration, "conn_max_lifetime": duration,
 	}
-	forDatabase = map[string]option{"db": database}
-	forSentinel = map[string]option{
-		"sentinel_username": word(func(t *options) *string { return &t.SentinelUsername }),
-		"sentinel_password": word(func(t *options) *string { return &t.SentinelPassword }),
-	}
-	forCluster = map[string]option{"max_redirects": wholeNumber(func(t *options) *int { return &t.MaxRedirects })}
+	databaseOptions = with(clusterOptions, map[string]string{"db": database}, "max_redirects")
+	sentinelOptions = with(databaseOptions, map[string]string{"sentinel_username": text, "sentinel_password": text})
 )
 
-// apply sets the options of a query. An option that is not known is not named in the error: where a password holds a
-// question mark, it is a part of the password.
-func (t *options) apply(query string, sets ...map[string]option) error {
-	values, err := url.ParseQuery(query)
+func with(all, more map[string]string, without ...string) map[string]string {
+	all = maps.Clone(all)
+	maps.Copy(all, more)
+	maps.DeleteFunc(all, func(name, _ string) bool { return slices.Contains(without, name) })
+	return all
+}
+
+// parse parses a URL of one host with go-redis. Options by the names in own are the caller's: go-redis' parser does not have
+// them, so they are taken out of the query and returned.
+func parse(u *url.URL, known map[string]string, own ...string) (*options, url.Values, error) {
+	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return errURL
+		return nil, nil, errURL
 	}
-	known := map[string]option{}
-	for _, set := range sets {
-		maps.Copy(known, set)
-	}
-	for name, given := range values {
-		set, ok := known[name]
-		if !ok || len(given) != 1 {
-			return fmt.Errorf("the part after '?' holds something that is no option of such a URL, or an option twice; there are %s",
+	taken := url.Values{}
+	for name, values := range query {
+		want, ok := known[name]
+		switch {
+		case !ok || len(values) != 1:
+			// The name is not repeated: where a password holds a question mark, it is a part of the password.
+			return nil, nil, fmt.Errorf("the part after '?' holds something that is no option of such a URL, or an option twice; there are %s",
 				strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-		}
-		if err := set(t, given[0]); err != nil {
-			return fmt.Errorf("the option %s %w", name, err)
+		case slices.Contains(own, name):
+			taken[name] = values
+			delete(query, name)
+		case !fits(u.Scheme, name, values[0]):
+			return nil, nil, errOption(name, want)
 		}
 	}
-	return nil
+	u.RawQuery = query.Encode()
+	o, err := redis.ParseURL(u.String())
+	if err != nil || o.DB < 0 {
+		return nil, nil, errURL
+	}
+	return fromLibrary(o), taken, nil
 }
 
-func word(field func(*options) *string) option {
-	return func(t *options, value string) error {
-		*field(t) = value
-		return nil
-	}
+// fits reports whether go-redis takes an option in a URL of this scheme.
+func fits(scheme, name, value string) bool {
+	u := url.URL{Scheme: scheme, Host: "host", Path: "/", RawQuery: url.Values{name: {value}}.Encode()}
+	o, err := redis.ParseURL(u.String())
+	return err == nil && o.DB >= 0
 }
 
-func wholeNumber(field func(*options) *int) option {
-	return func(t *options, value string) error {
-		n, err := strconv.Atoi(value)
-		if err != nil {
-			return errors.New("must be a whole number")
-		}
-		*field(t) = n
-		return nil
-	}
-}
+func errOption(name, want string) error { return fmt.Errorf("the option %s must be %s", name, want) }
 
-// duration reads 1m30s, and a number alone as seconds; 0 and less turn the limit off.
-func duration(field func(*options) *time.Duration) option {
-	return func(t *options, value string) error {
-		if _, err := strconv.Atoi(value); err == nil {
-			value += "s"
-		}
-		d, err := time.ParseDuration(value)
-		if err != nil {
-			return errors.New("must be a duration such as 1m30s, or a number of seconds")
-		}
-		if d <= 0 {
-			d = -1
-		}
-		*field(t) = d
-		return nil
+// fromLibrary copies what the options above can set.
+func fromLibrary(o *redis.Options) *options {
+	return &options{
+		UniversalOptions: redis.UniversalOptions{
+			Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, Protocol: o.Protocol, ClientName: o.ClientName,
+			MaxRetries: o.MaxRetries, MinRetryBackoff: o.MinRetryBackoff, MaxRetryBackoff: o.MaxRetryBackoff,
+			DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
+			PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns, MaxIdleConns: o.MaxIdleConns,
+			MaxActiveConns: o.MaxActiveConns, ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
+		},
+		tls:        o.TLSConfig != nil,
+		skipVerify: o.TLSConfig != nil && o.TLSConfig.InsecureSkipVerify,
 	}
-}
-
-func database(t *options, value string) error {
-	n, err := strconv.ParseUint(value, 10, 16)
-	if err != nil {
-		return errors.New("must be the number of a database")
-	}
-	t.DB = int(n)
-	return nil
-}
-
-func skipVerify(t *options, value string) error {
-	skip, err := strconv.ParseBool(value)
-	if err != nil || !t.tls {
-		return errors.New("must be true or false, in a URL whose scheme begins with rediss")
-	}
-	t.skipVerify = skip
-	return nil
 }
