@@ -3,7 +3,6 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 GOLANGCI_LINT := v2.15.0
 ACTIONLINT := v1.7.12
-RACE := -race
 # What up and demo start: a cluster of their own is not needed without a cluster nor with another one.
 UP := ingest worker monitor orchestrator $(if $(filter 1,$(ORCH_MOCK))$(KUBECONFIG),,devcluster)
 
@@ -71,10 +70,27 @@ lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same sou
 .PHONY: test
 test: tools lint unit redis-topologies mutants-apply build devcluster third-engine integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
+.PHONY: test-quick
+test-quick: ## for the inner loop: linter, unit tests without the race detector, the whole path without a cluster
+	@$(MAKE) --no-print-directory tools lint
+	go test ./...
+	@ORCH_MOCK=1 $(MAKE) --no-print-directory demo
+
+.PHONY: test-long
+test-long: tools build devcluster ## what takes long: the race detector over everything, all mutants, a longer chaos
+	go test -race ./...
+	.ci/integration -race
+	.ci/chaos-mutants
+	go build -o bin/ ./cmd/testkit/chaos
+	bin/chaos --stores 60 --faults 5m --seed $(or $(SEED),0)
+
+# The race detector is where goroutines meet. What links Kubernetes is compiled once, without it; test-long runs it there too.
+KUBERNETES := /provision/cluster|/provision/engine|/cmd/worker$$|/cmd/lambda$$|/cmd/internal/workerapp|/cmd/testkit/e2e|/deploy/kubernetes
 .PHONY: unit
-unit: tools ## unit tests and tests on a real Redis, with the race detector
-	go test $(RACE) ./...
-	cd deploy/devcluster && go test $(RACE) ./internal/...
+unit: tools ## unit tests and tests on a real Redis; with the race detector, except for what links Kubernetes
+	go test -race $$(go list ./... | grep -vE '$(KUBERNETES)')
+	go test $$(go list ./... | grep -E '$(KUBERNETES)')
+	cd deploy/devcluster && go test ./internal/...
 
 .PHONY: redis-topologies
 redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a Cluster, and a failover of each
@@ -83,7 +99,7 @@ redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a
 
 .PHONY: integration
 integration: build devcluster ## the tests that need the development cluster
-	.ci/integration $(RACE)
+	.ci/integration
 
 # KUBECONFIG says which cluster; IMAGES, ENGINES, TIMEOUT and KEEP are explained in docs/e2e.md.
 .PHONY: e2e
