@@ -15,7 +15,7 @@ import (
 func fullLetter() provision.DeadLetter {
 	at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 	return provision.DeadLetter{ID: "7.3.s-1", StoreID: "s-1", Generation: 7, Sequence: 3, Status: provision.StatusFailed, Code: provision.CodeImage,
-		Error: "no such image", Reason: "422 no such store", At: at, DiedAt: at.Add(time.Minute)}
+		Error: "no such image", Reason: "422 no such store", At: at, RefusedAt: at.Add(time.Minute)}
 }
 
 func TestLettersAnswersOnePage(t *testing.T) {
@@ -33,7 +33,7 @@ func TestLettersAnswersOnePage(t *testing.T) {
 
 func TestLettersHasADefaultLimitAndIsNeverNull(t *testing.T) {
 	r := newRig(t, &fake{})
-	if a := r.send("GET", "/dead-letters", ""); a.status != 200 || !strings.Contains(a.raw, `"letters":[]`) || r.limit != defaultLimit || r.cursor != "" {
+	if a := r.send("GET", "/dead-letters", ""); a.status != 200 || !strings.Contains(a.raw, `"dead_letters":[]`) || r.limit != defaultLimit || r.cursor != "" {
 		t.Errorf("%d %s with limit %d and cursor %q", a.status, a.raw, r.limit, r.cursor)
 	}
 }

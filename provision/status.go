@@ -73,7 +73,7 @@ type State struct {
 	Outputs Outputs `json:"outputs,omitempty"`
 	// RetainData is set for a delete that keeps namespace, credentials and volumes.
 	RetainData bool `json:"retain_data,omitempty"`
-	// PendingCallbacks is the number of callbacks the backend has not answered with 2xx; 0 with a verdict means all was told.
+	// PendingCallbacks is the number of callbacks that the backend has not answered with 2xx; 0 with an outcome means that all are delivered.
 	PendingCallbacks int `json:"pending_callbacks"`
 	// DeadLetterID is the id of the last callback that the backend refused, a dead letter, until it is sent again or the backend
 	// has confirmed a later one.

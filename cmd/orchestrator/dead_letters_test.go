@@ -26,7 +26,7 @@ func (m *fakeDeadLetters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &from)
 		var page provision.DeadLetters
 		for _, id := range m.ids[from:min(from+2, len(m.ids))] {
-			page.DeadLetters = append(page.DeadLetters, provision.DeadLetter{ID: id, StoreID: "shop", Status: provision.StatusReady, Reason: "400 Bad Request", DiedAt: time.Now()})
+			page.DeadLetters = append(page.DeadLetters, provision.DeadLetter{ID: id, StoreID: "shop", Status: provision.StatusReady, Reason: "400 Bad Request", RefusedAt: time.Now()})
 		}
 		if from+2 < len(m.ids) {
 			page.Next = fmt.Sprint(from + 2)

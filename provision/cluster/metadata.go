@@ -28,8 +28,8 @@ const (
 	annotationRelease    = "orchestrator/release"
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
-	annotationVerdict    = "orchestrator/verdict"     // JSON of the generation's provision.Outcome
-	annotationTold       = "orchestrator/told"        // "<generation> <status>" that the backend has confirmed
+	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
+	annotationDelivered  = "orchestrator/delivered"   // "<generation> <status>" that the backend has confirmed
 )
 
 // annotationEntries of the store's Secret lists the entries that were generated in it, so that a removed entry is not taken

@@ -49,32 +49,32 @@ func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 		return provision.SavedState{}, false
 	}
 	m := provision.SavedState{Store: storeFrom(ns, s), Op: provision.Op(ns.Annotations[annotationOp])}
-	var verdict provision.Outcome
-	if json.Unmarshal([]byte(ns.Annotations[annotationVerdict]), &verdict) == nil && verdict.Generation == s.Generation {
-		m.Outcome = &verdict
+	var outcome provision.Outcome
+	if json.Unmarshal([]byte(ns.Annotations[annotationOutcome]), &outcome) == nil && outcome.Generation == s.Generation {
+		m.Outcome = &outcome
 	}
-	m.Delivered = m.Outcome != nil && ns.Annotations[annotationTold] == toldText(s, verdict.Status)
+	m.Delivered = m.Outcome != nil && ns.Annotations[annotationDelivered] == deliveredText(s, outcome.Status)
 	return m, true
 }
 
-// SaveOutcome records the verdict of the store's generation in its namespace. It does nothing if the namespace no longer
+// SaveOutcome records the outcome of the store's generation in its namespace. It does nothing if the namespace no longer
 // exists or already has a newer generation.
 func (a *State) SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return a.annotate(ctx, s, annotationVerdict, string(text))
+	return a.annotate(ctx, s, annotationOutcome, string(text))
 }
 
-// SaveDelivered records in the store's namespace that the backend has confirmed the generation's verdict.
-func (a *State) SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error {
-	return a.annotate(ctx, s, annotationTold, toldText(s, told))
+// SaveDelivered records in the store's namespace that the backend has confirmed the generation's outcome.
+func (a *State) SaveDelivered(ctx context.Context, s provision.Store, delivered provision.Status) error {
+	return a.annotate(ctx, s, annotationDelivered, deliveredText(s, delivered))
 }
 
-// toldText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
-func toldText(s provision.Store, told provision.Status) string {
-	return strconv.FormatInt(s.Generation, 10) + " " + string(told)
+// deliveredText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
+func deliveredText(s provision.Store, delivered provision.Status) string {
+	return strconv.FormatInt(s.Generation, 10) + " " + string(delivered)
 }
 
 // annotate sets one annotation, in one request, if the namespace belongs to the store and has the store's generation.

@@ -72,7 +72,7 @@ func deadLetterOf(text string, died float64) (provision.DeadLetter, error) {
 	err := json.Unmarshal([]byte(text), &l)
 	return provision.DeadLetter{
 		ID: l.ID(), StoreID: l.StoreID, Generation: l.Generation, Sequence: l.Sequence, Status: l.Status, Code: l.Code, Error: l.Error,
-		Reason: l.Reason, At: time.UnixMilli(l.At).UTC(), DiedAt: time.UnixMicro(int64(died)).UTC(),
+		Reason: l.Reason, At: time.UnixMilli(l.At).UTC(), RefusedAt: time.UnixMicro(int64(died)).UTC(),
 	}, err
 }
 

@@ -64,11 +64,11 @@ func TestARefusedCallbackIsADeadLetter(t *testing.T) {
 			b.Fatal(err)
 		}
 		got := b.letters("", 10)
-		if len(got.DeadLetters) != 1 || got.DeadLetters[0].DiedAt.Before(before) || got.DeadLetters[0].DiedAt.After(b.redis.Time(b.ctx).Val()) {
+		if len(got.DeadLetters) != 1 || got.DeadLetters[0].RefusedAt.Before(before) || got.DeadLetters[0].RefusedAt.After(b.redis.Time(b.ctx).Val()) {
 			b.Fatalf("letters %+v", got)
 		}
 		want := provision.DeadLetter{ID: call.ID(), StoreID: "a", Generation: call.Generation, Sequence: 1, Status: provision.StatusFailed,
-			Code: provision.CodeTimeout, Error: "it took too long", Reason: "404 no such store", At: time.UnixMilli(call.At).UTC(), DiedAt: got.DeadLetters[0].DiedAt}
+			Code: provision.CodeTimeout, Error: "it took too long", Reason: "404 no such store", At: time.UnixMilli(call.At).UTC(), RefusedAt: got.DeadLetters[0].RefusedAt}
 		if diff := cmp.Diff(provision.DeadLetters{DeadLetters: []provision.DeadLetter{want}}, got); diff != "" {
 			b.Error(diff)
 		}

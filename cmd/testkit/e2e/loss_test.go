@@ -15,7 +15,7 @@ import (
 // delivered reports whether the namespace carries the annotation that the outcome was delivered.
 func (w world) delivered(s provision.Request) bool {
 	ns, err := w.k.CoreV1().Namespaces().Get(context.Background(), s.Namespace, metav1.GetOptions{})
-	return err == nil && ns.Annotations["orchestrator/told"] != ""
+	return err == nil && ns.Annotations["orchestrator/delivered"] != ""
 }
 
 // Redis loses everything when one store is READY and another is being provisioned: the records come back from the cluster, no

@@ -10,7 +10,7 @@ import (
 func DeadLetters(letters []provision.DeadLetter, now time.Time, width int, style Style) []string {
 	rows := [][]Cell{head("ID", "STORE", "STATUS", "WHEN", "REASON")}
 	for _, l := range letters {
-		row := Text(l.ID, l.StoreID, string(l.Status), age(now.Sub(l.DiedAt))+" ago", l.Reason)
+		row := Text(l.ID, l.StoreID, string(l.Status), age(now.Sub(l.RefusedAt))+" ago", l.Reason)
 		row[2].Color = ColorOf(l.Status)
 		rows = append(rows, row)
 	}

@@ -87,8 +87,8 @@ func TestList(t *testing.T) {
 
 func TestDeadLetters(t *testing.T) {
 	letters := []provision.DeadLetter{
-		{ID: "1764000000000.12.käse-und-brot", StoreID: "käse-und-brot", Status: provision.StatusReady, DiedAt: now.Add(-3 * time.Hour), Reason: "404 Not Found {\"detail\":\n\"no such store\"}\x1b[2J"},
-		{ID: "7.1.demo", StoreID: "demo", Status: provision.StatusDeleteFailed, DiedAt: now.Add(-20 * time.Second), Reason: "400 Bad Request"},
+		{ID: "1764000000000.12.käse-und-brot", StoreID: "käse-und-brot", Status: provision.StatusReady, RefusedAt: now.Add(-3 * time.Hour), Reason: "404 Not Found {\"detail\":\n\"no such store\"}\x1b[2J"},
+		{ID: "7.1.demo", StoreID: "demo", Status: provision.StatusDeleteFailed, RefusedAt: now.Add(-20 * time.Second), Reason: "400 Bad Request"},
 	}
 	golden(t, "dead_letters.txt", DeadLetters(letters, now, 0, Style{}))
 }

@@ -11,14 +11,14 @@ type DeadLetter struct {
 	Status     Status    `json:"status"`
 	Code       Code      `json:"code,omitempty"`
 	Error      string    `json:"error,omitempty"`
-	Reason     string    `json:"reason"`  // what the backend answered, about a kilobyte at most
-	At         time.Time `json:"at"`      // when the status was reached
-	DiedAt     time.Time `json:"died_at"` // when it was last refused
+	Reason     string    `json:"reason"`     // what the backend answered, about a kilobyte at most
+	At         time.Time `json:"at"`         // when the status was reached
+	RefusedAt  time.Time `json:"refused_at"` // when it was last refused
 }
 
 // DeadLetters is a page of the list of dead letters, the last refused first.
 type DeadLetters struct {
-	DeadLetters []DeadLetter `json:"letters"`
+	DeadLetters []DeadLetter `json:"dead_letters"`
 	Next        string       `json:"next,omitempty"` // cursor of the next page; "" on the last one
 }
 
@@ -28,6 +28,6 @@ type ReplayResult string
 // Only ReplayQueued means that the backend will receive it.
 const (
 	ReplayQueued  ReplayResult = "queued"  // it waits among the store's callbacks
-	ReplayDropped ReplayResult = "dropped" // a newer outcome of the store replaced it; the letter is deleted
-	ReplayUnknown ReplayResult = "unknown" // there is no such letter
+	ReplayDropped ReplayResult = "dropped" // a newer outcome of the store replaced it; the dead letter is deleted
+	ReplayUnknown ReplayResult = "unknown" // there is no such dead letter
 )
