@@ -132,7 +132,8 @@ capacity: tools build devcluster ## measure what a store costs: Redis, workers, 
 	bin/capacity --stores $(or $(STORES),2000)
 
 .PHONY: lint
-lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatting, mistakes, and the direction of imports
+lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatting, mistakes, sizes, and the direction of imports
+	go run .ci/layout-rules.go
 	bin/golangci-lint-$(GOLANGCI_LINT) run ./...
 	bin/actionlint-$(ACTIONLINT)
 	.ci/same-versions

@@ -95,8 +95,9 @@ func asProblem(err error) *problem {
 		return tooMany.problem(public)
 	case provision.CodeUnavailable:
 		return unavailable.problem(public).withCause(err)
+	default: // an outcome of a run is not expected here
+		return internal.problem("the cause is in the service's log, under the request id given in instance").withCause(err)
 	}
-	return internal.problem("the cause is in the service's log, under the request id given in instance").withCause(err)
 }
 
 // problemOfRouter translates the errors of Echo's router.

@@ -33,6 +33,7 @@ func (c Code) Final() bool {
 	switch c {
 	case CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume:
 		return true
+	case CodeBusy, CodeSuperseded, CodeUnavailable, CodeInternal:
 	}
 	return false
 }

@@ -97,6 +97,7 @@ func (b *recoverer) reconcile(ctx context.Context, stores []provision.SavedState
 		switch found {
 		case record.Restored:
 			restored++
+		case record.RestoreKnown:
 		case record.RestoreOtherCluster:
 			b.log.Error("a store that lives on another cluster has a namespace here too; it is left alone until an operator deletes it here or there",
 				"store_id", m.Store.StoreID, "namespace", m.Store.Namespace)

@@ -62,6 +62,7 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		return h.throttle(task, log)
 	case record.AcquireDone:
 		h.outcomes.enqueueCallbacks(ctx, task.StoreID)
+	case record.AcquireOtherCluster, record.AcquireSuperseded, record.AcquireNoRecord:
 	}
 	log.Info("nothing to run", "reason", result)
 	return nil

@@ -162,8 +162,9 @@ func colorOfStep(s provision.StepState) Color {
 		return Good
 	case provision.StepFailed:
 		return Bad
+	default:
+		return Busy
 	}
-	return Busy
 }
 
 func head(names ...string) []Cell {

@@ -93,6 +93,7 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		pause = time.Second + rand.N(2*time.Second)
 	case Hangs:
 		pause = hangFor
+	default: // the others respond at once
 	}
 	select {
 	case <-time.After(pause):
@@ -103,6 +104,7 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "injected by chaos", http.StatusInternalServerError)
 	case Hangs, LostReply:
 		panic(http.ErrAbortHandler)
+	default: // the others respond with 200
 	}
 }
 

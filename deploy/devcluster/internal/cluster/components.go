@@ -31,7 +31,7 @@ type component struct {
 func (c *cluster) process(comp component) supervise.Process {
 	return supervise.Process{
 		Name: comp.name, Path: c.exe, Args: comp.args, Env: c.environment(),
-		LogFile: c.dir.LogFile(comp.name), PidFile: c.dir.PidFile(comp.name),
+		LogFile: c.dir.Path("logs", comp.name+".log"), PidFile: c.dir.Path("run", comp.name+".pid"),
 		Before: comp.before, Ready: comp.ready, Grace: comp.grace,
 	}
 }

@@ -22,10 +22,6 @@ func (d Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{string(d)}, elem...)...)
 }
 
-// LogFile and PidFile are where a component's output and process id are.
-func (d Dir) LogFile(component string) string { return d.Path("logs", component+".log") }
-func (d Dir) PidFile(component string) string { return d.Path("run", component+".pid") }
-
 // Resolve makes the path absolute, without links, so that the same folder always has the same name.
 func Resolve(path string) (Dir, error) {
 	if path == "" {

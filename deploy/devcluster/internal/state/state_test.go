@@ -194,7 +194,7 @@ func TestReapStaleKillsOnlyProcessesOfTheFolder(t *testing.T) {
 
 func writePid(t *testing.T, dir Dir, name string, pid int) {
 	t.Helper()
-	if err := os.WriteFile(dir.PidFile(name), []byte(strconv.Itoa(pid)), 0o600); err != nil {
+	if err := os.WriteFile(dir.Path("run", name+".pid"), []byte(strconv.Itoa(pid)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
