@@ -21,7 +21,7 @@ import (
 	"orchestrator/worker"
 )
 
-func TestAPodMayTakeAsLongToStopAsAWorkerDoes(t *testing.T) {
+func TestTerminationGracePeriodCoversTheWorkersDrain(t *testing.T) {
 	spec := pods(t, render(t, "orchestrator", "shops", variants(t)["least"]))["orchestrator-worker"]
 	if grace := time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second; grace < worker.ShutdownTimeout+10*time.Second {
 		t.Errorf("a worker may take %s to stop, its pod is killed after %s", worker.ShutdownTimeout, grace)
@@ -37,7 +37,7 @@ func TestAPodMayTakeAsLongToStopAsAWorkerDoes(t *testing.T) {
 // variable finds the variables that a binary is configured by.
 var variable = regexp.MustCompile(`env:"([A-Z_]+)`)
 
-func TestTheChartSetsOnlyVariablesThatTheBinariesRead(t *testing.T) {
+func TestChartSetsOnlyVariablesThatTheBinariesRead(t *testing.T) {
 	known := map[string]bool{"REDIS_PASSWORD": true} // the chart's own, inside of REDIS_URL
 	for _, pattern := range []string{"../../cmd/*/config.go", "../../cmd/internal/*/*.go"} {
 		files, err := filepath.Glob(pattern)
@@ -65,7 +65,7 @@ func TestTheChartSetsOnlyVariablesThatTheBinariesRead(t *testing.T) {
 	}
 }
 
-func TestThePoliciesSpeakOfTheCodesLabels(t *testing.T) {
+func TestPoliciesUseTheLabelsOfTheCode(t *testing.T) {
 	policies, err := rendered(t, "orchestrator", "shops", variants(t)["least"])
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func storeObjects(t testing.TB) map[string]string {
 // kindLine finds the kinds of objects in templates and in what they render.
 var kindLine = regexp.MustCompile(`(?m)^kind: ([A-Za-z]+)$`)
 
-func TestTheStoreRoleCoversEveryKindOfTheStoresCharts(t *testing.T) {
+func TestStoreRoleCoversEveryKindOfTheStoreCharts(t *testing.T) {
 	role := as[rbacv1.ClusterRole](t, find(t, render(t, "orchestrator", "shops", variants(t)["least"]), "ClusterRole", "-store"))
 	texts := storeObjects(t)
 	err := filepath.Walk("../../charts/store", func(path string, info os.FileInfo, err error) error {
@@ -155,7 +155,7 @@ func allows(rules []rbacv1.PolicyRule, resource, verb string) bool {
 	})
 }
 
-func TestTheRolesHoldNothingDangerous(t *testing.T) {
+func TestRolesGrantNothingDangerous(t *testing.T) {
 	for name, v := range variants(t) {
 		for _, o := range render(t, "orchestrator", "shops", v) {
 			if o.GetKind() != "ClusterRole" && o.GetKind() != "Role" {
@@ -179,7 +179,7 @@ func dangerous(inStore bool, resource, verb string, names []string) string {
 	case resource == "*" || verb == "*":
 		return "everything"
 	case slices.Contains([]string{"pods/exec", "pods/attach", "serviceaccounts/token", "nodes/proxy", "roles"}, resource):
-		return "nobody needs it"
+		return "no component needs it"
 	case verb == "escalate" || verb == "impersonate":
 		return "that is every right there is"
 	case verb == "bind" && len(names) != 1:
@@ -192,7 +192,7 @@ func dangerous(inStore bool, resource, verb string, names []string) string {
 	return ""
 }
 
-func TestTheREADMETellsOfEveryValue(t *testing.T) {
+func TestREADMEDocumentsEveryValue(t *testing.T) {
 	const file, begin, end = folder + "/README.md", "<!-- values -->\n", "<!-- end of values -->"
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -241,7 +241,7 @@ func valuesTable(t testing.TB) string {
 	return table
 }
 
-func TestEveryPodIsBehindANetworkPolicy(t *testing.T) {
+func TestNetworkPoliciesSelectEveryPod(t *testing.T) {
 	objects := render(t, "orchestrator", "shops", variants(t)["everything"])
 	deny := find(t, objects, "NetworkPolicy", "-deny")
 	selector, _, _ := unstructured.NestedStringMap(deny.Object, "spec", "podSelector", "matchLabels")

@@ -124,7 +124,7 @@ func as[T any](t testing.TB, o *unstructured.Unstructured) *T {
 	return typed
 }
 
-func TestGolden(t *testing.T) {
+func TestChartGolden(t *testing.T) {
 	for name, v := range variants(t) {
 		var text bytes.Buffer
 		for _, o := range render(t, "orchestrator", "shops", v) {
@@ -150,7 +150,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestHelmLintFindsNothing(t *testing.T) {
+func TestChartPassesHelmLint(t *testing.T) {
 	for name, v := range variants(t) {
 		linter := lint.AllWithKubeVersion(folder, v, "shops", &chartutil.DefaultCapabilities.KubeVersion)
 		for _, m := range linter.Messages {
@@ -161,7 +161,7 @@ func TestHelmLintFindsNothing(t *testing.T) {
 	}
 }
 
-func TestValuesThatMakeNoSenseAreRefused(t *testing.T) {
+func TestValuesSchemaRefusesInvalidValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		wrong values
 		says  string
@@ -239,7 +239,7 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
-func TestOnlyTheWorkerIsBoundToAnything(t *testing.T) {
+func TestRoleBindingsAreTheWorkersAlone(t *testing.T) {
 	for name, v := range variants(t) {
 		for _, o := range render(t, "orchestrator", "shops", v) {
 			if !strings.HasSuffix(o.GetKind(), "RoleBinding") {
@@ -253,7 +253,7 @@ func TestOnlyTheWorkerIsBoundToAnything(t *testing.T) {
 	}
 }
 
-func TestNoSecretIsRenderedWhereOneExists(t *testing.T) {
+func TestSecretIsNotRenderedIfOneExists(t *testing.T) {
 	for _, o := range render(t, "orchestrator", "shops", variants(t)["least"]) {
 		if o.GetKind() == "Secret" {
 			t.Errorf("secret %s is made beside the existing one", o.GetName())

@@ -225,7 +225,7 @@ func whatIsAsked(r *http.Request) string {
 	return verb + " " + resource
 }
 
-func TestTheAPIServerTakesEveryObject(t *testing.T) {
+func TestChartIsAcceptedByTheAPIServer(t *testing.T) {
 	i := &installation{t: t, rest: adminConfig(t)}
 	i.admin = kubernetes.NewForConfigOrDie(i.rest)
 	mapper, client := i.dynamic()

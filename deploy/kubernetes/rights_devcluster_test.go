@@ -29,9 +29,9 @@ import (
 	storeengine "orchestrator/provision/engine"
 )
 
-// TestStoresLiveWithExactlyTheChartsRights provisions, changes and deletes a store of each engine as the worker's service
+// TestRolesAreExactlyWhatStoresNeed provisions, changes and deletes a store of each engine as the worker's service
 // account. Nothing may be refused, and no right may be left over.
-func TestStoresLiveWithExactlyTheChartsRights(t *testing.T) {
+func TestRolesAreExactlyWhatStoresNeed(t *testing.T) {
 	i := install(t)
 	kubeconfig, asked := i.watched("worker")
 	k, err := cluster.Connect(cluster.Config{
@@ -129,7 +129,7 @@ type attempt struct {
 
 const rbac = " cannot "
 
-func TestEveryEscalationIsRefused(t *testing.T) {
+func TestRolesAndPoliciesRefuseEveryEscalation(t *testing.T) {
 	i := install(t)
 	worker := i.as("worker")
 	store := i.store(worker)
@@ -207,10 +207,10 @@ func (i *installation) bindings(store, foreign string) []attempt {
 	return []attempt{
 		{"bind itself to cluster-admin", bind("cluster-admin", i.worker()), "attempting to grant"},
 		{"bind itself to its own wide role", bind(i.namespace+"-worker", i.worker()), ""},
-		{"bind another account", bind(i.role, other), "nobody but itself"},
-		{"bind another account beside itself", bind(i.role, i.worker(), other), "nobody but itself"},
-		{"bind everybody", bind(i.role, rbacv1.Subject{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "system:authenticated"}), "nobody but itself"},
-		{"bind nobody", bind(i.role), "nobody but itself"},
+		{"bind another account", bind(i.role, other), "only itself"},
+		{"bind another account beside itself", bind(i.role, i.worker(), other), "only itself"},
+		{"bind every account", bind(i.role, rbacv1.Subject{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "system:authenticated"}), "only itself"},
+		{"bind no account", bind(i.role), "only itself"},
 		{"change its binding", func(ctx context.Context, c kubernetes.Interface) error {
 			return result(c.RbacV1().RoleBindings(store).Update(ctx, i.binding(i.role, i.worker(), other), metav1.UpdateOptions{}))
 		}, rbac},
