@@ -16,9 +16,6 @@ import (
 // waits for pods.
 type Slots struct{ Provision, Delete, Callback int }
 
-// DefaultSlots are the slots of an installation that sets none.
-func DefaultSlots() Slots { return Slots{Provision: 500, Delete: 100, Callback: 50} }
-
 // newServer serves one queue. Each has a server of its own, since a full queue must not hold up another.
 func newServer(client redis.UniversalClient, queueName string, slots int, poll time.Duration, log *slog.Logger) *asynq.Server {
 	return asynq.NewServerFromRedisClient(client, asynq.Config{

@@ -26,9 +26,10 @@ func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return f.gateway.ServeV2(ctx, payload)
 	case event.Drain:
 		return f.drain(ctx)
+	default:
+		f.log.Error("event refused", "error", err)
+		return nil, err
 	}
-	f.log.Error("event refused", "error", err)
-	return nil, err
 }
 
 func (f function) drain(ctx context.Context) ([]byte, error) {
