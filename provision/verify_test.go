@@ -146,7 +146,7 @@ func TestWhatAShopTellsIsKeptAndToldOnce(t *testing.T) {
 	c := &cluster{}
 	j, err := c.run(t.Context(), provision.OpProvision, 1)
 	if err != nil || !c.Namespace.VerifiedBefore {
-		t.Fatalf("%v, proven %t", err, c.Namespace.VerifiedBefore)
+		t.Fatalf("%v, verified %t", err, c.Namespace.VerifiedBefore)
 	}
 	for _, step := range j {
 		if told := step.Outputs != nil; told != (step.Name == provision.StepVerify && step.State == provision.StepDone) {
@@ -164,7 +164,7 @@ func TestAShopIsProvenOnlyByItsCheck(t *testing.T) {
 			t.Errorf("%s failed, and the run ends with %v", failing, err)
 		}
 		if c.Namespace.VerifiedBefore || c.reached("shop.SaveVerification") {
-			t.Errorf("%s failed, and the shop is proven", failing)
+			t.Errorf("%s failed, and the shop is verified", failing)
 		}
 	}
 }

@@ -105,8 +105,8 @@ func TestRunnerReusesRetainedData(t *testing.T) {
 		}
 	}
 	l.wantRefused()
-	if proven, facts, err := l.c.Shops.verification(t.Context(), l.s); err != nil || !proven || facts["colour"] != "blue" {
-		t.Errorf("the shop's verification: proven %t, %v, error %v", proven, facts, err)
+	if verified, outputs, err := l.c.Shops.verification(t.Context(), l.s); err != nil || !verified || outputs["colour"] != "blue" {
+		t.Errorf("the shop's verification: verified %t, %v, error %v", verified, outputs, err)
 	}
 	l.must(provision.OpProvision, false)
 	if now := l.claims(); !maps.Equal(now, claims) || l.password() != password {
