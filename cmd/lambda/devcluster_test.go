@@ -103,7 +103,7 @@ func TestFunctionContinuesAProvisionAfterADeadline(t *testing.T) {
 	if told := b.all(); len(told) != 0 {
 		t.Errorf("callbacks %q before the outcome", told)
 	}
-	if done := s.drain(aSchedule, drain.MinMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY told"] != 1 {
+	if done := s.drain(aSchedule, drain.MinMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY delivered"] != 1 {
 		t.Errorf("the next invocation: %+v", done)
 	}
 	if told := b.all(); !slices.Equal(told, []string{"a READY"}) {
