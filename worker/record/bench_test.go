@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	patience = time.Hour
-	lease    = time.Minute
+	generationTimeout = time.Hour
+	leaseTTL          = time.Minute
 )
 
 // bench is a Redis and what a test does with it. Its methods fail the test where the queue returns an error.
@@ -42,7 +42,7 @@ func each(t *testing.T, test func(b *bench)) {
 func newBench(t *testing.T, url string) *bench {
 	t.Helper()
 	b := connected(t, url)
-	b.whole()
+	b.markComplete()
 	return b
 }
 
@@ -57,10 +57,10 @@ func connected(t *testing.T, url string) *bench {
 	return &bench{T: t, ctx: context.Background(), url: url, redis: client, records: New(client, Options{}), tasks: queue.NewTasks(client)}
 }
 
-// whole marks the records complete: otherwise nothing is accepted.
-func (b *bench) whole() {
+// markComplete marks the records complete: otherwise nothing is accepted.
+func (b *bench) markComplete() {
 	b.Helper()
-	if err := b.redis.Set(b.ctx, keyComplete, "whole", 0).Err(); err != nil {
+	if err := b.redis.Set(b.ctx, keyComplete, "1", 0).Err(); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -100,99 +100,99 @@ func must[T any](t testing.TB, value T, err error) T {
 
 func (b *bench) accept(req provision.Request) queue.Task {
 	b.Helper()
-	accepted, err := b.records.Requests.Accept(b.ctx, req, patience)
+	accepted, err := b.records.Requests.Accept(b.ctx, req, generationTimeout)
 	return queue.Task{Op: req.Action, StoreID: req.StoreID, Generation: must(b, accepted, err).Generation, Cluster: accepted.Cluster}
 }
 
 // refused is the message with which a request is refused; it must be a conflict.
 func (b *bench) refused(req provision.Request) string {
 	b.Helper()
-	_, err := b.records.Requests.Accept(b.ctx, req, patience)
+	_, err := b.records.Requests.Accept(b.ctx, req, generationTimeout)
 	if provision.CodeOf(err) != provision.CodeConflict {
 		b.Fatalf("accepting %+v: got error %v, want a conflict", req, err)
 	}
 	return provision.Public(err)
 }
 
-func (b *bench) try(t queue.Task, token string) AcquireResult {
+func (b *bench) tryAcquire(t queue.Task, token string) AcquireResult {
 	b.Helper()
-	entry, _, err := b.records.Runs.Acquire(b.ctx, t, token, lease, false)
-	return must(b, entry, err)
+	result, _, err := b.records.Runs.Acquire(b.ctx, t, token, leaseTTL, false)
+	return must(b, result, err)
 }
 
-func (b *bench) wantEntry(t queue.Task, want AcquireResult) {
+func (b *bench) wantAcquire(t queue.Task, want AcquireResult) {
 	b.Helper()
-	if got := b.try(t, "visitor"); got != want {
-		b.Fatalf("entering for %s %s: %s, want %s", t.Op, t.ID(), got, want)
+	if got := b.tryAcquire(t, "visitor"); got != want {
+		b.Fatalf("acquiring for %s %s: %s, want %s", t.Op, t.ID(), got, want)
 	}
 }
 
-func (b *bench) enter(t queue.Task, token string) Run {
+func (b *bench) acquire(t queue.Task, token string) Run {
 	b.Helper()
-	entry, run, err := b.records.Runs.Acquire(b.ctx, t, token, lease, false)
-	if err != nil || entry != Acquired {
-		b.Fatalf("entering for %s %s: %s, %v; want entered", t.Op, t.ID(), entry, err)
+	result, run, err := b.records.Runs.Acquire(b.ctx, t, token, leaseTTL, false)
+	if err != nil || result != Acquired {
+		b.Fatalf("acquiring for %s %s: %s, %v; want acquired", t.Op, t.ID(), result, err)
 	}
 	return run
 }
 
-func (b *bench) leave(run Run, exit RunEnd) int {
+func (b *bench) release(run Run, end RunEnd) int {
 	b.Helper()
-	attempts, err := b.records.Runs.Release(b.ctx, run, exit)
+	attempts, err := b.records.Runs.Release(b.ctx, run, end)
 	return must(b, attempts, err)
 }
 
-// rule writes a verdict and returns what became of it, and the generation of the store itself that may begin now.
-func (b *bench) rule(run Run, status provision.Status) (OutcomeResult, int64) {
+// recordOutcome records an outcome and returns the result, and the generation of the store itself that may begin now.
+func (b *bench) recordOutcome(run Run, status provision.Status) (OutcomeResult, int64) {
 	b.Helper()
 	code, text := provision.Code(""), ""
 	if !status.Succeeded() {
 		code, text = provision.CodeTimeout, "it took too long"
 	}
-	ruling, next, err := b.records.Runs.RecordOutcome(b.ctx, run, status, code, text)
+	result, next, err := b.records.Runs.RecordOutcome(b.ctx, run, status, code, text)
 	for _, task := range must(b, next, err) {
 		if task.StoreID == run.Store.StoreID {
-			return ruling, task.Generation
+			return result, task.Generation
 		}
 	}
-	return ruling, 0
+	return result, 0
 }
 
-func (b *bench) wantRuling(run Run, status provision.Status, want OutcomeResult, wantNext int64) {
+func (b *bench) wantOutcome(run Run, status provision.Status, want OutcomeResult, wantNext int64) {
 	b.Helper()
-	if got, next := b.rule(run, status); got != want || next != wantNext {
+	if got, next := b.recordOutcome(run, status); got != want || next != wantNext {
 		b.Fatalf("%s of generation %d: %s, next %d; want %s, next %d", status, run.Store.Generation, got, next, want, wantNext)
 	}
 }
 
-// end runs a task to a verdict that has to be written.
+// end runs a task to an outcome that has to be recorded.
 func (b *bench) end(t queue.Task, status provision.Status) {
 	b.Helper()
-	run := b.enter(t, "run-"+t.ID())
-	if got, _ := b.rule(run, status); got != OutcomeRecorded {
+	run := b.acquire(t, "run-"+t.ID())
+	if got, _ := b.recordOutcome(run, status); got != OutcomeRecorded {
 		b.Fatalf("%s of %s: %s, want written", status, t.ID(), got)
 	}
-	b.leave(run, RunEnd{Ended: true})
+	b.release(run, RunEnd{Ended: true})
 }
 
-// tell delivers all that a store has to tell, and returns it.
-func (b *bench) tell(id string) []Callback {
+// deliver delivers all pending callbacks of a store, and returns them.
+func (b *bench) deliver(id string) []Callback {
 	b.Helper()
-	var told []Callback
+	var delivered []Callback
 	for {
-		turn, call, err := b.records.Callbacks.Claim(b.ctx, id, "teller", lease)
-		if must(b, turn, err) != Claimed {
+		claim, call, err := b.records.Callbacks.Claim(b.ctx, id, "delivery", leaseTTL)
+		if must(b, claim, err) != Claimed {
 			break
 		}
 		if err := b.records.Callbacks.MarkDelivered(b.ctx, call); err != nil {
 			b.Fatal(err)
 		}
-		told = append(told, call)
+		delivered = append(delivered, call)
 	}
-	if err := b.records.Callbacks.ReleaseClaim(b.ctx, id, "teller"); err != nil {
+	if err := b.records.Callbacks.ReleaseClaim(b.ctx, id, "delivery"); err != nil {
 		b.Fatal(err)
 	}
-	return told
+	return delivered
 }
 
 func statuses(calls []Callback) []provision.Status {
@@ -212,14 +212,14 @@ func (b *bench) state(id string) provision.State {
 	return state
 }
 
-func (b *bench) look(id string) Outstanding {
+func (b *bench) inspect(id string) Outstanding {
 	b.Helper()
 	open, err := b.records.Recovery.Inspect(b.ctx, id)
 	return must(b, open, err)
 }
 
-// open reports whether the sweeper still looks at the store.
-func (b *bench) open(id string) bool {
+// outstanding reports whether the sweeper still inspects the store.
+func (b *bench) outstanding(id string) bool {
 	b.Helper()
 	_, err := b.redis.ZScore(b.ctx, keyOutstanding, id).Result()
 	if err != nil && err != redis.Nil {

@@ -95,27 +95,27 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	see()
 	b.endOn(search, "eu", OutcomeNextCluster)
 	b.endOn(search, "us", OutcomeRecorded)
-	first, task := b.accept(of("x", "0")), b.accept(of("x", "a")) // within one millisecond, the order of the ids counts
-	b.wantEntry(task, AcquireThrottled)
+	first, task := b.accept(ofCreator("x", "0")), b.accept(ofCreator("x", "a")) // within one millisecond, the order of the ids counts
+	b.wantAcquire(task, AcquireThrottled)
 	see()
 	b.end(first, provision.StatusReady)
-	entry, run, err := b.records.Runs.Acquire(b.ctx, task, "run", lease, true)
-	if err != nil || entry != Acquired {
-		t.Fatal(entry, err)
+	result, run, err := b.records.Runs.Acquire(b.ctx, task, "run", leaseTTL, true)
+	if err != nil || result != Acquired {
+		t.Fatal(result, err)
 	}
-	b.wantRuling(run, provision.StatusFailed, OutcomeRecorded, 0)
+	b.wantOutcome(run, provision.StatusFailed, OutcomeRecorded, 0)
 	see()
-	b.leave(run, RunEnd{Counted: true, Ended: true})
-	b.bury("a", "400")
+	b.release(run, RunEnd{Counted: true, Ended: true})
+	b.keepDeadLetter("a", "400")
 	see()
-	run = b.enter(task, "again")
+	run = b.acquire(task, "again")
 	run.Outputs = provision.Outputs{"key": "open to all"}
-	b.wantRuling(run, provision.StatusReady, OutcomeRecorded, 0)
-	b.leave(run, RunEnd{Ended: true})
+	b.wantOutcome(run, provision.StatusReady, OutcomeRecorded, 0)
+	b.release(run, RunEnd{Ended: true})
 	see()
 	b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
 	b.end(b.accept(retaining("a")), provision.StatusDeleted)
-	b.tell("a")
+	b.deliver("a")
 	see()
 	if diff := cmp.Diff(named(t, "Fields of the record"), slices.Sorted(maps.Keys(written))); diff != "" {
 		t.Error("documented and written fields differ: ", diff)

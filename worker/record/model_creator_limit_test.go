@@ -7,42 +7,42 @@ import (
 	"orchestrator/worker/queue"
 )
 
-// The model's lines: which of a creator's new stores have a place.
+// The model's creator queues: which of a creator's new stores have a slot.
 
-// inLine are the stores in a creator's line: those that have begun first, then by the generation with which they came.
-func (m *model) inLine(creator string) (ids []string) {
-	for id, s := range m.shops {
-		if s.line == creator && creator != "" {
+// creatorQueue are the stores in a creator's queue: those that have started first, then by the generation with which they were queued.
+func (m *model) creatorQueue(creator string) (ids []string) {
+	for id, s := range m.stores {
+		if s.queue == creator && creator != "" {
 			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, func(a, b string) int {
-		x, y := m.shops[a], m.shops[b]
-		if x.begun != y.begun {
-			if x.begun {
+		x, y := m.stores[a], m.stores[b]
+		if x.started != y.started {
+			if x.started {
 				return -1
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(x.since, y.since), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(x.queuedAs, y.queuedAs), cmp.Compare(a, b))
 	})
 	return ids
 }
 
-func (m *model) hasPlace(s *shop) bool {
-	if s.line == "" || m.limit == 0 || s.begun {
+func (m *model) hasSlot(s *modelStore) bool {
+	if s.queue == "" || m.limit == 0 || s.started {
 		return true
 	}
-	at := slices.IndexFunc(m.inLine(s.line), func(id string) bool { return m.shops[id] == s })
+	at := slices.IndexFunc(m.creatorQueue(s.queue), func(id string) bool { return m.stores[id] == s })
 	return at < m.limit
 }
 
-// leaveLine returns the provisions that wait for a place and have one now.
-func (m *model) leaveLine(s *shop) (next []queue.Task) {
-	creator := s.line
-	s.line, s.begun = "", false
-	for _, id := range m.inLine(creator) {
-		if other := m.shops[id]; other.parked && m.hasPlace(other) && m.limit > 0 {
+// leaveCreatorQueue returns the provisions that wait for a slot and have one now.
+func (m *model) leaveCreatorQueue(s *modelStore) (next []queue.Task) {
+	creator := s.queue
+	s.queue, s.started = "", false
+	for _, id := range m.creatorQueue(creator) {
+		if other := m.stores[id]; other.throttled && m.hasSlot(other) && m.limit > 0 {
 			next = append(next, other.newest().Task)
 		}
 	}

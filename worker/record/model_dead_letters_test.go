@@ -9,47 +9,47 @@ import (
 	"orchestrator/provision"
 )
 
-func (s *shop) bury(seq int64) {
-	if c, open := s.close(seq); open {
-		s.dead = append(s.dead, c)
+func (s *modelStore) keepDeadLetter(seq int64) {
+	if c, open := s.removePending(seq); open {
+		s.deadLetters = append(s.deadLetters, c)
 	}
 }
 
 // replay sends the i-th dead letter again.
-func (s *shop) replay(i int) provision.ReplayResult {
-	c := s.dead[i]
-	s.dead = slices.Delete(s.dead, i, i+1)
+func (s *modelStore) replay(i int) provision.ReplayResult {
+	c := s.deadLetters[i]
+	s.deadLetters = slices.Delete(s.deadLetters, i, i+1)
 	if s.stale(c) {
 		return provision.ReplayDropped
 	}
-	s.left = append(s.left, c)
-	slices.SortFunc(s.left, func(a, b Callback) int { return int(a.Sequence - b.Sequence) })
+	s.pending = append(s.pending, c)
+	slices.SortFunc(s.pending, func(a, b Callback) int { return int(a.Sequence - b.Sequence) })
 	return provision.ReplayQueued
 }
 
-func (m *machine) buryOne(t *rapid.T) {
-	h := pick(t, "callback", m.hands)
+func (m *machine) keepDeadLetter(t *rapid.T) {
+	h := pick(t, "callback", m.claimed)
 	ok(t, m.r.Callbacks.KeepDeadLetter(m.ctx, h.call, "400"))
-	m.shops[h.call.StoreID].bury(h.call.Sequence)
-	m.pass(t, h)
+	m.stores[h.call.StoreID].keepDeadLetter(h.call.Sequence)
+	m.releaseClaim(t, h)
 }
 
-func (m *machine) replayOne(t *rapid.T) {
-	s := m.shops[pick(t, "store", propertyStores)]
-	m.replay(t, s, pick(t, "letter", s.dead))
+func (m *machine) replayAny(t *rapid.T) {
+	s := m.stores[pick(t, "store", propertyStores)]
+	m.replay(t, s, pick(t, "dead letter", s.deadLetters))
 }
 
-func (m *machine) replay(t *rapid.T, s *shop, c Callback) {
+func (m *machine) replay(t *rapid.T, s *modelStore, c Callback) {
 	outcome, _, err := m.r.Callbacks.Replay(m.ctx, c.ID())
 	ok(t, err)
-	want(t, "replay", outcome, s.replay(slices.IndexFunc(s.dead, func(d Callback) bool { return d.ID() == c.ID() })))
+	want(t, "replay", outcome, s.replay(slices.IndexFunc(s.deadLetters, func(d Callback) bool { return d.ID() == c.ID() })))
 }
 
-// checkLetters compares the dead letters, and the index with them.
-func (m *machine) checkLetters(t *rapid.T) {
+// checkDeadLetters compares the dead letters, and the index with them.
+func (m *machine) checkDeadLetters(t *rapid.T) {
 	dead := []string{}
-	for _, s := range m.shops {
-		for _, c := range s.dead {
+	for _, s := range m.stores {
+		for _, c := range s.deadLetters {
 			dead = append(dead, c.ID())
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"orchestrator/provision"
 )
 
-// wantHosts checks who owns hosts, given as "host=store" with an empty store for nobody.
+// wantOwners checks which stores own hosts or namespaces, given as "host=store"; the store is empty if there is no owner.
 func (b *bench) wantOwners(index string, want ...string) {
 	b.Helper()
 	for _, pair := range want {
@@ -18,7 +18,7 @@ func (b *bench) wantOwners(index string, want ...string) {
 	}
 }
 
-func TestAHostAndANamespaceBelongToOneLiveStore(t *testing.T) {
+func TestAcceptRefusesTheHostAndNamespaceOfAnotherStore(t *testing.T) {
 	each(t, func(b *bench) {
 		b.accept(request("a"))
 		if got := b.refused(onHost(request("b"), "a.example.com")); !strings.HasPrefix(got, "host is in use") {
@@ -35,7 +35,7 @@ func TestAHostAndANamespaceBelongToOneLiveStore(t *testing.T) {
 	})
 }
 
-func TestOwnersAreReleasedOnDeleted(t *testing.T) {
+func TestRecordOutcomeDELETEDReleasesOwners(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		del := b.accept(deletion("a"))
@@ -52,7 +52,7 @@ func TestOwnersAreReleasedOnDeleted(t *testing.T) {
 	})
 }
 
-func TestTheOldHostIsKeptUntilReady(t *testing.T) {
+func TestRecordOutcomeREADYReleasesOldHosts(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		b.end(b.accept(onHost(request("a"), "two.example.com")), provision.StatusFailed)
@@ -66,7 +66,7 @@ func TestTheOldHostIsKeptUntilReady(t *testing.T) {
 	})
 }
 
-func TestAHostTakenBackIsKept(t *testing.T) {
+func TestRecordOutcomeREADYKeepsAHostTakenBack(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		b.accept(onHost(request("a"), "two.example.com"))
@@ -75,7 +75,7 @@ func TestAHostTakenBackIsKept(t *testing.T) {
 	})
 }
 
-func TestAWaitingProvisionKeepsItsOwners(t *testing.T) {
+func TestRecordOutcomeDELETEDKeepsTheOwnersOfAWaitingProvision(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		del := b.accept(deletion("a"))
@@ -89,7 +89,7 @@ func TestAWaitingProvisionKeepsItsOwners(t *testing.T) {
 	})
 }
 
-func TestADeleteReleasesWhatASupersededProvisionTook(t *testing.T) {
+func TestRecordOutcomeDELETEDReleasesTheHostsOfSupersededProvisions(t *testing.T) {
 	each(t, func(b *bench) {
 		b.accept(request("a"))
 		b.accept(onHost(request("a"), "two.example.com"))

@@ -30,32 +30,32 @@ func (b *bench) checkCounts(t interface{ Fatalf(string, ...any) }) {
 	}
 }
 
-// TestStoresAreWhereTheyAreCounted accepts, ends and deletes at random and counts again.
-func TestStoresAreWhereTheyAreCounted(t *testing.T) {
+// TestPlacementCountsStoresWhereTheyAre accepts, ends and deletes at random and counts again.
+func TestPlacementCountsStoresWhereTheyAre(t *testing.T) {
 	b := newBench(t, redistest.Mini(t))
-	b.placing("default,eu;weight=2,us")
+	b.setClusters("default,eu;weight=2,us")
 	rapid.Check(t, func(rt *rapid.T) {
 		b.redis.FlushAll(b.ctx)
-		b.whole()
+		b.markComplete()
 		rt.Repeat(map[string]func(*rapid.T){
 			"accept": func(rt *rapid.T) {
 				req := request(pick(rt, "store", propertyStores))
 				if rapid.Bool().Draw(rt, "delete") {
 					req = pick(rt, "deletion", []provision.Request{deletion(req.StoreID), retaining(req.StoreID)})
 				}
-				if _, err := b.records.Requests.Accept(b.ctx, req, patience); provision.CodeOf(err) != provision.CodeConflict {
+				if _, err := b.records.Requests.Accept(b.ctx, req, generationTimeout); provision.CodeOf(err) != provision.CodeConflict {
 					ok(rt, err) // a retain_data may come too late
 				}
 			},
 			"end": func(rt *rapid.T) {
-				for _, task := range b.look(pick(rt, "store", propertyStores)).Runs {
-					entry, run, err := b.records.Runs.Acquire(b.ctx, task, "run", lease, false)
-					if err != nil || entry == AcquireOtherCluster {
-						rt.Fatal(entry, err)
+				for _, task := range b.inspect(pick(rt, "store", propertyStores)).Runs {
+					result, run, err := b.records.Runs.Acquire(b.ctx, task, "run", leaseTTL, false)
+					if err != nil || result == AcquireOtherCluster {
+						rt.Fatal(result, err)
 					}
-					if entry == Acquired {
-						b.rule(run, pick(rt, "status", []provision.Status{task.Op.Success(), task.Op.Failure()}))
-						b.leave(run, RunEnd{Ended: true})
+					if result == Acquired {
+						b.recordOutcome(run, pick(rt, "status", []provision.Status{task.Op.Success(), task.Op.Failure()}))
+						b.release(run, RunEnd{Ended: true})
 					}
 				}
 			},
@@ -67,11 +67,11 @@ func TestStoresAreWhereTheyAreCounted(t *testing.T) {
 }
 
 // A delete that failed was once followed by one that succeeded, and the store went on being counted on its cluster.
-func TestStoresDeletedAfterAFailedDeleteAreNotCounted(t *testing.T) {
+func TestPlacementDoesNotCountStoresDeletedAfterAFailedDelete(t *testing.T) {
 	b := newBench(t, redistest.Mini(t))
-	b.placing("default,eu;weight=2,us")
+	b.setClusters("default,eu;weight=2,us")
 	for _, status := range []provision.Status{provision.StatusFailed, provision.StatusFailed} {
-		b.end(b.accept(on("eu", request("c"))), status)
+		b.end(b.accept(onCluster("eu", request("c"))), status)
 		b.checkCounts(t)
 	}
 	for _, status := range []provision.Status{provision.StatusDeleteFailed, provision.StatusDeleted} {

@@ -15,8 +15,8 @@ import (
 
 var twoClusters = provision.Placement{Clusters: provision.Clusters{{Name: "eu", Weight: 1}, {Name: "us", Weight: 1}}}
 
-// placing makes the bench accept for these clusters.
-func (b *bench) placing(clusters string, rules ...string) {
+// setClusters makes the bench accept for these clusters.
+func (b *bench) setClusters(clusters string, rules ...string) {
 	b.Helper()
 	var p provision.Placement
 	if err := p.Clusters.UnmarshalText([]byte(clusters)); err != nil {
@@ -28,7 +28,7 @@ func (b *bench) placing(clusters string, rules ...string) {
 	b.set(Options{CreatorLimit: b.options.CreatorLimit, Placement: p})
 }
 
-func on(cluster string, req provision.Request) provision.Request {
+func onCluster(cluster string, req provision.Request) provision.Request {
 	req.Cluster = cluster
 	return req
 }
@@ -37,18 +37,18 @@ func on(cluster string, req provision.Request) provision.Request {
 func (b *bench) endOn(t queue.Task, cluster string, want OutcomeResult) []queue.Task {
 	b.Helper()
 	t.Cluster = cluster
-	run := b.enter(t, "run-"+cluster)
-	ruling, next, err := b.records.Runs.RecordOutcome(b.ctx, run, t.Op.Success(), "", "")
-	if must(b, ruling, err) != want {
-		b.Fatalf("%s on %s: %s, want %s", t.Op, cluster, ruling, want)
+	run := b.acquire(t, "run-"+cluster)
+	result, next, err := b.records.Runs.RecordOutcome(b.ctx, run, t.Op.Success(), "", "")
+	if must(b, result, err) != want {
+		b.Fatalf("%s on %s: %s, want %s", t.Op, cluster, result, want)
 	}
-	b.leave(run, RunEnd{Ended: true})
+	b.release(run, RunEnd{Ended: true})
 	return next
 }
 
 func (b *bench) code(req provision.Request) (provision.Code, string) {
 	b.Helper()
-	_, err := b.records.Requests.Accept(b.ctx, req, patience)
+	_, err := b.records.Requests.Accept(b.ctx, req, generationTimeout)
 	if err == nil {
 		b.Fatalf("%+v was accepted", req)
 	}
@@ -74,13 +74,13 @@ func TestPlacement(t *testing.T) {
 		"by rule":           {"eu,us", "country=US:us", in("US"), "us us us us us us"},
 		"no rule fits":      {"eu,us", "country=US:us", in("DE"), "eu us eu us eu us"},
 		"a rule for two":    {"eu,us,asia", "country=US:us|asia", in("US"), "us asia us asia us asia"},
-		"by name":           {"eu,us", "country=US:us", func(r provision.Request) provision.Request { return on("eu", in("US")(r)) }, "eu eu eu eu eu eu"},
+		"by name":           {"eu,us", "country=US:us", func(r provision.Request) provision.Request { return onCluster("eu", in("US")(r)) }, "eu eu eu eu eu eu"},
 		"one cluster":       {"", "", same, "default default default default default default"},
-		"the only, by name": {"", "", func(r provision.Request) provision.Request { return on("default", r) }, "default default default default default default"},
+		"the only, by name": {"", "", func(r provision.Request) provision.Request { return onCluster("default", r) }, "default default default default default default"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(b *bench) {
-				b.placing(test.clusters, test.rule)
+				b.setClusters(test.clusters, test.rule)
 				var got []string
 				for i := range 6 {
 					task := b.accept(test.change(request(fmt.Sprint("s", i))))
@@ -97,15 +97,15 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
-func TestNoClusterIsOpen(t *testing.T) {
+func TestPlacementWithoutAnOpenCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu;closed,us;max=1", "country=DE:eu")
+		b.setClusters("eu;closed,us;max=1", "country=DE:eu")
 		here := request("a")
 		here.Settings.Country = "DE"
 		if code, _ := b.code(here); code != provision.CodeUnavailable { // a rule binds
 			b.Errorf("a rule for a closed cluster: %s", code)
 		}
-		if code, text := b.code(on("eu", request("a"))); code != provision.CodeInvalid || !strings.Contains(text, "eu") {
+		if code, text := b.code(onCluster("eu", request("a"))); code != provision.CodeInvalid || !strings.Contains(text, "eu") {
 			b.Errorf("a closed cluster by name: %s %s", code, text)
 		}
 		lives := b.accept(request("b"))
@@ -118,14 +118,14 @@ func TestNoClusterIsOpen(t *testing.T) {
 		}
 		b.end(queue.Task{Op: provision.OpDelete, StoreID: "b", Generation: b.accept(deletion("b")).Generation, Cluster: "us"}, provision.StatusDeleted)
 		if lives.Cluster != "us" || b.accept(request("c")).Cluster != "us" {
-			b.Error("the place of a deleted store was not given back")
+			b.Error("the slot of a deleted store was not freed")
 		}
 	})
 }
 
-func TestNewStoresGoToAClusterThatIsReached(t *testing.T) {
+func TestPlacementPrefersAHealthyCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
+		b.setClusters("eu,us")
 		if err := b.records.Recovery.MarkHealthy(b.ctx, "us"); err != nil {
 			b.Fatal(err)
 		}
@@ -135,22 +135,22 @@ func TestNewStoresGoToAClusterThatIsReached(t *testing.T) {
 	})
 }
 
-func TestAStoreStaysWhereItIsForLife(t *testing.T) {
+func TestPlacementKeepsAStoreOnItsCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
-		b.end(b.accept(on("us", request("a"))), provision.StatusReady)
-		b.accept(on("eu", request("b")))
-		b.accept(on("eu", request("c")))
+		b.setClusters("eu,us")
+		b.end(b.accept(onCluster("us", request("a"))), provision.StatusReady)
+		b.accept(onCluster("eu", request("b")))
+		b.accept(onCluster("eu", request("c")))
 		if got := b.accept(titled(request("a"), "new")).Cluster; got != "us" {
 			b.Errorf("a change went to %s", got)
 		}
-		if text := b.refused(on("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
+		if text := b.refused(onCluster("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
 			b.Error(text)
 		}
-		if text := b.refused(on("eu", titled(request("a"), "new"))); !strings.HasPrefix(text, "cluster ") { // an equal one must not join
+		if text := b.refused(onCluster("eu", titled(request("a"), "new"))); !strings.HasPrefix(text, "cluster ") { // an equal one must not join
 			b.Error(text)
 		}
-		b.placing("eu") // whoever accepts has forgotten us
+		b.setClusters("eu") // us is no longer configured where requests are accepted
 		del := b.accept(deletion("a"))
 		if del.Cluster != "us" {
 			b.Errorf("its delete went to %s", del.Cluster)
@@ -159,106 +159,106 @@ func TestAStoreStaysWhereItIsForLife(t *testing.T) {
 		if next := b.endOn(del, "us", OutcomeRecorded); len(next) != 1 || next[0] != behind || behind.Cluster != "us" {
 			b.Errorf("behind the delete begins %+v, accepted was %+v", next, behind)
 		}
-		b.placing("eu,us")
+		b.setClusters("eu,us")
 		del = b.accept(deletion("a"))
 		b.endOn(del, "us", OutcomeRecorded)
-		if got := b.accept(on("eu", request("a"))).Cluster; got != "eu" {
+		if got := b.accept(onCluster("eu", request("a"))).Cluster; got != "eu" {
 			b.Errorf("a new life began on %s", got)
 		}
 	})
 }
 
-func TestRetainedDataKeepsItsStoreWhereItIs(t *testing.T) {
+func TestPlacementKeepsRetainedDataOnItsCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
-		b.end(b.accept(on("us", request("a"))), provision.StatusReady)
+		b.setClusters("eu,us")
+		b.end(b.accept(onCluster("us", request("a"))), provision.StatusReady)
 		b.end(b.accept(retaining("a")), provision.StatusDeleted)
 		if n := b.redis.SCard(b.ctx, prefix+"cluster-stores:"+"us").Val(); n != 1 {
 			b.Errorf("it is counted %d times", n)
 		}
-		if text := b.refused(on("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
+		if text := b.refused(onCluster("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
 			b.Error(text)
 		}
 		if got := b.accept(request("a")).Cluster; got != "us" {
 			b.Errorf("a new life began on %s, without the data", got)
 		}
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		if got := b.accept(on("eu", request("a"))).Cluster; got != "eu" {
+		if got := b.accept(onCluster("eu", request("a"))).Cluster; got != "eu" {
 			b.Errorf("a new life began on %s", got)
 		}
 	})
 }
 
-func TestARunOnTheWrongClusterIsSentAway(t *testing.T) {
+func TestAcquireRefusesTheWrongCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
-		task := b.accept(on("us", request("a")))
+		b.setClusters("eu,us")
+		task := b.accept(onCluster("us", request("a")))
 		wrong := task
 		wrong.Cluster = "eu"
-		b.wantEntry(wrong, AcquireOtherCluster)
-		if run := b.enter(task, "run"); run.Store.Cluster != "us" {
+		b.wantAcquire(wrong, AcquireOtherCluster)
+		if run := b.acquire(task, "run"); run.Store.Cluster != "us" {
 			b.Errorf("the run is of %+v", run.Store)
 		}
 	})
 }
 
-func TestADeleteWithoutARecordLooksEverywhere(t *testing.T) {
+func TestRecordOutcomeSendsADeleteWithoutRecordToEveryCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us,default")
+		b.setClusters("eu,us,default")
 		del := b.accept(deletion("a"))
 		if del.Cluster != "eu" {
 			b.Errorf("it begins on %s", del.Cluster)
 		}
-		run := b.enter(del, "run")
-		for range 2 { // an answer is lost, and the verdict sent again
-			ruling, next, err := b.records.Runs.RecordOutcome(b.ctx, run, provision.StatusDeleted, "", "")
-			if err != nil || ruling != OutcomeNextCluster || len(next) != 1 || next[0].Cluster != "us" || next[0].Op != provision.OpDelete {
-				b.Fatalf("%s, %+v, %v", ruling, next, err)
+		run := b.acquire(del, "run")
+		for range 2 { // an answer is lost, and the outcome recorded again
+			result, next, err := b.records.Runs.RecordOutcome(b.ctx, run, provision.StatusDeleted, "", "")
+			if err != nil || result != OutcomeNextCluster || len(next) != 1 || next[0].Cluster != "us" || next[0].Op != provision.OpDelete {
+				b.Fatalf("%s, %+v, %v", result, next, err)
 			}
 		}
-		b.leave(run, RunEnd{Ended: true})
-		b.wantEntry(del, AcquireOtherCluster)
+		b.release(run, RunEnd{Ended: true})
+		b.wantAcquire(del, AcquireOtherCluster)
 		if again := b.accept(deletion("a")); again.Cluster != "us" || again.Generation != del.Generation {
 			b.Errorf("the delete repeated is %+v", again)
 		}
-		behind := b.accept(on("us", request("a")))
+		behind := b.accept(onCluster("us", request("a")))
 		newer := b.accept(deletion("a")) // goes on where the older one is
-		if runs := b.look("a").Runs; len(runs) != 1 || runs[0] != newer || newer.Cluster != "us" {
-			b.Errorf("it looks for %+v", runs)
+		if runs := b.inspect("a").Runs; len(runs) != 1 || runs[0] != newer || newer.Cluster != "us" {
+			b.Errorf("outstanding runs: %+v", runs)
 		}
 		b.endOn(newer, "us", OutcomeNextCluster)
 		b.endOn(newer, "default", OutcomeRecorded)
-		if calls := b.tell("a"); len(calls) != 1 || calls[0].Status != provision.StatusDeleted || calls[0].Generation != newer.Generation {
-			b.Errorf("told %+v", calls)
+		if calls := b.deliver("a"); len(calls) != 1 || calls[0].Status != provision.StatusDeleted || calls[0].Generation != newer.Generation {
+			b.Errorf("delivered %+v", calls)
 		}
-		b.wantEntry(behind, AcquireSuperseded)
+		b.wantAcquire(behind, AcquireSuperseded)
 		if n := b.redis.Exists(b.ctx, prefix+"cluster-stores:"+"us").Val(); n != 0 {
 			b.Error("a store that never was is counted")
 		}
 	})
 }
 
-func TestADeleteThatFailsLeavesTheStoreWhereItIs(t *testing.T) {
+func TestPlacementKeepsAFailedDeleteOnItsCluster(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
+		b.setClusters("eu,us")
 		del := b.accept(deletion("a"))
 		b.endOn(del, "eu", OutcomeNextCluster)
 		del.Cluster = "us"
 		b.end(del, provision.StatusDeleteFailed)
-		b.accept(on("us", request("x"))) // eu has fewer stores
+		b.accept(onCluster("us", request("x"))) // eu has fewer stores
 		if got := b.accept(request("a")).Cluster; got != "us" {
 			b.Errorf("the provision that has to finish it is on %s", got)
 		}
-		if text := b.refused(on("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
+		if text := b.refused(onCluster("eu", request("a"))); !strings.HasPrefix(text, "cluster ") {
 			b.Error(text)
 		}
 	})
 }
 
-func TestTasksAndCallbacksAreInTheirClustersQueues(t *testing.T) {
+func TestPlacementNamesTheQueuesOfTasksAndCallbacks(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
-		task := b.accept(on("us", request("a")))
+		b.setClusters("eu,us")
+		task := b.accept(onCluster("us", request("a")))
 		if err := b.tasks.Enqueue(b.ctx, task); err != nil {
 			b.Fatal(err)
 		}
@@ -268,13 +268,13 @@ func TestTasksAndCallbacksAreInTheirClustersQueues(t *testing.T) {
 		b.end(task, provision.StatusReady)
 		calls, err := b.records.Callbacks.Pending(b.ctx, "a")
 		if must(b, calls, err); len(calls) != 1 || calls[0].Queue() != "callback.us" {
-			b.Errorf("to be told: %+v", calls)
+			b.Errorf("to be delivered: %+v", calls)
 		}
-		turn, call, err := b.records.Callbacks.Claim(b.ctx, "a", "teller", lease)
-		if err != nil || turn != Claimed || call.Store.Cluster != "us" {
-			b.Errorf("%s %+v %v", turn, call, err)
+		claim, call, err := b.records.Callbacks.Claim(b.ctx, "a", "delivery", leaseTTL)
+		if err != nil || claim != Claimed || call.Store.Cluster != "us" {
+			b.Errorf("%s %+v %v", claim, call, err)
 		}
-		b.bury("a", "400")
+		b.keepDeadLetter("a", "400")
 		outcome, replayed, err := b.records.Callbacks.Replay(b.ctx, call.ID())
 		if err != nil || outcome != provision.ReplayQueued || replayed.Queue() != "callback.us" {
 			b.Errorf("replayed: %s %+v %v", outcome, replayed, err)
@@ -286,14 +286,14 @@ func TestTasksAndCallbacksAreInTheirClustersQueues(t *testing.T) {
 	})
 }
 
-// TestPlacesAreGivenAtomically has many accept at once, on a real Redis: no two may take a load for theirs.
-func TestPlacesAreGivenAtomically(t *testing.T) {
+// TestPlacementIsAtomic has many accept at once, on a real Redis: no two may take a load for theirs.
+func TestPlacementIsAtomic(t *testing.T) {
 	b := newBench(t, redistest.Real(t))
-	b.placing("eu;weight=3,us;max=10,asia")
+	b.setClusters("eu;weight=3,us;max=10,asia")
 	var all sync.WaitGroup
 	for i := range 100 {
 		all.Go(func() {
-			if _, err := b.records.Requests.Accept(b.ctx, request(fmt.Sprint("s", i)), patience); err != nil {
+			if _, err := b.records.Requests.Accept(b.ctx, request(fmt.Sprint("s", i)), generationTimeout); err != nil {
 				t.Error(err)
 			}
 		})

@@ -14,27 +14,27 @@ import (
 	"orchestrator/worker/queue"
 )
 
-// TestAnyInterleavingKeepsTheContract lets several workers and tellers do anything to a few stores in any order, dies
-// now and then in their place, and compares every answer with the model's. In the end, when all that waits was done,
-// each truth has to have been told.
-func TestAnyInterleavingKeepsTheContract(t *testing.T) {
+// TestRecordsKeepTheContractInAnyInterleaving lets several workers and deliveries do anything to a few stores in any order, lets
+// them die now and then, and compares every result with the model's. In the end, when nothing is outstanding,
+// each outcome has to have been delivered.
+func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 	each(t, func(b *bench) {
 		rapid.Check(t, func(rt *rapid.T) {
 			b.flush()
-			b.whole()
+			b.markComplete()
 			m := newMachine(rt, b, rapid.IntRange(0, 2).Draw(rt, "limit per creator"))
 			rt.Repeat(map[string]func(*rapid.T){
-				"":        m.check,
-				"accept":  m.accept,
-				"enter":   m.enter,
-				"renew":   m.renew,
-				"verdict": m.verdict,
-				"leave":   m.leave,
-				"die":     m.die,
-				"turn":    m.turnCall,
-				"told":    m.tellOne,
-				"bury":    m.buryOne,
-				"replay":  m.replayOne,
+				"":                 m.check,
+				"accept":           m.accept,
+				"acquire":          m.acquire,
+				"renew":            m.renew,
+				"record outcome":   m.recordOutcome,
+				"release":          m.release,
+				"expire leases":    m.expireLeases,
+				"claim":            m.claim,
+				"deliver":          m.deliver,
+				"keep dead letter": m.keepDeadLetter,
+				"replay":           m.replayAny,
 			})
 			m.drain(rt)
 			m.checkEnd(rt)
@@ -46,33 +46,33 @@ var (
 	propertyStores = []string{"a", "b", "c"}
 	propertyHosts  = []string{"one.example.com", "two.example.com", "three.example.com"}
 	workers        = []string{"w1", "w2", "w3"}
-	tellers        = []string{"t1", "t2"}
+	deliveries     = []string{"t1", "t2"}
 )
 
-// begun is a run that some worker believes in.
-type begun struct {
+// activeRun is a run that some worker believes to be active.
+type activeRun struct {
 	gen *generation
 	run Run
 }
 
-// inHand is a callback that a teller has posted and not closed.
-type inHand struct {
-	teller string
-	call   Callback
+// claimedCallback is a callback that a delivery has posted and not closed.
+type claimedCallback struct {
+	delivery string
+	call     Callback
 }
 
 type machine struct {
 	*model
-	ctx   context.Context
-	r     *Records
-	b     *bench
-	runs  []begun
-	hands []inHand
-	told  map[string][]Callback // by store, in the order of telling
+	ctx       context.Context
+	r         *Records
+	b         *bench
+	runs      []activeRun
+	claimed   []claimedCallback
+	delivered map[string][]Callback // by store, in the order of delivery
 }
 
 func newMachine(t *rapid.T, b *bench, limit int) *machine {
-	return &machine{model: newModel(propertyStores, limit), ctx: b.ctx, r: New(b.redis, Options{CreatorLimit: limit}), b: b, told: map[string][]Callback{}}
+	return &machine{model: newModel(propertyStores, limit), ctx: b.ctx, r: New(b.redis, Options{CreatorLimit: limit}), b: b, delivered: map[string][]Callback{}}
 }
 
 func ok(t *rapid.T, err error) {
@@ -120,8 +120,8 @@ func (m *machine) draw(t *rapid.T) provision.Request {
 
 func (m *machine) accept(t *rapid.T) {
 	req := m.draw(t)
-	refusal, joins, before := m.refusal(req), m.joins(req), m.shops[req.StoreID].newest().Generation
-	accepted, err := m.r.Requests.Accept(m.ctx, req, patience)
+	refusal, joins, before := m.refusal(req), m.joins(req), m.stores[req.StoreID].newest().Generation
+	accepted, err := m.r.Requests.Accept(m.ctx, req, generationTimeout)
 	if refusal != "" {
 		if provision.CodeOf(err) != provision.CodeConflict || !strings.HasPrefix(provision.Public(err), refusal+" ") {
 			t.Fatalf("%+v: got %v, want a refusal for its %s", req, err, refusal)
@@ -140,118 +140,118 @@ func (m *machine) accept(t *rapid.T) {
 	m.model.accept(req, accepted.Generation)
 }
 
-func (m *machine) enter(t *rapid.T) {
-	g := pick(t, "generation", m.shops[pick(t, "store", propertyStores)].gens)
-	m.enterFor(t, g, pick(t, "worker", workers), rapid.Bool().Draw(t, "progress"))
+func (m *machine) acquire(t *rapid.T) {
+	g := pick(t, "generation", m.stores[pick(t, "store", propertyStores)].gens)
+	m.acquireFor(t, g, pick(t, "worker", workers), rapid.Bool().Draw(t, "progress"))
 }
 
-func (m *machine) enterFor(t *rapid.T, g *generation, worker string, progress bool) (begun, bool) {
+func (m *machine) acquireFor(t *rapid.T, g *generation, worker string, progress bool) (activeRun, bool) {
 	token := worker + "-" + g.ID()
-	expected, next := m.model.enter(g, token, progress)
-	entry, run, err := m.r.Runs.Acquire(m.ctx, g.Task, token, lease, progress)
+	expected, next := m.model.acquire(g, token, progress)
+	result, run, err := m.r.Runs.Acquire(m.ctx, g.Task, token, leaseTTL, progress)
 	ok(t, err)
-	want(t, "entry of "+string(g.Op)+" "+g.ID(), entry, expected)
-	if entry != Acquired {
-		return begun{}, false
+	want(t, "acquiring "+string(g.Op)+" "+g.ID(), result, expected)
+	if result != Acquired {
+		return activeRun{}, false
 	}
 	wantTasks(t, run.Next, next)
 	want(t, "the run retains the data", run.Store.RetainData, g.req.RetainData)
 	if g.Op == provision.OpProvision {
 		want(t, "request of the run", run.Store.Request, g.req)
 	}
-	m.runs = append(m.runs, begun{g, run})
+	m.runs = append(m.runs, activeRun{g, run})
 	return m.runs[len(m.runs)-1], true
 }
 
 func (m *machine) renew(t *rapid.T) {
 	p := pick(t, "run", m.runs)
-	got, err := m.r.Runs.Renew(m.ctx, p.run, lease)
+	got, err := m.r.Runs.Renew(m.ctx, p.run, leaseTTL)
 	ok(t, err)
 	want(t, "renewal", got, m.model.renew(p.gen, p.run.Token))
 }
 
-func (m *machine) verdict(t *rapid.T) {
-	m.rule(t, pick(t, "run", m.runs), rapid.IntRange(0, 2).Draw(t, "failure") > 0)
+func (m *machine) recordOutcome(t *rapid.T) {
+	m.recordOutcomeOf(t, pick(t, "run", m.runs), rapid.IntRange(0, 2).Draw(t, "failure") > 0)
 }
 
-func (m *machine) rule(t *rapid.T, p begun, good bool) {
+func (m *machine) recordOutcomeOf(t *rapid.T, p activeRun, good bool) {
 	status := p.gen.Op.Failure()
 	if good {
 		status = p.gen.Op.Success()
 	}
-	expected, expectedNext := m.model.verdict(p.gen, p.run.Token, status)
-	ruling, next, err := m.r.Runs.RecordOutcome(m.ctx, p.run, status, "", "")
+	expected, expectedNext := m.model.recordOutcome(p.gen, p.run.Token, status)
+	result, next, err := m.r.Runs.RecordOutcome(m.ctx, p.run, status, "", "")
 	ok(t, err)
-	want(t, string(status)+" of "+p.gen.ID(), ruling, expected)
+	want(t, string(status)+" of "+p.gen.ID(), result, expected)
 	wantTasks(t, next, expectedNext)
 }
 
-func (m *machine) leave(t *rapid.T) {
-	m.leaveRun(t, pick(t, "run", m.runs), RunEnd{rapid.Bool().Draw(t, "counted"), rapid.Bool().Draw(t, "ended")})
+func (m *machine) release(t *rapid.T) {
+	m.releaseRun(t, pick(t, "run", m.runs), RunEnd{rapid.Bool().Draw(t, "counted"), rapid.Bool().Draw(t, "ended")})
 }
 
-func (m *machine) leaveRun(t *rapid.T, p begun, exit RunEnd) {
-	_, err := m.r.Runs.Release(m.ctx, p.run, exit)
+func (m *machine) releaseRun(t *rapid.T, p activeRun, end RunEnd) {
+	_, err := m.r.Runs.Release(m.ctx, p.run, end)
 	ok(t, err)
-	if s := m.shops[p.gen.StoreID]; s.gate == p.run.Token {
-		s.gate = ""
+	if s := m.stores[p.gen.StoreID]; s.lease == p.run.Token {
+		s.lease = ""
 	}
 }
 
-// die lets the leases of a store run out.
-func (m *machine) die(t *rapid.T) {
+// expireLeases lets the leases of a store run out.
+func (m *machine) expireLeases(t *rapid.T) {
 	id := pick(t, "store", propertyStores)
 	ok(t, m.b.redis.Del(m.ctx, keyRunLease(id), keyCallbackLease(id)).Err())
-	m.shops[id].gate, m.shops[id].turn = "", ""
+	m.stores[id].lease, m.stores[id].claim = "", ""
 }
 
-func (m *machine) turnCall(t *rapid.T) {
-	m.post(t, pick(t, "store", propertyStores), pick(t, "teller", tellers))
+func (m *machine) claim(t *rapid.T) {
+	m.claimFor(t, pick(t, "store", propertyStores), pick(t, "delivery", deliveries))
 }
 
-// post takes the turn and posts what there is to tell.
-func (m *machine) post(t *rapid.T, id, teller string) ClaimResult {
-	s := m.shops[id]
-	turn, call, err := m.r.Callbacks.Claim(m.ctx, id, teller, lease)
+// claimFor claims the callbacks of a store and posts the next one.
+func (m *machine) claimFor(t *rapid.T, id, delivery string) ClaimResult {
+	s := m.stores[id]
+	claim, call, err := m.r.Callbacks.Claim(m.ctx, id, delivery, leaseTTL)
 	ok(t, err)
-	if s.turn != "" && s.turn != teller {
-		want(t, "turn", turn, ClaimHeld)
-		return turn
+	if s.claim != "" && s.claim != delivery {
+		want(t, "claim", claim, ClaimHeld)
+		return claim
 	}
-	s.turn = teller
-	next, some := s.next()
+	s.claim = delivery
+	next, some := s.nextCallback()
 	if !some {
-		want(t, "turn", turn, ClaimEmpty)
-		return turn
+		want(t, "claim", claim, ClaimEmpty)
+		return claim
 	}
-	want(t, "turn", turn, Claimed)
+	want(t, "claim", claim, Claimed)
 	want(t, "callback", call.ID()+" "+string(call.Status), next.ID()+" "+string(next.Status))
-	if told := m.told[id]; len(told) > 0 && told[len(told)-1].Sequence > call.Sequence {
-		t.Fatalf("sequence %d is told after %d", call.Sequence, told[len(told)-1].Sequence)
+	if delivered := m.delivered[id]; len(delivered) > 0 && delivered[len(delivered)-1].Sequence > call.Sequence {
+		t.Fatalf("sequence %d is delivered after %d", call.Sequence, delivered[len(delivered)-1].Sequence)
 	}
-	m.hands = append(m.hands, inHand{teller, call})
-	return turn
+	m.claimed = append(m.claimed, claimedCallback{delivery, call})
+	return claim
 }
 
-func (m *machine) tellOne(t *rapid.T) {
-	h := pick(t, "callback", m.hands)
-	m.confirm(t, h.call)
-	m.pass(t, h)
+func (m *machine) deliver(t *rapid.T) {
+	h := pick(t, "callback", m.claimed)
+	m.markDelivered(t, h.call)
+	m.releaseClaim(t, h)
 }
 
-// confirm records that the backend took a callback.
-func (m *machine) confirm(t *rapid.T, c Callback) {
+// markDelivered records that the backend took a callback.
+func (m *machine) markDelivered(t *rapid.T, c Callback) {
 	ok(t, m.r.Callbacks.MarkDelivered(m.ctx, c))
-	if m.shops[c.StoreID].confirm(c.Sequence) {
-		m.told[c.StoreID] = append(m.told[c.StoreID], c)
+	if m.stores[c.StoreID].markDelivered(c.Sequence) {
+		m.delivered[c.StoreID] = append(m.delivered[c.StoreID], c)
 	}
 }
 
-func (m *machine) pass(t *rapid.T, h inHand) {
-	if rapid.Bool().Draw(t, "pass") {
-		ok(t, m.r.Callbacks.ReleaseClaim(m.ctx, h.call.StoreID, h.teller))
-		if s := m.shops[h.call.StoreID]; s.turn == h.teller {
-			s.turn = ""
+func (m *machine) releaseClaim(t *rapid.T, h claimedCallback) {
+	if rapid.Bool().Draw(t, "release claim") {
+		ok(t, m.r.Callbacks.ReleaseClaim(m.ctx, h.call.StoreID, h.delivery))
+		if s := m.stores[h.call.StoreID]; s.claim == h.delivery {
+			s.claim = ""
 		}
 	}
 }
@@ -261,18 +261,18 @@ func (m *machine) check(t *rapid.T) {
 	if diff := cmp.Diff(m.hosts, m.b.redis.HGetAll(m.ctx, keyHosts).Val()); diff != "" {
 		t.Fatal("owners of hosts: ", diff)
 	}
-	m.checkLines(t)
-	m.checkLetters(t)
+	m.checkCreatorQueues(t)
+	m.checkDeadLetters(t)
 	namespaces := map[string]string{}
-	for id, s := range m.shops {
+	for id, s := range m.stores {
 		if s.owns {
 			namespaces["store-"+id] = id
 		}
-		if s.waits() && !m.b.open(id) {
-			t.Fatalf("store %s waits for something, and nobody looks after it", id)
+		if s.outstanding() && !m.b.outstanding(id) {
+			t.Fatalf("store %s waits for something, and is not outstanding", id)
 		}
-		if n := m.b.redis.Exists(m.ctx, keyRunLease(id)).Val(); (n == 1) != (s.gate != "") {
-			t.Fatalf("%d leases of store %s, whose run is %q", n, id, s.gate)
+		if n := m.b.redis.Exists(m.ctx, keyRunLease(id)).Val(); (n == 1) != (s.lease != "") {
+			t.Fatalf("%d leases of store %s, whose run is %q", n, id, s.lease)
 		}
 	}
 	if diff := cmp.Diff(namespaces, m.b.redis.HGetAll(m.ctx, keyNamespaces).Val()); diff != "" {
@@ -280,38 +280,38 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// checkLines compares who stands in line, and who has begun.
-func (m *machine) checkLines(t *rapid.T) {
+// checkCreatorQueues compares which stores are queued, and which have started.
+func (m *machine) checkCreatorQueues(t *rapid.T) {
 	for _, creator := range []string{"x", "y"} {
 		begun, stored := map[string]bool{}, map[string]bool{}
-		for _, id := range m.inLine(creator) {
-			begun[id] = m.shops[id].begun
+		for _, id := range m.creatorQueue(creator) {
+			begun[id] = m.stores[id].started
 		}
 		for _, z := range m.b.redis.ZRangeWithScores(m.ctx, prefix+"creator-queue:"+creator, 0, -1).Val() {
 			stored[z.Member.(string)] = z.Score < 0
 		}
 		if diff := cmp.Diff(begun, stored); diff != "" {
-			t.Fatalf("line of %s: %s", creator, diff)
+			t.Fatalf("creator queue of %s: %s", creator, diff)
 		}
 	}
 }
 
-// drain does what the sweeper and living workers do after everybody else has died.
+// drain does what the sweeper and living workers do after all others have died.
 func (m *machine) drain(t *rapid.T) {
 	for _, id := range propertyStores {
 		ok(t, m.b.redis.Del(m.ctx, keyRunLease(id), keyCallbackLease(id)).Err())
-		m.shops[id].gate, m.shops[id].turn = "", ""
-		for len(m.shops[id].dead) > 0 {
-			m.replay(t, m.shops[id], pick(t, "letter", m.shops[id].dead))
+		m.stores[id].lease, m.stores[id].claim = "", ""
+		for len(m.stores[id].deadLetters) > 0 {
+			m.replay(t, m.stores[id], pick(t, "dead letter", m.stores[id].deadLetters))
 		}
 	}
-	// In turns: a store may wait for a place that another one has.
-	for round := 0; slices.ContainsFunc(propertyStores, m.b.open); round++ {
+	// In rounds: a store may wait for a slot that another one has.
+	for round := 0; slices.ContainsFunc(propertyStores, m.b.outstanding); round++ {
 		if round > 30 {
 			t.Fatalf("%d stores wait for ever", m.b.redis.ZCard(m.ctx, keyOutstanding).Val())
 		}
 		for _, id := range propertyStores {
-			if m.b.open(id) {
+			if m.b.outstanding(id) {
 				m.settle(t, id, round)
 			}
 		}
@@ -321,42 +321,42 @@ func (m *machine) drain(t *rapid.T) {
 func (m *machine) settle(t *rapid.T, id string, round int) {
 	open, err := m.r.Recovery.Inspect(m.ctx, id)
 	ok(t, err)
-	want(t, "has a place now", open.TryNow, m.shops[id].parked && m.hasPlace(m.shops[id]))
+	want(t, "has a slot now", open.TryNow, m.stores[id].throttled && m.hasSlot(m.stores[id]))
 	for _, task := range open.Runs {
-		for _, g := range m.shops[id].gens {
+		for _, g := range m.stores[id].gens {
 			if g.Task != task {
 				continue
 			}
-			if p, in := m.enterFor(t, g, "sweep"+strconv.Itoa(round), false); in {
-				m.rule(t, p, rapid.Bool().Draw(t, "good"))
-				m.leaveRun(t, p, RunEnd{Ended: true})
+			if p, in := m.acquireFor(t, g, "sweep"+strconv.Itoa(round), false); in {
+				m.recordOutcomeOf(t, p, rapid.Bool().Draw(t, "good"))
+				m.releaseRun(t, p, RunEnd{Ended: true})
 			}
 		}
 	}
-	for m.post(t, id, "sweeper") == Claimed {
-		h := m.hands[len(m.hands)-1]
-		m.confirm(t, h.call)
+	for m.claimFor(t, id, "sweeper") == Claimed {
+		h := m.claimed[len(m.claimed)-1]
+		m.markDelivered(t, h.call)
 	}
 }
 
 // checkEnd says what must be true when nothing waits any more.
 func (m *machine) checkEnd(t *rapid.T) {
-	for id, s := range m.shops {
-		told, successes := map[int64]provision.Status{}, map[int64]int64{}
-		for _, c := range m.told[id] {
+	for id, s := range m.stores {
+		delivered, successes := map[int64]provision.Status{}, map[int64]int64{}
+		for _, c := range m.delivered[id] {
 			if c.Status.Final() {
-				told[c.Generation] = c.Status
+				delivered[c.Generation] = c.Status
 			}
 			if first, again := successes[c.Generation]; c.Status.Succeeded() && again && first != c.Sequence {
-				t.Fatalf("generation %d succeeds twice: %+v", c.Generation, m.told[id])
+				t.Fatalf("generation %d succeeds twice: %+v", c.Generation, m.delivered[id])
 			} else if c.Status.Succeeded() {
 				successes[c.Generation] = c.Sequence
 			}
 		}
 		for _, g := range s.gens {
 			deletion := g.Op == provision.OpDelete && !g.superseded
-			if (deletion || g == s.newest()) && told[g.Generation] != g.status && s.overtaken[g.Generation] != g.status {
-				t.Fatalf("%s of generation %d of store %s is %q, and was told %q", g.Op, g.Generation, id, g.status, told[g.Generation])
+			if (deletion || g == s.newest()) && delivered[g.Generation] != g.status && s.dropped[g.Generation] != g.status {
+				t.Fatalf("%s of generation %d of store %s is %q, and was delivered %q", g.Op, g.Generation, id, g.status, delivered[g.Generation])
 			}
 			if g.status == "" && !g.superseded {
 				t.Fatalf("generation %d of store %s has no end", g.Generation, id)

@@ -8,7 +8,7 @@ import (
 	"orchestrator/worker/queue"
 )
 
-func (b *bench) surveyed(clusters ...string) {
+func (b *bench) markClustersComplete(clusters ...string) {
 	b.Helper()
 	for _, cluster := range clusters {
 		if err := b.records.Recovery.MarkClusterComplete(b.ctx, cluster); err != nil {
@@ -17,43 +17,43 @@ func (b *bench) surveyed(clusters ...string) {
 	}
 }
 
-func TestRecordsAreWholeWhenEveryClusterWasSurveyed(t *testing.T) {
+func TestMarkClusterCompleteOfEveryClusterCompletesTheRecords(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("default,eu,us")
-		b.lose()
-		b.surveyed("default", "us")
+		b.setClusters("default,eu,us")
+		b.loseData()
+		b.markClustersComplete("default", "us")
 		if code, text := b.code(request("new")); code != provision.CodeUnavailable || !strings.Contains(text, "cluster eu") {
 			b.Errorf("%s %s", code, text)
 		}
 		// A worker knows some of the clusters, and what it accepts must not declare anything.
 		worker := New(b.redis, Options{})
-		if _, err := worker.Requests.Accept(b.ctx, on("us", request("new")), patience); provision.CodeOf(err) != provision.CodeUnavailable {
+		if _, err := worker.Requests.Accept(b.ctx, onCluster("us", request("new")), generationTimeout); provision.CodeOf(err) != provision.CodeUnavailable {
 			b.Errorf("a worker was answered %v", err)
 		}
 		for cluster, want := range map[string]bool{"default": true, "eu": false, "us": true} {
-			if whole, err := b.records.Recovery.ClusterComplete(b.ctx, cluster); err != nil || whole != want {
-				b.Errorf("cluster %q is whole: %t, %v", cluster, whole, err)
+			if complete, err := b.records.Recovery.ClusterComplete(b.ctx, cluster); err != nil || complete != want {
+				b.Errorf("cluster %q is complete: %t, %v", cluster, complete, err)
 			}
 		}
-		b.surveyed("eu")
+		b.markClustersComplete("eu")
 		b.accept(request("new"))
-		if whole, err := b.records.Recovery.Complete(b.ctx); err != nil || !whole || b.redis.Exists(b.ctx, keyRecoveredClusters).Val() != 0 {
-			b.Errorf("whole: %t, %v", whole, err)
+		if complete, err := b.records.Recovery.Complete(b.ctx); err != nil || !complete || b.redis.Exists(b.ctx, keyRecoveredClusters).Val() != 0 {
+			b.Errorf("complete: %t, %v", complete, err)
 		}
-		b.placing("default,eu,us,asia") // which holds nothing yet
+		b.setClusters("default,eu,us,asia") // which holds nothing yet
 		b.accept(request("newer"))
 	})
 }
 
-func TestAStoreThatItsClusterHasBroughtBackGoesOn(t *testing.T) {
+func TestAcceptTakesARestoredStoreBeforeItsClusterIsComplete(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
-		b.lose()
-		b.restore(remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: "us"}, provision.StatusReady, true), Restored)
+		b.setClusters("eu,us")
+		b.loseData()
+		b.restore(savedState(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: "us"}, provision.StatusReady, true), Restored)
 		if code, _ := b.code(titled(request("a"), "new")); code != provision.CodeUnavailable {
-			b.Errorf("%s, before us was surveyed to its end", code)
+			b.Errorf("%s, before us was complete", code)
 		}
-		b.surveyed("us")
+		b.markClustersComplete("us")
 		if got := b.accept(titled(request("a"), "new")).Cluster; got != "us" {
 			b.Errorf("a change went to %s", got)
 		}
@@ -68,20 +68,20 @@ func TestAStoreThatItsClusterHasBroughtBackGoesOn(t *testing.T) {
 	})
 }
 
-func TestAStoreOnTwoClustersIsTheNewersOne(t *testing.T) {
+func TestRestoreOnTwoClustersKeepsTheNewer(t *testing.T) {
 	each(t, func(b *bench) {
-		b.placing("eu,us")
+		b.setClusters("eu,us")
 		older, newer := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: "eu"}, queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 200, Cluster: "us"}
-		b.restore(remembered(older, provision.StatusReady, true), Restored)
-		b.restore(remembered(newer, provision.StatusReady, true), Restored)
-		b.restore(remembered(older, provision.StatusReady, true), RestoreOtherCluster)
-		b.restore(remembered(newer, provision.StatusReady, true), RestoreKnown)
+		b.restore(savedState(older, provision.StatusReady, true), Restored)
+		b.restore(savedState(newer, provision.StatusReady, true), Restored)
+		b.restore(savedState(older, provision.StatusReady, true), RestoreOtherCluster)
+		b.restore(savedState(newer, provision.StatusReady, true), RestoreKnown)
 		if eu, us := b.redis.SCard(b.ctx, prefix+"cluster-stores:"+"eu").Val(), b.redis.SCard(b.ctx, prefix+"cluster-stores:"+"us").Val(); eu != 0 || us != 1 {
 			b.Errorf("counted on eu %d times, on us %d times", eu, us)
 		}
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		b.restore(remembered(older, provision.StatusReady, true), RestoreLeftover)
-		if del := b.accept(on("eu", deletion("a"))); del.Cluster != "eu" { // as the worker that has found it asks
+		b.restore(savedState(older, provision.StatusReady, true), RestoreLeftover)
+		if del := b.accept(onCluster("eu", deletion("a"))); del.Cluster != "eu" { // as the worker that has found it asks
 			b.Errorf("what is left is deleted on %q", del.Cluster)
 		}
 	})

@@ -8,38 +8,38 @@ import (
 	"orchestrator/worker/queue"
 )
 
-// remembered is what a namespace would say of a generation.
-func remembered(t queue.Task, verdict provision.Status, told bool) provision.SavedState {
-	m := provision.SavedState{Store: provision.Store{Request: on(t.Cluster, request(t.StoreID)), Generation: t.Generation}, Op: t.Op, Delivered: told}
-	if verdict != "" {
-		m.Outcome = &provision.Outcome{Generation: t.Generation, Status: verdict}
+// savedState is what a namespace would say of a generation.
+func savedState(t queue.Task, outcome provision.Status, delivered bool) provision.SavedState {
+	m := provision.SavedState{Store: provision.Store{Request: onCluster(t.Cluster, request(t.StoreID)), Generation: t.Generation}, Op: t.Op, Delivered: delivered}
+	if outcome != "" {
+		m.Outcome = &provision.Outcome{Generation: t.Generation, Status: outcome}
 	}
 	return m
 }
 
-// lose empties Redis, as one without persistence is after a restart.
-func (b *bench) lose() {
+// loseData empties Redis, as one without persistence is after a restart.
+func (b *bench) loseData() {
 	b.Helper()
 	b.flush()
 }
 
 func (b *bench) restore(m provision.SavedState, want RestoreResult) {
 	b.Helper()
-	if got, err := b.records.Recovery.Restore(b.ctx, cmp.Or(m.Store.Cluster, provision.DefaultCluster), m, patience); err != nil || got != want {
+	if got, err := b.records.Recovery.Restore(b.ctx, cmp.Or(m.Store.Cluster, provision.DefaultCluster), m, generationTimeout); err != nil || got != want {
 		b.Fatalf("restoring %s: %s, %v; want %s", m.Store.StoreID, got, err, want)
 	}
 }
 
-func TestNothingIsAcceptedUntilTheRecordsAreWhole(t *testing.T) {
+func TestAcceptRefusesUntilTheRecordsAreComplete(t *testing.T) {
 	each(t, func(b *bench) {
-		b.lose()
+		b.loseData()
 		for _, req := range []provision.Request{request("a"), deletion("a")} {
-			if _, err := b.records.Requests.Accept(b.ctx, req, patience); provision.CodeOf(err) != provision.CodeUnavailable {
+			if _, err := b.records.Requests.Accept(b.ctx, req, generationTimeout); provision.CodeOf(err) != provision.CodeUnavailable {
 				b.Fatalf("%s on an empty Redis: %v, want unavailable", req.Action, err)
 			}
 		}
-		if whole, err := b.records.Recovery.Complete(b.ctx); err != nil || whole {
-			b.Fatalf("whole: %t, %v", whole, err)
+		if complete, err := b.records.Recovery.Complete(b.ctx); err != nil || complete {
+			b.Fatalf("complete: %t, %v", complete, err)
 		}
 		if err := b.records.Recovery.MarkComplete(b.ctx); err != nil {
 			b.Fatal(err)
@@ -48,19 +48,19 @@ func TestNothingIsAcceptedUntilTheRecordsAreWhole(t *testing.T) {
 	})
 }
 
-func TestARestoredStoreIsTheOneThatWas(t *testing.T) {
+func TestRestoreBringsBackTheStore(t *testing.T) {
 	each(t, func(b *bench) {
 		task := b.accept(request("a"))
 		b.end(task, provision.StatusReady)
-		b.tell("a")
+		b.deliver("a")
 		before := b.state("a")
-		b.lose()
-		b.restore(remembered(task, provision.StatusReady, true), Restored)
-		b.whole()
+		b.loseData()
+		b.restore(savedState(task, provision.StatusReady, true), Restored)
+		b.markComplete()
 
 		after := b.state("a")
-		if after.Generation != before.Generation || after.Status != before.Status || after.Host != before.Host || after.PendingCallbacks != 0 || b.open("a") {
-			b.Errorf("restored as %+v, open %t; was %+v", after, b.open("a"), before)
+		if after.Generation != before.Generation || after.Status != before.Status || after.Host != before.Host || after.PendingCallbacks != 0 || b.outstanding("a") {
+			b.Errorf("restored as %+v, outstanding %t; was %+v", after, b.outstanding("a"), before)
 		}
 		other := request("b")
 		other.Host, other.StoreURL = "a.example.com", "https://a.example.com"
@@ -74,13 +74,13 @@ func TestARestoredStoreIsTheOneThatWas(t *testing.T) {
 	})
 }
 
-func TestARestoredGenerationWithoutVerdictIsRunAgain(t *testing.T) {
+func TestRestoreWithoutOutcomeRunsTheGenerationAgain(t *testing.T) {
 	each(t, func(b *bench) {
 		provisioned, deleted := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, queue.Task{Op: provision.OpDelete, StoreID: "b", Generation: 100, Cluster: provision.DefaultCluster}
-		b.restore(remembered(provisioned, "", false), Restored)
-		b.restore(remembered(deleted, "", false), Restored)
+		b.restore(savedState(provisioned, "", false), Restored)
+		b.restore(savedState(deleted, "", false), Restored)
 		for _, task := range []queue.Task{provisioned, deleted} {
-			if open := b.look(task.StoreID); len(open.Runs) != 1 || open.Runs[0] != task || !b.open(task.StoreID) {
+			if open := b.inspect(task.StoreID); len(open.Runs) != 1 || open.Runs[0] != task || !b.outstanding(task.StoreID) {
 				b.Errorf("%s: open %+v", task.StoreID, open)
 			}
 			b.end(task, task.Op.Success())
@@ -88,45 +88,45 @@ func TestARestoredGenerationWithoutVerdictIsRunAgain(t *testing.T) {
 	})
 }
 
-func TestARestoredVerdictThatNobodyConfirmedIsToldAgain(t *testing.T) {
+func TestRestoreDeliversAnUnconfirmedOutcomeAgain(t *testing.T) {
 	each(t, func(b *bench) {
-		failed := remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusFailed, false)
+		failed := savedState(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusFailed, false)
 		failed.Outcome.Code, failed.Outcome.Error = provision.CodeImage, "no such image"
 		b.restore(failed, Restored)
-		b.restore(remembered(queue.Task{Op: provision.OpDelete, StoreID: "b", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusDeleteFailed, false), Restored)
-		if told := b.tell("a"); len(told) != 1 || told[0].Status != provision.StatusFailed || told[0].Error != "no such image" {
-			b.Errorf("told %+v", told)
+		b.restore(savedState(queue.Task{Op: provision.OpDelete, StoreID: "b", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusDeleteFailed, false), Restored)
+		if delivered := b.deliver("a"); len(delivered) != 1 || delivered[0].Status != provision.StatusFailed || delivered[0].Error != "no such image" {
+			b.Errorf("delivered %+v", delivered)
 		}
-		if told := b.tell("b"); len(told) != 1 || told[0].Status != provision.StatusDeleteFailed || told[0].Sequence < 1e12 {
-			b.Errorf("told %+v", told)
+		if delivered := b.deliver("b"); len(delivered) != 1 || delivered[0].Status != provision.StatusDeleteFailed || delivered[0].Sequence < 1e12 {
+			b.Errorf("delivered %+v", delivered)
 		}
-		if b.open("a") || b.open("b") {
-			b.Error("a store with nothing left to tell is still open")
+		if b.outstanding("a") || b.outstanding("b") {
+			b.Error("a store with nothing left to deliver is still outstanding")
 		}
 	})
 }
 
-func TestWhatTheRecordKnowsBetterIsKept(t *testing.T) {
+func TestRestoreKeepsANewerRecord(t *testing.T) {
 	each(t, func(b *bench) {
 		task := b.accept(request("a"))
 		old := task
 		old.Generation--
-		b.restore(remembered(old, provision.StatusFailed, false), RestoreKnown)
-		b.restore(remembered(task, provision.StatusFailed, false), RestoreKnown)
+		b.restore(savedState(old, provision.StatusFailed, false), RestoreKnown)
+		b.restore(savedState(task, provision.StatusFailed, false), RestoreKnown)
 		if got := b.state("a").Status; got != provision.StatusProvisioning {
 			b.Errorf("the store became %s", got)
 		}
 	})
 }
 
-func TestANamespaceThatOutlivedItsDeleteIsNoticed(t *testing.T) {
+func TestRestoreNoticesALeftoverNamespace(t *testing.T) {
 	each(t, func(b *bench) {
 		first := b.accept(request("a"))
 		b.end(first, provision.StatusReady)
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		b.restore(remembered(first, provision.StatusReady, true), RestoreLeftover)
+		b.restore(savedState(first, provision.StatusReady, true), RestoreLeftover)
 		second := b.accept(request("a"))
-		b.restore(remembered(first, provision.StatusReady, true), RestoreKnown) // the run of the second deals with it
-		b.restore(remembered(second, "", false), RestoreKnown)
+		b.restore(savedState(first, provision.StatusReady, true), RestoreKnown) // the run of the second deals with it
+		b.restore(savedState(second, "", false), RestoreKnown)
 	})
 }

@@ -14,7 +14,7 @@ import (
 func TestAcceptRecordsANewStore(t *testing.T) {
 	each(t, func(b *bench) {
 		before := time.Now().Add(-time.Millisecond)
-		got, err := b.records.Requests.Accept(b.ctx, request("a"), patience)
+		got, err := b.records.Requests.Accept(b.ctx, request("a"), generationTimeout)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestAcceptRecordsANewStore(t *testing.T) {
 			b.Errorf("task id %q, want %q", got.TaskID, want)
 		}
 		s := b.state("a")
-		if s.Status != provision.StatusProvisioning || s.Generation != got.Generation || s.Deadline.Sub(s.AcceptedAt) != patience {
+		if s.Status != provision.StatusProvisioning || s.Generation != got.Generation || s.Deadline.Sub(s.AcceptedAt) != generationTimeout {
 			b.Errorf("the record says %+v", s)
 		}
 	})
@@ -35,8 +35,8 @@ func TestAcceptJoinsAnEqualLiveRequest(t *testing.T) {
 	each(t, func(b *bench) {
 		for _, req := range []provision.Request{request("a"), deletion("b")} {
 			first := b.accept(req)
-			b.enter(first, "run") // running does not end its being live
-			again, err := b.records.Requests.Accept(b.ctx, req, patience)
+			b.acquire(first, "run") // running does not end its being live
+			again, err := b.records.Requests.Accept(b.ctx, req, generationTimeout)
 			if err != nil || !again.Joined || again.Generation != first.Generation || again.TaskID != first.ID() {
 				b.Errorf("%s repeated: %+v, %v; want to join %d", req.Action, again, err, first.Generation)
 			}
@@ -51,8 +51,8 @@ func TestAcceptSupersedesADifferentRequest(t *testing.T) {
 		if second.Generation <= first.Generation {
 			b.Errorf("generation %d follows %d", second.Generation, first.Generation)
 		}
-		b.wantEntry(first, AcquireSuperseded)
-		if run := b.enter(second, "run"); run.Store.Settings.Title != "new" || run.Store.Generation != second.Generation {
+		b.wantAcquire(first, AcquireSuperseded)
+		if run := b.acquire(second, "run"); run.Store.Settings.Title != "new" || run.Store.Generation != second.Generation {
 			b.Errorf("the run is of %+v", run.Store)
 		}
 		third := b.accept(request("a")) // equal to the first, which is no longer live
@@ -62,7 +62,7 @@ func TestAcceptSupersedesADifferentRequest(t *testing.T) {
 	})
 }
 
-func TestAcceptAfterAnyVerdictIsANewGeneration(t *testing.T) {
+func TestAcceptAfterAnyOutcomeIsANewGeneration(t *testing.T) {
 	each(t, func(b *bench) {
 		for i, status := range []provision.Status{provision.StatusReady, provision.StatusFailed, provision.StatusDeleted, provision.StatusDeleteFailed} {
 			id := "s" + strconv.Itoa(i)
@@ -73,7 +73,7 @@ func TestAcceptAfterAnyVerdictIsANewGeneration(t *testing.T) {
 			}
 			first := b.accept(req)
 			b.end(first, status)
-			again, err := b.records.Requests.Accept(b.ctx, req, patience)
+			again, err := b.records.Requests.Accept(b.ctx, req, generationTimeout)
 			if err != nil || again.Joined || again.Generation <= first.Generation {
 				b.Errorf("after %s: %+v, %v; want a new generation", status, again, err)
 			}
@@ -84,7 +84,7 @@ func TestAcceptAfterAnyVerdictIsANewGeneration(t *testing.T) {
 	})
 }
 
-func TestGenerationsGrowWhileTheClockGoesBack(t *testing.T) {
+func TestAcceptGrowsGenerationsWhileTheClockGoesBack(t *testing.T) {
 	m := redistest.MiniServer(t)
 	b := newBench(t, redistest.URL(m))
 	m.SetTime(time.UnixMilli(2_000_000))
@@ -95,15 +95,15 @@ func TestGenerationsGrowWhileTheClockGoesBack(t *testing.T) {
 		t.Errorf("generation %d follows %d", second.Generation, first.Generation)
 	}
 	b.end(second, provision.StatusReady)
-	if got := b.tell("a"); len(got) != 1 || got[0].Generation != second.Generation {
-		t.Errorf("told %+v", got)
+	if got := b.deliver("a"); len(got) != 1 || got[0].Generation != second.Generation {
+		t.Errorf("delivered %+v", got)
 	}
 }
 
 // phases bring a store to each state in which it lives.
 var phases = map[string]func(b *bench, id string){
 	"accepted": func(b *bench, id string) {},
-	"running":  func(b *bench, id string) { b.enter(b.accept(request(id)), "run") },
+	"running":  func(b *bench, id string) { b.acquire(b.accept(request(id)), "run") },
 	"ready":    func(b *bench, id string) { b.end(b.accept(request(id)), provision.StatusReady) },
 	"failed":   func(b *bench, id string) { b.end(b.accept(request(id)), provision.StatusFailed) },
 	"deleting": func(b *bench, id string) { b.accept(deletion(id)) },
@@ -116,7 +116,7 @@ var phases = map[string]func(b *bench, id string){
 	},
 }
 
-func TestWhatNamesAStoreStaysWhileItLives(t *testing.T) {
+func TestAcceptRefusesAnotherIdentityOfALiveStore(t *testing.T) {
 	changes := map[string]func(*provision.Request){
 		"engine":    func(r *provision.Request) { r.Engine = "medusa" },
 		"name":      func(r *provision.Request) { r.Name = "other" },
@@ -142,55 +142,55 @@ func TestWhatNamesAStoreStaysWhileItLives(t *testing.T) {
 	})
 }
 
-func TestADeletedStoreMayComeBackAsAnother(t *testing.T) {
+func TestAcceptTakesAnotherIdentityOfADeletedStore(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
 		req := request("a")
 		req.Engine, req.Name, req.Namespace = "medusa", "other", "elsewhere"
-		if run := b.enter(b.accept(req), "run"); run.Store.Request != req {
+		if run := b.acquire(b.accept(req), "run"); run.Store.Request != req {
 			b.Errorf("the run is of %+v", run.Store)
 		}
 	})
 }
 
-func TestDeleteOfAnUnknownStore(t *testing.T) {
+func TestAcceptADeleteOfAnUnknownStore(t *testing.T) {
 	each(t, func(b *bench) {
 		del := b.accept(deletion("ghost"))
-		run := b.enter(del, "run")
+		run := b.acquire(del, "run")
 		if run.Op != provision.OpDelete || run.Store.StoreID != "ghost" {
 			b.Errorf("the run is %+v", run)
 		}
-		b.wantRuling(run, provision.StatusDeleted, OutcomeRecorded, 0)
-		if got := b.tell("ghost"); len(got) != 1 || got[0].Status != provision.StatusDeleted {
-			b.Errorf("told %+v", got)
+		b.wantOutcome(run, provision.StatusDeleted, OutcomeRecorded, 0)
+		if got := b.deliver("ghost"); len(got) != 1 || got[0].Status != provision.StatusDeleted {
+			b.Errorf("delivered %+v", got)
 		}
-		if b.open("ghost") {
-			b.Error("the store is still open")
+		if b.outstanding("ghost") {
+			b.Error("the store is still outstanding")
 		}
 	})
 }
 
-func TestAProvisionAfterADeleteOfAnUnknownStoreWaits(t *testing.T) {
+func TestAcquireWaitsForTheDeleteOfAnUnknownStore(t *testing.T) {
 	each(t, func(b *bench) {
 		del := b.accept(deletion("ghost"))
-		b.wantEntry(b.accept(request("ghost")), AcquireWaiting)
-		b.enter(del, "run")
+		b.wantAcquire(b.accept(request("ghost")), AcquireWaiting)
+		b.acquire(del, "run")
 	})
 }
 
-func TestAnAcceptedStoreDoesNotExpire(t *testing.T) {
+func TestAcceptEndsTheExpiryOfADeletedStore(t *testing.T) {
 	each(t, func(b *bench) {
 		b.accept(request("a"))
 		if err := b.records.Runs.AppendStep(b.ctx, "a", provision.Step{Name: "one"}); err != nil {
 			b.Fatal(err)
 		}
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		b.tell("a")
+		b.deliver("a")
 		keys := []string{keyStore("a"), keyJournal("a")}
 		for _, key := range keys {
 			if ttl := b.redis.PTTL(b.ctx, key).Val(); ttl <= deletedKeep-time.Hour || ttl > deletedKeep {
-				b.Errorf("after DELETED was told, %s expires in %s", key, ttl)
+				b.Errorf("after DELETED was delivered, %s expires in %s", key, ttl)
 			}
 		}
 		b.accept(request("a"))
@@ -202,12 +202,12 @@ func TestAnAcceptedStoreDoesNotExpire(t *testing.T) {
 	})
 }
 
-func TestAnExpiredRecordStartsAnew(t *testing.T) {
+func TestAcceptAfterTheRecordExpired(t *testing.T) {
 	each(t, func(b *bench) {
 		b.accept(request("b"))
 		b.accept(request("a"))
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		b.tell("a")
+		b.deliver("a")
 		b.redis.Del(b.ctx, keyStore("a"), keyJournal("a")) // as their expiry does
 		if _, ok, err := b.records.Requests.Store(b.ctx, "a"); ok || err != nil {
 			b.Errorf("an expired record is shown: %v, %v", ok, err)
@@ -220,8 +220,8 @@ func TestAnExpiredRecordStartsAnew(t *testing.T) {
 			b.Errorf("the list holds %v", ids)
 		}
 		b.end(b.accept(request("a")), provision.StatusReady)
-		if got := b.tell("a"); len(got) != 1 {
-			b.Errorf("told %+v", got)
+		if got := b.deliver("a"); len(got) != 1 {
+			b.Errorf("delivered %+v", got)
 		}
 	})
 }

@@ -12,10 +12,10 @@ import (
 // ready ends a provision with what it has learned.
 func (b *bench) ready(t queue.Task, outputs provision.Outputs) {
 	b.Helper()
-	run := b.enter(t, "run-"+t.ID())
+	run := b.acquire(t, "run-"+t.ID())
 	run.Outputs = outputs
-	b.wantRuling(run, provision.StatusReady, OutcomeRecorded, 0)
-	b.leave(run, RunEnd{Ended: true})
+	b.wantOutcome(run, provision.StatusReady, OutcomeRecorded, 0)
+	b.release(run, RunEnd{Ended: true})
 }
 
 func (b *bench) wantOutputs(when string, want provision.Outputs) {
@@ -25,7 +25,7 @@ func (b *bench) wantOutputs(when string, want provision.Outputs) {
 	}
 }
 
-func TestOutputsAreThoseOfTheLastReady(t *testing.T) {
+func TestRecordOutcomeKeepsTheOutputsOfTheLastREADY(t *testing.T) {
 	each(t, func(b *bench) {
 		one, two := provision.Outputs{"key": "1"}, provision.Outputs{"key": `"2"`}
 		b.ready(b.accept(request("a")), one)
@@ -42,9 +42,9 @@ func TestOutputsAreThoseOfTheLastReady(t *testing.T) {
 	})
 }
 
-func TestOutputsAreRestored(t *testing.T) {
+func TestRestoreBringsBackOutputs(t *testing.T) {
 	each(t, func(b *bench) {
-		m := remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
+		m := savedState(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
 		m.Outcome.Outputs = provision.Outputs{"key": "1"}
 		b.restore(m, Restored)
 		b.wantOutputs("after Redis was lost", m.Outcome.Outputs)
@@ -57,11 +57,11 @@ func (b *bench) retained(id string) queue.Task {
 	b.end(b.accept(request(id)), provision.StatusReady)
 	del := b.accept(retaining(id))
 	b.end(del, provision.StatusDeleted)
-	b.tell(id)
+	b.deliver(id)
 	return del
 }
 
-func TestARetainingDeleteTellsItsRun(t *testing.T) {
+func TestAcquireOfARetainingDelete(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		del := b.accept(retaining("a"))
@@ -69,56 +69,56 @@ func TestARetainingDeleteTellsItsRun(t *testing.T) {
 			b.Errorf("an equal delete became %s, want to join %s", again.ID(), del.ID())
 		}
 		next := b.accept(request("a"))
-		run := b.enter(del, "run")
+		run := b.acquire(del, "run")
 		if !run.Store.RetainData || run.Store.Namespace != "store-a" {
 			b.Errorf("the run is of %+v", run.Store)
 		}
-		b.wantRuling(run, provision.StatusDeleted, OutcomeRecorded, next.Generation)
-		b.leave(run, RunEnd{Ended: true})
-		if run := b.enter(next, "next"); run.Store.Request != request("a") {
+		b.wantOutcome(run, provision.StatusDeleted, OutcomeRecorded, next.Generation)
+		b.release(run, RunEnd{Ended: true})
+		if run := b.acquire(next, "next"); run.Store.Request != request("a") {
 			b.Errorf("the provision after it is of %+v", run.Store)
 		}
 	})
 }
 
-func TestAPlainDeleteTakesThePlaceOfARetainingOne(t *testing.T) {
+func TestAcceptSupersedesARetainingDeleteByAPlainOne(t *testing.T) {
 	each(t, func(b *bench) {
 		b.accept(request("a"))
 		first := b.accept(retaining("a"))
-		inside := b.enter(first, "run")
+		run := b.acquire(first, "run")
 		second := b.accept(deletion("a"))
-		b.wantRuling(inside, provision.StatusDeleted, OutcomeSuperseded, 0)
-		b.leave(inside, RunEnd{})
-		b.wantEntry(first, AcquireSuperseded)
-		if run := b.enter(second, "other"); run.Store.RetainData || second.Generation <= first.Generation {
+		b.wantOutcome(run, provision.StatusDeleted, OutcomeSuperseded, 0)
+		b.release(run, RunEnd{})
+		b.wantAcquire(first, AcquireSuperseded)
+		if run := b.acquire(second, "other"); run.Store.RetainData || second.Generation <= first.Generation {
 			b.Errorf("the run of %s after %s is of %+v", second.ID(), first.ID(), run.Store)
 		}
 	})
 }
 
-func TestRetainDataMayComeTooLate(t *testing.T) {
+func TestAcceptRefusesRetainDataThatComesTooLate(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		del := b.accept(deletion("a"))
 		if got := b.refused(retaining("a")); !strings.Contains(got, "retain_data comes too late") {
-			b.Errorf("while a delete of the data is under way: %q", got)
+			b.Errorf("while a delete of the data is in progress: %q", got)
 		}
 		b.accept(request("a"))
 		b.refused(retaining("a"))
 		b.end(del, provision.StatusDeleteFailed)
-		if run := b.enter(b.accept(retaining("a")), "run"); !run.Store.RetainData {
+		if run := b.acquire(b.accept(retaining("a")), "run"); !run.Store.RetainData {
 			b.Error("after a delete that failed, what is left cannot be retained")
 		}
 	})
 }
 
-func TestRetainedDataKeepsItsOwnerAndItsNames(t *testing.T) {
+func TestRetainDataKeepsOwnersAndIdentity(t *testing.T) {
 	each(t, func(b *bench) {
 		b.retained("a")
 		b.wantOwners(keyHosts, "a.example.com=")
 		b.wantOwners(keyNamespaces, "store-a=a")
-		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl != -1 || b.open("a") {
-			b.Errorf("the record expires in %s, open %t", ttl, b.open("a"))
+		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl != -1 || b.outstanding("a") {
+			b.Errorf("the record expires in %s, outstanding %t", ttl, b.outstanding("a"))
 		}
 		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.Namespace != "store-a" {
 			b.Errorf("the state is %+v", s)
@@ -146,11 +146,11 @@ func TestRetainedDataKeepsItsOwnerAndItsNames(t *testing.T) {
 	})
 }
 
-func TestAPlainDeleteEndsTheRetention(t *testing.T) {
+func TestRetainDataEndsWithAPlainDelete(t *testing.T) {
 	each(t, func(b *bench) {
 		b.retained("a")
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		b.tell("a")
+		b.deliver("a")
 		b.wantOwners(keyNamespaces, "store-a=")
 		if ttl := b.redis.PTTL(b.ctx, keyStore("a")).Val(); ttl <= 0 {
 			b.Error("the record never expires")
@@ -163,23 +163,23 @@ func TestAPlainDeleteEndsTheRetention(t *testing.T) {
 	})
 }
 
-func TestARetainedStoreIsRestored(t *testing.T) {
+func TestRestoreARetainedStore(t *testing.T) {
 	each(t, func(b *bench) {
 		del := b.retained("a")
-		m := remembered(del, provision.StatusDeleted, true)
+		m := savedState(del, provision.StatusDeleted, true)
 		m.Store.RetainData = true
 		b.restore(m, RestoreKnown)
-		old := remembered(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: del.Generation - 1, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
+		old := savedState(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: del.Generation - 1, Cluster: provision.DefaultCluster}, provision.StatusReady, true)
 		b.restore(old, RestoreKnown) // brought back from a backup, perhaps: it is not for us to delete it
-		b.lose()
+		b.loseData()
 		b.restore(m, Restored)
-		b.whole()
+		b.markComplete()
 		b.wantOwners(keyHosts, "a.example.com=")
 		b.wantOwners(keyNamespaces, "store-a=a")
-		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.PendingCallbacks != 0 || b.open("a") {
-			b.Errorf("restored as %+v, open %t", s, b.open("a"))
+		if s := b.state("a"); !s.RetainData || s.Status != provision.StatusDeleted || s.PendingCallbacks != 0 || b.outstanding("a") {
+			b.Errorf("restored as %+v, outstanding %t", s, b.outstanding("a"))
 		}
-		b.wantEntry(del, AcquireDone)
+		b.wantAcquire(del, AcquireDone)
 		req := request("a")
 		req.Engine = "medusa"
 		b.refused(req)
@@ -187,16 +187,16 @@ func TestARetainedStoreIsRestored(t *testing.T) {
 	})
 }
 
-func TestARestoredRetainingDeleteGoesOn(t *testing.T) {
+func TestRestoreARetainingDelete(t *testing.T) {
 	each(t, func(b *bench) {
-		m := remembered(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, "", false)
+		m := savedState(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, "", false)
 		m.Store.RetainData = true
 		b.restore(m, Restored)
-		b.whole()
+		b.markComplete()
 		if joined := b.accept(retaining("a")); joined.Generation != 100 {
 			b.Errorf("an equal delete became generation %d", joined.Generation)
 		}
-		if run := b.enter(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, "run"); !run.Store.RetainData {
+		if run := b.acquire(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: 100, Cluster: provision.DefaultCluster}, "run"); !run.Store.RetainData {
 			b.Errorf("the run is of %+v", run.Store)
 		}
 	})

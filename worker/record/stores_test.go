@@ -12,21 +12,21 @@ import (
 
 func TestStoreShowsWhatIsKnown(t *testing.T) {
 	each(t, func(b *bench) {
-		if _, ok, err := b.records.Requests.Store(b.ctx, "nobody"); ok || err != nil {
+		if _, ok, err := b.records.Requests.Store(b.ctx, "unknown"); ok || err != nil {
 			b.Errorf("an unknown store: %v, %v", ok, err)
 		}
 		req := request("a")
 		req.CreatorID = "creator"
 		task := b.accept(req)
-		run := b.enter(task, "run")
+		run := b.acquire(task, "run")
 		want := provision.State{StoreID: "a", Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host,
 			StoreURL: req.StoreURL, CreatorID: "creator", Action: provision.OpProvision, Generation: task.Generation, TaskID: task.ID(),
 			Status: provision.StatusProvisioning, Running: true, AcceptedAt: time.UnixMilli(task.Generation).UTC(),
-			Deadline: time.UnixMilli(task.Generation).Add(patience).UTC(), Steps: []provision.Step{}}
+			Deadline: time.UnixMilli(task.Generation).Add(generationTimeout).UTC(), Steps: []provision.Step{}}
 		if diff := cmp.Diff(want, b.state("a")); diff != "" {
 			b.Error(diff)
 		}
-		b.leave(run, RunEnd{})
+		b.release(run, RunEnd{})
 		del := b.accept(deletion("a"))
 		if s := b.state("a"); s.DeleteGeneration != 0 || s.Host != req.Host || s.Status != provision.StatusDeleting {
 			b.Errorf("while it is deleted: %+v", s)
@@ -86,7 +86,7 @@ func TestStoresAcceptedTogetherAreAllListed(t *testing.T) {
 		errs := make(chan error, n)
 		for i := range n {
 			go func() {
-				_, err := b.records.Requests.Accept(b.ctx, request("s"+strconv.Itoa(i)), patience)
+				_, err := b.records.Requests.Accept(b.ctx, request("s"+strconv.Itoa(i)), generationTimeout)
 				errs <- err
 			}()
 		}
@@ -109,7 +109,7 @@ func TestStoresAcceptedTogetherAreAllListed(t *testing.T) {
 	})
 }
 
-func TestACursorThatIsNoneIsRefused(t *testing.T) {
+func TestStoresRefusesAnInvalidCursor(t *testing.T) {
 	each(t, func(b *bench) {
 		for _, cursor := range []string{"x", "1.5", "(1", "+inf", "1 2", "99999999999999999999"} {
 			if _, err := b.records.Requests.Stores(b.ctx, cursor, 10); provision.CodeOf(err) != provision.CodeInvalid {
@@ -119,24 +119,24 @@ func TestACursorThatIsNoneIsRefused(t *testing.T) {
 	})
 }
 
-func TestABrokenRecordIsShownAndNotRun(t *testing.T) {
+func TestAcquireRefusesABrokenRecord(t *testing.T) {
 	each(t, func(b *bench) {
 		task := b.accept(request("a"))
 		b.redis.HSet(b.ctx, keyStore("a"), "request", "{")
 		if s := b.state("a"); s.Generation != task.Generation {
 			b.Errorf("shown as %+v", s)
 		}
-		if _, _, err := b.records.Runs.Acquire(b.ctx, task, "run", lease, false); err == nil {
-			b.Error("a record without a request was entered")
+		if _, _, err := b.records.Runs.Acquire(b.ctx, task, "run", leaseTTL, false); err == nil {
+			b.Error("a record without a request was acquired")
 		}
 		b.redis.HDel(b.ctx, keyStore("a"), "request")
-		if _, _, err := b.records.Runs.Acquire(b.ctx, task, "run", lease, false); err == nil {
-			b.Error("a record without a request was entered")
+		if _, _, err := b.records.Runs.Acquire(b.ctx, task, "run", leaseTTL, false); err == nil {
+			b.Error("a record without a request was acquired")
 		}
 	})
 }
 
-func TestTheJournalIsCapped(t *testing.T) {
+func TestAppendStepCapsTheJournal(t *testing.T) {
 	each(t, func(b *bench) {
 		b.accept(request("a"))
 		const n = 5 * journalLength

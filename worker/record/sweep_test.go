@@ -18,8 +18,8 @@ func (b *bench) due(n int) []string {
 	return must(b, ids, err)
 }
 
-// ripen makes the next look at stores due now.
-func (b *bench) ripen(ids ...string) {
+// makeDue makes the next inspection of stores due now.
+func (b *bench) makeDue(ids ...string) {
 	b.Helper()
 	for i, id := range ids {
 		b.redis.ZAdd(b.ctx, keyOutstanding, redis.Z{Score: float64(i + 1), Member: id})
@@ -34,7 +34,7 @@ func TestDueTakesEachStoreOncePerPause(t *testing.T) {
 		if got := b.due(10); len(got) != 0 {
 			b.Errorf("just accepted, and due: %v", got)
 		}
-		b.ripen("a", "b", "c")
+		b.makeDue("a", "b", "c")
 		if diff := cmp.Diff([]string{"a", "b"}, b.due(2)); diff != "" {
 			b.Error(diff)
 		}
@@ -47,54 +47,54 @@ func TestDueTakesEachStoreOncePerPause(t *testing.T) {
 	})
 }
 
-func TestLookFindsWhatAStoreWaitsFor(t *testing.T) {
+func TestInspectFindsWhatIsOutstanding(t *testing.T) {
 	each(t, func(b *bench) {
 		task := b.accept(request("a"))
-		if diff := cmp.Diff(Outstanding{Runs: []queue.Task{task}, Callbacks: []queue.CallbackTask{}}, b.look("a")); diff != "" {
+		if diff := cmp.Diff(Outstanding{Runs: []queue.Task{task}, Callbacks: []queue.CallbackTask{}}, b.inspect("a")); diff != "" {
 			b.Error(diff)
 		}
 		b.end(task, provision.StatusReady)
-		if diff := cmp.Diff(Outstanding{Callbacks: []queue.CallbackTask{{StoreID: "a", Generation: task.Generation, Sequence: 1, Cluster: provision.DefaultCluster}}}, b.look("a")); diff != "" {
+		if diff := cmp.Diff(Outstanding{Callbacks: []queue.CallbackTask{{StoreID: "a", Generation: task.Generation, Sequence: 1, Cluster: provision.DefaultCluster}}}, b.inspect("a")); diff != "" {
 			b.Error(diff)
 		}
 		del := b.accept(deletion("a"))
 		next := b.accept(request("a"))
-		if diff := cmp.Diff([]queue.Task{del, next}, b.look("a").Runs); diff != "" {
+		if diff := cmp.Diff([]queue.Task{del, next}, b.inspect("a").Runs); diff != "" {
 			b.Error(diff)
 		}
 		b.end(del, provision.StatusDeleted)
-		if diff := cmp.Diff([]queue.Task{next}, b.look("a").Runs); diff != "" {
+		if diff := cmp.Diff([]queue.Task{next}, b.inspect("a").Runs); diff != "" {
 			b.Error(diff)
 		}
-		if got := b.look("nobody"); len(got.Runs)+len(got.Callbacks) != 0 {
+		if got := b.inspect("unknown"); len(got.Runs)+len(got.Callbacks) != 0 {
 			b.Errorf("an unknown store waits for %+v", got)
 		}
 	})
 }
 
-// Whatever left a store open that waits for nothing, the sweeper may not look at it for ever.
-func TestLookClosesWhatWaitsForNothing(t *testing.T) {
+// The sweeper does not inspect for ever a store that has nothing outstanding.
+func TestInspectClosesWhatIsNotOutstanding(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
-		b.tell("a")
-		b.ripen("a", "gone")
+		b.deliver("a")
+		b.makeDue("a", "gone")
 		for _, id := range b.due(10) {
-			b.look(id)
+			b.inspect(id)
 		}
-		if b.open("a") || b.open("gone") {
-			b.Error("a store that waits for nothing stays open")
+		if b.outstanding("a") || b.outstanding("gone") {
+			b.Error("a store that waits for nothing stays outstanding")
 		}
 		if n := b.redis.Exists(b.ctx, keyStore("gone")).Val(); n != 0 {
-			b.Error("a look made a record")
+			b.Error("Inspect made a record")
 		}
 	})
 }
 
-func TestOneSweeperLeads(t *testing.T) {
+func TestLeadSweepIsHeldByOneSweeper(t *testing.T) {
 	each(t, func(b *bench) {
 		lead := func(token string) bool {
 			b.Helper()
-			ok, err := b.records.Recovery.LeadSweep(b.ctx, token, lease)
+			ok, err := b.records.Recovery.LeadSweep(b.ctx, token, leaseTTL)
 			return must(b, ok, err)
 		}
 		if !lead("one") || lead("two") || !lead("one") {
@@ -102,11 +102,11 @@ func TestOneSweeperLeads(t *testing.T) {
 		}
 		b.redis.PExpire(b.ctx, keySweepLease, time.Second)
 		lead("one")
-		if ttl := b.redis.PTTL(b.ctx, keySweepLease).Val(); ttl < lease/2 {
+		if ttl := b.redis.PTTL(b.ctx, keySweepLease).Val(); ttl < leaseTTL/2 {
 			b.Errorf("a kept lease ends in %s", ttl)
 		}
 		if err := b.records.Recovery.ResignSweep(b.ctx, "two"); err != nil || lead("two") {
-			b.Errorf("a stranger resigned for the leader: %v", err)
+			b.Errorf("another process resigned for the leader: %v", err)
 		}
 		if err := b.records.Recovery.ResignSweep(b.ctx, "one"); err != nil || !lead("two") {
 			b.Errorf("the lease was not given back: %v", err)
@@ -114,7 +114,7 @@ func TestOneSweeperLeads(t *testing.T) {
 	})
 }
 
-func TestNewestNamesStoresWithANewerGeneration(t *testing.T) {
+func TestWatchNamesStoresWithANewerGeneration(t *testing.T) {
 	each(t, func(b *bench) {
 		ctx, cancel := context.WithCancel(b.ctx)
 		heard, ended := make(chan string, 100), make(chan struct{})

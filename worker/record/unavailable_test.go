@@ -19,34 +19,40 @@ func everyMethod(b *bench) map[string]func(context.Context) error {
 	run := Run{Op: provision.OpProvision, Store: provision.Store{Request: request("a"), Generation: 1}, Token: "t"}
 	r := b.records
 	return map[string]func(context.Context) error{
-		"Ping":   r.Requests.Ping,
-		"Accept": func(ctx context.Context) error { _, err := r.Requests.Accept(ctx, request("a"), patience); return err },
-		"Enter":  func(ctx context.Context) error { _, _, err := r.Runs.Acquire(ctx, task, "t", lease, true); return err },
-		"Renew":  func(ctx context.Context) error { _, err := r.Runs.Renew(ctx, run, lease); return err },
-		"Leave":  func(ctx context.Context) error { _, err := r.Runs.Release(ctx, run, RunEnd{}); return err },
-		"Verdict": func(ctx context.Context) error {
+		"Ping": r.Requests.Ping,
+		"Accept": func(ctx context.Context) error {
+			_, err := r.Requests.Accept(ctx, request("a"), generationTimeout)
+			return err
+		},
+		"Acquire": func(ctx context.Context) error {
+			_, _, err := r.Runs.Acquire(ctx, task, "t", leaseTTL, true)
+			return err
+		},
+		"Renew":   func(ctx context.Context) error { _, err := r.Runs.Renew(ctx, run, leaseTTL); return err },
+		"Release": func(ctx context.Context) error { _, err := r.Runs.Release(ctx, run, RunEnd{}); return err },
+		"RecordOutcome": func(ctx context.Context) error {
 			_, _, err := r.Runs.RecordOutcome(ctx, run, provision.StatusReady, "", "")
 			return err
 		},
-		"Turn":        func(ctx context.Context) error { _, _, err := r.Callbacks.Claim(ctx, "a", "t", lease); return err },
-		"Told":        func(ctx context.Context) error { return r.Callbacks.MarkDelivered(ctx, Callback{StoreID: "a"}) },
-		"Bury":        func(ctx context.Context) error { return r.Callbacks.KeepDeadLetter(ctx, Callback{StoreID: "a"}, "400") },
-		"Letters":     func(ctx context.Context) error { _, err := r.Callbacks.DeadLetters(ctx, "", 1); return err },
-		"Replay":      func(ctx context.Context) error { _, _, err := r.Callbacks.Replay(ctx, "1.1.a"); return err },
-		"Pass":        func(ctx context.Context) error { return r.Callbacks.ReleaseClaim(ctx, "a", "t") },
-		"Untold":      func(ctx context.Context) error { _, err := r.Callbacks.Pending(ctx, "a"); return err },
-		"Lead":        func(ctx context.Context) error { _, err := r.Recovery.LeadSweep(ctx, "t", lease); return err },
-		"Resign":      func(ctx context.Context) error { return r.Recovery.ResignSweep(ctx, "t") },
-		"Due":         func(ctx context.Context) error { _, err := r.Recovery.Due(ctx, 1, lease); return err },
-		"Look":        func(ctx context.Context) error { _, err := r.Recovery.Inspect(ctx, "a"); return err },
-		"Journal":     func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
-		"Store":       func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
-		"Stores":      func(ctx context.Context) error { _, err := r.Requests.Stores(ctx, "", 1); return err },
-		"Enqueue":     func(ctx context.Context) error { return b.tasks.Enqueue(ctx, task) },
-		"EnqueueCall": func(ctx context.Context) error { return b.tasks.EnqueueCallback(ctx, call) },
-		"Revive":      func(ctx context.Context) error { return b.tasks.Revive(ctx, task, true) },
-		"ReviveCall":  func(ctx context.Context) error { return b.tasks.ReviveCallback(ctx, call, false) },
-		"Rescue": func(ctx context.Context) error {
+		"Claim":           func(ctx context.Context) error { _, _, err := r.Callbacks.Claim(ctx, "a", "t", leaseTTL); return err },
+		"MarkDelivered":   func(ctx context.Context) error { return r.Callbacks.MarkDelivered(ctx, Callback{StoreID: "a"}) },
+		"KeepDeadLetter":  func(ctx context.Context) error { return r.Callbacks.KeepDeadLetter(ctx, Callback{StoreID: "a"}, "400") },
+		"DeadLetters":     func(ctx context.Context) error { _, err := r.Callbacks.DeadLetters(ctx, "", 1); return err },
+		"Replay":          func(ctx context.Context) error { _, _, err := r.Callbacks.Replay(ctx, "1.1.a"); return err },
+		"ReleaseClaim":    func(ctx context.Context) error { return r.Callbacks.ReleaseClaim(ctx, "a", "t") },
+		"Pending":         func(ctx context.Context) error { _, err := r.Callbacks.Pending(ctx, "a"); return err },
+		"LeadSweep":       func(ctx context.Context) error { _, err := r.Recovery.LeadSweep(ctx, "t", leaseTTL); return err },
+		"ResignSweep":     func(ctx context.Context) error { return r.Recovery.ResignSweep(ctx, "t") },
+		"Due":             func(ctx context.Context) error { _, err := r.Recovery.Due(ctx, 1, leaseTTL); return err },
+		"Inspect":         func(ctx context.Context) error { _, err := r.Recovery.Inspect(ctx, "a"); return err },
+		"AppendStep":      func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
+		"Store":           func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
+		"Stores":          func(ctx context.Context) error { _, err := r.Requests.Stores(ctx, "", 1); return err },
+		"Enqueue":         func(ctx context.Context) error { return b.tasks.Enqueue(ctx, task) },
+		"EnqueueCallback": func(ctx context.Context) error { return b.tasks.EnqueueCallback(ctx, call) },
+		"Revive":          func(ctx context.Context) error { return b.tasks.Revive(ctx, task, true) },
+		"ReviveCallback":  func(ctx context.Context) error { return b.tasks.ReviveCallback(ctx, call, false) },
+		"RequeueOrphans": func(ctx context.Context) error {
 			_, err := b.tasks.RequeueOrphans(ctx, queue.QueueProvision)
 			return err
 		},
@@ -67,7 +73,7 @@ func wantUnavailable(b *bench, ctx context.Context) {
 	wg.Wait()
 }
 
-func TestAnOutageIsUnavailable(t *testing.T) {
+func TestRecordsAreUnavailableDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	t.Run("never there", func(t *testing.T) {
 		b := connected(t, "unix://"+filepath.Join(t.TempDir(), "s"))
@@ -80,7 +86,7 @@ func TestAnOutageIsUnavailable(t *testing.T) {
 		server.Kill()
 		wantUnavailable(b, b.ctx)
 		server.Start()
-		recovered(b)
+		awaitReconnect(b)
 		b.end(task, provision.StatusReady)
 	})
 	t.Run("silent", func(t *testing.T) {
@@ -90,7 +96,7 @@ func TestAnOutageIsUnavailable(t *testing.T) {
 		if err := b.records.Requests.Ping(ctx); provision.CodeOf(err) != provision.CodeUnavailable {
 			t.Errorf("got %v", err)
 		}
-		if _, err := b.records.Requests.Accept(ctx, request("a"), patience); provision.CodeOf(err) != provision.CodeUnavailable {
+		if _, err := b.records.Requests.Accept(ctx, request("a"), generationTimeout); provision.CodeOf(err) != provision.CodeUnavailable {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -101,8 +107,8 @@ func TestAnOutageIsUnavailable(t *testing.T) {
 	})
 }
 
-// recovered waits until the client has found its server again: after a wave of failures it dials once a second only.
-func recovered(b *bench) {
+// awaitReconnect waits until the client has found its server again: after a wave of failures it dials once a second only.
+func awaitReconnect(b *bench) {
 	b.Helper()
 	for deadline := time.Now().Add(20 * time.Second); b.records.Requests.Ping(b.ctx) != nil; {
 		if time.Now().After(deadline) {
@@ -119,10 +125,10 @@ func silent(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return l.Addr().String() // the kernel completes the handshake; nobody accepts
+	return l.Addr().String() // the kernel completes the handshake; the connection is never accepted
 }
 
-func TestMethodsReturnNoErrorWithoutARecord(t *testing.T) {
+func TestRecordsMethodsReturnNoErrorWithoutARecord(t *testing.T) {
 	each(t, func(b *bench) {
 		for name, ask := range everyMethod(b) {
 			if err := ask(b.ctx); err != nil {
