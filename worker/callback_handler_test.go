@@ -19,120 +19,120 @@ import (
 	"orchestrator/worker/record"
 )
 
-// post is the desk that callbacks go over: turns, passwords, the backend and the acceptance of requests, each of
+// deliveryFakes is what a delivery needs: claims, passwords, the backend and the acceptance of requests, each of
 // which does what a test says.
-type post struct {
-	calls    []record.Callback // left to be told
-	held     bool
-	turnErr  error
-	closeErr []error // of the next closings; nil when used up
-	password func(context.Context) (string, error)
-	answer   func(context.Context, callback.Message) callback.Result
-	accept   error
+type deliveryFakes struct {
+	pending   []record.Callback
+	held      bool
+	claimErr  error
+	closeErr  []error // of the next closings; nil when used up
+	password  func(context.Context) (string, error)
+	answer    func(context.Context, callback.Message) callback.Result
+	acceptErr error
 
-	sent     []callback.Message
-	told     []string
-	letters  []buried
-	passed   int
-	turns    int
-	accepted []provision.Request
+	sent        []callback.Message
+	closed      []string
+	deadLetters []deadLetter
+	released    int
+	claims      int
+	accepted    []provision.Request
 }
 
-func newPost(calls ...record.Callback) *post {
-	return &post{calls: calls,
+func newDeliveryFakes(calls ...record.Callback) *deliveryFakes {
+	return &deliveryFakes{pending: calls,
 		password: func(context.Context) (string, error) { return "pass-of-the-owner", nil },
 		answer:   func(context.Context, callback.Message) callback.Result { return callback.Result{} }}
 }
 
-func (p *post) Claim(context.Context, string, string, time.Duration) (record.ClaimResult, record.Callback, error) {
-	p.turns++
+func (p *deliveryFakes) Claim(context.Context, string, string, time.Duration) (record.ClaimResult, record.Callback, error) {
+	p.claims++
 	switch {
-	case p.turnErr != nil:
-		return "", record.Callback{}, p.turnErr
+	case p.claimErr != nil:
+		return "", record.Callback{}, p.claimErr
 	case p.held:
 		return record.ClaimHeld, record.Callback{}, nil
-	case len(p.calls) == 0:
+	case len(p.pending) == 0:
 		return record.ClaimEmpty, record.Callback{}, nil
 	}
-	return record.Claimed, p.calls[0], nil
+	return record.Claimed, p.pending[0], nil
 }
 
-func (p *post) shut(c record.Callback) error {
+func (p *deliveryFakes) close(c record.Callback) error {
 	if len(p.closeErr) > 0 {
 		err := p.closeErr[0]
 		p.closeErr = p.closeErr[1:]
 		return err
 	}
-	p.told, p.calls = append(p.told, c.ID()), p.calls[1:]
+	p.closed, p.pending = append(p.closed, c.ID()), p.pending[1:]
 	return nil
 }
 
-func (p *post) MarkDelivered(ctx context.Context, c record.Callback) error {
+func (p *deliveryFakes) MarkDelivered(ctx context.Context, c record.Callback) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return p.shut(c)
+	return p.close(c)
 }
 
-// buried is a callback that was refused for good.
-type buried struct {
+// deadLetter is a callback that was refused for good.
+type deadLetter struct {
 	record.Callback
 	reason string
 }
 
-func (p *post) KeepDeadLetter(_ context.Context, c record.Callback, reason string) error {
-	p.letters = append(p.letters, buried{c, reason})
-	return p.shut(c)
+func (p *deliveryFakes) KeepDeadLetter(_ context.Context, c record.Callback, reason string) error {
+	p.deadLetters = append(p.deadLetters, deadLetter{c, reason})
+	return p.close(c)
 }
 
-func (p *post) ReleaseClaim(ctx context.Context, _, _ string) error {
+func (p *deliveryFakes) ReleaseClaim(ctx context.Context, _, _ string) error {
 	if ctx.Err() == nil {
-		p.passed++
+		p.released++
 	}
 	return ctx.Err()
 }
 
-func (p *post) Password(ctx context.Context, _ provision.Store) (string, error) {
+func (p *deliveryFakes) Password(ctx context.Context, _ provision.Store) (string, error) {
 	return p.password(ctx)
 }
 
-func (p *post) Send(ctx context.Context, m callback.Message) callback.Result {
+func (p *deliveryFakes) Send(ctx context.Context, m callback.Message) callback.Result {
 	p.sent = append(p.sent, m)
 	return p.answer(ctx, m)
 }
 
-func (p *post) Accept(_ context.Context, r provision.Request) (provision.Accepted, error) {
+func (p *deliveryFakes) Accept(_ context.Context, r provision.Request) (provision.Accepted, error) {
 	p.accepted = append(p.accepted, r)
-	p.calls = nil // a newer generation: the older READY is stale
-	return provision.Accepted{}, p.accept
+	p.pending = nil // a newer generation: the older READY is stale
+	return provision.Accepted{}, p.acceptErr
 }
 
-// deliver handles a delivery's task and checks that the turn was given back.
-func (p *post) deliver(t *testing.T, ctx, stop context.Context) *replied {
+// processUntil handles a delivery's task and checks that the claim was released.
+func (p *deliveryFakes) processUntil(t *testing.T, ctx, stop context.Context) *replied {
 	t.Helper()
 	d := &callbackHandler{claims: p, passwords: p, state: mock.ClusterState{}, sender: p, acceptor: p, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()),
 		log: quiet(), stop: stop, now: time.Now}
 	err := d.ProcessTask(ctx, asynq.NewTask(queue.TypeOf(queue.QueueCallback), []byte(`{"store_id":"s","generation":7,"sequence":1}`)))
-	if p.passed != 1 {
-		t.Errorf("the turn was given back %d times", p.passed)
+	if p.released != 1 {
+		t.Errorf("the claim was released %d times", p.released)
 	}
 	return &replied{err}
 }
 
-func (p *post) delivered(t *testing.T) *replied {
+func (p *deliveryFakes) process(t *testing.T) *replied {
 	t.Helper()
-	return p.deliver(t, t.Context(), context.Background())
+	return p.processUntil(t, t.Context(), context.Background())
 }
 
-func aCall(sequence int64, status provision.Status) record.Callback {
+func aCallback(sequence int64, status provision.Status) record.Callback {
 	return record.Callback{StoreID: "s", Generation: 7, Sequence: sequence, Status: status, At: time.Now().UnixMilli(), Store: aStore()}
 }
 
-func TestCallbacksAreToldInOrder(t *testing.T) {
-	failed := aCall(1, provision.StatusFailed)
+func TestCallbackHandlerDeliversInOrder(t *testing.T) {
+	failed := aCallback(1, provision.StatusFailed)
 	failed.Error = "image x was not found"
-	p := newPost(failed, aCall(2, provision.StatusReady), aCall(3, provision.StatusDeleted))
-	if reply := p.delivered(t); reply.err != nil {
+	p := newDeliveryFakes(failed, aCallback(2, provision.StatusReady), aCallback(3, provision.StatusDeleted))
+	if reply := p.process(t); reply.err != nil {
 		t.Error(reply.err)
 	}
 	want := []callback.Message{
@@ -143,37 +143,37 @@ func TestCallbacksAreToldInOrder(t *testing.T) {
 	if diff := cmp.Diff(want, p.sent); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"7.1.s", "7.2.s", "7.3.s"}, p.told); diff != "" {
+	if diff := cmp.Diff([]string{"7.1.s", "7.2.s", "7.3.s"}, p.closed); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestOnlyREADYNeedsThePassword(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusProvisioning), aCall(2, provision.StatusFailed), aCall(3, provision.StatusDeleting),
-		aCall(4, provision.StatusDeleteFailed), aCall(5, provision.StatusDeleted))
+func TestCallbackHandlerReadsThePasswordForREADYOnly(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusProvisioning), aCallback(2, provision.StatusFailed), aCallback(3, provision.StatusDeleting),
+		aCallback(4, provision.StatusDeleteFailed), aCallback(5, provision.StatusDeleted))
 	p.password = func(context.Context) (string, error) { t.Error("it was read"); return "", nil }
-	if reply := p.delivered(t); reply.err != nil || len(p.told) != 5 {
-		t.Errorf("%v after %v", reply.err, p.told)
+	if reply := p.process(t); reply.err != nil || len(p.closed) != 5 {
+		t.Errorf("%v after %v", reply.err, p.closed)
 	}
 }
 
-func TestAnotherDeliveryHasTheTurn(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusReady))
+func TestCallbackHandlerComesBackWhenTheClaimIsHeld(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 	p.held = true
-	if reply := p.delivered(t); !reply.again() || reply.counted() || reply.delay() <= 0 || len(p.sent) != 0 {
-		t.Errorf("asynq is told %v, sent %v", reply.err, p.sent)
+	if reply := p.process(t); !reply.again() || reply.counted() || reply.delay() <= 0 || len(p.sent) != 0 {
+		t.Errorf("asynq gets %v, sent %v", reply.err, p.sent)
 	}
 }
 
-func TestTheTurnCannotBeAsked(t *testing.T) {
-	p := newPost()
-	p.turnErr = provision.Errorf(provision.CodeUnavailable, "Redis does not answer")
-	if reply := p.delivered(t); !reply.again() || reply.counted() || reply.delay() <= 0 {
-		t.Errorf("asynq is told %v", reply.err)
+func TestCallbackHandlerComesBackWhenTheClaimFails(t *testing.T) {
+	p := newDeliveryFakes()
+	p.claimErr = provision.Errorf(provision.CodeUnavailable, "Redis does not answer")
+	if reply := p.process(t); !reply.again() || reply.counted() || reply.delay() <= 0 {
+		t.Errorf("asynq gets %v", reply.err)
 	}
 }
 
-func TestABackendThatDoesNotTakeItIsAskedAgain(t *testing.T) {
+func TestCallbackHandlerRetriesWhatTheBackendDoesNotTake(t *testing.T) {
 	for name, c := range map[string]struct {
 		result   callback.Result
 		from, to time.Duration
@@ -183,14 +183,14 @@ func TestABackendThatDoesNotTakeItIsAskedAgain(t *testing.T) {
 		"again, with no time":    {callback.Result{Outcome: callback.Retry, Reason: "429", After: time.Millisecond}, time.Second, 2 * time.Second},
 		"the token is not known": {callback.Result{Outcome: callback.Unauthorized, Reason: "401"}, time.Second, 2 * time.Second},
 	} {
-		p := newPost(aCall(1, provision.StatusReady), aCall(2, provision.StatusReady))
+		p := newDeliveryFakes(aCallback(1, provision.StatusReady), aCallback(2, provision.StatusReady))
 		p.answer = func(context.Context, callback.Message) callback.Result { return c.result }
-		reply := p.delivered(t)
+		reply := p.process(t)
 		if !reply.again() || !reply.counted() || reply.delay() < c.from || reply.delay() > c.to {
-			t.Errorf("%s: asynq is told %v, again after %s", name, reply.err, reply.delay())
+			t.Errorf("%s: asynq gets %v, again after %s", name, reply.err, reply.delay())
 		}
-		if len(p.sent) != 1 || len(p.told)+len(p.letters) != 0 {
-			t.Errorf("%s: sent %d, told %v: a later truth overtakes", name, len(p.sent), p.told)
+		if len(p.sent) != 1 || len(p.closed)+len(p.deadLetters) != 0 {
+			t.Errorf("%s: sent %d, delivered %v: a later callback overtakes", name, len(p.sent), p.closed)
 		}
 		if !strings.Contains(reply.err.Error(), c.result.Reason) {
 			t.Errorf("%s: the web UI shows %q", name, reply.err)
@@ -198,72 +198,72 @@ func TestABackendThatDoesNotTakeItIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestARefusedCallbackIsADeadLetterAndTheNextIsTold(t *testing.T) {
+func TestCallbackHandlerKeepsADeadLetterAndDeliversTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refused := aCall(1, provision.StatusReady)
-		p := newPost(refused, aCall(2, provision.StatusDeleted))
+		refused := aCallback(1, provision.StatusReady)
+		p := newDeliveryFakes(refused, aCallback(2, provision.StatusDeleted))
 		p.answer = func(_ context.Context, m callback.Message) callback.Result {
 			if m.Sequence == 1 {
 				return callback.Result{Outcome: callback.Refused, Reason: "422 no such store"}
 			}
 			return callback.Result{}
 		}
-		if reply := p.delivered(t); reply.err != nil {
+		if reply := p.process(t); reply.err != nil {
 			t.Error(reply.err)
 		}
-		want := []buried{{refused, "422 no such store"}}
-		if diff := cmp.Diff(want, p.letters, cmp.AllowUnexported(buried{})); diff != "" || len(p.told) != 2 {
-			t.Errorf("told %v, letters:\n%s", p.told, diff)
+		want := []deadLetter{{refused, "422 no such store"}}
+		if diff := cmp.Diff(want, p.deadLetters, cmp.AllowUnexported(deadLetter{})); diff != "" || len(p.closed) != 2 {
+			t.Errorf("delivered %v, dead letters:\n%s", p.closed, diff)
 		}
 	})
 }
 
-func TestACallbackIsGivenUpInTheEnd(t *testing.T) {
+func TestCallbackHandlerGivesUpAfterTheMaximumAge(t *testing.T) {
 	for age, dead := range map[time.Duration]bool{72*time.Hour - time.Minute: false, 72*time.Hour + time.Minute: true} {
 		for _, outcome := range []callback.Outcome{callback.Retry, callback.Unauthorized} {
-			call := aCall(1, provision.StatusReady)
+			call := aCallback(1, provision.StatusReady)
 			call.At = time.Now().Add(-age).UnixMilli()
-			p := newPost(call)
+			p := newDeliveryFakes(call)
 			p.answer = func(context.Context, callback.Message) callback.Result {
 				return callback.Result{Outcome: outcome, Reason: "503"}
 			}
-			if reply := p.delivered(t); reply.again() == dead || (len(p.letters) == 1) != dead {
-				t.Errorf("after %s: asynq is told %v, letters %v", age, reply.err, p.letters)
+			if reply := p.process(t); reply.again() == dead || (len(p.deadLetters) == 1) != dead {
+				t.Errorf("after %s: asynq gets %v, dead letters %v", age, reply.err, p.deadLetters)
 			}
 		}
 	}
 }
 
-// A person has mended the backend: the callback has its days again, however old it is.
-func TestALetterThatIsSentAgainIsNotGivenUpAtOnce(t *testing.T) {
-	call := aCall(1, provision.StatusReady)
+// An operator has repaired the backend: a replayed callback is tried for the whole time again, however old it is.
+func TestCallbackHandlerDoesNotGiveUpAReplayAtOnce(t *testing.T) {
+	call := aCallback(1, provision.StatusReady)
 	call.At, call.ReplayedAt = 1, time.Now().Add(-time.Minute).UnixMilli()
-	p := newPost(call)
+	p := newDeliveryFakes(call)
 	p.answer = func(context.Context, callback.Message) callback.Result {
 		return callback.Result{Outcome: callback.Retry, Reason: "503"}
 	}
-	if reply := p.delivered(t); !reply.again() || len(p.letters) != 0 {
-		t.Errorf("asynq is told %v, letters %v", reply.err, p.letters)
+	if reply := p.process(t); !reply.again() || len(p.deadLetters) != 0 {
+		t.Errorf("asynq gets %v, dead letters %v", reply.err, p.deadLetters)
 	}
 }
 
-func TestAnOldCallbackThatIsTakenIsTold(t *testing.T) {
-	call := aCall(1, provision.StatusReady)
+func TestCallbackHandlerDeliversAnOldCallback(t *testing.T) {
+	call := aCallback(1, provision.StatusReady)
 	call.At = 1
-	p := newPost(call)
-	if reply := p.delivered(t); reply.err != nil || len(p.letters) != 0 || len(p.told) != 1 {
-		t.Errorf("asynq is told %v, letters %v", reply.err, p.letters)
+	p := newDeliveryFakes(call)
+	if reply := p.process(t); reply.err != nil || len(p.deadLetters) != 0 || len(p.closed) != 1 {
+		t.Errorf("asynq gets %v, dead letters %v", reply.err, p.deadLetters)
 	}
 }
 
-func TestToldButNotRecordedIsToldAgainUnderTheSameID(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusReady))
+func TestCallbackHandlerDeliversAgainUnderTheSameIDWhatWasNotRecorded(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 	p.closeErr = []error{provision.Errorf(provision.CodeUnavailable, "Redis does not answer")}
-	if reply := p.delivered(t); !reply.again() || reply.counted() || reply.delay() <= 0 {
-		t.Errorf("asynq is told %v", reply.err)
+	if reply := p.process(t); !reply.again() || reply.counted() || reply.delay() <= 0 {
+		t.Errorf("asynq gets %v", reply.err)
 	}
-	p.passed = 0
-	if reply := p.delivered(t); reply.err != nil {
+	p.released = 0
+	if reply := p.process(t); reply.err != nil {
 		t.Error(reply.err)
 	}
 	if len(p.sent) != 2 || p.sent[0] != p.sent[1] {
@@ -271,85 +271,85 @@ func TestToldButNotRecordedIsToldAgainUnderTheSameID(t *testing.T) {
 	}
 }
 
-func TestAPasswordThatCannotBeReadNowIsReadLater(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusReady))
+func TestCallbackHandlerReadsThePasswordLater(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 	p.password = func(context.Context) (string, error) { return "", errors.New("the API server is away") }
-	if reply := p.delivered(t); !reply.again() || reply.counted() || reply.delay() <= 0 || len(p.sent)+len(p.accepted) != 0 {
-		t.Errorf("asynq is told %v, sent %v, accepted %v", reply.err, p.sent, p.accepted)
+	if reply := p.process(t); !reply.again() || reply.counted() || reply.delay() <= 0 || len(p.sent)+len(p.accepted) != 0 {
+		t.Errorf("asynq gets %v, sent %v, accepted %v", reply.err, p.sent, p.accepted)
 	}
 }
 
-// An API server that hangs must not let the turn run out under the POST.
-func TestReadingAPasswordHasALimit(t *testing.T) {
+// An API server that hangs must not let the claim expire during the POST.
+func TestCallbackHandlerLimitsReadingThePassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPost(aCall(1, provision.StatusReady))
+		p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 		p.password = func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }
 		start := time.Now()
-		if reply := p.delivered(t); !reply.again() || time.Since(start) != passwordTimeout {
-			t.Errorf("after %s asynq is told %v", time.Since(start), reply.err)
+		if reply := p.process(t); !reply.again() || time.Since(start) != passwordTimeout {
+			t.Errorf("after %s asynq gets %v", time.Since(start), reply.err)
 		}
 	})
 }
 
-func gone(context.Context) (string, error) { return "", provision.ErrNoCredentials }
+func noCredentials(context.Context) (string, error) { return "", provision.ErrNoCredentials }
 
-func TestAStoreThatHasLostItsPasswordIsRunAgain(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusReady))
-	p.password = gone
-	if reply := p.delivered(t); reply.err != nil || len(p.sent) != 0 {
-		t.Errorf("asynq is told %v, sent %v", reply.err, p.sent)
+func TestCallbackHandlerRunsAStoreWithoutPasswordAgain(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
+	p.password = noCredentials
+	if reply := p.process(t); reply.err != nil || len(p.sent) != 0 {
+		t.Errorf("asynq gets %v, sent %v", reply.err, p.sent)
 	}
 	if diff := cmp.Diff([]provision.Request{aStore().Request}, p.accepted); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestARunAgainThatIsNotAcceptedIsTriedAgain(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusReady))
-	p.password, p.accept = gone, provision.Errorf(provision.CodeUnavailable, "Redis does not answer")
-	if reply := p.delivered(t); !reply.again() || reply.counted() {
-		t.Errorf("asynq is told %v", reply.err)
+func TestCallbackHandlerRetriesARunThatWasNotAccepted(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
+	p.password, p.acceptErr = noCredentials, provision.Errorf(provision.CodeUnavailable, "Redis does not answer")
+	if reply := p.process(t); !reply.again() || reply.counted() {
+		t.Errorf("asynq gets %v", reply.err)
 	}
 }
 
 // The password is gone because the store has been deleted meanwhile. It must not come back.
-func TestAStoreThatWasDeletedMeanwhileIsNotRunAgain(t *testing.T) {
-	p := newPost(aCall(1, provision.StatusReady))
+func TestCallbackHandlerDoesNotRunADeletedStoreAgain(t *testing.T) {
+	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 	p.password = func(context.Context) (string, error) {
-		p.calls = []record.Callback{aCall(2, provision.StatusDeleted)} // READY of the older generation is stale
+		p.pending = []record.Callback{aCallback(2, provision.StatusDeleted)} // READY of the older generation is stale
 		return "", provision.ErrNoCredentials
 	}
-	if reply := p.delivered(t); reply.err != nil || len(p.accepted) != 0 {
-		t.Errorf("asynq is told %v, accepted %v", reply.err, p.accepted)
+	if reply := p.process(t); reply.err != nil || len(p.accepted) != 0 {
+		t.Errorf("asynq gets %v, accepted %v", reply.err, p.accepted)
 	}
-	if diff := cmp.Diff([]string{"7.2.s"}, p.told); diff != "" {
+	if diff := cmp.Diff([]string{"7.2.s"}, p.closed); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestADeliveryOfNothingIsDone(t *testing.T) {
-	p := newPost()
-	if reply := p.delivered(t); reply.err != nil || len(p.sent) != 0 {
-		t.Errorf("asynq is told %v", reply.err)
+func TestCallbackHandlerIsDoneWithoutCallbacks(t *testing.T) {
+	p := newDeliveryFakes()
+	if reply := p.process(t); reply.err != nil || len(p.sent) != 0 {
+		t.Errorf("asynq gets %v", reply.err)
 	}
 }
 
-func TestStrangersAmongCallbacksAreArchived(t *testing.T) {
+func TestCallbackHandlerArchivesForeignTasks(t *testing.T) {
 	d := &callbackHandler{}
 	for _, payload := range []string{"", "{}", `{"generation":1}`} {
 		if err := d.ProcessTask(t.Context(), asynq.NewTask(queue.TypeOf(queue.QueueCallback), []byte(payload))); !errors.Is(err, asynq.SkipRetry) {
-			t.Errorf("%q: asynq is told %v", payload, err)
+			t.Errorf("%q: asynq gets %v", payload, err)
 		}
 	}
 }
 
-// A machine that stood still after it was given the turn must not speak out of turn: others have told what is newer.
-func TestATurnThatIsOverIsNotUsed(t *testing.T) {
+// A machine that stood still after its claim must not deliver: another delivery may have delivered what is newer.
+func TestCallbackHandlerDoesNotUseAnExpiredClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPost(aCall(1, provision.StatusReady))
+		p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 		p.password = func(context.Context) (string, error) { time.Sleep(claimTTL); return "pass-of-the-owner", nil }
-		if reply := p.delivered(t); !reply.again() || reply.counted() || len(p.sent) != 0 {
-			t.Errorf("asynq is told %v, sent %v", reply.err, p.sent)
+		if reply := p.process(t); !reply.again() || reply.counted() || len(p.sent) != 0 {
+			t.Errorf("asynq gets %v, sent %v", reply.err, p.sent)
 		}
 	})
 }

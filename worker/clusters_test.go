@@ -39,7 +39,7 @@ func (s *stalled) start() {
 	close(s.going)
 }
 
-// decision waits for the API server, until ctx ends.
+// answer waits for the API server, until ctx ends.
 func (s *stalled) answer(ctx context.Context) error {
 	s.mu.Lock()
 	going := s.going
@@ -72,8 +72,8 @@ func (s *stalled) cluster() worker.Cluster {
 	return c
 }
 
-// answers makes the backend answer everything so.
-func (b *backend) answers(status int) {
+// respond makes the backend answer everything so.
+func (b *backend) respond(status int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.answer = func(int) int { return status }
@@ -83,8 +83,8 @@ func clusters(all ...worker.Cluster) func(*worker.Config) {
 	return func(c *worker.Config) { c.Clusters = all }
 }
 
-// placing makes the service accept for these clusters.
-func (s *service) placing(t *testing.T, names string) {
+// setClusters makes the service accept for these clusters.
+func (s *service) setClusters(t *testing.T, names string) {
 	t.Helper()
 	var p provision.Placement
 	if err := p.Clusters.UnmarshalText([]byte(names)); err != nil {
@@ -98,11 +98,11 @@ func onCluster(name string, r provision.Request) provision.Request {
 	return r
 }
 
-// TestAClusterThatHangsSlowsNoOther fills every slot of a cluster that does not answer. All stores of the other one become
+// TestWorkerIsNotSlowedByAClusterThatHangs fills every slot of a cluster that does not answer. All stores of the other one become
 // READY meanwhile, and its own once it answers.
-func TestAClusterThatHangsSlowsNoOther(t *testing.T) {
+func TestWorkerIsNotSlowedByAClusterThatHangs(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.placing(t, "eu,us")
+		s.setClusters(t, "eu,us")
 		eu, us := newStalled("eu"), newStalled("us")
 		eu.start()
 		few := func(c *worker.Config) { c.Slots = worker.Slots{Provision: 2, Delete: 1, Callback: 2} }
@@ -118,7 +118,7 @@ func TestAClusterThatHangsSlowsNoOther(t *testing.T) {
 		for i := range stores {
 			id := fmt.Sprint("eu-", i)
 			if ready := s.backend.await(t, id, "READY")[0]; ready.password != "of "+id+" on eu" {
-				t.Errorf("told %+v", ready)
+				t.Errorf("delivered %+v", ready)
 			}
 		}
 		if len(us.ran) != 0 {
@@ -128,7 +128,7 @@ func TestAClusterThatHangsSlowsNoOther(t *testing.T) {
 		for i := range stores {
 			id := fmt.Sprint("us-", i)
 			if ready := s.backend.await(t, id, "READY")[0]; ready.password != "of "+id+" on us" {
-				t.Errorf("told %+v", ready)
+				t.Errorf("delivered %+v", ready)
 			}
 			if state := s.settled(t, id); state.Attempts+state.Crashes != 0 || state.Cluster != "us" {
 				t.Errorf("shown as %+v", state)
@@ -137,10 +137,10 @@ func TestAClusterThatHangsSlowsNoOther(t *testing.T) {
 	})
 }
 
-// TestPasswordsThatHangHoldUpNoOther stops a cluster between the verdict and its callback.
-func TestPasswordsThatHangHoldUpNoOther(t *testing.T) {
+// TestWorkerIsNotHeldUpByPasswordsThatHang stops a cluster between the outcome and its callback.
+func TestWorkerIsNotHeldUpByPasswordsThatHang(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.placing(t, "eu,us")
+		s.setClusters(t, "eu,us")
 		eu, us := newStalled("eu"), newStalled("us")
 		eu.start()
 		c := us.cluster()
@@ -149,7 +149,7 @@ func TestPasswordsThatHangHoldUpNoOther(t *testing.T) {
 		for i := range 3 {
 			s.accept(t, onCluster("us", shop(fmt.Sprint("us-", i))))
 		}
-		eventually(t, "verdicts wait to be told", func() bool { return s.state(t, "us-2").PendingCallbacks == 1 })
+		eventually(t, "outcomes wait to be delivered", func() bool { return s.state(t, "us-2").PendingCallbacks == 1 })
 		s.accept(t, onCluster("eu", shop("eu")))
 		s.backend.await(t, "eu", "READY")
 		us.start()
@@ -159,10 +159,10 @@ func TestPasswordsThatHangHoldUpNoOther(t *testing.T) {
 	})
 }
 
-// TestWorkersBesideTheirClusters has two workers that each serve one.
-func TestWorkersBesideTheirClusters(t *testing.T) {
+// TestWorkerPerCluster has two workers that each serve one.
+func TestWorkerPerCluster(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.placing(t, "default,us")
+		s.setClusters(t, "default,us")
 		eu, us := newStalled("default"), newStalled("us")
 		eu.start()
 		us.start()
@@ -171,17 +171,17 @@ func TestWorkersBesideTheirClusters(t *testing.T) {
 		for _, name := range []string{"default", "us"} {
 			s.accept(t, onCluster(name, shop(name)))
 			if ready := s.backend.await(t, name, "READY")[0]; ready.password != "of "+name+" on "+name {
-				t.Errorf("told %+v", ready)
+				t.Errorf("delivered %+v", ready)
 			}
 		}
-		// A store moves by being deleted; its callbacks stay in order, though two queues tell them.
+		// A store moves by being deleted; its callbacks stay in order, though two queues deliver them.
 		s.accept(t, remove("us"))
 		s.backend.await(t, "us", "READY", "DELETED")
 		s.accept(t, onCluster("default", shop("us")))
 		if calls := s.backend.await(t, "us", "READY", "DELETED", "READY"); calls[2].password != "of us on default" {
-			t.Errorf("told %+v", calls[2])
+			t.Errorf("delivered %+v", calls[2])
 		}
-		// Nobody knows this one: each worker looks.
+		// No record names its cluster: each worker has to delete it.
 		s.accept(t, remove("unknown"))
 		s.backend.await(t, "unknown", "DELETED")
 		for _, cluster := range []*stalled{eu, us} {
@@ -196,14 +196,14 @@ func TestWorkersBesideTheirClusters(t *testing.T) {
 	})
 }
 
-// TestAReadyOfAnotherClusterIsHandedOver leaves DELETED of one cluster untold until READY of the next one waits behind it.
-func TestAReadyOfAnotherClusterIsHandedOver(t *testing.T) {
+// TestWorkerHandsOverAREADYOfAnotherCluster leaves DELETED of one cluster pending until READY of the next one waits behind it.
+func TestWorkerHandsOverAREADYOfAnotherCluster(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.placing(t, "eu,us")
+		s.setClusters(t, "eu,us")
 		eu, us := newStalled("eu"), newStalled("us")
 		eu.start()
 		us.start()
-		s.backend.answers(500)
+		s.backend.respond(500)
 		s.work(t, clusters(eu.cluster(), us.cluster()))
 		s.accept(t, onCluster("eu", shop("a")))
 		eventually(t, "it is READY", func() bool { return s.state(t, "a").Status == provision.StatusReady })
@@ -211,17 +211,17 @@ func TestAReadyOfAnotherClusterIsHandedOver(t *testing.T) {
 		eventually(t, "it is gone", func() bool { return s.state(t, "a").Status == provision.StatusDeleted })
 		s.accept(t, onCluster("us", shop("a")))
 		eventually(t, "it is READY again", func() bool { return s.state(t, "a").Status == provision.StatusReady })
-		s.backend.answers(200)
-		eventually(t, "all is told", func() bool { return s.state(t, "a").PendingCallbacks == 0 })
+		s.backend.respond(200)
+		eventually(t, "all is delivered", func() bool { return s.state(t, "a").PendingCallbacks == 0 })
 		calls := s.backend.of("a")
 		if last := calls[len(calls)-1]; last.status != "READY" || last.password != "of a on us" {
-			t.Errorf("told at last %+v", last)
+			t.Errorf("delivered at last %+v", last)
 		}
 		s.settled(t, "a")
 	})
 }
 
-func TestAWorkerIsReadyWhileOneClusterAnswers(t *testing.T) {
+func TestWorkerIsReadyWhileOneClusterAnswers(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		us, away := newStalled("us"), oneCluster("eu", quick())
 		away.Check = func(context.Context) error { return errors.New("connection refused") }
@@ -248,17 +248,17 @@ func TestAWorkerIsReadyWhileOneClusterAnswers(t *testing.T) {
 	})
 }
 
-// TestRecordsAreWholeWhenTheLastClusterWasSurveyed loses Redis while one cluster cannot be asked.
-func TestRecordsAreWholeWhenTheLastClusterWasSurveyed(t *testing.T) {
+// TestWorkerCompletesTheRecordsWhenTheLastClusterAnswers loses Redis while one cluster cannot be asked.
+func TestWorkerCompletesTheRecordsWhenTheLastClusterAnswers(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.placing(t, "eu,us")
+		s.setClusters(t, "eu,us")
 		if err := s.redis.Del(t.Context(), "{orch}:complete").Err(); err != nil {
 			t.Fatal(err)
 		}
 		eu, us := newStalled("eu"), newStalled("us")
 		eu.start()
 		known, away := eu.cluster(), us.cluster()
-		known.State, away.State = remembers{known.State, eu, "a"}, remembers{away.State, us, "b"}
+		known.State, away.State = savedStore{known.State, eu, "a"}, savedStore{away.State, us, "b"}
 		s.work(t, clusters(known, away))
 		accept := func(id, title string) error {
 			changed := shop(id)
@@ -280,14 +280,14 @@ func TestRecordsAreWholeWhenTheLastClusterWasSurveyed(t *testing.T) {
 	})
 }
 
-// remembers is a cluster with one store that is READY.
-type remembers struct {
+// savedStore is a cluster with one store that is READY.
+type savedStore struct {
 	worker.ClusterState
 	cluster *stalled
 	id      string
 }
 
-func (r remembers) ListStores(ctx context.Context) ([]provision.SavedState, error) {
+func (r savedStore) ListStores(ctx context.Context) ([]provision.SavedState, error) {
 	return []provision.SavedState{{Store: provision.Store{Request: shop(r.id), Generation: 100}, Op: provision.OpProvision, Delivered: true,
 		Outcome: &provision.Outcome{Generation: 100, Status: provision.StatusReady}}}, r.cluster.answer(ctx)
 }

@@ -12,9 +12,9 @@ import (
 	"orchestrator/provision"
 )
 
-// Many stores change their mind while workers come and go. Whatever was accepted last is the truth, every generation
-// has one, and a store is told its truths in order.
-func TestACrowdOfStoresIsToldOneTruthEach(t *testing.T) {
+// The requests of many stores change while workers come and go. The request accepted last decides, a generation
+// has one outcome, and the outcomes of a store are delivered in order.
+func TestWorkerDeliversOneOutcomePerGenerationToManyStores(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		url    func(testing.TB) string
@@ -28,10 +28,10 @@ func TestACrowdOfStoresIsToldOneTruthEach(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			var wishes sync.WaitGroup
-			accepted := make([][]wish, c.stores)
+			accepted := make([][]acceptedRequest, c.stores)
 			for i := range c.stores {
 				random := rand.New(rand.NewPCG(seed, uint64(i)))
-				wishes.Go(func() { accepted[i] = s.wishes(t, fmt.Sprintf("s%d", i), random) })
+				wishes.Go(func() { accepted[i] = s.acceptRandom(t, fmt.Sprintf("s%d", i), random) })
 			}
 			time.Sleep(50 * time.Millisecond) // in the middle of it; when exactly does not matter
 			stop()
@@ -44,20 +44,20 @@ func TestACrowdOfStoresIsToldOneTruthEach(t *testing.T) {
 				id := fmt.Sprintf("s%d", i)
 				s.settled(t, id)
 				// A POST that was cut off by the stop may have arrived: it comes again as it was.
-				checkTruths(t, id, accepted[i], slices.Compact(s.backend.of(id)))
+				checkCallbacks(t, id, accepted[i], slices.Compact(s.backend.of(id)))
 			}
 		})
 	}
 }
 
-// wish is a request that was accepted.
-type wish struct {
+// acceptedRequest is a request that was accepted.
+type acceptedRequest struct {
 	op         provision.Op
 	generation int64
 }
 
-// wishes lets a store change its mind up to four times, with little time in between.
-func (s *service) wishes(t *testing.T, id string, random *rand.Rand) (accepted []wish) {
+// acceptRandom lets a store change its mind up to four times, with little time in between.
+func (s *service) acceptRandom(t *testing.T, id string, random *rand.Rand) (accepted []acceptedRequest) {
 	for range 1 + random.IntN(4) {
 		req := shop(id)
 		switch random.IntN(3) {
@@ -72,32 +72,32 @@ func (s *service) wishes(t *testing.T, id string, random *rand.Rand) (accepted [
 			return accepted
 		}
 		if !answer.Joined {
-			accepted = append(accepted, wish{req.Action, answer.Generation})
+			accepted = append(accepted, acceptedRequest{req.Action, answer.Generation})
 		}
 		time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
 	}
 	return accepted
 }
 
-func checkTruths(t *testing.T, id string, accepted []wish, calls []told) {
+func checkCallbacks(t *testing.T, id string, accepted []acceptedRequest, calls []delivered) {
 	t.Helper()
 	for i, c := range calls {
-		at := slices.IndexFunc(accepted, func(w wish) bool { return w.generation == c.generation })
+		at := slices.IndexFunc(accepted, func(w acceptedRequest) bool { return w.generation == c.generation })
 		if at < 0 || provision.Status(c.status) != accepted[at].op.Success() {
-			t.Errorf("store %s: told %+v, accepted %+v", id, c, accepted)
+			t.Errorf("store %s: delivered %+v, accepted %+v", id, c, accepted)
 		}
 		if i > 0 && (c.generation <= calls[i-1].generation || c.sequence <= calls[i-1].sequence || c.id == calls[i-1].id) {
-			t.Errorf("store %s: told %+v after %+v", id, c, calls[i-1])
+			t.Errorf("store %s: delivered %+v after %+v", id, c, calls[i-1])
 		}
 	}
 	last := accepted[len(accepted)-1]
 	if n := len(calls); n == 0 || calls[n-1].generation != last.generation {
-		t.Errorf("store %s: told %+v, accepted last %+v", id, calls, last)
+		t.Errorf("store %s: delivered %+v, accepted last %+v", id, calls, last)
 	}
 	for _, w := range slices.Backward(accepted) {
 		if w.op == provision.OpDelete { // the newest delete; it is superseded by nothing
-			if !slices.ContainsFunc(calls, func(c told) bool { return c.generation == w.generation }) {
-				t.Errorf("store %s: told %+v, and not the end of %+v", id, calls, w)
+			if !slices.ContainsFunc(calls, func(c delivered) bool { return c.generation == w.generation }) {
+				t.Errorf("store %s: delivered %+v, and not the end of %+v", id, calls, w)
 			}
 			break
 		}

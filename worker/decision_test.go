@@ -16,8 +16,8 @@ import (
 var finals = []provision.Code{provision.CodeInvalid, provision.CodeConflict, provision.CodeTimeout, provision.CodeImage, provision.CodeCrash,
 	provision.CodeQuota, provision.CodeUnschedulable, provision.CodeVolume}
 
-// The table of the design: what the run returned, attempts left, told to the API, told to asynq.
-func TestAnswers(t *testing.T) {
+// The table of the design: what the run returned, attempts left, what is recorded, what asynq gets.
+func TestDecide(t *testing.T) {
 	limits := DefaultLimits()
 	last := limits.MaxAttempts - 1
 	internal := errors.New("something broke")
@@ -59,7 +59,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestReplies(t *testing.T) {
+func TestDecisionReply(t *testing.T) {
 	cause := provision.Wrap(provision.CodeQuota, errors.New("10.0.0.1"), "the quota is used up")
 	for name, c := range map[string]struct {
 		answer  decision
@@ -79,12 +79,12 @@ func TestReplies(t *testing.T) {
 		err := c.answer.reply(c.err)
 		if c.nothing {
 			if err != nil {
-				t.Errorf("%s: asynq is told %v", name, err)
+				t.Errorf("%s: asynq gets %v", name, err)
 			}
 			continue
 		}
 		if err == nil || err.Error() != c.text || errors.Is(err, asynq.SkipRetry) != c.skips || isFailure(err) != c.counted {
-			t.Errorf("%s: asynq is told %v, counted %v", name, err, isFailure(err))
+			t.Errorf("%s: asynq gets %v, counted %v", name, err, isFailure(err))
 		}
 		if c.answer.retry && retryDelay(5, err, nil) != c.answer.delay {
 			t.Errorf("%s: again after %s", name, retryDelay(5, err, nil))
@@ -92,7 +92,7 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-func TestWhatAsynqReportsItself(t *testing.T) {
+func TestIsFailureOfWhatAsynqReports(t *testing.T) {
 	if isFailure(asynq.ErrLeaseExpired) || isFailure(fmt.Errorf("recoverer: %w", asynq.ErrLeaseExpired)) {
 		t.Error("a worker's death counts against the task")
 	}
@@ -111,17 +111,17 @@ func TestBackoffGrowsWithinItsBounds(t *testing.T) {
 		n := rapid.IntRange(0, 2000).Draw(t, "n")
 		base := time.Duration(rapid.IntRange(1, 10).Draw(t, "base")) * time.Second
 		most := time.Duration(rapid.IntRange(10, 7200).Draw(t, "most")) * time.Second
-		whole := most
+		limit := most
 		if n < 13 { // a second doubled thirteen times is more than any most
-			whole = min(base*time.Duration(1<<n), most)
+			limit = min(base*time.Duration(1<<n), most)
 		}
-		if d := backoff(n, base, most); d < whole/2 || d > whole {
-			t.Fatalf("%s, want %s to %s", d, whole/2, whole)
+		if d := backoff(n, base, most); d < limit/2 || d > limit {
+			t.Fatalf("%s, want %s to %s", d, limit/2, limit)
 		}
 	})
 }
 
-func TestAVerdictThatWasNotWrittenIsNoEnd(t *testing.T) {
+func TestUnrecordedIsRetried(t *testing.T) {
 	if got := unrecorded(errSuperseded); got != (decision{}) {
 		t.Errorf("overtaken: %+v", got)
 	}

@@ -14,9 +14,9 @@ import (
 )
 
 // The server that has the records is killed in the middle of a run of many stores, and a replica takes its place. What
-// was accepted comes to one truth. Replication is asynchronous, so that what was accepted in the last moment before may
+// was accepted comes to one outcome. Replication is asynchronous, so that what was accepted in the last moment before may
 // be lost; then it is named.
-func TestAFailoverInTheMiddle(t *testing.T) {
+func TestWorkerSurvivesAFailover(t *testing.T) {
 	var url string
 	var kill func()
 	switch os.Getenv("ORCH_TEST_REDIS") {
@@ -35,20 +35,20 @@ func TestAFailoverInTheMiddle(t *testing.T) {
 	s.work(t, runHandler(runner))
 
 	const stores = 60
-	c := &customers{service: s, last: map[string]accepted{}, heard: map[string]int{}}
+	c := &clients{service: s, last: map[string]accepted{}, beforeKill: map[string]int{}}
 	var all sync.WaitGroup
 	for i := range stores {
-		all.Go(func() { c.live(t, fmt.Sprintf("s%d", i), i%2 == 0) })
+		all.Go(func() { c.request(t, fmt.Sprintf("s%d", i), i%2 == 0) })
 	}
-	eventually(t, "a quarter of the stores is told", func() bool { told, _ := s.backend.all(); return len(told) >= stores/4 })
-	told, _ := s.backend.all()
-	for _, call := range told {
-		c.heard[call.store]++
+	eventually(t, "a quarter of the stores is delivered", func() bool { calls, _ := s.backend.all(); return len(calls) >= stores/4 })
+	calls, _ := s.backend.all()
+	for _, call := range calls {
+		c.beforeKill[call.store]++
 	}
 	killed := time.Now()
 	kill()
 	all.Wait()
-	c.judge(t, killed)
+	c.check(t, killed)
 }
 
 // accepted is the newest request of a store that was accepted.
@@ -58,29 +58,29 @@ type accepted struct {
 	at         time.Time
 }
 
-// customers are callers of the API who repeat what was not accepted.
-type customers struct {
+// clients are callers of the API who repeat what was not accepted.
+type clients struct {
 	*service
-	mu     sync.Mutex
-	last   map[string]accepted
-	outage time.Duration  // the longest that one of them was refused
-	heard  map[string]int // how many callbacks of each store there were before the server was killed
+	mu         sync.Mutex
+	last       map[string]accepted
+	outage     time.Duration  // the longest that one of them was refused
+	beforeKill map[string]int // how many callbacks of each store there were before the server was killed
 }
 
-// live provisions a store, asks once more, and deletes it, if it is to be gone in the end.
-func (c *customers) live(t *testing.T, id string, gone bool) {
+// request provisions a store, asks once more, and deletes it, if it is to be gone in the end.
+func (c *clients) request(t *testing.T, id string, gone bool) {
 	pause := func() { time.Sleep(time.Duration(rand.IntN(2000)) * time.Millisecond) }
 	pause()
-	c.insist(t, shop(id))
+	c.acceptRetrying(t, shop(id))
 	pause()
-	c.insist(t, shop(id))
+	c.acceptRetrying(t, shop(id))
 	if gone {
 		pause()
-		c.insist(t, remove(id))
+		c.acceptRetrying(t, remove(id))
 	}
 }
 
-func (c *customers) insist(t *testing.T, req provision.Request) {
+func (c *clients) acceptRetrying(t *testing.T, req provision.Request) {
 	begun := time.Now()
 	for {
 		got, err := c.intake.Accept(t.Context(), req)
@@ -91,7 +91,7 @@ func (c *customers) insist(t *testing.T, req provision.Request) {
 			c.outage = max(c.outage, time.Since(begun))
 			return
 		}
-		if provision.CodeOf(err) != provision.CodeUnavailable || time.Since(begun) > patience {
+		if provision.CodeOf(err) != provision.CodeUnavailable || time.Since(begun) > waitLimit {
 			t.Errorf("%s of %s, after %s: %v", req.Action, req.StoreID, time.Since(begun), err)
 			return
 		}
@@ -99,9 +99,9 @@ func (c *customers) insist(t *testing.T, req provision.Request) {
 	}
 }
 
-// judge waits for the truth of each store. Only what was accepted within the second before the end of the old server may
+// check waits for the outcome of each store. Only what was accepted within the second before the end of the old server may
 // have been lost with it.
-func (c *customers) judge(t *testing.T, killed time.Time) {
+func (c *clients) check(t *testing.T, killed time.Time) {
 	t.Helper()
 	lost, twice := 0, 0
 	for id, want := range c.last {
@@ -119,31 +119,31 @@ func (c *customers) judge(t *testing.T, killed time.Time) {
 			continue
 		}
 		c.settled(t, id)
-		twice += c.truths(t, id, want, final)
+		twice += c.checkCallbacks(t, id, want, final)
 	}
-	t.Logf("%d stores, lost %d, told under two ids %d; the longest that a request was refused: %s", len(c.last), lost, twice, c.outage.Round(time.Millisecond))
+	t.Logf("%d stores, lost %d, delivered under two ids %d; the longest that a request was refused: %s", len(c.last), lost, twice, c.outage.Round(time.Millisecond))
 }
 
-// truths checks what was told of a store, and returns how many generations were told under more than one id.
-func (c *customers) truths(t *testing.T, id string, want accepted, final provision.Status) (twice int) {
+// checkCallbacks checks the callbacks of a store, and returns how many generations were delivered under more than one id.
+func (c *clients) checkCallbacks(t *testing.T, id string, want accepted, final provision.Status) (twice int) {
 	t.Helper()
 	calls := c.backend.of(id)
 	if len(calls) == 0 {
-		t.Errorf("%s: nothing was told", id)
+		t.Errorf("%s: nothing was delivered", id)
 		return 0
 	}
 	if last := calls[len(calls)-1]; last.generation != want.generation || last.status != string(final) {
-		t.Errorf("%s: told last was %s of generation %d, want %s of %d", id, last.status, last.generation, final, want.generation)
+		t.Errorf("%s: delivered last was %s of generation %d, want %s of %d", id, last.status, last.generation, final, want.generation)
 	}
 	ids, before, back := map[int64]string{}, int64(0), 0
 	for n, call := range calls {
 		if call.status != "READY" && call.status != "DELETED" {
-			t.Errorf("%s: told %s: %s", id, call.status, call.err)
+			t.Errorf("%s: delivered %s: %s", id, call.status, call.err)
 		}
 		if call.sequence < before {
-			// The record may have lost the last verdict with the server. Then it counts on from the one before, once.
-			if back++; n < c.heard[id] || back > 1 || call.generation < calls[n-1].generation {
-				t.Errorf("%s: sequence %d is told after %d", id, call.sequence, before)
+			// The record may have lost the last outcome with the server. Then it counts on from the one before, once.
+			if back++; n < c.beforeKill[id] || back > 1 || call.generation < calls[n-1].generation {
+				t.Errorf("%s: sequence %d is delivered after %d", id, call.sequence, before)
 			}
 		}
 		before = call.sequence

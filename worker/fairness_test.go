@@ -29,36 +29,36 @@ func perCreator(n, slots int) func(*worker.Config) {
 type counting struct {
 	worker.Runner
 
-	mu     sync.Mutex
-	inside map[string]int
-	most   map[string]int
-	order  []string
+	mu      sync.Mutex
+	running map[string]int
+	most    map[string]int
+	order   []string
 }
 
 func count(r worker.Runner) *counting {
-	return &counting{Runner: r, inside: map[string]int{}, most: map[string]int{}}
+	return &counting{Runner: r, running: map[string]int{}, most: map[string]int{}}
 }
 
 func (c *counting) Run(ctx context.Context, op provision.Op, s provision.Store, onStep func(provision.Step)) error {
 	if op == provision.OpProvision {
-		c.come(s)
-		defer c.leave(s)
+		c.begin(s)
+		defer c.end(s)
 	}
 	return c.Runner.Run(ctx, op, s, onStep)
 }
 
-func (c *counting) come(s provision.Store) {
+func (c *counting) begin(s provision.Store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inside[s.CreatorID]++
-	c.most[s.CreatorID] = max(c.most[s.CreatorID], c.inside[s.CreatorID])
+	c.running[s.CreatorID]++
+	c.most[s.CreatorID] = max(c.most[s.CreatorID], c.running[s.CreatorID])
 	c.order = append(c.order, s.StoreID)
 }
 
-func (c *counting) leave(s provision.Store) {
+func (c *counting) end(s provision.Store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inside[s.CreatorID]--
+	c.running[s.CreatorID]--
 }
 
 // seen is how many stores of a creator ran at a time at the most, and in which order all stores began.
@@ -69,8 +69,8 @@ func (c *counting) seen(creator string) (most int, order []string) {
 }
 
 // One creator has forty stores made. While two of them take their time the others wait, without a slot: those of another
-// creator are not held up. In the end everybody has a shop.
-func TestOneCreatorDoesNotHoldUpAnother(t *testing.T) {
+// creator are not held up. In the end every store is READY.
+func TestCreatorLimitDoesNotHoldUpAnotherCreator(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(func(_ provision.Op, store provision.Store) bool { return store.CreatorID == "x" })
 		c := count(h)
@@ -113,21 +113,21 @@ func TestOneCreatorDoesNotHoldUpAnother(t *testing.T) {
 			t.Errorf("%d stores of one creator ran at a time, and %v began first", most, order[:2])
 		}
 		if n := s.redis.Exists(t.Context(), "{orch}:creator-queue:x", "{orch}:creator-queue:y").Val(); n != 0 {
-			t.Error("somebody still stands in a line")
+			t.Error("a creator queue is left behind")
 		}
 	})
 }
 
-// The place belongs to the store: its worker dies, another one goes on, and only then is it the next one's turn.
-func TestADeadWorkersPlaceIsNotLost(t *testing.T) {
+// The slot belongs to the store: its worker dies, another one goes on, and only then the next store starts.
+func TestCreatorLimitKeepsTheSlotOfADeadWorker(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		accepted := s.accept(t, of("x", "a"))
 		if err := s.redis.LMove(t.Context(), "asynq:{provision}:pending", "asynq:{provision}:active", "RIGHT", "LEFT").Err(); err != nil {
 			t.Fatal(err)
 		}
 		task := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: accepted.Generation, Cluster: provision.DefaultCluster}
-		if entry, _, err := s.Runs.Acquire(t.Context(), task, "dead", time.Second, false); err != nil || entry != record.Acquired {
-			t.Fatal(entry, err)
+		if result, _, err := s.Runs.Acquire(t.Context(), task, "dead", time.Second, false); err != nil || result != record.Acquired {
+			t.Fatal(result, err)
 		}
 		s.accept(t, of("x", "b"))
 		c := count(quick())
@@ -143,7 +143,7 @@ func TestADeadWorkersPlaceIsNotLost(t *testing.T) {
 	})
 }
 
-func TestADeleteMakesAPlace(t *testing.T) {
+func TestCreatorLimitFreesTheSlotOfADelete(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(func(_ provision.Op, store provision.Store) bool { return store.StoreID == "a" })
 		c := count(h)
@@ -163,7 +163,7 @@ func TestADeleteMakesAPlace(t *testing.T) {
 	})
 }
 
-func TestPlacesOutliveARestartOfRedis(t *testing.T) {
+func TestCreatorLimitSurvivesARestartOfRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Durable(t)
 	s := newService(t, server.URL)

@@ -18,26 +18,26 @@ import (
 	"orchestrator/worker/record"
 )
 
-// records is a record of one store that says what a test tells it to, and keeps what was asked in order.
+// records is a record of one store that returns what a test sets, and keeps the calls in order.
 type records struct {
-	enter   func(token string) (record.AcquireResult, record.Run, error)
-	renew   func(context.Context) (record.RenewResult, error)
-	leave   error
-	verdict func() (record.OutcomeResult, []queue.Task, error)
-	untold  []queue.CallbackTask
-	queue   error // of every enqueueing
+	acquire       func(token string) (record.AcquireResult, record.Run, error)
+	renew         func(context.Context) (record.RenewResult, error)
+	releaseErr    error
+	recordOutcome func() (record.OutcomeResult, []queue.Task, error)
+	pending       []queue.CallbackTask
+	enqueueErr    error // of every enqueueing
 
 	mu       sync.Mutex
 	events   []string
 	tokens   []string
 	renewals []time.Time
-	exits    []record.RunEnd
-	verdicts []ruled
-	facts    []provision.Outputs // of each verdict
+	ends     []record.RunEnd
+	recorded []recordedOutcome
+	outputs  []provision.Outputs // of each outcome
 	steps    []provision.Step
 }
 
-type ruled struct {
+type recordedOutcome struct {
 	status provision.Status
 	code   provision.Code
 	text   string
@@ -45,9 +45,9 @@ type ruled struct {
 
 func newRecords() *records {
 	r := &records{}
-	r.enter = func(token string) (record.AcquireResult, record.Run, error) { return record.Acquired, aRun(token), nil }
+	r.acquire = func(token string) (record.AcquireResult, record.Run, error) { return record.Acquired, aRun(token), nil }
 	r.renew = func(context.Context) (record.RenewResult, error) { return record.Renewed, nil }
-	r.verdict = func() (record.OutcomeResult, []queue.Task, error) { return record.OutcomeRecorded, nil, nil }
+	r.recordOutcome = func() (record.OutcomeResult, []queue.Task, error) { return record.OutcomeRecorded, nil, nil }
 	return r
 }
 
@@ -78,12 +78,12 @@ func (r *records) count(event string) int {
 }
 
 func (r *records) Acquire(ctx context.Context, _ queue.Task, token string, _ time.Duration, _ bool) (record.AcquireResult, record.Run, error) {
-	r.note("enter")
+	r.note("acquire")
 	r.tokens = append(r.tokens, token)
 	if ctx.Err() != nil {
 		return "", record.Run{}, ctx.Err()
 	}
-	return r.enter(token)
+	return r.acquire(token)
 }
 
 func (r *records) Renew(ctx context.Context, _ record.Run, _ time.Duration) (record.RenewResult, error) {
@@ -106,30 +106,30 @@ func always(answer record.RenewResult) func(context.Context) (record.RenewResult
 	return func(context.Context) (record.RenewResult, error) { return answer, nil }
 }
 
-func (r *records) Release(_ context.Context, run record.Run, exit record.RunEnd) (int, error) {
-	r.note("leave " + run.Store.StoreID)
-	r.exits = append(r.exits, exit)
+func (r *records) Release(_ context.Context, run record.Run, end record.RunEnd) (int, error) {
+	r.note("release " + run.Store.StoreID)
+	r.ends = append(r.ends, end)
 	r.tokens = append(r.tokens, run.Token)
-	return 0, r.leave
+	return 0, r.releaseErr
 }
 
 func (r *records) RecordOutcome(ctx context.Context, run record.Run, status provision.Status, code provision.Code, text string) (record.OutcomeResult, []queue.Task, error) {
-	r.note("verdict")
+	r.note("record outcome")
 	if ctx.Err() != nil {
 		return "", nil, ctx.Err()
 	}
-	r.verdicts = append(r.verdicts, ruled{status, code, text})
-	r.facts = append(r.facts, run.Outputs)
-	return r.verdict()
+	r.recorded = append(r.recorded, recordedOutcome{status, code, text})
+	r.outputs = append(r.outputs, run.Outputs)
+	return r.recordOutcome()
 }
 
 func (r *records) Pending(context.Context, string) ([]queue.CallbackTask, error) {
-	return r.untold, nil
+	return r.pending, nil
 }
 
 func (r *records) EnqueueCallback(_ context.Context, t queue.CallbackTask) error {
-	r.note("enqueue call")
-	return r.queue
+	r.note("enqueue callback")
+	return r.enqueueErr
 }
 
 func (r *records) Revive(_ context.Context, t queue.Task, soon bool) error {
@@ -138,12 +138,12 @@ func (r *records) Revive(_ context.Context, t queue.Task, soon bool) error {
 	} else {
 		r.note("revive " + t.ID())
 	}
-	return r.queue
+	return r.enqueueErr
 }
 
 func (r *records) ReviveCallback(_ context.Context, t queue.CallbackTask, _ bool) error {
-	r.note("revive call")
-	return r.queue
+	r.note("revive callback")
+	return r.enqueueErr
 }
 
 func (r *records) AppendStep(_ context.Context, _ string, step provision.Step) error {
@@ -193,20 +193,20 @@ func runTask() *asynq.Task {
 	return asynq.NewTask(queue.TypeOf(queue.QueueProvision), []byte(`{"store_id":"s","generation":7}`))
 }
 
-// process handles the task and checks that a pass is left exactly once, whatever became of the run.
+// process handles the task and checks that the lease is released exactly once, however the run ends.
 func (r *rig) process(t *testing.T, ctx context.Context) *replied {
 	t.Helper()
 	err := r.ProcessTask(ctx, runTask())
-	if n := r.count("leave s"); n != 1 {
-		t.Errorf("the gate was left %d times", n)
+	if n := r.count("release s"); n != 1 {
+		t.Errorf("the lease was released %d times", n)
 	}
 	if len(r.leases.active) != 0 {
-		t.Error("the gate still has the run inside")
+		t.Error("the lease manager still has the run")
 	}
 	return &replied{err}
 }
 
-// replied is what asynq was told.
+// replied is what asynq gets.
 type replied struct{ err error }
 
 func (r *replied) again() bool { _, ok := errors.AsType[*retryError](r.err); return ok }

@@ -13,7 +13,7 @@ import (
 	"orchestrator/worker/record"
 )
 
-func TestAStoppingWorkerHandsItsRunsOver(t *testing.T) {
+func TestWorkerStoppingHandsItsRunsOver(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(func(provision.Op, provision.Store) bool { return true })
 		stop := s.work(t, runHandler(h))
@@ -28,11 +28,11 @@ func TestAStoppingWorkerHandsItsRunsOver(t *testing.T) {
 			}
 		}
 		if all, _ := s.backend.all(); len(all) != 0 {
-			t.Errorf("told %v", all)
+			t.Errorf("delivered %v", all)
 		}
 		for _, id := range []string{"a", "b", "c"} {
 			if state := s.state(t, id); state.Running {
-				t.Errorf("the gate of %s is still closed", id)
+				t.Errorf("the lease of %s is still held", id)
 			}
 		}
 		s.work(t)
@@ -45,12 +45,12 @@ func TestAStoppingWorkerHandsItsRunsOver(t *testing.T) {
 	})
 }
 
-func TestAStoppingWorkerLeavesItsCallbackToAnother(t *testing.T) {
+func TestWorkerStoppingLeavesItsCallbackToAnother(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		slow := &silent{entered: make(chan struct{}, 1)}
+		slow := &silent{began: make(chan struct{}, 1)}
 		stop := s.work(t, func(c *worker.Config) { c.Sender = slow })
 		s.accept(t, shop("a"))
-		receive(t, slow.entered, "the POST begins")
+		receive(t, slow.began, "the POST begins")
 		stop()
 		s.work(t)
 		s.backend.await(t, "a", "READY")
@@ -59,7 +59,7 @@ func TestAStoppingWorkerLeavesItsCallbackToAnother(t *testing.T) {
 }
 
 // What was accepted, and what was decided, outlives the loss of its task.
-func TestTheSweeperFindsWhatHasNoTask(t *testing.T) {
+func TestWorkerSweepsWhatHasNoTask(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		if _, err := s.Requests.Accept(t.Context(), shop("accepted"), time.Hour); err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func TestTheSweeperFindsWhatHasNoTask(t *testing.T) {
 	})
 }
 
-// decided is a store whose worker died between the verdict and its callback.
+// decided is a store whose worker died between the outcome and its callback.
 func (s *service) decided(t *testing.T, id string) {
 	t.Helper()
 	accepted, err := s.Requests.Accept(t.Context(), shop(id), time.Hour)
@@ -88,16 +88,16 @@ func (s *service) decided(t *testing.T, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ruling, _, err := s.Runs.RecordOutcome(t.Context(), run, provision.StatusReady, "", ""); err != nil || ruling != record.OutcomeRecorded {
-		t.Fatalf("%s, %v", ruling, err)
+	if result, _, err := s.Runs.RecordOutcome(t.Context(), run, provision.StatusReady, "", ""); err != nil || result != record.OutcomeRecorded {
+		t.Fatalf("%s, %v", result, err)
 	}
 	if _, err := s.Runs.Release(t.Context(), run, record.RunEnd{Ended: true}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// The task is active and belongs to nobody: its worker died and so did its lease.
-func TestTheTaskOfADeadWorkerIsTakenOver(t *testing.T) {
+// The task is active without a worker: that died, and its lease expired.
+func TestWorkerTakesOverTheTaskOfADeadOne(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.accept(t, shop("a"))
 		if err := s.redis.LMove(t.Context(), "asynq:{provision}:pending", "asynq:{provision}:active", "RIGHT", "LEFT").Err(); err != nil {
@@ -109,8 +109,8 @@ func TestTheTaskOfADeadWorkerIsTakenOver(t *testing.T) {
 	})
 }
 
-// A task that is delivered again after its success runs nothing and tells nothing.
-func TestATaskThatComesTwiceIsDoneOnce(t *testing.T) {
+// A task that comes again after its success runs nothing and delivers nothing.
+func TestWorkerRunsATaskThatComesTwiceOnce(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		ran := make(chan provision.Store, 10)
 		s.work(t, runHandler(&fails{quick(), func(_ provision.Op, s provision.Store) bool { ran <- s; return false }, nil}))
@@ -134,7 +134,7 @@ func TestATaskThatComesTwiceIsDoneOnce(t *testing.T) {
 	})
 }
 
-func TestABackendThatWasAwayIsToldOnceUnderOneID(t *testing.T) {
+func TestWorkerDeliversUnderOneIDToABackendThatWasAway(t *testing.T) {
 	t.Parallel()
 	s := newService(t, redistest.Real(t))
 	s.backend.answer = func(n int) int {
@@ -147,15 +147,15 @@ func TestABackendThatWasAwayIsToldOnceUnderOneID(t *testing.T) {
 	s.accept(t, shop("a"))
 	calls := s.backend.await(t, "a", "READY", "READY", "READY")
 	if calls[0] != calls[1] || calls[1] != calls[2] {
-		t.Errorf("told %+v", calls)
+		t.Errorf("delivered %+v", calls)
 	}
 	if state := s.settled(t, "a"); state.Attempts != 0 {
 		t.Errorf("%d attempts of the run", state.Attempts)
 	}
 }
 
-// A callback that the backend refuses for good does not keep the next truth back.
-func TestARefusedCallbackMakesWay(t *testing.T) {
+// A callback that the backend refuses for good does not hold up the next one.
+func TestWorkerDeliversAfterARefusedCallback(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.backend.answer = func(n int) int {
 			if n == 1 {
@@ -176,8 +176,8 @@ func TestARefusedCallbackMakesWay(t *testing.T) {
 	})
 }
 
-// A person mends the backend and sends the dead letter again: it arrives under the same id.
-func TestALetterThatIsSentAgainIsToldUnderTheSameID(t *testing.T) {
+// An operator repairs the backend and replays the dead letter: it arrives under the same id.
+func TestWorkerReplaysADeadLetterUnderTheSameID(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.backend.answer = func(n int) int {
 			if n == 1 {
@@ -189,26 +189,26 @@ func TestALetterThatIsSentAgainIsToldUnderTheSameID(t *testing.T) {
 		s.accept(t, shop("a"))
 		refused := s.backend.await(t, "a", "READY")[0]
 		s.settled(t, "a")
-		letters, err := s.Callbacks.DeadLetters(t.Context(), "", 10)
-		if err != nil || len(letters.DeadLetters) != 1 || letters.DeadLetters[0].ID != refused.id || !strings.HasPrefix(letters.DeadLetters[0].Reason, "400 ") {
-			t.Fatalf("letters %+v: %v", letters, err)
+		page, err := s.Callbacks.DeadLetters(t.Context(), "", 10)
+		if err != nil || len(page.DeadLetters) != 1 || page.DeadLetters[0].ID != refused.id || !strings.HasPrefix(page.DeadLetters[0].Reason, "400 ") {
+			t.Fatalf("dead letters %+v: %v", page, err)
 		}
 		if outcome, err := s.intake.Replay(t.Context(), refused.id); err != nil || outcome != provision.ReplayQueued {
 			t.Fatal(outcome, err)
 		}
 		calls := s.backend.await(t, "a", "READY", "READY")
 		if calls[0] != calls[1] {
-			t.Errorf("told %+v", calls)
+			t.Errorf("delivered %+v", calls)
 		}
 		s.settled(t, "a")
-		if letters, err = s.Callbacks.DeadLetters(t.Context(), "", 10); err != nil || len(letters.DeadLetters) != 0 {
-			t.Errorf("letters %+v: %v", letters, err)
+		if page, err = s.Callbacks.DeadLetters(t.Context(), "", 10); err != nil || len(page.DeadLetters) != 0 {
+			t.Errorf("dead letters %+v: %v", page, err)
 		}
 	})
 }
 
-// Redis goes away in the middle of a run and comes back: the run ends where it is, and its truth is told once.
-func TestRedisComesBackInTheMiddleOfARun(t *testing.T) {
+// Redis goes away in the middle of a run and comes back: the run ends where it is, and its outcome is delivered once.
+func TestWorkerSurvivesARestartOfRedisDuringARun(t *testing.T) {
 	t.Parallel()
 	server := redistest.Durable(t)
 	s := newService(t, server.URL)

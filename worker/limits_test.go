@@ -9,18 +9,18 @@ import (
 	"orchestrator/worker/queue"
 )
 
-func TestTheGateCloses(t *testing.T) {
-	// A run stops writing before anybody else can enter, and has tried to renew more than once before that.
+func TestLimitsFenceARunBeforeItsLeaseExpires(t *testing.T) {
+	// A run stops writing before another one can acquire the lease, and has tried to renew more than once before that.
 	if fenceAfter >= leaseTTL || 2*renewEvery+redisTimeout > fenceAfter+time.Second {
 		t.Errorf("renewed every %s, fenced after %s, open after %s", renewEvery, fenceAfter, leaseTTL)
 	}
-	// A run that crashed blocks the gate for longer than a task waits there: it comes back later.
+	// A run that crashed holds the lease for longer than a task waits for it: the task comes back later.
 	if acquireTimeout+redisTimeout >= leaseTTL {
 		t.Errorf("a task waits %s for a lease of %s", acquireTimeout, leaseTTL)
 	}
 }
 
-func TestEveryTimeFitsIntoTheOneAround(t *testing.T) {
+func TestLimitsFitIntoOneAnother(t *testing.T) {
 	l := DefaultLimits()
 	if err := l.Validate(); err != nil {
 		t.Fatal(err)
@@ -35,14 +35,14 @@ func TestEveryTimeFitsIntoTheOneAround(t *testing.T) {
 		t.Errorf("letting go may take %s, asynq waits %s", drain, ShutdownTimeout)
 	}
 	if one := redisTimeout + passwordTimeout + callback.Timeout + 2*redisTimeout; one >= claimTTL {
-		t.Errorf("a callback may take %s, its turn %s", one, claimTTL)
+		t.Errorf("a callback may take %s, its claim %s", one, claimTTL)
 	}
 	if callback.Timeout+2*redisTimeout >= ShutdownTimeout {
-		t.Error("a stopping worker does not wait for a callback in hand")
+		t.Error("a stopping worker does not wait for a callback in progress")
 	}
 }
 
-func TestLimitsThatContradictEachOtherAreReportedAtOnce(t *testing.T) {
+func TestLimitsValidateReportsAllContradictions(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Limits)
 		want   int
@@ -56,7 +56,7 @@ func TestLimitsThatContradictEachOtherAreReportedAtOnce(t *testing.T) {
 		"just not too long": {func(l *Limits) { l.ReadinessTimeout += queue.TaskTimeout - l.run() - 1 }, 0},
 		"no attempt":        {func(l *Limits) { l.MaxAttempts = 0 }, 1},
 		"no crash":          {func(l *Limits) { l.MaxCrashes = 0 }, 1},
-		"no patience":       {func(l *Limits) { l.GenerationTimeout = 0 }, 1},
+		"no timeout":        {func(l *Limits) { l.GenerationTimeout = 0 }, 1},
 		"less than none":    {func(l *Limits) { l.CreatorLimit = -1 }, 1},
 		"one per creator":   {func(l *Limits) { l.CreatorLimit = 1 }, 0},
 		"callbacks once":    {func(l *Limits) { l.CallbackMaxAge = 0 }, 1},

@@ -9,31 +9,31 @@ import (
 	"orchestrator/worker/record"
 )
 
-func TestAGateThatWasNotGivenBackIsGivenBackOnceRedisAnswers(t *testing.T) {
+func TestLeaseManagerRetriesReleasesUntilRedisAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecords()
-		r.leave = errAway
-		g, p := entered(t, r)
-		g.release(p, record.RunEnd{Counted: true})
-		g.release(newDeadPass(g), record.RunEnd{Ended: true})
+		r.releaseErr = errAway
+		m, l := acquired(t, r)
+		m.release(l, record.RunEnd{Counted: true})
+		m.release(newEndedLease(m), record.RunEnd{Ended: true})
 
 		ctx, cancel := context.WithCancel(t.Context())
-		go g.retryReleases(ctx)
+		go m.retryReleases(ctx)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		tried := len(r.exits)
+		tried := len(r.ends)
 		r.mu.Lock()
-		r.leave = nil
+		r.releaseErr = nil
 		r.mu.Unlock()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if paid := r.exits[tried:]; len(paid) != 2 || !paid[0].Counted || !paid[1].Ended {
+		if paid := r.ends[tried:]; len(paid) != 2 || !paid[0].Counted || !paid[1].Ended {
 			t.Errorf("given back: %+v", paid)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(r.exits) != tried+2 || len(g.pending) != 0 {
-			t.Errorf("given back %d times, %d still owed", len(r.exits)-tried, len(g.pending))
+		if len(r.ends) != tried+2 || len(m.pending) != 0 {
+			t.Errorf("given back %d times, %d still pending", len(r.ends)-tried, len(m.pending))
 		}
 		if tried > 70 {
 			t.Errorf("Redis was asked %d times in a minute of its absence", tried)
@@ -43,9 +43,9 @@ func TestAGateThatWasNotGivenBackIsGivenBackOnceRedisAnswers(t *testing.T) {
 	})
 }
 
-// newDeadPass is a pass whose run has ended.
-func newDeadPass(g *leaseManager) *lease {
-	p := newLease(context.Background(), g, aRun("second"), time.Now())
-	go p.renewLoop()
-	return p
+// newEndedLease is a lease whose run has ended.
+func newEndedLease(m *leaseManager) *lease {
+	l := newLease(context.Background(), m, aRun("second"), time.Now())
+	go l.renewLoop()
+	return l
 }

@@ -51,16 +51,16 @@ func TestQueueMetricsShowTasksAndAge(t *testing.T) {
 	values := gathered(t, newQueueMetrics(fixedQueues{stats: []queue.Stats{
 		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2}}}, quiet()))
 	if age := values["orchestrator_queue_age_seconds provision"]; values["orchestrator_queue_tasks provision pending"] != 7 || age < 90 || age > 150 {
-		t.Errorf("told %v", values)
+		t.Errorf("delivered %v", values)
 	}
 	if age, shown := values["orchestrator_queue_age_seconds delete"]; age != 0 || !shown || values["orchestrator_queue_tasks delete archived"] != 2 {
-		t.Errorf("told %v", values)
+		t.Errorf("delivered %v", values)
 	}
 }
 
 func TestQueueMetricsOfARedisThatIsAway(t *testing.T) {
 	values := gathered(t, newQueueMetrics(fixedQueues{err: errors.New("away")}, quiet()))
 	if len(values) != 0 {
-		t.Errorf("told %v", values)
+		t.Errorf("delivered %v", values)
 	}
 }

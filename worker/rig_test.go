@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	token    = "token-of-the-test"
-	patience = time.Minute // for what takes a second on a machine that is not busy
+	token     = "token-of-the-test"
+	waitLimit = time.Minute // for what takes a second on a machine that is not busy
 )
 
 // service is what every worker of a test shares: a Redis and a backend.
@@ -118,7 +118,7 @@ func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func
 	return stop
 }
 
-// oneCluster is a cluster that can be asked and remembers nothing.
+// oneCluster is a cluster that answers and saves nothing.
 func oneCluster(name string, r worker.Runner) worker.Cluster {
 	return worker.Cluster{Name: name, Runner: r, Passwords: mock.Passwords{Token: token}, State: mock.ClusterState{},
 		Check: func(context.Context) error { return nil }}
@@ -169,7 +169,7 @@ func (s *service) state(t *testing.T, id string) provision.State {
 	return state
 }
 
-// due lets the sweeper look at the store now instead of in a few seconds.
+// due lets the sweeper inspect the store now instead of in a few seconds.
 func (s *service) due(t *testing.T, id string) {
 	t.Helper()
 	if err := s.redis.ZAdd(t.Context(), "{orch}:outstanding", redis.Z{Member: id}).Err(); err != nil {
@@ -177,12 +177,12 @@ func (s *service) due(t *testing.T, id string) {
 	}
 }
 
-// eventually waits for what nobody announces.
+// eventually waits for what is not announced.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so after %s: %s", patience, what)
+			t.Fatalf("still not so after %s: %s", waitLimit, what)
 		}
 	}
 }
@@ -226,24 +226,24 @@ func receive[T any](t *testing.T, from <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-from:
-	case <-time.After(patience):
-		t.Fatalf("nothing after %s: %s", patience, what)
+	case <-time.After(waitLimit):
+		t.Fatalf("nothing after %s: %s", waitLimit, what)
 	}
 	return v
 }
 
 // delivered is a callback as the backend got it.
-type told struct {
+type delivered struct {
 	store, id, status, password, url, err string
 	generation, sequence                  int64
 }
 
-// backend keeps what it is told. It takes everything until a test says otherwise.
+// backend keeps what it receives. It takes everything until a test says otherwise.
 type backend struct {
 	*httptest.Server
 
 	mu     sync.Mutex
-	got    []told
+	got    []delivered
 	news   chan struct{} // closed and replaced with every callback
 	answer func(n int) int
 }
@@ -263,29 +263,29 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	store := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/stores/"), "/status")
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.got = append(b.got, told{store, r.Header.Get("webhook-id"), body.Status, body.Password, body.URL, body.Error,
+	b.got = append(b.got, delivered{store, r.Header.Get("webhook-id"), body.Status, body.Password, body.URL, body.Error,
 		number("X-Orchestrator-Generation"), number("X-Orchestrator-Sequence")})
 	w.WriteHeader(b.answer(len(b.got)))
 	close(b.news)
 	b.news = make(chan struct{})
 }
 
-func (b *backend) all() ([]told, <-chan struct{}) {
+func (b *backend) all() ([]delivered, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.got), b.news
 }
 
-// of is what the backend was told about a store.
-func (b *backend) of(store string) []told {
+// of are the callbacks that the backend got of a store.
+func (b *backend) of(store string) []delivered {
 	all, _ := b.all()
-	return slices.DeleteFunc(all, func(c told) bool { return c.store != store })
+	return slices.DeleteFunc(all, func(c delivered) bool { return c.store != store })
 }
 
 // await waits until the store's callbacks have these statuses, and fails as soon as they cannot any more.
-func (b *backend) await(t *testing.T, store string, statuses ...string) []told {
+func (b *backend) await(t *testing.T, store string, statuses ...string) []delivered {
 	t.Helper()
-	for timeout := time.After(patience); ; {
+	for timeout := time.After(waitLimit); ; {
 		_, news := b.all()
 		got := b.of(store)
 		var have []string
@@ -296,34 +296,34 @@ func (b *backend) await(t *testing.T, store string, statuses ...string) []told {
 			return got
 		}
 		if len(have) >= len(statuses) {
-			t.Fatalf("store %s: the backend was told %v, want %v", store, have, statuses)
+			t.Fatalf("store %s: the backend was delivered %v, want %v", store, have, statuses)
 		}
 		select {
 		case <-news:
 		case <-timeout:
-			t.Fatalf("store %s: the backend was told %v after %s, want %v", store, have, patience, statuses)
+			t.Fatalf("store %s: the backend was delivered %v after %s, want %v", store, have, waitLimit, statuses)
 		}
 	}
 }
 
-// settled waits until the store has its verdict and everybody was told, and returns how it is shown.
+// settled waits until the store has its outcome and all callbacks are delivered, and returns how it is shown.
 func (s *service) settled(t *testing.T, id string) (state provision.State) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		state = s.state(t, id)
 		if state.Status.Final() && state.PendingCallbacks == 0 && !state.Running && state.DeleteGeneration == 0 {
 			return state
 		}
 	}
-	t.Fatalf("store %s is not settled after %s: %+v\nthe backend was told %+v", id, patience, state, s.backend.of(id))
+	t.Fatalf("store %s is not settled after %s: %+v\nthe backend was delivered %+v", id, waitLimit, state, s.backend.of(id))
 	return state
 }
 
 // silent is a backend that takes the request and never answers.
-type silent struct{ entered chan struct{} }
+type silent struct{ began chan struct{} }
 
 func (s *silent) Send(ctx context.Context, _ callback.Message) callback.Result {
-	s.entered <- struct{}{}
+	s.began <- struct{}{}
 	<-ctx.Done()
 	return callback.Result{Outcome: callback.Retry, Reason: "no answer"}
 }

@@ -16,18 +16,18 @@ import (
 	"orchestrator/worker/record"
 )
 
-// store is what several stores wait for, and a lease on looking at it.
-type ledger struct {
+// sweepStore is what is outstanding of several stores, and the lease of the sweeper.
+type sweepStore struct {
 	*records
-	leader string
-	due    []string
-	open   map[string]record.Outstanding
-	fail   map[string]error // by store, queue, or "lead", "due"
+	leader      string
+	due         []string
+	outstanding map[string]record.Outstanding
+	fail        map[string]error // by store, queue, or "lead", "due"
 
 	leases []time.Duration
 }
 
-func (l *ledger) LeadSweep(_ context.Context, token string, lease time.Duration) (bool, error) {
+func (l *sweepStore) LeadSweep(_ context.Context, token string, lease time.Duration) (bool, error) {
 	l.leases = append(l.leases, lease)
 	if l.leader == "" {
 		l.leader = token
@@ -35,84 +35,84 @@ func (l *ledger) LeadSweep(_ context.Context, token string, lease time.Duration)
 	return l.leader == token, l.fail["lead"]
 }
 
-func (l *ledger) ResignSweep(ctx context.Context, token string) error {
+func (l *sweepStore) ResignSweep(ctx context.Context, token string) error {
 	if l.leader == token && ctx.Err() == nil {
 		l.leader = ""
 	}
 	return l.fail["resign"]
 }
 
-func (l *ledger) Due(context.Context, int, time.Duration) ([]string, error) {
+func (l *sweepStore) Due(context.Context, int, time.Duration) ([]string, error) {
 	l.note("due")
 	return l.due, l.fail["due"]
 }
 
-func (l *ledger) Inspect(_ context.Context, id string) (record.Outstanding, error) {
-	l.note("look " + id)
-	return l.open[id], l.fail[id]
+func (l *sweepStore) Inspect(_ context.Context, id string) (record.Outstanding, error) {
+	l.note("inspect " + id)
+	return l.outstanding[id], l.fail[id]
 }
 
-func (l *ledger) Queues(context.Context) ([]string, error) {
+func (l *sweepStore) Queues(context.Context) ([]string, error) {
 	return []string{queue.QueueProvision, queue.QueueDelete, queue.QueueCallback}, nil
 }
 
-func (l *ledger) RequeueOrphans(_ context.Context, q string) ([]string, error) {
-	l.note("rescue " + q)
+func (l *sweepStore) RequeueOrphans(_ context.Context, q string) ([]string, error) {
+	l.note("requeue orphans " + q)
 	return nil, l.fail[q]
 }
 
-func newSweep(l *ledger) *sweeper {
+func newSweep(l *sweepStore) *sweeper {
 	return newSweeper(l, l, l, newMetrics(prometheus.NewRegistry()), quiet())
 }
 
-func waiting(id string) record.Outstanding {
+func twoRuns(id string) record.Outstanding {
 	return record.Outstanding{Runs: []queue.Task{{Op: provision.OpDelete, StoreID: id, Generation: 1}, {Op: provision.OpProvision, StoreID: id, Generation: 2}}}
 }
 
-var rescues = []string{"rescue provision", "rescue delete", "rescue callback", "due"}
+var requeues = []string{"requeue orphans provision", "requeue orphans delete", "requeue orphans callback", "due"}
 
-func TestWhateverIsOwedGetsItsTask(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a", "b", "c"}, open: map[string]record.Outstanding{
-		"a": waiting("a"),
+func TestSweeperEnqueuesWhatIsOutstanding(t *testing.T) {
+	l := &sweepStore{records: newRecords(), due: []string{"a", "b", "c"}, outstanding: map[string]record.Outstanding{
+		"a": twoRuns("a"),
 		"b": {Callbacks: []queue.CallbackTask{{StoreID: "b", Sequence: 1}, {StoreID: "b", Sequence: 2}}},
 	}}
 	if err := newSweep(l).sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// One delivery tells all callbacks of a store.
-	want := append(rescues[:4:4], "look a", "revive 1.a", "revive 2.a", "look b", "revive call", "look c")
+	// One delivery task delivers all callbacks of a store.
+	want := append(requeues[:4:4], "inspect a", "revive 1.a", "revive 2.a", "inspect b", "revive callback", "inspect c")
 	if diff := cmp.Diff(want, l.events); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestAStoreThatHasItsPlaceIsTriedAtOnce(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a"}, open: map[string]record.Outstanding{"a": {Runs: waiting("a").Runs[1:], TryNow: true}}}
+func TestSweeperTriesAStoreWithASlotAtOnce(t *testing.T) {
+	l := &sweepStore{records: newRecords(), due: []string{"a"}, outstanding: map[string]record.Outstanding{"a": {Runs: twoRuns("a").Runs[1:], TryNow: true}}}
 	if err := newSweep(l).sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(append(rescues[:4:4], "look a", "revive soon 2.a"), l.events); diff != "" {
+	if diff := cmp.Diff(append(requeues[:4:4], "inspect a", "revive soon 2.a"), l.events); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestOneStoreThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]record.Outstanding{"a": waiting("a"), "b": waiting("b")},
-		fail: map[string]error{"a": errors.New("a does not parse"), queue.QueueDelete: errors.New("no rescue")}}
+func TestSweeperGoesOnAfterAStoreThatFails(t *testing.T) {
+	l := &sweepStore{records: newRecords(), due: []string{"a", "b"}, outstanding: map[string]record.Outstanding{"a": twoRuns("a"), "b": twoRuns("b")},
+		fail: map[string]error{"a": errors.New("a does not parse"), queue.QueueDelete: errors.New("no requeueing")}}
 	err := newSweep(l).sweep(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "a does not parse") || !strings.Contains(err.Error(), "no rescue") {
+	if err == nil || !strings.Contains(err.Error(), "a does not parse") || !strings.Contains(err.Error(), "no requeueing") {
 		t.Errorf("reported: %v", err)
 	}
-	want := append(rescues[:4:4], "look a", "look b", "revive 1.b", "revive 2.b")
+	want := append(requeues[:4:4], "inspect a", "inspect b", "revive 1.b", "revive 2.b")
 	if diff := cmp.Diff(want, l.events); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestATaskThatCannotBeRevivedDoesNotHoldUpTheNext(t *testing.T) {
-	l := &ledger{records: newRecords(), due: []string{"a", "b"}, open: map[string]record.Outstanding{"a": waiting("a"), "b": waiting("b")}}
-	l.queue = errors.New("the queue is away")
-	if err := newSweep(l).sweep(t.Context()); !errors.Is(err, l.queue) {
+func TestSweeperGoesOnAfterATaskThatCannotBeRevived(t *testing.T) {
+	l := &sweepStore{records: newRecords(), due: []string{"a", "b"}, outstanding: map[string]record.Outstanding{"a": twoRuns("a"), "b": twoRuns("b")}}
+	l.enqueueErr = errors.New("the queue is away")
+	if err := newSweep(l).sweep(t.Context()); !errors.Is(err, l.enqueueErr) {
 		t.Errorf("reported: %v", err)
 	}
 	if l.count("revive 1.a") != 1 || l.count("revive 2.a") != 1 || l.count("revive 2.b") != 1 {
@@ -120,8 +120,8 @@ func TestATaskThatCannotBeRevivedDoesNotHoldUpTheNext(t *testing.T) {
 	}
 }
 
-func TestOnlyOneSweeps(t *testing.T) {
-	l := &ledger{records: newRecords()}
+func TestSweeperOnlyOneLeads(t *testing.T) {
+	l := &sweepStore{records: newRecords()}
 	a, b := newSweep(l), newSweep(l)
 	for range 3 {
 		for _, s := range []*sweeper{a, b} {
@@ -139,16 +139,16 @@ func TestOnlyOneSweeps(t *testing.T) {
 	}
 }
 
-func TestNothingIsSweptWithoutTheLease(t *testing.T) {
-	l := &ledger{records: newRecords(), fail: map[string]error{"lead": errAway}}
+func TestSweeperDoesNothingWithoutTheLease(t *testing.T) {
+	l := &sweepStore{records: newRecords(), fail: map[string]error{"lead": errAway}}
 	if err := newSweep(l).sweep(t.Context()); err != errAway || len(l.events) != 0 {
 		t.Errorf("%v after %v", err, l.events)
 	}
 }
 
-func TestSweepingGoesOnUntilTheWorkerStops(t *testing.T) {
+func TestSweeperRunsUntilTheWorkerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{records: newRecords(), fail: map[string]error{"due": errAway}} // a failure does not end it
+		l := &sweepStore{records: newRecords(), fail: map[string]error{"due": errAway}} // a failure does not end it
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { newSweep(l).run(ctx); close(ended) }()
@@ -165,10 +165,10 @@ func TestSweepingGoesOnUntilTheWorkerStops(t *testing.T) {
 }
 
 // A sweep that takes long ends before its lease does.
-func TestASweepEndsWithItsLease(t *testing.T) {
+func TestSweeperEndsWithItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &slow{ledger: &ledger{records: newRecords(), due: []string{"a"}}}
-		s := newSweep(l.ledger)
+		l := &slow{sweepStore: &sweepStore{records: newRecords(), due: []string{"a"}}}
+		s := newSweep(l.sweepStore)
 		s.store = l
 		start := time.Now()
 		if err := s.sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > sweepLease || l.leases[0] != sweepLease {
@@ -177,7 +177,7 @@ func TestASweepEndsWithItsLease(t *testing.T) {
 	})
 }
 
-type slow struct{ *ledger }
+type slow struct{ *sweepStore }
 
 func (s *slow) Inspect(ctx context.Context, _ string) (record.Outstanding, error) {
 	<-ctx.Done()

@@ -20,15 +20,15 @@ func each(t *testing.T, test func(t *testing.T, s *service)) {
 	redistest.Each(t, func(t *testing.T, url string) { redistest.Parallel(t); test(t, newService(t, url)) })
 }
 
-func TestAStoreIsProvisionedAndDeleted(t *testing.T) {
+func TestWorkerProvisionsAndDeletesAStore(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.work(t)
 		accepted := s.accept(t, shop("a"))
 		ready := s.backend.await(t, "a", "READY")[0]
 		password, _ := mock.Passwords{Token: token}.Password(t.Context(), provision.Store{Request: shop("a")})
-		want := told{store: "a", id: ready.id, status: "READY", password: password, url: "https://a.example", generation: accepted.Generation, sequence: 1}
+		want := delivered{store: "a", id: ready.id, status: "READY", password: password, url: "https://a.example", generation: accepted.Generation, sequence: 1}
 		if ready != want {
-			t.Errorf("told %+v, want %+v", ready, want)
+			t.Errorf("delivered %+v, want %+v", ready, want)
 		}
 		if state := s.settled(t, "a"); state.Status != provision.StatusReady || state.Attempts+state.Crashes != 0 || len(state.Steps) != 8 {
 			t.Errorf("shown as %+v", state)
@@ -36,7 +36,7 @@ func TestAStoreIsProvisionedAndDeleted(t *testing.T) {
 		s.accept(t, remove("a"))
 		deleted := s.backend.await(t, "a", "READY", "DELETED")[1]
 		if deleted.password != "" || deleted.url != "" || deleted.id == ready.id || deleted.sequence != 2 {
-			t.Errorf("told %+v", deleted)
+			t.Errorf("delivered %+v", deleted)
 		}
 		if state := s.settled(t, "a"); state.Status != provision.StatusDeleted {
 			t.Errorf("shown as %+v", state)
@@ -44,7 +44,7 @@ func TestAStoreIsProvisionedAndDeleted(t *testing.T) {
 	})
 }
 
-func TestDeletingWhatNeverWasIsDELETED(t *testing.T) {
+func TestWorkerDeletesAnUnknownStore(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.work(t)
 		s.accept(t, remove("a"))
@@ -53,7 +53,7 @@ func TestDeletingWhatNeverWasIsDELETED(t *testing.T) {
 	})
 }
 
-func TestEqualRequestsShareOneRunAndOneTruth(t *testing.T) {
+func TestWorkerRunsEqualRequestsOnce(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(once())
 		s.work(t, runHandler(h))
@@ -69,15 +69,15 @@ func TestEqualRequestsShareOneRunAndOneTruth(t *testing.T) {
 
 		third := s.accept(t, shop("a"))
 		if third.Joined || third.Generation <= first.Generation {
-			t.Errorf("after its verdict accepted as %+v", third)
+			t.Errorf("after its outcome accepted as %+v", third)
 		}
 		if calls := s.backend.await(t, "a", "READY", "READY"); calls[0].id == calls[1].id || calls[0].password != calls[1].password {
-			t.Errorf("told %+v", calls)
+			t.Errorf("delivered %+v", calls)
 		}
 	})
 }
 
-func TestANewerRequestTakesTheRunsPlaceAtOnce(t *testing.T) {
+func TestWorkerSupersedesARunAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(once())
 		s.work(t, runHandler(h))
@@ -93,13 +93,13 @@ func TestANewerRequestTakesTheRunsPlaceAtOnce(t *testing.T) {
 			t.Errorf("after %s the older run ended with %v", time.Since(start), err)
 		}
 		if ready := s.backend.await(t, "a", "READY")[0]; ready.generation != newer.Generation {
-			t.Errorf("told %+v, want generation %d", ready, newer.Generation)
+			t.Errorf("delivered %+v, want generation %d", ready, newer.Generation)
 		}
 		s.settled(t, "a")
 	})
 }
 
-func TestADeleteTakesTheProvisionsPlace(t *testing.T) {
+func TestWorkerSupersedesAProvisionByADelete(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(once())
 		s.work(t, runHandler(h))
@@ -111,7 +111,7 @@ func TestADeleteTakesTheProvisionsPlace(t *testing.T) {
 	})
 }
 
-func TestAProvisionWaitsForTheDeleteBeforeIt(t *testing.T) {
+func TestWorkerProvisionsAfterTheDelete(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(deletes)
 		s.work(t, runHandler(h))
@@ -121,7 +121,7 @@ func TestAProvisionWaitsForTheDeleteBeforeIt(t *testing.T) {
 		close(h.letGo)
 		calls := s.backend.await(t, "a", "DELETED", "READY")
 		if calls[1].generation != newer.Generation || calls[0].generation >= newer.Generation {
-			t.Errorf("told %+v", calls)
+			t.Errorf("delivered %+v", calls)
 		}
 		if len(h.ended) != 0 {
 			t.Error("the delete was superseded")
@@ -144,7 +144,7 @@ func (f *fails) Run(ctx context.Context, op provision.Op, s provision.Store, onS
 	return f.Runner.Run(ctx, op, s, onStep)
 }
 
-func TestAFailureIsToldAndMayBeAskedAgain(t *testing.T) {
+func TestWorkerRunsAFailedStoreAgain(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.work(t, runHandler(&fails{quick(), once(), func() error {
 			return provision.Wrap(provision.CodeQuota, errors.New("10.0.0.1"), "the quota of ns-a is used up")
@@ -152,7 +152,7 @@ func TestAFailureIsToldAndMayBeAskedAgain(t *testing.T) {
 		s.accept(t, shop("a"))
 		failed := s.backend.await(t, "a", "FAILED")[0]
 		if failed.err != "the quota of ns-a is used up" || failed.password != "" || failed.url != "" {
-			t.Errorf("told %+v", failed)
+			t.Errorf("delivered %+v", failed)
 		}
 		s.settled(t, "a")
 		s.accept(t, shop("a"))
@@ -160,7 +160,7 @@ func TestAFailureIsToldAndMayBeAskedAgain(t *testing.T) {
 	})
 }
 
-func TestAPanicCostsAnAttemptAndNothingElse(t *testing.T) {
+func TestWorkerCountsAPanicAsAnAttempt(t *testing.T) {
 	t.Parallel()
 	s := newService(t, redistest.Real(t))
 	s.work(t, runHandler(&fails{quick(), once(), func() error { panic("a step has a defect") }}))
@@ -171,7 +171,7 @@ func TestAPanicCostsAnAttemptAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestProgressIsToldWhenItIsAskedFor(t *testing.T) {
+func TestWorkerDeliversProgress(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		h := hold(func(provision.Op, provision.Store) bool { return true })
 		s.work(t, runHandler(h), func(c *worker.Config) { c.Progress = true })
@@ -189,31 +189,31 @@ func TestProgressIsToldWhenItIsAskedFor(t *testing.T) {
 	})
 }
 
-// lost is a password store that has lost the password of one generation.
-type lost struct {
+// losesPassword is a password store that has lost the password of one generation.
+type losesPassword struct {
 	worker.Passwords
 	first func(provision.Op, provision.Store) bool
 }
 
-func (l lost) Password(ctx context.Context, s provision.Store) (string, error) {
+func (l losesPassword) Password(ctx context.Context, s provision.Store) (string, error) {
 	if l.first("", s) {
 		return "", provision.ErrNoCredentials
 	}
 	return l.Passwords.Password(ctx, s)
 }
 
-func TestAStoreWithoutItsPasswordIsRunAgain(t *testing.T) {
+func TestWorkerRunsAStoreWithoutPasswordAgain(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		s.work(t, func(c *worker.Config) { c.Clusters[0].Passwords = lost{c.Clusters[0].Passwords, once()} })
+		s.work(t, func(c *worker.Config) { c.Clusters[0].Passwords = losesPassword{c.Clusters[0].Passwords, once()} })
 		first := s.accept(t, shop("a"))
 		if ready := s.backend.await(t, "a", "READY")[0]; ready.generation <= first.Generation || ready.password == "" {
-			t.Errorf("told %+v", ready)
+			t.Errorf("delivered %+v", ready)
 		}
 		s.settled(t, "a")
 	})
 }
 
-func TestAWorkerWithoutRedisIsNotReady(t *testing.T) {
+func TestWorkerIsNotReadyWithoutRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Durable(t)
 	s := newService(t, server.URL)

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestWhatEachStatusMeans(t *testing.T) {
+func TestSendOutcomeOfEachStatus(t *testing.T) {
 	for outcome, statuses := range map[Outcome][]int{
 		Delivered:    {200, 201, 202, 204, 299},
 		Retry:        {300, 301, 302, 304, 307, 308, 408, 425, 429, 500, 501, 502, 503, 504, 599},
@@ -31,15 +31,15 @@ func TestWhatEachStatusMeans(t *testing.T) {
 	}
 }
 
-func TestNoRedirectIsFollowed(t *testing.T) {
-	elsewhere, strangers := backend(t, says(200, ""))
+func TestSendFollowsNoRedirect(t *testing.T) {
+	elsewhere, redirected := backend(t, says(200, ""))
 	base, _ := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
 	})
 	if r := send(t, base, ready()); r.Outcome != Retry {
 		t.Errorf("a redirect means %v", r.Outcome)
 	}
-	if len(strangers) != 0 {
+	if len(redirected) != 0 {
 		t.Error("the password went where the backend pointed to")
 	}
 }
@@ -61,7 +61,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsHandedOn(t *testing.T) {
+func TestSendReportsRetryAfter(t *testing.T) {
 	base, _ := backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "120")
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -71,7 +71,7 @@ func TestRetryAfterIsHandedOn(t *testing.T) {
 	}
 }
 
-func TestSecretsAreNotRepeatedInReasons(t *testing.T) {
+func TestSendReasonHoldsNoSecret(t *testing.T) {
 	m := ready()
 	for name, text := range map[string]string{
 		"echoed":             `{"status":"READY","password":"` + m.Password + `"} for ` + testToken,
@@ -89,7 +89,7 @@ func TestSecretsAreNotRepeatedInReasons(t *testing.T) {
 	}
 }
 
-func TestReasonKeepsTheBeginningOfTheAnswer(t *testing.T) {
+func TestSendReasonKeepsTheBeginningOfTheResponse(t *testing.T) {
 	base, _ := backend(t, says(422, " "+strings.Repeat("é", 4096)))
 	r := send(t, base, ready())
 	if !strings.HasPrefix(r.Reason, "422 Unprocessable Entity éé") || len(r.Reason) > keptOfAnswer+64 {
@@ -100,7 +100,7 @@ func TestReasonKeepsTheBeginningOfTheAnswer(t *testing.T) {
 	}
 }
 
-func TestAnEndlessAnswerIsNotRead(t *testing.T) {
+func TestSendDoesNotReadAnEndlessResponse(t *testing.T) {
 	base, _ := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			if _, err := w.Write(make([]byte, 32<<10)); err != nil {
@@ -121,7 +121,7 @@ func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-func TestABackendThatDoesNotAnswerIsGivenUp(t *testing.T) {
+func TestSendTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestSender(t, "http://backend", "")
 		s.client.Transport = silent{}
@@ -149,7 +149,7 @@ type readerOf func([]byte) (int, error)
 
 func (f readerOf) Read(p []byte) (int, error) { return f(p) }
 
-func TestABodyThatNeverComesDoesNotUndoTheStatus(t *testing.T) {
+func TestSendKeepsTheStatusOfABodyThatNeverComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestSender(t, "http://backend", "")
 		s.client.Transport = dripping{}
@@ -160,7 +160,7 @@ func TestABodyThatNeverComesDoesNotUndoTheStatus(t *testing.T) {
 	})
 }
 
-func TestNobodyListening(t *testing.T) {
+func TestSendToARefusedConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestNobodyListening(t *testing.T) {
 	}
 }
 
-func TestACancelledSendSaysSo(t *testing.T) {
+func TestSendCancelledIsRetried(t *testing.T) {
 	base, _ := backend(t, says(200, ""))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

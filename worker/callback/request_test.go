@@ -11,7 +11,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestBodyIsExactlyTheContract(t *testing.T) {
+func TestSendBodyIsExactlyTheContract(t *testing.T) {
 	for name, c := range map[string]struct {
 		message Message
 		want    string
@@ -37,7 +37,7 @@ func TestBodyIsExactlyTheContract(t *testing.T) {
 	}
 }
 
-func TestHeadersCarryWhatTheBodyDoesNot(t *testing.T) {
+func TestSendHeadersCarryWhatTheBodyDoesNot(t *testing.T) {
 	base, requests := backend(t, says(200, "ok"))
 	newTestSender(t, base, testSecret).Send(context.Background(), ready())
 	r := <-requests
@@ -59,7 +59,7 @@ func TestHeadersCarryWhatTheBodyDoesNot(t *testing.T) {
 	}
 }
 
-func TestSignatureIsWhatReceiversVerify(t *testing.T) {
+func TestSendSignatureIsWhatReceiversVerify(t *testing.T) {
 	base, requests := backend(t, says(200, ""))
 	newTestSender(t, base, testSecret).Send(context.Background(), ready())
 	r := <-requests
@@ -72,7 +72,7 @@ func TestSignatureIsWhatReceiversVerify(t *testing.T) {
 	}
 }
 
-func TestWithoutSecretNothingIsSigned(t *testing.T) {
+func TestSendSignsNothingWithoutSecret(t *testing.T) {
 	base, requests := backend(t, says(200, ""))
 	send(t, base, ready())
 	if r := <-requests; len(r.header.Values("webhook-signature")) != 0 {
@@ -80,7 +80,7 @@ func TestWithoutSecretNothingIsSigned(t *testing.T) {
 	}
 }
 
-func TestPathIsTheSameWithAndWithoutAPI(t *testing.T) {
+func TestSendPathIsTheSameWithAndWithoutAPI(t *testing.T) {
 	for base, want := range map[string]string{
 		"http://backend":                  "http://backend/api/stores/s/status",
 		"http://backend/":                 "http://backend/api/stores/s/status",
@@ -117,7 +117,7 @@ func TestPathIsTheSameWithAndWithoutAPI(t *testing.T) {
 	}
 }
 
-func TestStoreIDIsOneSegmentOfThePath(t *testing.T) {
+func TestSendPathHoldsTheStoreIDAsOneSegment(t *testing.T) {
 	for id, want := range map[string]string{
 		"a.b_c-D": "/api/stores/a.b_c-D/status",
 		"0.1_2":   "/api/stores/0.1_2/status",
@@ -129,12 +129,12 @@ func TestStoreIDIsOneSegmentOfThePath(t *testing.T) {
 		m.StoreID = id
 		send(t, base, m)
 		if r := <-requests; r.path != want {
-			t.Errorf("store %q is told at %s, want %s", id, r.path, want)
+			t.Errorf("store %q is delivered to %s, want %s", id, r.path, want)
 		}
 	}
 }
 
-func TestBasesThatAreNoBackendAreRefused(t *testing.T) {
+func TestNewSenderRefusesInvalidURLs(t *testing.T) {
 	for _, base := range []string{"", "backend", "backend:8080", "/api", "ftp://backend", "http://", "http://:8080", "http:backend",
 		"http://backend?x=1", "http://backend?", "http://backend#top", "http://back end", "http://[::1"} {
 		if _, err := NewSender(base, testToken, ""); err == nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // The example of the Standard Webhooks specification.
-func TestSignatureOfThePublishedExample(t *testing.T) {
+func TestSignThePublishedExample(t *testing.T) {
 	s, err := newSigner(testSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -18,7 +18,7 @@ func TestSignatureOfThePublishedExample(t *testing.T) {
 	}
 }
 
-func TestSecretsThatAreNoneAreRefusedAndNotRepeated(t *testing.T) {
+func TestNewSenderRefusesInvalidSecretsAndDoesNotRepeatThem(t *testing.T) {
 	of := func(bytes int) string {
 		return "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", bytes)))
 	}

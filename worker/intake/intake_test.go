@@ -73,8 +73,8 @@ func TestReplayRevivesTheDelivery(t *testing.T) {
 		if state := client.HGet(ctx, "asynq:{callback}:t:"+dead.ID(), "state").Val(); state != "pending" {
 			t.Errorf("its task is %q", state)
 		}
-		got, err := in.Replay(ctx, "1.1.nobody")
-		if err != nil || got != provision.ReplayUnknown || client.Exists(ctx, "asynq:{callback}:t:1.1.nobody").Val() != 0 {
+		got, err := in.Replay(ctx, "1.1.unknown")
+		if err != nil || got != provision.ReplayUnknown || client.Exists(ctx, "asynq:{callback}:t:1.1.unknown").Val() != 0 {
 			t.Errorf("an unknown dead letter: %s, %v, or it has a task", got, err)
 		}
 	})

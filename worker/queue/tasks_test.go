@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	aTask = Task{Op: provision.OpProvision, StoreID: "a-1", Generation: 1_790_000_000_001, Cluster: provision.DefaultCluster}
-	aCall = CallbackTask{StoreID: "a-1", Generation: 1_790_000_000_001, Sequence: 7, Cluster: provision.DefaultCluster}
+	aTask     = Task{Op: provision.OpProvision, StoreID: "a-1", Generation: 1_790_000_000_001, Cluster: provision.DefaultCluster}
+	aCallback = CallbackTask{StoreID: "a-1", Generation: 1_790_000_000_001, Sequence: 7, Cluster: provision.DefaultCluster}
 )
 
 func (b *bench) enqueue(task Task) {
@@ -74,13 +74,13 @@ func (b *bench) serve(queue string, n int, handle func(context.Context, *asynq.T
 func fails(context.Context, *asynq.Task) error    { return errors.New("not now") }
 func succeeds(context.Context, *asynq.Task) error { return nil }
 
-func TestTasksAreWhatTheContractSays(t *testing.T) {
+func TestEnqueueMakesTheTasksOfTheContract(t *testing.T) {
 	each(t, func(b *bench) {
 		del := Task{provision.OpDelete, "b", 5, provision.DefaultCluster}
 		for range 2 { // a task that exists already is success
 			b.enqueue(aTask)
 			b.enqueue(del)
-			if err := b.tasks.EnqueueCallback(b.ctx, aCall); err != nil {
+			if err := b.tasks.EnqueueCallback(b.ctx, aCallback); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -101,7 +101,7 @@ func TestTasksAreWhatTheContractSays(t *testing.T) {
 	})
 }
 
-func TestTasksAreParsed(t *testing.T) {
+func TestParseTask(t *testing.T) {
 	each(t, func(b *bench) {
 		del := Task{provision.OpDelete, "b", 5, provision.DefaultCluster}
 		b.enqueue(aTask)
@@ -112,17 +112,17 @@ func TestTasksAreParsed(t *testing.T) {
 				b.Errorf("got %+v, %v; want %+v", got, err, want)
 			}
 		}
-		if err := b.tasks.EnqueueCallback(b.ctx, aCall); err != nil {
+		if err := b.tasks.EnqueueCallback(b.ctx, aCallback); err != nil {
 			b.Fatal(err)
 		}
-		info := b.info(QueueCallback, aCall.ID())
-		if got, err := ParseCallbackTask(asynq.NewTask(info.Type, info.Payload), provision.DefaultCluster); err != nil || got != aCall {
-			b.Errorf("got %+v, %v; want %+v", got, err, aCall)
+		info := b.info(QueueCallback, aCallback.ID())
+		if got, err := ParseCallbackTask(asynq.NewTask(info.Type, info.Payload), provision.DefaultCluster); err != nil || got != aCallback {
+			b.Errorf("got %+v, %v; want %+v", got, err, aCallback)
 		}
 	})
 }
 
-func TestForeignTasksAreNotParsed(t *testing.T) {
+func TestParseTaskRefusesForeignTasks(t *testing.T) {
 	for _, payload := range []string{"", "null", "{}", "[]", `{"store_id":"a"}`, `{"generation":1}`, `{"store_id":"a","generation":0}`,
 		`{"store_id":"a","generation":-1}`, `{"store_id":"a","generation":"1"}`, `{"store_id":"a","generation":1e30}`, "\xff"} {
 		if task, err := ParseTask(asynq.NewTask(TypeOf(QueueProvision), []byte(payload)), provision.DefaultCluster); err == nil {
@@ -170,21 +170,21 @@ func TestReviveMakesATaskRun(t *testing.T) {
 	})
 }
 
-func TestReviveCall(t *testing.T) {
+func TestReviveCallback(t *testing.T) {
 	each(t, func(b *bench) {
 		revive := func(want asynq.TaskState) {
 			b.Helper()
-			if err := b.tasks.ReviveCallback(b.ctx, aCall, false); err != nil {
+			if err := b.tasks.ReviveCallback(b.ctx, aCallback, false); err != nil {
 				b.Fatal(err)
 			}
-			if got := b.info(QueueCallback, aCall.ID()).State; got != want {
+			if got := b.info(QueueCallback, aCallback.ID()).State; got != want {
 				b.Errorf("the delivery is %s, want %s", got, want)
 			}
 		}
 		revive(asynq.TaskStatePending)
 		b.serve(QueueCallback, 1, fails)
 		revive(asynq.TaskStateRetry)
-		if err := b.tasks.inspector.ArchiveTask(QueueCallback, aCall.ID()); err != nil {
+		if err := b.tasks.inspector.ArchiveTask(QueueCallback, aCallback.ID()); err != nil {
 			b.Fatal(err)
 		}
 		revive(asynq.TaskStatePending)
@@ -202,7 +202,7 @@ func TestReviveLeavesARunningTaskAlone(t *testing.T) {
 	})
 }
 
-// The client remembers which queues it has announced: after a loss of data nobody does it again, and asynq's inspector
+// The client remembers which queues it has announced: after a loss of data it does not do so again, and asynq's inspector
 // denies that the queue exists.
 func TestReviveAfterALossOfData(t *testing.T) {
 	each(t, func(b *bench) {
@@ -232,7 +232,7 @@ func (b *bench) seize(until time.Time) string {
 	return id
 }
 
-func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
+func TestRequeueOrphansOfDeadWorkers(t *testing.T) {
 	each(t, func(b *bench) {
 		task := func(gen int64) Task { return Task{provision.OpProvision, "a", gen, provision.DefaultCluster} }
 		for gen := int64(1); gen <= 5; gen++ {
@@ -266,31 +266,31 @@ func TestRescueHandsBackTheTasksOfTheDead(t *testing.T) {
 			b.Errorf("served in the order %v: what was begun comes first", order)
 		}
 		if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
-			b.Errorf("rescued again: %v, %v", ids, err)
+			b.Errorf("requeued again: %v, %v", ids, err)
 		}
 		if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueDelete); err != nil || len(ids) != 0 {
-			b.Errorf("rescued from an empty queue: %v, %v", ids, err)
+			b.Errorf("requeued from an empty queue: %v, %v", ids, err)
 		}
 	})
 }
 
 // A sweeper whose clock is ahead must not take the tasks of living workers away: the lease is judged by Redis' clock.
-func TestRescueGoesByTheClockOfRedis(t *testing.T) {
+func TestRequeueOrphansByTheClockOfRedis(t *testing.T) {
 	m := redistest.MiniServer(t)
 	b := newBench(t, redistest.URL(m), redisconn.FailFast)
 	b.enqueue(aTask)
 	m.SetTime(time.Now().Add(-time.Hour))
 	b.seize(time.Now().Add(-time.Hour).Add(20 * time.Second))
 	if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
-		t.Errorf("rescued %v, %v", ids, err)
+		t.Errorf("requeued %v, %v", ids, err)
 	}
 	m.SetTime(time.Now())
 	if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 1 {
-		t.Errorf("rescued %v, %v", ids, err)
+		t.Errorf("requeued %v, %v", ids, err)
 	}
 }
 
-func TestATaskThatEndsDuringAnOutageRunsOnce(t *testing.T) {
+func TestRetryToDeadlineRunsATaskThatEndsDuringAnOutageOnce(t *testing.T) {
 	t.Parallel()
 	redisServer := redistest.Durable(t)
 	b := newBench(t, redisServer.URL, redisconn.FailFast)

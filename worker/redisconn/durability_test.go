@@ -13,7 +13,7 @@ import (
 	"orchestrator/cmd/testkit/redistest"
 )
 
-func TestSettingsThatLoseStoresAreWarnedOf(t *testing.T) {
+func TestCheckDurabilityWarnsOfSettingsThatLoseStores(t *testing.T) {
 	url := redistest.Real(t)
 	client, err := Connect(url, FailFast, TLSOptions{})
 	if err != nil {
@@ -59,7 +59,7 @@ func TestSettingsThatLoseStoresAreWarnedOf(t *testing.T) {
 	said()
 }
 
-func TestARedisThatDoesNotTellIsTolerated(t *testing.T) {
+func TestCheckDurabilityToleratesAServerThatHidesItsSettings(t *testing.T) {
 	client, err := Connect(redistest.Durable(t).URL, FailFast, TLSOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestARedisThatDoesNotTellIsTolerated(t *testing.T) {
 	}
 }
 
-func TestVersionsBefore62AreRefused(t *testing.T) {
+func TestTooOldBefore62(t *testing.T) {
 	for version, old := range map[string]bool{"6.0.16": true, "5.0": true, "6.2.0": false, "7.4.1": false, "10.0": false, "": false, "unknown": false} {
 		if tooOld(version) != old {
 			t.Errorf("%q: %v", version, !old)

@@ -23,15 +23,15 @@ func pinged(t *testing.T, url string, options TLSOptions) error {
 	return client.Ping(ctx).Err()
 }
 
-func TestTLSWithAClientCertificateAndAnACLUser(t *testing.T) {
+func TestConnectTLSWithAClientCertificateAndAnACLUser(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSecure(t)
 	url := "rediss://" + s.User + ":p%40ss%2Fword@" + s.Addr + "?max_retries=-1"
-	whole := TLSOptions{CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile}
-	if err := pinged(t, url, whole); err != nil {
+	complete := TLSOptions{CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile}
+	if err := pinged(t, url, complete); err != nil {
 		t.Errorf("with all that is needed: %v", err)
 	}
-	named := whole
+	named := complete
 	named.ServerName = "redis.example"
 	if err := pinged(t, url, named); err != nil {
 		t.Errorf("by the name in the certificate: %v", err)
@@ -50,13 +50,13 @@ func TestTLSWithAClientCertificateAndAnACLUser(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := pinged(t, strings.Replace(url, "word@", "wrong@", 1), whole); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+	if err := pinged(t, strings.Replace(url, "word@", "wrong@", 1), complete); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("with a wrong password: %v", err)
 	}
 }
 
 // A rotated certificate is taken by the next connection.
-func TestCertificatesAreReadForEachConnection(t *testing.T) {
+func TestConnectReadsCertificatesForEachConnection(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSecure(t)
 	dir := t.TempDir()
@@ -97,7 +97,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-func TestTLSOptionsThatDoNotFitAreRefused(t *testing.T) {
+func TestConnectRefusesTLSOptionsThatDoNotFit(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-func TestURLs(t *testing.T) {
+func TestParseURL(t *testing.T) {
 	type parsed struct {
 		Addrs                    []string
 		DB                       int
@@ -50,7 +50,7 @@ func TestURLs(t *testing.T) {
 }
 
 // The names and meanings are those of go-redis.
-func TestURLOptions(t *testing.T) {
+func TestParseURLOptions(t *testing.T) {
 	const query = "?protocol=2&client_name=x&max_retries=-1&min_retry_backoff=5ms&max_retry_backoff=1&dial_timeout=2s&read_timeout=7" +
 		"&write_timeout=0&pool_size=9&pool_timeout=4s&min_idle_conns=1&max_idle_conns=2&max_active_conns=3&conn_max_idle_time=1m&conn_max_lifetime=1h"
 	want := redis.UniversalOptions{Protocol: 2, ClientName: "x", MaxRetries: -1, MinRetryBackoff: 5 * time.Millisecond, MaxRetryBackoff: time.Second,
@@ -75,7 +75,7 @@ func TestURLOptions(t *testing.T) {
 	}
 }
 
-func TestURLOptionsThatDoNotFitAreRefused(t *testing.T) {
+func TestParseURLRefusesOptionsThatDoNotFit(t *testing.T) {
 	for raw, says := range map[string]string{
 		"redis://a:1?read_only=true":                       "pool_size",
 		"redis://a:1?sentinel_password=x":                  "no option of such a URL",
@@ -96,7 +96,7 @@ func TestURLOptionsThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-func TestClientsAreOfTheKindThatTheURLNames(t *testing.T) {
+func TestConnectMakesTheKindOfClientThatTheURLNames(t *testing.T) {
 	for raw, want := range map[string]func(redis.UniversalClient) bool{
 		"redis://h:1":              isA[*redis.Client],
 		"unix:///run/r.sock":       isA[*redis.Client],
@@ -129,9 +129,9 @@ func isA[T redis.UniversalClient](c redis.UniversalClient) bool {
 	return ok
 }
 
-// Whoever writes the URL wrongly reads the error in a log: it names the option, and no part of the password, which
+// The error of a wrong URL ends up in a log: it names the option, and no part of the password, which
 // characters that should be escaped may have moved to any part of the URL.
-func TestURLErrorsHoldNoPassword(t *testing.T) {
+func TestConnectErrorsHoldNoPassword(t *testing.T) {
 	passwords := []string{"s3cret", "s3cret/x", "s3cret#x", "s3cret?x", "s3cret%zz", "s3cret@x", "s3cret:x", "s3cret x", "s3cret\x00", "[s3cret", "s3cret\x7f"}
 	shapes := []string{"redis://:PW@h:x/", "redis://:PW@h:1/PW", "redis://:PW@h:1?PW=PW", "redis:PW@h:1", "PW", "http://:PW@h",
 		"rediss://:PW@h:1/1/2", "unix://:PW@", "redis-sentinel://:PW@a:1", "redis-sentinel://:PW@a:1,/m", "redis-sentinel://:PW@a/m",
@@ -154,7 +154,7 @@ func TestURLErrorsHoldNoPassword(t *testing.T) {
 }
 
 // An unescaped password must not become an address: that would be looked up, and logged.
-func TestAPasswordNeverBecomesAnAddress(t *testing.T) {
+func TestParseURLTakesNoPasswordForAnAddress(t *testing.T) {
 	for _, scheme := range []string{"redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster"} {
 		for _, pw := range []string{"s3cret/x", "s3cret#x", "s3cret?x", "12/s3cret", "12#s3cret"} {
 			for _, raw := range []string{scheme + "://:" + pw + "@h:1/0", scheme + "://u:" + pw + "@h:1"} {
