@@ -68,7 +68,7 @@ lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same sou
 
 ##@ Test
 .PHONY: test
-test: tools lint unit redis-topologies mutants-apply build devcluster third-engine integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
+test: tools lint unit-apart redis-failover mutants-apply build devcluster third-engine-mock integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
 .PHONY: test-quick
 test-quick: ## for the inner loop: linter, unit tests without the race detector, the whole path without a cluster
@@ -77,25 +77,46 @@ test-quick: ## for the inner loop: linter, unit tests without the race detector,
 	@ORCH_MOCK=1 $(MAKE) --no-print-directory demo
 
 .PHONY: test-long
-test-long: tools build devcluster ## what takes long: the race detector over everything, all mutants, a longer chaos
+test-long: tools build devcluster redis-topologies third-engine ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
 	go test -race ./...
 	.ci/integration -race
+	ORCH_TEST_STORES=10000 .ci/integration -run "^TestManyStoresAreRecovered$$" # on a cluster of its own: it is busy deleting them afterwards
 	.ci/chaos-mutants
+	$(MAKE) --no-print-directory fuzz
 	go build -o bin/ ./cmd/testkit/chaos
 	bin/chaos --stores 60 --faults 5m --seed $(or $(SEED),0)
 
 # The race detector is where goroutines meet. What links Kubernetes is compiled once, without it; test-long runs it there too.
 KUBERNETES := /provision/cluster|/provision/engine|/cmd/worker$$|/cmd/lambda$$|/cmd/internal/workerapp|/cmd/testkit/e2e|/deploy/kubernetes
 .PHONY: unit
-unit: tools ## unit tests and tests on a real Redis; with the race detector, except for what links Kubernetes
-	go test -race $$(go list ./... | grep -vE '$(KUBERNETES)')
-	go test $$(go list ./... | grep -E '$(KUBERNETES)')
-	cd deploy/devcluster && go test ./internal/...
+unit: unit-apart ## unit tests and tests on a real Redis; with the race detector, except for what links Kubernetes
+	go test $$(.ci/integration --packages)
+
+# FUZZTIME is for each target; a failing input is kept under testdata/fuzz and tried by `go test` from then on.
+.PHONY: fuzz
+fuzz: ## arbitrary inputs for all that reads what others send (FUZZTIME=5m for each)
+	.ci/fuzz $(or $(FUZZTIME),5m)
 
 .PHONY: redis-topologies
 redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a Cluster, and a failover of each
 	ORCH_TEST_REDIS=sentinel go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
 	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
+
+# What integration runs too is left to it.
+.PHONY: unit-apart
+unit-apart: tools # the part of unit that is in test
+	go test -race $$(go list ./... | grep -vE '$(KUBERNETES)')
+	go test $$(go list ./... | grep -E '$(KUBERNETES)' | grep -vxF "$$(.ci/integration --packages | sed 's|^\.|orchestrator|')")
+	cd deploy/devcluster && go test ./internal/...
+
+.PHONY: redis-failover
+redis-failover: tools ## the part of redis-topologies that is in test: the records and the queues there, and a failover of each
+	@$(MAKE) --no-print-directory -j2 --output-sync=target redis-failover-sentinel redis-failover-cluster
+
+.PHONY: redis-failover-sentinel redis-failover-cluster
+redis-failover-sentinel redis-failover-cluster: redis-failover-%: # they wait more than they compute
+	ORCH_TEST_REDIS=$* go test -count=1 -run Failover ./worker & failover=$$!; \
+	ORCH_TEST_REDIS=$* go test -count=1 ./worker/queue ./worker/record ./worker/intake ./cmd/monitor && wait $$failover
 
 .PHONY: integration
 integration: build devcluster ## the tests that need the development cluster
@@ -137,6 +158,7 @@ lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatt
 	bin/golangci-lint-$(GOLANGCI_LINT) run ./...
 	bin/actionlint-$(ACTIONLINT)
 	.ci/same-versions
+	@if grep -rnE 'uses: *[^ ]+@' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$'; then echo "pin these actions by their commit, with the version behind it"; exit 1; fi
 
 .PHONY: import-rules
 import-rules: bin/golangci-lint-$(GOLANGCI_LINT) ## plant each forbidden import once, in a copy, and see the linter refuse it
@@ -145,6 +167,10 @@ import-rules: bin/golangci-lint-$(GOLANGCI_LINT) ## plant each forbidden import 
 .PHONY: third-engine
 third-engine: ## add a third engine to a copy of the tree, and check that exam, commands, demo and make know it (ORCH_MOCK=1: without a cluster)
 	.ci/third-engine
+
+.PHONY: third-engine-mock
+third-engine-mock: ## the part of third-engine that is in test: without the demo on the development cluster
+	ORCH_MOCK=1 .ci/third-engine
 
 .PHONY: tools
 tools: ## install what the tests need and the machine lacks (Debian: by apt-get)

@@ -1,13 +1,11 @@
 package charts
 
 import (
-	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // A container is told to end by the signal that its image names: SIGWINCH in Apache's images, which ends nothing that does
@@ -22,25 +20,9 @@ func TestCronEndsAtOnce(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGWINCH} {
 		cmd := exec.CommandContext(t.Context(), "sh", "store/woocommerce/bootstrap/cron.sh")
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "STORE_HOST=shop.example.com", "STORE_SCHEME=https")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		asleep := bufio.NewReader(out)
-		if _, err := asleep.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Process.Signal(signal)
-		tooLate := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-		state, err := cmd.Process.Wait()
-		tooLate.Stop()
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it has left asleep
-		if err != nil || !state.Success() {
-			t.Errorf("after %s it ended with %v, %v", signal, state, err)
+		state := stop(t, cmd, "asleep", signal)
+		if !state.Success() {
+			t.Errorf("after %s it ended with %v", signal, state)
 		}
 	}
 }

@@ -79,15 +79,28 @@ func (s *server) accept(c echo.Context, r provision.Request, bad []provision.Fie
 	if bad = join(bad, r.Validate(s.Policy)); len(bad) > 0 {
 		return invalidFields(bad)
 	}
+	generation, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
 	// The client may disconnect now; the task of what is recorded must be enqueued all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
 	defer cancel()
-	a, err := s.Acceptor.Accept(ctx, r)
+	ctx = provision.WithOrigin(ctx, provision.Origin{By: callerOf(c), RequestID: c.Response().Header().Get(echo.HeaderXRequestID)})
+	a, err := s.acceptIf(ctx, r, generation)
 	if err != nil {
 		return uncertain(err)
 	}
 	c.Set(requestInfoKey, requestInfo{r.StoreID, a.Generation, a.TaskID, a.Joined})
 	return c.JSON(http.StatusAccepted, accepted{true, true, r.StoreID, r.Action, a.Generation, a.TaskID})
+}
+
+// acceptIf accepts r, if the generation is the newest one where it is not 0.
+func (s *server) acceptIf(ctx context.Context, r provision.Request, generation int64) (provision.Accepted, error) {
+	if generation == 0 {
+		return s.Acceptor.Accept(ctx, r)
+	}
+	return s.Acceptor.AcceptIf(ctx, r, generation)
 }
 
 // uncertain adds to a 503 that the request may have been recorded: it is possible that only the reply was lost.

@@ -1,11 +1,13 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -21,22 +23,37 @@ func (s *server) readBody(c echo.Context) ([]byte, error) {
 	if err != nil {
 		return nil, malformed.problem("the body did not arrive completely").withCause(err)
 	}
-	if len(body) > 0 && !isJSON(r.Header) {
-		return nil, malformed.problem("the body must be uncompressed JSON in UTF-8, with Content-Type application/json")
+	if len(body) == 0 {
+		return nil, nil
 	}
-	return body, nil
+	if wrong := notJSON(r.Header); wrong != "" {
+		return nil, malformed.problem("the body must be uncompressed JSON in UTF-8, with Content-Type application/json: " + wrong)
+	}
+	return bytes.TrimPrefix(body, byteOrderMark), nil
 }
 
-func isJSON(h http.Header) bool {
+// byteOrderMark is what some editors and .NET write before UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// notJSON says what of the headers is not about JSON in UTF-8; "" means nothing.
+func notJSON(h http.Header) string {
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return false
+		return fmt.Sprintf("the Content-Encoding is %.40q; leave the header out", e)
 	}
-	if h.Get("Content-Type") == "" {
-		return true
+	given := h.Get("Content-Type")
+	if given == "" {
+		return ""
 	}
-	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
-		return false
+	media, params, err := mime.ParseMediaType(given)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || !isJSON(media) {
+		return fmt.Sprintf("the Content-Type is %.80q", given)
 	}
-	return media == "application/json" || (strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+	if charset := strings.ToLower(params["charset"]); !slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, charset) {
+		return fmt.Sprintf("its charset is %.40q; send charset=utf-8, or none", charset)
+	}
+	return ""
+}
+
+func isJSON(media string) bool {
+	return media == "application/json" || media == "text/json" || (strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
 }

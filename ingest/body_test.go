@@ -22,7 +22,7 @@ func TestParseRefusesMalformedBodies(t *testing.T) {
 		"trailing data":              valid + "{}",
 		"trailing garbage":           valid + " x",
 		"trailing NUL":               valid + "\x00",
-		"byte order mark":            "\ufeff" + valid,
+		"two byte order marks":       "\ufeff\ufeff" + valid,
 		"not UTF-8":                  strings.Replace(valid, "shop-1", "shop\xff1", 1),
 		"an overlong form":           strings.Replace(valid, "shop-1", "shop\xc0\xaf", 1),
 		"half a surrogate pair":      strings.Replace(store(map[string]any{"creator_id": "X"}), `"X"`, `"\ud83e"`, 1),

@@ -1,7 +1,10 @@
 package ingest
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"orchestrator/provision"
 )
@@ -18,34 +21,32 @@ func decode(body []byte, defaults provision.Request) (provision.Request, []provi
 	r := defaults
 	action := string(defaults.Action)
 	f := fields{from: top}
-	take(&f, "store_id", "a string", &r.StoreID)
-	take(&f, "action", "a string", &action)
+	takeText(&f, "store_id", &r.StoreID)
+	takeText(&f, "action", &action)
 	take(&f, retainData, "true or false", &r.RetainData)
 	r.Action = provision.Op(action)
 	if r.Action == provision.OpDelete {
 		return provision.Request{StoreID: r.StoreID, Action: r.Action, RetainData: r.RetainData}, f.bad, nil
 	}
 	takeStore(&f, &r)
-	return r, f.bad, nil
+	return normalize(r), f.bad, nil
 }
 
 func takeStore(f *fields, r *provision.Request) {
-	take(f, "name", "a string", &r.Name)
-	take(f, "engine", "a string", &r.Engine)
-	take(f, "namespace", "a string", &r.Namespace)
-	take(f, "host", "a string", &r.Host)
-	take(f, "store_url", "a string", &r.StoreURL)
-	take(f, "base_url", "a string", &r.BaseURL)
-	take(f, "creator_id", "a string", &r.CreatorID)
-	take(f, "cluster", "a string", &r.Cluster)
-	var settings object
-	take(f, "settings", "an object", &settings)
-	f.from, f.prefix = settings, "settings."
-	take(f, "title", "a string", &r.Settings.Title)
-	take(f, "admin_email", "a string", &r.Settings.AdminEmail)
-	take(f, "currency", "a string", &r.Settings.Currency)
-	take(f, "country", "a string", &r.Settings.Country)
-	take(f, "locale", "a string", &r.Settings.Locale)
+	takeText(f, "name", &r.Name)
+	takeText(f, "engine", &r.Engine)
+	takeText(f, "namespace", &r.Namespace)
+	takeText(f, "host", &r.Host)
+	takeText(f, "store_url", &r.StoreURL)
+	takeText(f, "base_url", &r.BaseURL)
+	takeText(f, "creator_id", &r.CreatorID)
+	takeText(f, "cluster", &r.Cluster)
+	f.from, f.prefix = takeSettings(f), "settings."
+	takeText(f, "title", &r.Settings.Title)
+	takeText(f, "admin_email", &r.Settings.AdminEmail)
+	takeText(f, "currency", &r.Settings.Currency)
+	takeText(f, "country", &r.Settings.Country)
+	takeText(f, "locale", &r.Settings.Locale)
 	take(f, "sample_product", "true or false", &r.Settings.SampleProduct)
 }
 
@@ -58,6 +59,29 @@ type fields struct {
 
 func (f *fields) refuse(name, detail string) {
 	f.bad = append(f.bad, provision.FieldError{Field: f.prefix + name, Detail: detail})
+}
+
+// takeSettings returns the settings. PHP writes an empty array where an object has no entries.
+func takeSettings(f *fields) (settings object) {
+	if value := f.from["settings"]; value.Kind() == '[' {
+		var list []jsontext.Value
+		if err := json.Unmarshal(value, &list); err == nil && len(list) == 0 {
+			return nil
+		}
+	}
+	take(f, "settings", "an object, such as {\"title\": \"My shop\"}", &settings)
+	return settings
+}
+
+// takeText takes a string, and an integer as the string of its digits: callers in PHP and JavaScript send what looks like a number as
+// a number. Other numbers have more than one spelling.
+func takeText(f *fields, name string, into *string) {
+	value := f.from[name]
+	if value.Kind() == '0' && strings.Trim(string(value), "0123456789") == "" {
+		*into = string(value)
+		return
+	}
+	take(f, name, "a string, in quotes", into)
 }
 
 // take stores the value of a key in a variable of its type. Absent and null leave the variable unchanged.

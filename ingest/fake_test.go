@@ -17,9 +17,12 @@ import (
 	"orchestrator/provision"
 )
 
-const testToken = "correct-horse"
+const (
+	testToken      = "correct-horse"
+	powerlessToken = "powerless" // has no scope
+)
 
-// fake is an Acceptor, a Reader, a Replayer and a Pinger with configured results.
+// fake is an Acceptor, a Reader, a Replayer, Clusters and a Readiness with configured results.
 type fake struct {
 	err    error // of every method
 	panics any
@@ -29,6 +32,13 @@ type fake struct {
 	state  provision.State
 	page   provision.Page
 	dead   provision.DeadLetters
+	lost   provision.Orphans
+	kind   provision.OrphanKind
+	ifGen  int64
+	origin provision.Origin
+	places []provision.ClusterState
+	lose   string
+	find   string
 	replay provision.ReplayResult
 	id     string // of the replayed callback
 	cursor string
@@ -49,8 +59,13 @@ func (f *fake) answer(ctx context.Context) error {
 }
 
 func (f *fake) Accept(ctx context.Context, r provision.Request) (provision.Accepted, error) {
-	f.got = append(f.got, r)
+	f.got, f.origin = append(f.got, r), provision.OriginOf(ctx)
 	return f.next, f.answer(ctx)
+}
+
+func (f *fake) AcceptIf(ctx context.Context, r provision.Request, generation int64) (provision.Accepted, error) {
+	f.ifGen = generation
+	return f.Accept(ctx, r)
 }
 
 func (f *fake) Store(ctx context.Context, id string) (provision.State, bool, error) {
@@ -62,9 +77,28 @@ func (f *fake) Stores(ctx context.Context, cursor string, limit int) (provision.
 	return f.page, f.answer(ctx)
 }
 
+func (f *fake) Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error) {
+	f.kind, f.cursor, f.limit = kind, cursor, limit
+	return f.lost, f.answer(ctx)
+}
+
 func (f *fake) DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error) {
 	f.cursor, f.limit = cursor, limit
 	return f.dead, f.answer(ctx)
+}
+
+func (f *fake) Clusters(ctx context.Context) ([]provision.ClusterState, error) {
+	return f.places, f.answer(ctx)
+}
+
+func (f *fake) LoseCluster(ctx context.Context, name string) error {
+	f.lose = name
+	return f.answer(ctx)
+}
+
+func (f *fake) FindCluster(ctx context.Context, name string) error {
+	f.find = name
+	return f.answer(ctx)
 }
 
 func (f *fake) Replay(ctx context.Context, id string) (provision.ReplayResult, error) {
@@ -72,7 +106,7 @@ func (f *fake) Replay(ctx context.Context, id string) (provision.ReplayResult, e
 	return f.replay, f.answer(ctx)
 }
 
-func (f *fake) Ping(ctx context.Context) error { return f.answer(ctx) }
+func (f *fake) Ready(ctx context.Context) error { return f.answer(ctx) }
 
 // rig is a handler with its fake and its log.
 type rig struct {
@@ -88,19 +122,29 @@ func newRig(t testing.TB, f *fake) *rig {
 		f.next = provision.Accepted{Generation: 1700000000123, TaskID: "1700000000123.s-1"}
 	}
 	r := &rig{fake: f, log: &bytes.Buffer{}, metrics: prometheus.NewRegistry()}
-	handler, err := New(Config{
-		Tokens:   []string{testToken, "the-next-one"},
+	r.rebuild(t, func(*Config) {})
+	return r
+}
+
+// rebuild makes the handler anew, from a configuration that change has changed.
+func (r *rig) rebuild(t testing.TB, change func(*Config)) {
+	t.Helper()
+	r.metrics = prometheus.NewRegistry()
+	f := r.fake
+	c := Config{
+		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Reader: f, Replayer: f, Pinger: f,
+		Acceptor: f, Reader: f, Replayer: f, Clusters: f, Readiness: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,
-	})
+	}
+	change(&c)
+	handler, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.handler = handler
-	return r
 }
 
 // reply is a response with its JSON body parsed.

@@ -16,11 +16,12 @@ import (
 // Acceptor records a valid request and hands it to the workers.
 //
 // Its errors are [provision.Error]s, and the caller of the API reads their messages. CodeConflict (409) names the field and
-// what holds it; CodeInvalid (422) says what cannot be carried out; CodeBusy and CodeQuota (429) mean that the caller may
-// retry later; CodeUnavailable (503) leaves open whether the request was recorded. Any other error becomes a 500 that does
-// not mention its cause. Accept returns soon after ctx has ended.
+// what holds it; CodeInvalid (422) says what cannot be carried out; CodeUnavailable (503) leaves open whether the request was recorded. Any other error becomes a 500 that does
+// not mention its cause. Accept returns soon after ctx has ended. AcceptIf accepts while the generation is the newest of the store;
+// its error has CodeSuperseded (412) otherwise. A request that is equal to the newest one joins it all the same.
 type Acceptor interface {
 	Accept(context.Context, provision.Request) (provision.Accepted, error)
+	AcceptIf(ctx context.Context, r provision.Request, generation int64) (provision.Accepted, error)
 }
 
 // Replayer sends a dead letter again. Its errors follow the rules of [Acceptor]. It is idempotent.
@@ -33,24 +34,37 @@ type Replayer interface {
 type Reader interface {
 	Store(ctx context.Context, id string) (provision.State, bool, error)
 	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
+	Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error)
 	DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error)
 }
 
-// Pinger returns nil if a request would be accepted now.
-type Pinger interface {
-	Ping(context.Context) error
+// Clusters gives up a cluster that is gone for good, and takes it back. Its errors follow the rules of [Acceptor]; a cluster that the
+// installation does not have is CodeInvalid. Both are idempotent.
+type Clusters interface {
+	Clusters(ctx context.Context) ([]provision.ClusterState, error)
+	LoseCluster(ctx context.Context, name string) error
+	FindCluster(ctx context.Context, name string) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Reader, Replayer and Pinger are required.
-type Config struct {
-	Tokens   []string // all are accepted, so that one can be rotated without downtime
-	Policy   provision.Policy
-	Acceptor Acceptor
-	Reader   Reader
-	Replayer Replayer
-	Pinger   Pinger
+// Readiness returns nil if a request would be accepted now. Its errors follow the rules of [Acceptor].
+type Readiness interface {
+	Ready(context.Context) error
+}
 
-	Timeout time.Duration         // for Acceptor, Reader, Replayer and Pinger to answer; 0 means 3 s
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Reader, Replayer, Clusters and Readiness are required.
+type Config struct {
+	Tokens []string // all are accepted, so that one can be rotated without downtime
+	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
+	NamedTokens []NamedToken
+
+	Policy    provision.Policy
+	Acceptor  Acceptor
+	Reader    Reader
+	Replayer  Replayer
+	Clusters  Clusters
+	Readiness Readiness
+
+	Timeout time.Duration         // for each of them to answer; 0 means 3 s
 	MaxBody int64                 // bytes; 0 means 64 KiB
 	Log     *slog.Logger          // nil means slog.Default
 	Metrics prometheus.Registerer // nil disables metrics
@@ -65,7 +79,7 @@ type server struct {
 // New returns the handler of the public listener. It does not serve metrics: expose those of Config.Metrics on a listener
 // that only operators reach.
 func New(config Config) (*echo.Echo, error) {
-	accepted, err := newTokens(config.Tokens)
+	accepted, err := newTokens(config.Tokens, config.NamedTokens)
 	s := &server{Config: config.withDefaults(), tokens: accepted, seconds: newSeconds()}
 	err = errors.Join(err, config.missing())
 	if err == nil && config.Metrics != nil {
@@ -92,8 +106,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Reader == nil || c.Replayer == nil || c.Pinger == nil:
-		return errors.New("ingest: Acceptor, Reader, Replayer and Pinger are required")
+	case c.Acceptor == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Reader, Replayer, Clusters and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -105,19 +119,26 @@ func (s *server) routes() *echo.Echo {
 	e.HTTPErrorHandler = s.answerError
 	// The log shows the address of the peer. Echo's default trusts X-Forwarded-For, which any client can set.
 	e.IPExtractor = echo.ExtractIPDirect()
+	e.Pre(plainPath)
 	e.Use(s.observe, secure)
 
 	read := []string{http.MethodGet, http.MethodHead}
+	e.Match(read, "/", s.healthz)
+	e.Match(read, "/health", s.healthz)
 	e.Match(read, "/healthz", s.healthz)
 	e.Match(read, "/readyz", s.readyz)
 	e.Match(read, "/openapi.yaml", openAPI)
 
-	e.POST("/", s.post, s.authorize)
-	e.POST("/orchestrate", s.post, s.authorize)
-	e.DELETE("/stores/:store_id", s.remove, s.authorize)
-	e.Match(read, "/stores/:store_id", s.show, s.authorize)
-	e.Match(read, "/stores", s.list, s.authorize)
-	e.Match(read, "/dead-letters", s.letters, s.authorize)
-	e.POST("/dead-letters/:id/replay", s.replay, s.authorize)
+	e.POST("/", s.post, s.authorize(ScopeWrite))
+	e.POST("/orchestrate", s.post, s.authorize(ScopeWrite))
+	e.DELETE("/stores/:store_id", s.remove, s.authorize(ScopeWrite))
+	e.Match(read, "/stores/:store_id", s.show, s.authorize(ScopeRead))
+	e.Match(read, "/stores", s.list, s.authorize(ScopeRead))
+	e.Match(read, "/orphans", s.orphans, s.authorize(ScopeOperate))
+	e.Match(read, "/clusters", s.clusters, s.authorize(ScopeOperate))
+	e.POST("/clusters/:name/lost", s.loseCluster, s.authorize(ScopeOperate))
+	e.POST("/clusters/:name/found", s.findCluster, s.authorize(ScopeOperate))
+	e.Match(read, "/dead-letters", s.letters, s.authorize(ScopeRead))
+	e.POST("/dead-letters/:id/replay", s.replay, s.authorize(ScopeOperate))
 	return e
 }

@@ -40,6 +40,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		took := time.Since(start)
 		s.measure(c, took)
 		s.log(c, took, err)
+		s.audit(c)
 		return nil
 	}
 }
@@ -83,6 +84,9 @@ func (s *server) log(c echo.Context, took time.Duration, err error) {
 		slog.Int("status", c.Response().Status),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("ip", c.RealIP()),
+	}
+	if caller := callerOf(c); caller != "" {
+		attrs = append(attrs, slog.String("by", caller))
 	}
 	if info, ok := c.Get(requestInfoKey).(requestInfo); ok {
 		attrs = append(attrs, info.attrs()...)

@@ -96,9 +96,13 @@ func TestOpenAPIResponsesHappen(t *testing.T) {
 		for status, e := range answers {
 			r := newRig(t, &e.fake)
 			if e.path == "" {
-				e.path = strings.NewReplacer("{store_id}", "s-1", "{id}", "7.3.s-1").Replace(path)
+				e.path = strings.NewReplacer("{store_id}", "s-1", "{id}", "7.3.s-1", "{name}", "eu").Replace(path)
 			}
-			a := r.send(method, e.path, e.body, tokenHeader, e.token())
+			headers := []string{tokenHeader, e.token()}
+			if e.ifMatch != "" {
+				headers = append(headers, headerIfMatch, e.ifMatch)
+			}
+			a := r.send(method, e.path, e.body, headers...)
 			if fmt.Sprint(a.status) != status {
 				t.Errorf("%s: %d %s, want %s", route, a.status, a.raw, status)
 			}
@@ -121,13 +125,18 @@ func newRigRoutes(t *testing.T) (routes []string) {
 
 type example struct {
 	path, body string
+	ifMatch    string
 	noToken    bool
+	noScope    bool
 	fake       fake
 }
 
 func (e example) token() string {
 	if e.noToken {
 		return "wrong"
+	}
+	if e.noScope {
+		return powerlessToken
 	}
 	return testToken
 }
@@ -139,15 +148,24 @@ func examples() map[string]map[string]example {
 		"202": {body: store(nil)},
 		"400": {body: "{"},
 		"401": {body: store(nil), noToken: true},
+		"403": {body: store(nil), noScope: true},
 		"409": {body: store(nil), fake: failing(provision.CodeConflict)},
+		"412": {body: store(nil), ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
 		"413": {body: large},
 		"422": {body: "{}"},
-		"429": {body: store(nil), fake: failing(provision.CodeBusy)},
 		"500": {body: store(nil), fake: fake{err: errors.New("x")}},
 		"503": {body: store(nil), fake: failing(provision.CodeUnavailable)},
 	}
-	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}, dead: provision.DeadLetters{DeadLetters: []provision.DeadLetter{fullLetter()}, Next: "x"}}
+	known := fake{state: fullState(), page: provision.Page{Stores: []provision.State{fullState()}, Next: "x"}, lost: provision.Orphans{Orphans: []provision.Orphan{fullOrphan()}, Next: "x"}, places: []provision.ClusterState{{Name: "eu", Healthy: true, Stores: 7, Lost: true, Ending: true}}, dead: provision.DeadLetters{DeadLetters: []provision.DeadLetter{fullLetter()}, Next: "x"}}
 	ok := map[string]example{"200": {noToken: true}}
+	changes := map[string]example{
+		"202": {fake: known},
+		"401": {noToken: true},
+		"403": {noScope: true},
+		"422": {fake: failing(provision.CodeInvalid)},
+		"500": {fake: fake{err: errors.New("x")}},
+		"503": {fake: failing(provision.CodeUnavailable)},
+	}
 	return map[string]map[string]example{
 		"POST /":            submit,
 		"POST /orchestrate": submit,
@@ -155,16 +173,18 @@ func examples() map[string]map[string]example {
 			"202": {},
 			"400": {body: "{"},
 			"401": {noToken: true},
+			"403": {noScope: true},
 			"409": {path: "/stores/s-1?retain_data=true", fake: failing(provision.CodeConflict)},
+			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
 			"413": {body: large},
 			"422": {path: "/stores/a..b"},
-			"429": {fake: failing(provision.CodeBusy)},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
 		"GET /stores/{store_id}": {
 			"200": {fake: known},
 			"401": {fake: known, noToken: true},
+			"403": {fake: known, noScope: true},
 			"404": {},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
@@ -173,14 +193,34 @@ func examples() map[string]map[string]example {
 			"200": {fake: known},
 			"400": {path: "/stores?a;b"},
 			"401": {fake: known, noToken: true},
+			"403": {fake: known, noScope: true},
 			"422": {path: "/stores?limit=x"},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
+		"GET /orphans": {
+			"200": {path: "/orphans?kind=forgotten", fake: known},
+			"400": {path: "/orphans?a;b"},
+			"401": {path: "/orphans?kind=forgotten", fake: known, noToken: true},
+			"403": {path: "/orphans?kind=forgotten", fake: known, noScope: true},
+			"422": {path: "/orphans?kind=lonely"},
+			"500": {path: "/orphans?kind=forgotten", fake: fake{err: errors.New("x")}},
+			"503": {path: "/orphans?kind=forgotten", fake: failing(provision.CodeUnavailable)},
+		},
+		"GET /clusters": {
+			"200": {fake: known},
+			"401": {noToken: true},
+			"403": {noScope: true},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"POST /clusters/{name}/lost":  changes,
+		"POST /clusters/{name}/found": changes,
 		"GET /dead-letters": {
 			"200": {fake: known},
 			"400": {path: "/dead-letters?a;b"},
 			"401": {fake: known, noToken: true},
+			"403": {fake: known, noScope: true},
 			"422": {path: "/dead-letters?limit=x"},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
@@ -188,10 +228,13 @@ func examples() map[string]map[string]example {
 		"POST /dead-letters/{id}/replay": {
 			"202": {fake: fake{replay: provision.ReplayQueued}},
 			"401": {noToken: true},
+			"403": {noScope: true},
 			"404": {fake: fake{replay: provision.ReplayUnknown}},
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
+		"GET /":             ok,
+		"GET /health":       ok,
 		"GET /healthz":      ok,
 		"GET /readyz":       {"200": {noToken: true}, "503": {noToken: true, fake: fake{err: errors.New("x")}}},
 		"GET /openapi.yaml": ok,

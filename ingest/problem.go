@@ -24,14 +24,15 @@ type kind struct {
 var (
 	malformed    = kind{http.StatusBadRequest, "malformed", "The request is malformed", 0}
 	unauthorized = kind{http.StatusUnauthorized, "unauthorized", "The token is missing or wrong", 0}
+	forbidden    = kind{http.StatusForbidden, "forbidden", "The token lacks a scope", 0}
 	noRoute      = kind{http.StatusNotFound, "no-route", "The path does not exist", 0}
 	noStore      = kind{http.StatusNotFound, "no-store", "The store does not exist", 0}
 	noDeadLetter = kind{http.StatusNotFound, "dead-letter-not-found", "The dead letter does not exist", 0}
 	noMethod     = kind{http.StatusMethodNotAllowed, "no-method", "The path does not support this method", 0}
 	conflict     = kind{http.StatusConflict, "conflict", "The request conflicts with an existing store", 0}
+	moved        = kind{http.StatusPreconditionFailed, "generation-changed", "The store has a newer generation", 0}
 	tooLarge     = kind{http.StatusRequestEntityTooLarge, "too-large", "The body is too large", 0}
 	invalid      = kind{http.StatusUnprocessableEntity, "invalid", "The request is invalid", 0}
-	tooMany      = kind{http.StatusTooManyRequests, "too-many", "A limit has been reached", 30}
 	internal     = kind{http.StatusInternalServerError, "internal", "An internal error occurred", 0}
 	unavailable  = kind{http.StatusServiceUnavailable, "unavailable", "The service is temporarily unavailable", 5}
 )
@@ -74,7 +75,7 @@ func invalidFields(bad []provision.FieldError) *problem {
 	return p
 }
 
-// asProblem returns what the caller is told about err.
+// asProblem returns the problem document that the caller gets for err.
 func asProblem(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p
@@ -89,10 +90,10 @@ func asProblem(err error) *problem {
 	switch provision.CodeOf(err) {
 	case provision.CodeConflict:
 		return conflict.problem(public)
+	case provision.CodeSuperseded:
+		return moved.problem(public)
 	case provision.CodeInvalid:
 		return invalid.problem(public)
-	case provision.CodeBusy, provision.CodeQuota:
-		return tooMany.problem(public)
 	case provision.CodeUnavailable:
 		return unavailable.problem(public).withCause(err)
 	default: // an outcome of a run is not expected here

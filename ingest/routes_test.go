@@ -16,10 +16,11 @@ func TestRoutesRefuseUnknownPathsAndMethods(t *testing.T) {
 		{"POST /stores/s-1/x", "no-method", 405, "DELETE, GET, HEAD"}, // the last parameter takes the rest of a path
 		{"GET /metrics", "no-route", 404, ""},
 		{"GET /debug/pprof/", "no-route", 404, ""},
-		{"GET /", "no-method", 405, "POST"},
+		{"PUT /", "no-method", 405, "GET, HEAD, POST"},
 		{"PUT /orchestrate", "no-method", 405, "POST"},
 		{"PATCH /stores/s-1", "no-method", 405, "DELETE, GET, HEAD"},
 		{"DELETE /stores", "no-method", 405, "GET, HEAD"},
+		{"DELETE /orphans", "no-method", 405, "GET, HEAD"},
 		{"POST /dead-letters", "no-method", 405, "GET, HEAD"},
 		{"GET /dead-letters/7.1.s-1/replay", "no-method", 405, "POST"},
 		{"GET /dead-letters/7.1.s-1", "no-route", 404, ""},

@@ -32,6 +32,7 @@ func (s *server) show(c echo.Context) error {
 	if !found {
 		return noStore.problem("no store is recorded with the id " + id)
 	}
+	setETag(c.Response().Header(), state.Generation)
 	return c.JSON(http.StatusOK, state)
 }
 

@@ -57,7 +57,7 @@ func TestAuthorizeRefusesATokenSentTwice(t *testing.T) {
 
 func TestNewRefusesAnInvalidConfig(t *testing.T) {
 	f := &fake{}
-	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Reader: f, Replayer: f, Pinger: f}
+	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Reader: f, Replayer: f, Clusters: f, Readiness: f}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,8 @@ func TestNewRefusesAnInvalidConfig(t *testing.T) {
 		"no acceptor":            func(c *Config) { c.Acceptor = nil },
 		"no reader":              func(c *Config) { c.Reader = nil },
 		"no replayer":            func(c *Config) { c.Replayer = nil },
-		"no pinger":              func(c *Config) { c.Pinger = nil },
+		"no clusters":            func(c *Config) { c.Clusters = nil },
+		"no readiness":           func(c *Config) { c.Readiness = nil },
 	} {
 		bad := good
 		spoil(&bad)

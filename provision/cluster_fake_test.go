@@ -90,7 +90,7 @@ func (c namespaces) Ensure(ctx context.Context, s provision.Store) (bool, error)
 	return false, nil
 }
 
-func (c namespaces) MarkDeleting(ctx context.Context, s provision.Store) ([]provision.Store, error) {
+func (c namespaces) MarkDeleting(ctx context.Context, _ provision.Op, s provision.Store) ([]provision.Store, error) {
 	if err := c.call(ctx, "namespace.MarkDeleting"); err != nil || c.Namespace == nil {
 		return nil, err
 	}

@@ -3,12 +3,12 @@ package provision
 import "context"
 
 // delete removes the store: release → volumes → namespace, in every namespace where the cluster has it. Where its data is
-// retained, it ends when nothing uses the volumes any more.
-func (r *Runner) delete(ctx context.Context, s Store, j journal) error {
+// retained, it ends when nothing uses the volumes any more. op is OpProvision for a provision that finishes an earlier delete.
+func (r *Runner) delete(ctx context.Context, op Op, s Store, j journal) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.DeleteTimeout,
 		Errorf(CodeTimeout, "the store was not deleted within %s", r.DeleteTimeout))
 	defer cancel()
-	namespaces, err := r.Namespaces.MarkDeleting(limited, s)
+	namespaces, err := r.Namespaces.MarkDeleting(limited, op, s)
 	if err == nil && len(namespaces) == 0 {
 		return j.step(ctx, OpDelete, s, StepNamespace, func(context.Context) error { return nil })
 	}

@@ -26,7 +26,7 @@ func TestDeleteOfNothingIsSuccess(t *testing.T) {
 // several has the store in two namespaces, as a rename by hand may have left it.
 type several struct{ namespaces }
 
-func (c several) MarkDeleting(_ context.Context, s provision.Store) ([]provision.Store, error) {
+func (c several) MarkDeleting(_ context.Context, _ provision.Op, s provision.Store) ([]provision.Store, error) {
 	a, b := s, s
 	a.Namespace, b.Namespace = "a", "b"
 	return []provision.Store{a, b}, nil

@@ -18,22 +18,24 @@ const (
 	CodeQuota         Code = "quota"         // a quota or an admission rule refuses objects
 	CodeUnschedulable Code = "unschedulable" // a pod fits on no node
 	CodeVolume        Code = "volume"        // a volume cannot be bound
+	CodeLost          Code = "lost"          // the store's cluster was given up, and the store with it
 )
 
-// Codes that are retried. Busy, Superseded and Unavailable are not counted as attempts; Internal is.
+// Codes that are retried. Busy, Superseded and Unavailable are not counted as attempts; Blocked and Internal are.
 const (
 	CodeBusy        Code = "busy"        // another run holds the store, or a delete has to end first
 	CodeSuperseded  Code = "superseded"  // a newer request replaced this one: the run ends without a callback
 	CodeUnavailable Code = "unavailable" // the API server, Redis or the network does not respond
+	CodeBlocked     Code = "blocked"     // the API server answers, and cannot write until it is repaired: a webhook is away, its storage is full
 	CodeInternal    Code = "internal"    // everything else
 )
 
 // Final reports whether an error of this code ends the generation.
 func (c Code) Final() bool {
 	switch c {
-	case CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume:
+	case CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume, CodeLost:
 		return true
-	case CodeBusy, CodeSuperseded, CodeUnavailable, CodeInternal:
+	case CodeBusy, CodeSuperseded, CodeUnavailable, CodeBlocked, CodeInternal:
 	}
 	return false
 }

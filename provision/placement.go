@@ -11,6 +11,10 @@ import (
 // any. In a store's record and request an absent cluster means this one.
 const DefaultCluster = "default"
 
+// AnyCluster is no cluster's name: it is in its place in the queue of callbacks that any worker can send, those without a password
+// of stores on clusters with names. So a cluster that is gone, and its workers with it, keeps no outcome from the backend.
+const AnyCluster = "any"
+
 // Cluster is one of an installation's Kubernetes clusters.
 type Cluster struct {
 	Name       string `json:"name"`
@@ -54,6 +58,9 @@ func parseCluster(text string) (Cluster, error) {
 	c.Name, c.Kubeconfig, _ = strings.Cut(strings.TrimSpace(parts[0]), "=")
 	if !labelRule.MatchString(c.Name) {
 		return c, fmt.Errorf("the name of a cluster must be an RFC 1123 label: lower-case letters, digits, '-'")
+	}
+	if c.Name == AnyCluster {
+		return c, fmt.Errorf("no cluster can have the name %q", AnyCluster)
 	}
 	for _, option := range parts[1:] {
 		if err := c.set(strings.TrimSpace(option)); err != nil {
@@ -160,4 +167,18 @@ func (p Placement) Candidates(r Request) []string {
 		}
 	}
 	return p.Clusters.Names()
+}
+
+// ClusterState is what the API shows about one cluster.
+type ClusterState struct {
+	Name    string `json:"name"`
+	Healthy bool   `json:"healthy"`          // a worker has reached it within the last minute
+	Stores  int64  `json:"stores"`           // that live there, retained data included
+	Lost    bool   `json:"lost,omitempty"`   // it was given up: no store is placed there, and those that lived there are ended
+	Ending  bool   `json:"ending,omitempty"` // not all of them are ended yet
+}
+
+// ClusterStates are the installation's clusters.
+type ClusterStates struct {
+	Clusters []ClusterState `json:"clusters"`
 }

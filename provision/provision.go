@@ -42,7 +42,7 @@ func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error 
 	if err != nil || !unfinished {
 		return err
 	}
-	if err := r.delete(ctx, s, j); err != nil {
+	if err := r.delete(ctx, OpProvision, s, j); err != nil {
 		return err
 	}
 	unfinished, err = r.Namespaces.Ensure(ctx, s)

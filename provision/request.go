@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 )
 
 // Op is the operation that a request asks for.
@@ -68,6 +69,16 @@ func (r Request) Digest() string {
 type Store struct {
 	Request
 	Generation int64 `json:"generation"`
+}
+
+// ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is
+// the store's name with a letter before it where that begins with a digit: until Kubernetes 1.36 a Service's name could not.
+func (r Request) ReleaseName() string {
+	if r.Name == "" || r.Name[0] < '0' || r.Name[0] > '9' {
+		return r.Name
+	}
+	name := "s-" + r.Name
+	return strings.TrimRight(name[:min(len(name), maxName)], "-")
 }
 
 // Accepted is the answer to a request that was recorded.

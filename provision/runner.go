@@ -17,9 +17,10 @@ type Namespaces interface {
 	// Remove deletes the namespace and returns when it is gone. Not found is success.
 	Remove(context.Context, Store) error
 	// MarkDeleting marks every namespace labelled for the store as being deleted by this generation, and returns the
-	// store as it is in each. None is success. CodeSuperseded means that the cluster has seen a newer generation,
-	// CodeConflict that data is to be retained whose deletion has started.
-	MarkDeleting(context.Context, Store) ([]Store, error)
+	// store as it is in each. None is success. With OpProvision it is a provision that finishes an earlier delete, and its
+	// request is what is recorded. CodeSuperseded means that the cluster has seen a newer generation, CodeConflict that data is
+	// to be retained whose deletion has started.
+	MarkDeleting(context.Context, Op, Store) ([]Store, error)
 }
 
 // Credentials creates the missing entries of the store's Secret. An existing entry is never changed.
@@ -87,7 +88,7 @@ type Runner struct {
 // and the context's cause when the context ends first.
 func (r *Runner) Run(ctx context.Context, op Op, s Store, onStep func(Step)) error {
 	if op == OpDelete {
-		return r.delete(ctx, s, journal{onStep})
+		return r.delete(ctx, op, s, journal{onStep})
 	}
 	return r.provision(ctx, s, journal{onStep})
 }

@@ -9,6 +9,12 @@ type Outcome struct {
 	Outputs    Outputs `json:"outputs,omitempty"` // of READY
 }
 
+// SavedStores are the stores that the cluster has saved something about.
+type SavedStores struct {
+	Stores  []SavedState
+	Foreign map[string]int // how many belong to each other installation, by its name; "" for one without a name
+}
+
 // SavedState is what the cluster has saved about a store whose record was lost.
 type SavedState struct {
 	Store     Store    // the newest request whose run began, and the newest generation that wrote to the namespace

@@ -49,26 +49,29 @@ func (op Op) Failure() Status {
 
 // State is what the API shows about one store. It is for people and programs to read; no decision is made from it.
 type State struct {
-	StoreID    string    `json:"store_id"`
-	Name       string    `json:"name,omitempty"`
-	Engine     string    `json:"engine,omitempty"`
-	Namespace  string    `json:"namespace,omitempty"`
-	Host       string    `json:"host,omitempty"`
-	StoreURL   string    `json:"store_url,omitempty"`
-	CreatorID  string    `json:"creator_id,omitempty"`
-	Cluster    string    `json:"cluster,omitempty"` // where the store lives; "": on [DefaultCluster]
-	Action     Op        `json:"action"`
-	Generation int64     `json:"generation"`
-	TaskID     string    `json:"task_id"`
-	Status     Status    `json:"status"`
-	Code       Code      `json:"code,omitempty"`
-	Error      string    `json:"error,omitempty"`
-	Attempts   int       `json:"attempts"` // runs that ended in a counted error
-	Crashes    int       `json:"crashes"`  // runs that did not return
-	Running    bool      `json:"running"`  // a worker holds the store's lease now
-	AcceptedAt time.Time `json:"accepted_at"`
-	Deadline   time.Time `json:"deadline"`
-	DecidedAt  time.Time `json:"decided_at,omitzero"`
+	StoreID     string    `json:"store_id"`
+	Name        string    `json:"name,omitempty"`
+	Engine      string    `json:"engine,omitempty"`
+	Namespace   string    `json:"namespace,omitempty"`
+	Host        string    `json:"host,omitempty"`
+	StoreURL    string    `json:"store_url,omitempty"`
+	CreatorID   string    `json:"creator_id,omitempty"`
+	Cluster     string    `json:"cluster,omitempty"` // where the store lives; "": on [DefaultCluster]
+	Action      Op        `json:"action"`
+	Generation  int64     `json:"generation"`
+	TaskID      string    `json:"task_id"`
+	Status      Status    `json:"status"`
+	Code        Code      `json:"code,omitempty"`
+	Error       string    `json:"error,omitempty"`
+	Attempts    int       `json:"attempts"`               // runs that ended in a counted error
+	Crashes     int       `json:"crashes"`                // runs that did not return
+	Running     bool      `json:"running"`                // a worker holds the store's lease now
+	RequestedBy string    `json:"requested_by,omitempty"` // the name of the token that asked for this generation; "": the service itself
+	RequestID   string    `json:"request_id,omitempty"`   // of that request, as in ingest's log
+	AcceptedAt  time.Time `json:"accepted_at"`
+	Deadline    time.Time `json:"deadline"`
+	DecidedAt   time.Time `json:"decided_at,omitzero"`
+	NextRunAt   time.Time `json:"next_run_at,omitzero"` // of a generation whose last run is to be tried again; tasks may wait longer in a full queue
 	// Outputs are values read from the running shop, for storefronts and others to use.
 	Outputs Outputs `json:"outputs,omitempty"`
 	// RetainData is set for a delete that keeps namespace, credentials and volumes.
@@ -78,6 +81,9 @@ type State struct {
 	// DeadLetterID is the id of the last callback that the backend refused, a dead letter, until it is sent again or the backend
 	// has confirmed a later one.
 	DeadLetterID string `json:"dead_letter_id,omitempty"`
+	// ContestedBy is the last store that was refused because of a host or namespace that this one owns, since this one's last request and the last
+	// callback that the backend confirmed.
+	ContestedBy string `json:"contested_by,omitempty"`
 	// DeleteGeneration is set while an older delete has to end before this generation can begin.
 	DeleteGeneration int64 `json:"delete_generation,omitempty"`
 	// CreatorInProgress is set while the generation waits for another new store of its creator to finish: it is the number of

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"fmt"
 	"net/mail"
 	"net/netip"
@@ -23,7 +24,10 @@ type FieldError struct {
 type Policy struct {
 	Engines            []string // the registered engines
 	ReservedNamespaces []string // refused besides kube-* and default
-	Clusters           []string // the clusters' names; none: only [DefaultCluster]
+	ReservedHosts      []string // refused besides the cluster's own; one that begins with a dot means all hosts below it
+	// AllowedHostSuffixes are the domains that hosts must be below; none: any host.
+	AllowedHostSuffixes []string
+	Clusters            []string // the clusters' names; none: only [DefaultCluster]
 }
 
 const (
@@ -72,7 +76,7 @@ func (r Request) Validate(p Policy) []FieldError {
 	check("name", checkName(r.Name))
 	check("engine", checkEngine(r.Engine, p.Engines))
 	check("namespace", checkNamespace(r.Namespace, p.ReservedNamespaces))
-	check("host", checkHost(r.Host))
+	check("host", cmp.Or(checkHost(r.Host), p.checkAllowedHost(r.Host)))
 	check("store_url", checkStoreURL(r.StoreURL, r.Host))
 	check("base_url", checkBaseURL(r.BaseURL))
 	check("creator_id", checkText(r.CreatorID, maxCreator))

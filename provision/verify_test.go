@@ -149,7 +149,7 @@ func TestWhatAShopTellsIsKeptAndToldOnce(t *testing.T) {
 		t.Fatalf("%v, verified %t", err, c.Namespace.VerifiedBefore)
 	}
 	for _, step := range j {
-		if told := step.Outputs != nil; told != (step.Name == provision.StepVerify && step.State == provision.StepDone) {
+		if reported := step.Outputs != nil; reported != (step.Name == provision.StepVerify && step.State == provision.StepDone) {
 			t.Errorf("%s %s tells %v", step.Name, step.State, step.Outputs)
 		}
 	}

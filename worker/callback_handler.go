@@ -26,7 +26,7 @@ const claimTTL = redisTimeout + passwordTimeout + callback.Timeout + 2*redisTime
 type CallbackClaims interface {
 	Claim(ctx context.Context, storeID, token string, lease time.Duration) (record.ClaimResult, record.Callback, error)
 	MarkDelivered(ctx context.Context, c record.Callback) error
-	KeepDeadLetter(ctx context.Context, c record.Callback, reason string) error
+	KeepDeadLetter(ctx context.Context, c record.Callback, reason string, forgotten bool) error
 	ReleaseClaim(ctx context.Context, storeID, token string) error
 }
 
@@ -41,19 +41,25 @@ type Sender interface {
 	Send(ctx context.Context, m callback.Message) callback.Result
 }
 
-// Acceptor takes a request as if the backend had posted it: [queue.Intake].
+// Acceptor takes a request as if the backend had posted it, while the generation is the store's newest; else its error has code
+// superseded: [intake.Intake].
 type Acceptor interface {
-	Accept(ctx context.Context, req provision.Request) (provision.Accepted, error)
+	AcceptIf(ctx context.Context, req provision.Request, generation int64) (provision.Accepted, error)
+}
+
+// deliveryState saves in the cluster that a callback was delivered: the part of [ClusterState] that deliveries need.
+type deliveryState interface {
+	SaveDelivered(ctx context.Context, s provision.Store, delivered provision.Status) error
 }
 
 // callbackHandler handles the tasks of the queue callback of one cluster. A task delivers all pending callbacks of
 // its store, in order, so that a later outcome never overtakes an earlier one.
 type callbackHandler struct {
-	cluster   string // "" is the default one
+	cluster   string // as in tasks: a cluster's name, or provision.AnyCluster
 	claims    CallbackClaims
 	queue     Queue
 	passwords Passwords
-	state     ClusterState
+	state     deliveryState
 	sender    Sender
 	acceptor  Acceptor
 	limits    Limits
@@ -89,7 +95,7 @@ func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error 
 			return nil
 		case claim == record.ClaimHeld:
 			return &retryError{cause: provision.Errorf(provision.CodeBusy, "another delivery has the claim of store %s", task.StoreID), delay: uncountedDelay(provision.CodeBusy)}
-		case call.Cluster != d.cluster:
+		case call.Task().Cluster != d.cluster:
 			return d.handOver(ctx, call, token)
 		}
 		switch err := d.deliver(ctx, call, token, asked, tries); {
@@ -101,7 +107,7 @@ func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error 
 	}
 }
 
-// handOver leaves a callback to the queue of its own cluster, which holds the password. The callbacks after it follow.
+// handOver leaves a callback to its own queue: that of the cluster which holds the password, or the one for any worker. The callbacks after it follow.
 func (d *callbackHandler) handOver(ctx context.Context, call record.Callback, token string) error {
 	d.releaseClaim(ctx, call.StoreID, token)
 	if err := d.queue.ReviveCallback(ctx, call.Task(), true); err != nil {
@@ -126,7 +132,7 @@ func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, tok
 		return d.runAgain(ctx, call, token, log)
 	}
 	if err != nil {
-		return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}
+		return d.unreadable(ctx, call, err, tries, log)
 	}
 	start := d.now()
 	if start.Sub(asked) > claimTTL-callback.Timeout {
@@ -141,23 +147,43 @@ func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, tok
 	return d.settle(ctx, call, result, tries, log)
 }
 
+// unreadable is for a READY whose password cannot be read. It is tried again soon, since its cluster may be back at any time,
+// and as long as a callback that the backend does not take; then it is a dead letter.
+func (d *callbackHandler) unreadable(ctx context.Context, call record.Callback, err error, tries int, log *slog.Logger) error {
+	if ctx.Err() != nil {
+		return &retryError{cause: context.Cause(ctx)}
+	}
+	d.metrics.unreadable(call.Status)
+	reason := "the password of the store cannot be read: " + provision.Public(err)
+	if d.expired(call) {
+		return d.settle(ctx, call, callback.Result{Outcome: callback.Refused, Reason: reason}, tries, log)
+	}
+	delay := backoff(tries, 5*time.Second, 5*time.Minute)
+	log.Warn("callback not sent; tried again", "reason", reason, "cause", err, "again_in", delay)
+	return &retryError{cause: provision.Errorf(provision.CodeUnavailable, "%s was not sent: %s", call.Status, reason), delay: delay, counted: true}
+}
+
+// expired reports whether the callback has been tried for long enough. A replayed dead letter has as much time as a new one.
+func (d *callbackHandler) expired(call record.Callback) bool {
+	return d.now().Sub(time.UnixMilli(max(call.At, call.ReplayedAt))) > d.limits.CallbackMaxAge
+}
+
 // settle records what the backend's answer means. A delivered callback that cannot be recorded is delivered again, under the
 // same id.
 func (d *callbackHandler) settle(ctx context.Context, call record.Callback, result callback.Result, tries int, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	var err error
-	// A replayed dead letter has as much time as a new callback.
-	switch expired := d.now().Sub(time.UnixMilli(max(call.At, call.ReplayedAt))) > d.limits.CallbackMaxAge; {
+	switch {
 	case result.Outcome == callback.Delivered:
 		log.Info("callback delivered")
 		err = d.claims.MarkDelivered(ctx, call)
 		if call.Status.Final() && (call.Status != provision.StatusDeleted || call.Store.RetainData) {
 			saveState(ctx, log, call.Store, func(ctx context.Context) error { return d.state.SaveDelivered(ctx, call.Store, call.Status) })
 		}
-	case result.Outcome == callback.Refused, expired:
+	case result.Outcome == callback.Refused, d.expired(call):
 		log.Error("callback refused; kept as a dead letter", "reason", result.Reason)
-		err = d.claims.KeepDeadLetter(ctx, call, result.Reason)
+		err = d.claims.KeepDeadLetter(ctx, call, result.Reason, result.Unknown)
 	default:
 		delay := max(result.After, backoff(tries, 2*time.Second, time.Hour))
 		log.Log(ctx, levelOfRefusal(result.Outcome), "callback not delivered; tried again", "reason", result.Reason, "again_in", delay)
@@ -201,7 +227,7 @@ func (d *callbackHandler) runAgain(ctx context.Context, call record.Callback, to
 	}
 	if err == nil {
 		log.Warn("the password of a store that was ready is gone; the store is run again")
-		_, err = d.acceptor.Accept(ctx, call.Store.Request)
+		_, err = d.acceptor.AcceptIf(ctx, call.Store.Request, call.Generation)
 	}
 	if err != nil {
 		return &retryError{cause: err, delay: uncountedDelay(provision.CodeUnavailable)}

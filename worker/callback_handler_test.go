@@ -80,7 +80,7 @@ type deadLetter struct {
 	reason string
 }
 
-func (p *deliveryFakes) KeepDeadLetter(_ context.Context, c record.Callback, reason string) error {
+func (p *deliveryFakes) KeepDeadLetter(_ context.Context, c record.Callback, reason string, forgotten bool) error {
 	p.deadLetters = append(p.deadLetters, deadLetter{c, reason})
 	return p.close(c)
 }
@@ -101,7 +101,7 @@ func (p *deliveryFakes) Send(ctx context.Context, m callback.Message) callback.R
 	return p.answer(ctx, m)
 }
 
-func (p *deliveryFakes) Accept(_ context.Context, r provision.Request) (provision.Accepted, error) {
+func (p *deliveryFakes) AcceptIf(_ context.Context, r provision.Request, _ int64) (provision.Accepted, error) {
 	p.accepted = append(p.accepted, r)
 	p.pending = nil // a newer generation: the older READY is stale
 	return provision.Accepted{}, p.acceptErr
@@ -274,8 +274,22 @@ func TestCallbackHandlerDeliversAgainUnderTheSameIDWhatWasNotRecorded(t *testing
 func TestCallbackHandlerReadsThePasswordLater(t *testing.T) {
 	p := newDeliveryFakes(aCallback(1, provision.StatusReady))
 	p.password = func(context.Context) (string, error) { return "", errors.New("the API server is away") }
-	if reply := p.process(t); !reply.again() || reply.counted() || reply.delay() <= 0 || len(p.sent)+len(p.accepted) != 0 {
+	if reply := p.process(t); !reply.again() || !reply.counted() || reply.delay() <= 0 || len(p.sent)+len(p.accepted) != 0 {
 		t.Errorf("asynq gets %v, sent %v, accepted %v", reply.err, p.sent, p.accepted)
+	}
+}
+
+func TestCallbackHandlerGivesUpAPasswordAfterTheMaximumAge(t *testing.T) {
+	call := aCallback(1, provision.StatusReady)
+	call.At = time.Now().Add(-73 * time.Hour).UnixMilli()
+	p := newDeliveryFakes(call)
+	p.password = func(context.Context) (string, error) {
+		return "", provision.Errorf(provision.CodeUnavailable, "the Kubernetes API did not answer the request to read secret store-credentials")
+	}
+	reply := p.process(t)
+	const reason = "the password of the store cannot be read: the Kubernetes API did not answer the request to read secret store-credentials"
+	if reply.err != nil || len(p.sent) != 0 || len(p.deadLetters) != 1 || p.deadLetters[0].reason != reason {
+		t.Errorf("asynq gets %v, sent %v, dead letters %v", reply.err, p.sent, p.deadLetters)
 	}
 }
 

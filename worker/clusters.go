@@ -67,3 +67,15 @@ func anyHealthy(ctx context.Context, clusters []Cluster) error {
 	}
 	return errors.Join(errs...)
 }
+
+// clusterStates are the states of the clusters that this worker serves, by name. What happens to a store on another cluster is
+// not saved: after a loss of Redis its outcome is delivered once more.
+type clusterStates map[string]ClusterState
+
+// SaveDelivered implements [deliveryState].
+func (c clusterStates) SaveDelivered(ctx context.Context, s provision.Store, delivered provision.Status) error {
+	if state, served := c[cmp.Or(s.Cluster, provision.DefaultCluster)]; served {
+		return state.SaveDelivered(ctx, s, delivered)
+	}
+	return nil
+}

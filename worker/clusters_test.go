@@ -287,7 +287,7 @@ type savedStore struct {
 	id      string
 }
 
-func (r savedStore) ListStores(ctx context.Context) ([]provision.SavedState, error) {
-	return []provision.SavedState{{Store: provision.Store{Request: shop(r.id), Generation: 100}, Op: provision.OpProvision, Delivered: true,
-		Outcome: &provision.Outcome{Generation: 100, Status: provision.StatusReady}}}, r.cluster.answer(ctx)
+func (r savedStore) ListStores(ctx context.Context) (provision.SavedStores, error) {
+	return provision.SavedStores{Stores: []provision.SavedState{{Store: provision.Store{Request: shop(r.id), Generation: 100}, Op: provision.OpProvision, Delivered: true,
+		Outcome: &provision.Outcome{Generation: 100, Status: provision.StatusReady}}}}, r.cluster.answer(ctx)
 }

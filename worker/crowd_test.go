@@ -27,16 +27,16 @@ func TestWorkerDeliversOneOutcomePerGenerationToManyStores(t *testing.T) {
 			s.work(t)
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
-			var wishes sync.WaitGroup
+			var requests sync.WaitGroup
 			accepted := make([][]acceptedRequest, c.stores)
 			for i := range c.stores {
 				random := rand.New(rand.NewPCG(seed, uint64(i)))
-				wishes.Go(func() { accepted[i] = s.acceptRandom(t, fmt.Sprintf("s%d", i), random) })
+				requests.Go(func() { accepted[i] = s.acceptRandom(t, fmt.Sprintf("s%d", i), random) })
 			}
 			time.Sleep(50 * time.Millisecond) // in the middle of it; when exactly does not matter
 			stop()
 			s.work(t)
-			wishes.Wait()
+			requests.Wait()
 			if t.Failed() {
 				return
 			}
@@ -56,7 +56,7 @@ type acceptedRequest struct {
 	generation int64
 }
 
-// acceptRandom lets a store change its mind up to four times, with little time in between.
+// acceptRandom changes a store's request up to four times, with little time in between.
 func (s *service) acceptRandom(t *testing.T, id string, random *rand.Rand) (accepted []acceptedRequest) {
 	for range 1 + random.IntN(4) {
 		req := shop(id)

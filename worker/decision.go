@@ -21,6 +21,8 @@ type decision struct {
 	counted bool
 	retry   bool
 	delay   time.Duration
+
+	nextCluster bool // a delete continues on another cluster: it has no outcome yet
 }
 
 // decide is the table of docs/reliability.md: how a run ended, how many counted attempts are left, what follows.

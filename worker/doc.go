@@ -1,4 +1,4 @@
-// Package worker decides when a store is run, how often, and what the backend is told.
+// Package worker decides when a store is run, how often, and which outcome is reported to the backend.
 //
 // A task names a generation of a store. Its handler acquires the store's lease, lets a [Runner] carry the operation out,
 // records the outcome, and only then finishes the task; a callback task delivers the outcome to the backend; the sweeper

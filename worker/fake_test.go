@@ -108,6 +108,8 @@ func always(answer record.RenewResult) func(context.Context) (record.RenewResult
 
 func (r *records) Release(_ context.Context, run record.Run, end record.RunEnd) (int, error) {
 	r.note("release " + run.Store.StoreID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.ends = append(r.ends, end)
 	r.tokens = append(r.tokens, run.Token)
 	return 0, r.releaseErr

@@ -93,10 +93,14 @@ func (m *leaseManager) release(l *lease, exit record.RunEnd) {
 	m.mu.Unlock()
 	if err := m.releaseRun(l.run, exit); err != nil {
 		m.log.Warn("a lease was not released; it is tried again", "store_id", l.run.Store.StoreID, "error", err)
-		m.mu.Lock()
-		m.pending = append(m.pending, pendingRelease{l.run, exit})
-		m.mu.Unlock()
+		m.releaseSoon(l.run, exit)
 	}
+}
+
+func (m *leaseManager) releaseSoon(run record.Run, exit record.RunEnd) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pending = append(m.pending, pendingRelease{run, exit})
 }
 
 // retryReleases releases, until ctx ends, the leases that an outage of Redis kept: a run that ended while Redis was away would
@@ -114,8 +118,19 @@ func (m *leaseManager) retryReleases(ctx context.Context) {
 	}
 }
 
-// retryAll stops at the first release that fails: the others would wait as long for the same answer.
-func (m *leaseManager) retryAll() {
+// lastReleases is how long a worker that stops waits for Redis to answer, before it leaves leases to expire.
+const lastReleases = 5 * time.Second
+
+// releaseAll releases what is pending at the end of the process, within the limit: a worker that was stopped while Redis was away would
+// leave runs behind that count as crashed.
+func (m *leaseManager) releaseAll(limit time.Duration) {
+	for deadline := time.Now().Add(limit); m.retryAll() > 0 && time.Now().Before(deadline); {
+		time.Sleep(acquireEvery)
+	}
+}
+
+// retryAll returns how many releases are left. It stops at the first release that fails: the others would wait as long for the same answer.
+func (m *leaseManager) retryAll() int {
 	m.mu.Lock()
 	releases := m.pending
 	m.pending = nil
@@ -125,9 +140,10 @@ func (m *leaseManager) retryAll() {
 			m.mu.Lock()
 			m.pending = append(m.pending, releases[i:]...)
 			m.mu.Unlock()
-			return
+			return len(releases) - i
 		}
 	}
+	return 0
 }
 
 // releaseUnanswered releases a lease that may have been taken although the answer was lost: no run renews it, and the next run would take
@@ -136,7 +152,8 @@ func (m *leaseManager) releaseUnanswered(t queue.Task, token string) {
 	run := record.Run{Op: t.Op, Token: token, Store: provision.Store{Generation: t.Generation}}
 	run.Store.StoreID = t.StoreID
 	if err := m.releaseRun(run, record.RunEnd{}); err != nil {
-		m.log.Debug("a lease whose answer was lost was not released; it expires", "store_id", t.StoreID, "error", err)
+		m.log.Debug("a lease whose answer was lost was not released; it is tried again", "store_id", t.StoreID, "error", err)
+		m.releaseSoon(run, record.RunEnd{})
 	}
 }
 

@@ -12,8 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(silence{}) // that a Redis which a test took away does not answer is no news
-	goleak.VerifyTestMain(redistest.Main(m),
-		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")) // of a server that was killed: it ends within a second
+	goleak.VerifyTestMain(redistest.Main(m), redistest.Redialing)
 }
 
 type silence struct{}

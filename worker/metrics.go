@@ -9,6 +9,7 @@ import (
 
 	"orchestrator/provision"
 	"orchestrator/worker/callback"
+	"orchestrator/worker/record"
 )
 
 // metrics are what a worker counts. docs/operations.md says what to watch.
@@ -19,13 +20,14 @@ type metrics struct {
 	steps     prometheus.ObserverVec
 	callbacks prometheus.ObserverVec
 	up        prometheus.Gauge
+	foreign   *prometheus.GaugeVec
 	orphans   *prometheus.CounterVec
 	throttled prometheus.Counter
 }
 
 type families struct {
 	runs, steps, callbacks *prometheus.HistogramVec
-	up                     *prometheus.GaugeVec
+	up, foreign            *prometheus.GaugeVec
 }
 
 // seconds spans what lasts from a Redis round trip to a readiness budget.
@@ -41,6 +43,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Duration of callbacks by status and outcome."}, []string{"status", "outcome", labelCluster}),
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_cluster_up",
 			Help: "1 while the API server of a cluster answers this worker."}, []string{labelCluster}),
+		foreign: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_foreign_stores",
+			Help: "Stores of other installations in a cluster, which are left alone; by the worker that reconciles it."}, []string{"installation", labelCluster}),
 	}
 	m := metrics{all: all,
 		orphans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orchestrator_orphaned_tasks_total",
@@ -48,7 +52,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_throttled_tasks_total",
 			Help: "Runs that waited because the store's creator had as many new stores in progress as allowed."}),
 	}
-	reg.MustRegister(all.runs, all.steps, all.callbacks, all.up, m.orphans, m.throttled)
+	reg.MustRegister(all.runs, all.steps, all.callbacks, all.up, all.foreign, m.orphans, m.throttled)
 	return m.on("")
 }
 
@@ -58,7 +62,7 @@ const labelCluster = "cluster"
 func (m metrics) on(cluster string) *metrics {
 	labels := prometheus.Labels{labelCluster: cmp.Or(cluster, provision.DefaultCluster)}
 	m.runs, m.steps, m.callbacks = m.all.runs.MustCurryWith(labels), m.all.steps.MustCurryWith(labels), m.all.callbacks.MustCurryWith(labels)
-	m.up = m.all.up.With(labels)
+	m.up, m.foreign = m.all.up.With(labels), m.all.foreign.MustCurryWith(labels)
 	return &m
 }
 
@@ -75,6 +79,15 @@ func (m *metrics) delivered(status provision.Status, outcome callback.Outcome, t
 	m.callbacks.WithLabelValues(string(status), names[outcome]).Observe(took.Seconds())
 }
 
+// unreadable counts a callback that was not sent, since the store's password cannot be read.
+func (m *metrics) unreadable(status provision.Status) {
+	m.callbacks.WithLabelValues(string(status), "unreadable").Observe(0)
+}
+
+func (m *metrics) foreignStores(installation string, n int) {
+	m.foreign.WithLabelValues(installation).Set(float64(n))
+}
+
 func (m *metrics) orphaned(queue string, n int) {
 	m.orphans.WithLabelValues(queue).Add(float64(n))
 }
@@ -82,6 +95,8 @@ func (m *metrics) orphaned(queue string, n int) {
 // outcomeOf names how a run ended: by its outcome, or by the code of the error that is tried again.
 func outcomeOf(op provision.Op, err error, a decision) string {
 	switch {
+	case a.nextCluster:
+		return string(record.OutcomeNextCluster)
 	case a.final && err == nil:
 		return string(op.Success())
 	case a.final:

@@ -11,7 +11,7 @@ import (
 
 // Outcomes records outcomes: [record.Runs].
 type Outcomes interface {
-	RecordOutcome(ctx context.Context, run record.Run, status provision.Status, code provision.Code, text string) (ruling record.OutcomeResult, next []queue.Task, err error)
+	RecordOutcome(ctx context.Context, run record.Run, status provision.Status, code provision.Code, text string) (result record.OutcomeResult, next []queue.Task, err error)
 }
 
 // PendingCallbacks tells what is left to deliver: [record.Callbacks].
@@ -36,26 +36,26 @@ type outcomeRecorder struct {
 }
 
 // record records the outcome of a run and enqueues its callback. The context of the run may have ended; this has a timeout of
-// its own. After a nil error the generation has an outcome, this one or an earlier one.
-func (s *outcomeRecorder) record(run record.Run, status provision.Status, code provision.Code, text string) error {
+// its own. After a nil error the generation has an outcome, this one or an earlier one, or continues on another cluster.
+func (s *outcomeRecorder) record(run record.Run, status provision.Status, code provision.Code, text string) (record.OutcomeResult, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), outcomeTimeout)
 	defer cancel()
-	ruling, next, err := s.outcomes.RecordOutcome(ctx, run, status, code, text)
+	result, next, err := s.outcomes.RecordOutcome(ctx, run, status, code, text)
 	switch {
 	case err != nil:
-		return err
-	case ruling == record.OutcomeSuperseded:
-		return errSuperseded
-	case ruling == record.OutcomeLeaseLost:
-		return errLeaseLost
+		return "", err
+	case result == record.OutcomeSuperseded:
+		return result, errSuperseded
+	case result == record.OutcomeLeaseLost:
+		return result, errLeaseLost
 	}
 	s.enqueueCallbacks(ctx, run.Store.StoreID, next...)
-	if ruling == record.OutcomeRecorded && (status != provision.StatusDeleted || run.Store.RetainData) {
+	if result == record.OutcomeRecorded && (status != provision.StatusDeleted || run.Store.RetainData) {
 		saveState(ctx, s.log, run.Store, func(ctx context.Context) error {
 			return s.state.SaveOutcome(ctx, run.Store, provision.Outcome{Generation: run.Store.Generation, Status: status, Code: code, Error: text, Outputs: run.Outputs})
 		})
 	}
-	return nil
+	return result, nil
 }
 
 // enqueueCallbacks enqueues the tasks of the store's pending callbacks and of the provisions that may begin now. What fails

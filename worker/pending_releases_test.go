@@ -49,3 +49,42 @@ func newEndedLease(m *leaseManager) *lease {
 	go l.renewLoop()
 	return l
 }
+
+func TestLeaseManagerReleasesALeaseWhoseAnswerWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecords()
+		r.acquire = func(string) (record.AcquireResult, record.Run, error) { return "", record.Run{}, errAway }
+		r.releaseErr = errAway
+		m := newLeaseManager(r, false, quiet())
+		if _, _, err := m.acquire(t.Context(), task); err == nil {
+			t.Fatal("it was acquired")
+		}
+		r.releaseErr = nil
+		m.retryAll()
+		if len(m.pending) != 0 || len(r.ends) == 0 || r.ends[len(r.ends)-1].Counted {
+			t.Errorf("%d still pending, released %+v", len(m.pending), r.ends)
+		}
+	})
+}
+
+// A worker that stops while Redis is away waits for a moment: what it does not release counts as a crash.
+func TestLeaseManagerReleasesAllAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecords()
+		r.releaseErr = errAway
+		m, l := acquired(t, r)
+		m.release(l, record.RunEnd{})
+		time.AfterFunc(2*time.Second, func() { r.mu.Lock(); r.releaseErr = nil; r.mu.Unlock() })
+		start := time.Now()
+		m.releaseAll(lastReleases)
+		if took := time.Since(start); len(m.pending) != 0 || took > 3*time.Second {
+			t.Errorf("%d still pending after %s", len(m.pending), took)
+		}
+		r.releaseErr = errAway
+		m.releaseSoon(l.run, record.RunEnd{})
+		start = time.Now()
+		if m.releaseAll(lastReleases); time.Since(start) > lastReleases+time.Second {
+			t.Errorf("it waited %s for a Redis that is away", time.Since(start))
+		}
+	})
+}

@@ -25,18 +25,21 @@ type queueMetrics struct {
 	log    *slog.Logger
 	tasks  *prometheus.Desc
 	age    *prometheus.Desc
+	paused *prometheus.Desc
 }
 
 func newQueueMetrics(queues QueueStats, log *slog.Logger) *queueMetrics {
 	return &queueMetrics{queues: queues, log: log,
-		tasks: prometheus.NewDesc("orchestrator_queue_tasks", "Tasks in a queue by state; every worker shows the same.", []string{"queue", "state"}, nil),
-		age:   prometheus.NewDesc("orchestrator_queue_age_seconds", "Age of a queue's oldest pending task; every worker shows the same.", []string{"queue"}, nil)}
+		tasks:  prometheus.NewDesc("orchestrator_queue_tasks", "Tasks in a queue by state; every worker shows the same.", []string{"queue", "state"}, nil),
+		age:    prometheus.NewDesc("orchestrator_queue_age_seconds", "Age of a queue's oldest pending task; every worker shows the same.", []string{"queue"}, nil),
+		paused: prometheus.NewDesc("orchestrator_queue_paused", "1 while an operator has paused a queue; every worker shows the same.", []string{"queue"}, nil)}
 }
 
 // Describe implements [prometheus.Collector].
 func (m *queueMetrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- m.tasks
 	descs <- m.age
+	descs <- m.paused
 }
 
 // Collect implements [prometheus.Collector]. Where Redis does not answer it collects nothing, and the other metrics are
@@ -55,6 +58,11 @@ func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 			age = time.Since(s.OldestPending)
 		}
 		metrics <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, age.Seconds(), s.Queue)
+		paused := 0.0
+		if s.Paused {
+			paused = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(m.paused, prometheus.GaugeValue, paused, s.Queue)
 		for state, n := range map[string]int{"pending": s.Pending, "active": s.Active, "retry": s.Retry, "archived": s.Archived} {
 			metrics <- prometheus.MustNewConstMetric(m.tasks, prometheus.GaugeValue, float64(n), s.Queue, state)
 		}

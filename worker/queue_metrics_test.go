@@ -11,7 +11,7 @@ import (
 	"orchestrator/worker/queue"
 )
 
-func gathered(t *testing.T, d *queueMetrics) map[string]float64 {
+func gathered(t *testing.T, d prometheus.Collector) map[string]float64 {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(d)
@@ -49,9 +49,12 @@ func (q fixedQueues) Stats(context.Context, ...string) ([]queue.Stats, error) { 
 
 func TestQueueMetricsShowTasksAndAge(t *testing.T) {
 	values := gathered(t, newQueueMetrics(fixedQueues{stats: []queue.Stats{
-		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2}}}, quiet()))
+		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2, Paused: true}}}, quiet()))
 	if age := values["orchestrator_queue_age_seconds provision"]; values["orchestrator_queue_tasks provision pending"] != 7 || age < 90 || age > 150 {
 		t.Errorf("delivered %v", values)
+	}
+	if values["orchestrator_queue_paused delete"] != 1 || values["orchestrator_queue_paused provision"] != 0 {
+		t.Errorf("paused queues: %v", values)
 	}
 	if age, shown := values["orchestrator_queue_age_seconds delete"]; age != 0 || !shown || values["orchestrator_queue_tasks delete archived"] != 2 {
 		t.Errorf("delivered %v", values)

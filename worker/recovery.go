@@ -2,8 +2,11 @@ package worker
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"orchestrator/provision"
@@ -11,22 +14,22 @@ import (
 )
 
 const (
-	completeEvery    = 5 * time.Second  // how often it asks whether the records are complete
-	reconcileEvery   = 10 * time.Minute // how often one worker reconciles complete records
-	reconcileTimeout = 2 * time.Minute
+	completeEvery  = time.Second      // how often it asks whether the records are complete
+	reconcileEvery = 10 * time.Minute // how often one worker reconciles complete records
+	listTimeout    = 2 * time.Minute
 )
 
 // ClusterState saves outcomes in the cluster as well, from where they are restored when Redis has lost its data.
 type ClusterState interface {
 	SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error
-	SaveDelivered(ctx context.Context, s provision.Store, told provision.Status) error
-	ListStores(ctx context.Context) ([]provision.SavedState, error)
+	SaveDelivered(ctx context.Context, s provision.Store, delivered provision.Status) error
+	ListStores(ctx context.Context) (provision.SavedStores, error)
 }
 
 // RecoveryStore restores records: [record.Recovery].
 type RecoveryStore interface {
 	Complete(ctx context.Context) (bool, error)
-	Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (record.RestoreResult, error)
+	Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (record.RestoreResult, int64, error)
 	MarkComplete(ctx context.Context) error
 }
 
@@ -39,8 +42,10 @@ type recoverer struct {
 	acceptor          Acceptor
 	leads             func(context.Context) (bool, error) // one worker at a time reconciles complete records
 	generationTimeout time.Duration
+	metrics           *metrics
 	log               *slog.Logger
-	reconciled        time.Time // when it last ended
+	reconciled        time.Time      // when it last ended
+	foreign           map[string]int // as it was logged last
 }
 
 // run reconciles at once and every few seconds, until ctx ends.
@@ -62,52 +67,90 @@ func (b *recoverer) run(ctx context.Context) {
 // round reconciles when the records are incomplete, and every ten minutes. On an empty Redis nothing is accepted until it has
 // ended once; several workers may do it at the same time.
 func (b *recoverer) round(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
-	defer cancel()
-	whole, err := b.records.Complete(ctx)
-	if err != nil || (whole && time.Since(b.reconciled) < reconcileEvery) {
+	complete, err := b.records.Complete(ctx)
+	if err != nil || (complete && time.Since(b.reconciled) < reconcileEvery) {
 		return err
 	}
-	if whole {
+	if complete {
 		if lead, err := b.leads(ctx); err != nil || !lead {
 			return err
 		}
 	}
-	stores, err := b.state.ListStores(ctx)
+	saved, err := b.list(ctx)
 	if err != nil {
 		return err
 	}
+	b.noteForeign(saved.Foreign)
+	stores := saved.Stores
 	restored, err := b.reconcile(ctx, stores)
 	if err != nil {
 		return err
 	}
 	b.reconciled = time.Now()
-	if whole {
+	if complete {
 		return nil
 	}
 	b.log.Warn("the records were recovered from the cluster", "stores", len(stores), "restored", restored)
 	return b.records.MarkComplete(ctx)
 }
 
-// reconcile compares each store with its record. A store that fails does not keep the others from it.
+// noteForeign counts the stores of other installations, which are left alone, and logs them when their number has changed.
+func (b *recoverer) noteForeign(foreign map[string]int) {
+	if maps.Equal(foreign, b.foreign) {
+		return
+	}
+	for installation := range b.foreign {
+		b.metrics.foreignStores(installation, 0)
+	}
+	for _, installation := range slices.Sorted(maps.Keys(foreign)) {
+		b.log.Warn("the cluster has stores of another installation; they are left alone, `worker adopt` takes them over",
+			"installation", installation, "stores", foreign[installation])
+		b.metrics.foreignStores(installation, foreign[installation])
+	}
+	b.foreign = foreign
+}
+
+func (b *recoverer) list(ctx context.Context) (provision.SavedStores, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	return b.state.ListStores(ctx)
+}
+
+// reconcile compares each store with its record, many at a time: it takes as long as it makes progress. A store that fails does not keep
+// the others from it.
 func (b *recoverer) reconcile(ctx context.Context, stores []provision.SavedState) (restored int, err error) {
-	for _, m := range stores {
-		found, failed := b.records.Restore(ctx, b.cluster, m, b.generationTimeout)
-		err = errors.Join(err, failed)
-		switch found {
-		case record.Restored:
-			restored++
-		case record.RestoreKnown:
-		case record.RestoreOtherCluster:
-			b.log.Error("a store that lives on another cluster has a namespace here too; it is left alone until an operator deletes it here or there",
-				"store_id", m.Store.StoreID, "namespace", m.Store.Namespace)
-		case record.RestoreLeftover:
-			b.log.Warn("a namespace outlived its delete and is deleted again", "store_id", m.Store.StoreID, "namespace", m.Store.Namespace)
-			_, failed := b.acceptor.Accept(ctx, provision.Request{StoreID: m.Store.StoreID, Action: provision.OpDelete, Cluster: b.cluster})
-			err = errors.Join(err, failed)
+	var count atomic.Int64
+	err = forEach(ctx, stores, storesAtOnce, giveUpAfter, func(saved provision.SavedState) error {
+		result, err := b.reconcileStore(ctx, saved)
+		if result == record.Restored {
+			count.Add(1)
+		}
+		return err
+	})
+	return int(count.Load()), err
+}
+
+func (b *recoverer) reconcileStore(ctx context.Context, saved provision.SavedState) (record.RestoreResult, error) {
+	id, namespace := saved.Store.StoreID, saved.Store.Namespace
+	result, newest, err := b.records.Restore(ctx, b.cluster, saved, b.generationTimeout)
+	if err != nil {
+		return result, fmt.Errorf("store %s: %w", id, err)
+	}
+	switch result {
+	case record.Restored, record.RestoreKnown:
+	case record.RestoreLost:
+		b.log.Debug("a store of a cluster that was given up is left alone", "store_id", id, "namespace", namespace)
+	case record.RestoreOtherCluster:
+		b.log.Error("a store that lives on another cluster has a namespace here too; it is left alone until an operator deletes it here or there",
+			"store_id", id, "namespace", namespace)
+	case record.RestoreLeftover:
+		b.log.Warn("a namespace outlived its delete and is deleted again", "store_id", id, "namespace", namespace)
+		remove := provision.Request{StoreID: id, Action: provision.OpDelete, Cluster: b.cluster}
+		if _, err := b.acceptor.AcceptIf(ctx, remove, newest); err != nil && provision.CodeOf(err) != provision.CodeSuperseded {
+			return result, fmt.Errorf("store %s: %w", id, err)
 		}
 	}
-	return restored, err
+	return result, nil
 }
 
 // saveState saves an outcome in the cluster too. Nothing depends on it but a recovery after Redis has lost its data: an outcome

@@ -3,37 +3,53 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"orchestrator/provision"
 	"orchestrator/worker/record"
 )
 
+// leftoverGeneration is the newest generation on record of every store.
+const leftoverGeneration = 7
+
 // lossyRedis is a Redis that may have lost its data, the cluster with the saved states, and the acceptor of requests.
 type lossyRedis struct {
+	mu       sync.Mutex
 	complete atomic.Bool
 	saved    []provision.SavedState
 	answers  map[string]record.RestoreResult
-	fail     error // of the restoration
+	fail     error         // of the restoration
+	latency  time.Duration // of the restoration
 	leader   bool
 
 	lists    int
+	foreign  map[string]int
 	restored []string
 	accepted []provision.Request
 }
 
 func (l *lossyRedis) Complete(context.Context) (bool, error) { return l.complete.Load(), nil }
 func (l *lossyRedis) MarkComplete(context.Context) error     { l.complete.Store(true); return nil }
-func (l *lossyRedis) Restore(_ context.Context, _ string, m provision.SavedState, _ time.Duration) (record.RestoreResult, error) {
+func (l *lossyRedis) Restore(_ context.Context, _ string, m provision.SavedState, _ time.Duration) (record.RestoreResult, int64, error) {
+	time.Sleep(l.latency)
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.restored = append(l.restored, m.Store.StoreID)
-	return l.answers[m.Store.StoreID], l.fail
+	return l.answers[m.Store.StoreID], leftoverGeneration, l.fail
 }
-func (l *lossyRedis) ListStores(context.Context) ([]provision.SavedState, error) {
+func (l *lossyRedis) ListStores(context.Context) (provision.SavedStores, error) {
 	l.lists++
-	return l.saved, nil
+	return provision.SavedStores{Stores: l.saved, Foreign: l.foreign}, nil
 }
 func (l *lossyRedis) SaveOutcome(context.Context, provision.Store, provision.Outcome) error {
 	return nil
@@ -42,8 +58,12 @@ func (l *lossyRedis) SaveDelivered(context.Context, provision.Store, provision.S
 	return nil
 }
 func (l *lossyRedis) leads(context.Context) (bool, error) { return l.leader, nil }
-func (l *lossyRedis) Accept(_ context.Context, r provision.Request) (provision.Accepted, error) {
-	l.accepted = append(l.accepted, r)
+func (l *lossyRedis) AcceptIf(_ context.Context, r provision.Request, generation int64) (provision.Accepted, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if generation == leftoverGeneration {
+		l.accepted = append(l.accepted, r)
+	}
 	return provision.Accepted{}, nil
 }
 
@@ -61,7 +81,7 @@ func (l *lossyRedis) intact() *lossyRedis {
 }
 
 func (l *lossyRedis) recoverer() *recoverer {
-	return &recoverer{records: l, state: l, acceptor: l, leads: l.leads, generationTimeout: time.Hour, log: quiet()}
+	return &recoverer{records: l, state: l, acceptor: l, leads: l.leads, generationTimeout: time.Hour, metrics: newMetrics(prometheus.NewRegistry()), log: quiet()}
 }
 
 func TestRecovererMarksCompleteAfterEveryStoreWasRestored(t *testing.T) {
@@ -121,4 +141,66 @@ func TestRecovererNoticesTheLossOfRedisInSeconds(t *testing.T) {
 		cancel()
 		synctest.Wait()
 	})
+}
+
+// 10,000 stores over 20 ms to Redis were never done in the two minutes that all together had.
+func TestRecovererReconcilesManyStoresOverASlowConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lossyRedis{latency: 20 * time.Millisecond}
+		for i := range 10_000 {
+			l.saves(fmt.Sprint("s", i))
+		}
+		start := time.Now()
+		if err := l.recoverer().round(t.Context()); err != nil || !l.complete.Load() || len(l.restored) != 10_000 {
+			t.Errorf("%d stores were restored, complete: %t, %v", len(l.restored), l.complete.Load(), err)
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+func TestRecovererStopsAndSaysHowManyStoresFail(t *testing.T) {
+	l := &lossyRedis{fail: errors.New("no answer")}
+	for i := range 10_000 {
+		l.saves(fmt.Sprint("s", i))
+	}
+	err := l.recoverer().round(t.Context())
+	if !errors.Is(err, l.fail) || l.complete.Load() || len(err.Error()) > 300 || !strings.Contains(err.Error(), " of 10000 stores failed") {
+		t.Errorf("complete: %t, %v", l.complete.Load(), err)
+	}
+	if len(l.restored) > giveUpAfter+storesAtOnce {
+		t.Errorf("%d stores were tried", len(l.restored))
+	}
+}
+
+func TestRecovererCountsTheStoresOfOthersAndLogsThemOnce(t *testing.T) {
+	l := (&lossyRedis{leader: true, foreign: map[string]int{"staging": 3, "": 1}}).intact()
+	registry, log := prometheus.NewRegistry(), &strings.Builder{}
+	r := l.recoverer()
+	r.metrics, r.log = newMetrics(registry), slog.New(slog.NewTextHandler(log, nil))
+	for range 2 {
+		r.reconciled = time.Time{}
+		if err := r.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "stores of another installation"); n != 2 { // one line for each
+		t.Errorf("%d lines are logged, want 2:\n%s", n, log)
+	}
+	l.foreign = map[string]int{"staging": 2}
+	r.reconciled = time.Time{}
+	if err := r.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := "# HELP orchestrator_foreign_stores Stores of other installations in a cluster, which are left alone; by the worker that reconciles it.\n" +
+		"# TYPE orchestrator_foreign_stores gauge\n" +
+		`orchestrator_foreign_stores{cluster="default",installation=""} 0` + "\n" +
+		`orchestrator_foreign_stores{cluster="default",installation="staging"} 2` + "\n"
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "orchestrator_foreign_stores"); err != nil {
+		t.Error(err)
+	}
+	if len(l.restored)+len(l.accepted) != 0 {
+		t.Errorf("restored %v, accepted %v", l.restored, l.accepted)
+	}
 }

@@ -90,7 +90,7 @@ func connect(t *testing.T, url string, purpose redisconn.Profile) redis.Universa
 // work starts a worker and returns what stops it. It is stopped at the end of the test at the latest.
 func (s *service) work(t *testing.T, changes ...func(*worker.Config)) (stop func()) {
 	t.Helper()
-	sender, err := callback.NewSender(s.backend.URL, token, "")
+	sender, err := callback.NewSender(s.backend.URL, token, "", callback.TLSFiles{})
 	if err != nil {
 		t.Fatal(err)
 	}

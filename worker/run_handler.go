@@ -49,15 +49,15 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
 	result, lease, err := h.acquire(ctx, task)
 	if err != nil {
-		return h.retryLater(err, log)
+		return h.retryLater(ctx, err, log)
 	}
 	switch result {
 	case record.Acquired:
 		return h.run(ctx, lease, log)
 	case record.AcquireHeld:
-		return h.retryLater(provision.Errorf(provision.CodeBusy, "another run has store %s", task.StoreID), log)
+		return h.retryLater(ctx, provision.Errorf(provision.CodeBusy, "another run has store %s", task.StoreID), log)
 	case record.AcquireWaiting:
-		return h.retryLater(provision.Errorf(provision.CodeBusy, "a delete of store %s has to end first", task.StoreID), log)
+		return h.retryLater(ctx, provision.Errorf(provision.CodeBusy, "a delete of store %s has to end first", task.StoreID), log)
 	case record.AcquireThrottled:
 		return h.throttle(task, log)
 	case record.AcquireDone:
@@ -83,9 +83,11 @@ func (h *runHandler) acquire(ctx context.Context, task queue.Task) (record.Acqui
 	return result, lease, err
 }
 
-// retryError gives a task back that was not run.
-func (h *runHandler) retryLater(err error, log *slog.Logger) error {
-	a := decide(err, record.Run{}, h.limits)
+// retryLater gives a task back that was not run. An unexpected error is tried again with a growing delay; it ends nothing, since without
+// the lease no outcome can be recorded.
+func (h *runHandler) retryLater(ctx context.Context, err error, log *slog.Logger) error {
+	tries, _ := asynq.GetRetryCount(ctx)
+	a := decide(err, record.Run{Attempts: min(tries, h.limits.MaxAttempts-2)}, h.limits)
 	log.Info("not run now", "code", provision.CodeOf(err), "cause", err, "again_in", a.delay)
 	return a.reply(err)
 }
@@ -111,7 +113,7 @@ func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error 
 	if a.final {
 		a, err = h.recordOutcome(p, a, outputs, err)
 	}
-	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry})
+	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry, Again: a.delay})
 	h.metrics.ran(p.run.Op, err, a, time.Since(start))
 	log.Log(context.WithoutCancel(ctx), levelOf(err, a), "run ends", "outcome", outcomeOf(p.run.Op, err, a), "code", codeOrNone(err),
 		"cause", err, "ms", time.Since(start).Milliseconds(), "again_in", a.delay)
@@ -167,9 +169,11 @@ func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outpu
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
 	}
-	if failed := h.outcomes.record(run, status, code, text); failed != nil {
+	result, failed := h.outcomes.record(run, status, code, text)
+	if failed != nil {
 		return unrecorded(failed), failed
 	}
+	a.nextCluster = result == record.OutcomeNextCluster
 	return a, err
 }
 

@@ -73,6 +73,7 @@ func TestRunHandlerRecordsNoOutcomeOfARunThatIsRetried(t *testing.T) {
 	}{
 		"unavailable": {provision.Errorf(provision.CodeUnavailable, "away"), false},
 		"busy":        {provision.Errorf(provision.CodeBusy, "busy"), false},
+		"blocked":     {provision.Errorf(provision.CodeBlocked, "a webhook is away"), true},
 		"internal":    {errors.New("broken"), true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -81,7 +82,7 @@ func TestRunHandlerRecordsNoOutcomeOfARunThatIsRetried(t *testing.T) {
 			if len(r.recorded) != 0 || !reply.again() || reply.counted() != c.counted || reply.delay() <= 0 {
 				t.Errorf("%s: outcome %v, asynq gets %v", name, r.recorded, reply.err)
 			}
-			if r.ends[0] != (record.RunEnd{Counted: c.counted}) {
+			if r.ends[0] != (record.RunEnd{Counted: c.counted, Again: reply.delay()}) {
 				t.Errorf("%s: run end %+v", name, r.ends[0])
 			}
 		})
@@ -154,7 +155,11 @@ func TestRunHandlerWhenTheOutcomeIsNotRecorded(t *testing.T) {
 				if reply.again() != c.again || (c.again && (reply.counted() || reply.delay() <= 0)) {
 					t.Errorf("%s, %d attempts: asynq gets %v", name, attempts, reply.err)
 				}
-				if r.ends[0] != (record.RunEnd{Ended: !c.again}) {
+				want := record.RunEnd{Ended: !c.again}
+				if c.again {
+					want.Again = reply.delay()
+				}
+				if r.ends[0] != want {
 					t.Errorf("%s: run end %+v", name, r.ends[0])
 				}
 			})
@@ -277,7 +282,7 @@ func TestRunHandlerCountsAPanicAsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(context.Context, func(provision.Step)) error { panic("nil map of " + "secret") })
 		reply := r.process(t, t.Context())
-		if !reply.again() || !reply.counted() || r.ends[0] != (record.RunEnd{Counted: true}) {
+		if !reply.again() || !reply.counted() || r.ends[0] != (record.RunEnd{Counted: true, Again: reply.delay()}) {
 			t.Errorf("asynq gets %v, run end %+v", reply.err, r.ends[0])
 		}
 		if strings.Contains(reply.err.Error(), "secret") {

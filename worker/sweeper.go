@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
 )
 
@@ -17,12 +19,18 @@ const (
 	inspectEvery = 30 * time.Second
 )
 
-// SweepStore tells what is outstanding: [record.Recovery].
-type SweepStore interface {
+// SweepLease lets one worker at a time sweep: [record.Recovery].
+type SweepLease interface {
 	LeadSweep(ctx context.Context, token string, lease time.Duration) (bool, error)
+	ResignSweep(ctx context.Context, token string) error
+}
+
+// SweepStore tells what is outstanding, and ends the stores of clusters that were given up: [record.Recovery].
+type SweepStore interface {
+	SweepLease
 	Due(ctx context.Context, n int, again time.Duration) ([]string, error)
 	Inspect(ctx context.Context, storeID string) (record.Outstanding, error)
-	ResignSweep(ctx context.Context, token string) error
+	EndLostStores(ctx context.Context, n int) (ended int, more bool, err error)
 }
 
 // OrphanQueue requeues the tasks of dead workers: [queue.Tasks].
@@ -31,19 +39,27 @@ type OrphanQueue interface {
 	RequeueOrphans(ctx context.Context, queue string) (ids []string, err error)
 }
 
+// ExpiringRuns are runs that only record that their time is over: [record.Runs].
+type ExpiringRuns interface {
+	RunLeases
+	Outcomes
+}
+
 // sweeper enqueues what a crash has left without a task: accepted generations, outcomes that were not delivered, and the tasks
 // of dead workers. Every worker has one; a lease lets one of them sweep.
 type sweeper struct {
 	store   SweepStore
 	orphans OrphanQueue
 	queue   Queue
+	runs    ExpiringRuns
 	metrics *metrics
 	log     *slog.Logger
 	token   string
+	atOnce  int
 }
 
-func newSweeper(ledger SweepStore, rescuer OrphanQueue, q Queue, m *metrics, log *slog.Logger) *sweeper {
-	return &sweeper{store: ledger, orphans: rescuer, queue: q, metrics: m, log: log, token: rand.Text()}
+func newSweeper(store SweepStore, orphans OrphanQueue, q Queue, runs ExpiringRuns, m *metrics, log *slog.Logger) *sweeper {
+	return &sweeper{store: store, orphans: orphans, queue: q, runs: runs, metrics: m, log: log, token: rand.Text(), atOnce: storesAtOnce}
 }
 
 // run sweeps until ctx ends, and then lets another worker go on at once.
@@ -76,17 +92,30 @@ func (s *sweeper) resign(ctx context.Context) {
 	}
 }
 
-// sweep is one round. A store that fails does not keep the others from being inspected.
+// sweep is one round: it ends when nothing is due. A store that fails does not keep the others from being inspected.
 func (s *sweeper) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sweepLease)
-	defer cancel()
 	lead, err := s.leads(ctx)
 	if err != nil || !lead {
 		return err
 	}
-	var errs []error
+	errs := []error{s.requeueOrphans(ctx), s.endLostStores(ctx)}
+	for {
+		due, err := s.inspectDue(ctx)
+		errs = append(errs, err)
+		if due < sweepBatch { // a store that failed does not keep the next ones from it
+			return errors.Join(errs...)
+		}
+		if lead, err := s.leads(ctx); err != nil || !lead {
+			return errors.Join(append(errs, err)...)
+		}
+	}
+}
+
+func (s *sweeper) requeueOrphans(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepLease)
+	defer cancel()
 	queues, err := s.orphans.Queues(ctx)
-	errs = append(errs, err)
+	errs := []error{err}
 	for _, q := range queues {
 		ids, err := s.orphans.RequeueOrphans(ctx, q)
 		errs = append(errs, err)
@@ -95,12 +124,34 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		}
 		s.metrics.orphaned(q, len(ids))
 	}
-	ids, err := s.store.Due(ctx, sweepBatch, inspectEvery)
-	errs = append(errs, err)
-	for _, id := range ids {
-		errs = append(errs, s.inspect(ctx, id))
-	}
 	return errors.Join(errs...)
+}
+
+// endLostStores ends the stores of clusters that were given up, until there are no more or it is another worker's turn.
+func (s *sweeper) endLostStores(ctx context.Context) error {
+	for {
+		ended, more, err := s.store.EndLostStores(ctx, sweepBatch)
+		if ended > 0 {
+			s.log.Warn("stores of a cluster that was given up were ended", "stores", ended)
+		}
+		if err != nil || !more {
+			return err
+		}
+		if lead, err := s.leads(ctx); err != nil || !lead {
+			return err
+		}
+	}
+}
+
+// inspectDue inspects stores that are due, many at a time, and returns how many.
+func (s *sweeper) inspectDue(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepLease)
+	defer cancel()
+	ids, err := s.store.Due(ctx, sweepBatch, inspectEvery)
+	if err != nil {
+		return 0, err
+	}
+	return len(ids), forEach(ctx, ids, s.atOnce, sweepBatch, func(id string) error { return s.inspect(ctx, id) })
 }
 
 // inspect makes sure that everything the store waits for has a task that will be executed.
@@ -110,10 +161,42 @@ func (s *sweeper) inspect(ctx context.Context, storeID string) error {
 		return err
 	}
 	for _, task := range open.Runs {
+		if open.Overdue {
+			if ended, failed := s.expire(ctx, task); ended || failed != nil {
+				err = errors.Join(err, failed)
+				continue
+			}
+		}
 		err = errors.Join(err, s.queue.Revive(ctx, task, open.TryNow))
 	}
 	if len(open.Callbacks) > 0 {
 		err = errors.Join(err, s.queue.ReviveCallback(ctx, open.Callbacks[0], false))
 	}
 	return err
+}
+
+// expire ends a generation that is past its deadline and has no run: a run would do the same, but if the workers of its
+// cluster are gone, none comes. It reports ended if nothing of the generation is left to be run.
+func (s *sweeper) expire(ctx context.Context, task queue.Task) (ended bool, err error) {
+	result, run, err := s.runs.Acquire(ctx, task, rand.Text(), leaseTTL, false)
+	if err != nil || result != record.Acquired {
+		return false, err
+	}
+	var next []queue.Task
+	end := record.RunEnd{}
+	if run.TimeLeft <= 0 {
+		var outcome record.OutcomeResult
+		outcome, next, err = s.runs.RecordOutcome(ctx, run, task.Op.Failure(), provision.CodeTimeout, provision.Public(errGenerationTimeout)+", and no worker of its cluster runs it")
+		ended = err == nil && outcome == record.OutcomeRecorded
+		end.Ended = ended
+	}
+	_, failed := s.runs.Release(ctx, run, end)
+	err = errors.Join(err, failed)
+	if ended {
+		s.log.Warn("a store past its deadline was ended without a run", "store_id", task.StoreID, "generation", task.Generation, "op", task.Op, "cluster", task.Cluster)
+	}
+	for _, task := range next {
+		err = errors.Join(err, s.queue.Revive(ctx, task, true))
+	}
+	return ended, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type sweepStore struct {
 	due         []string
 	outstanding map[string]record.Outstanding
 	fail        map[string]error // by store, queue, or "lead", "due"
+	passes      int              // until the stores of a lost cluster are ended
 
 	leases []time.Duration
 }
@@ -52,6 +54,11 @@ func (l *sweepStore) Inspect(_ context.Context, id string) (record.Outstanding, 
 	return l.outstanding[id], l.fail[id]
 }
 
+func (l *sweepStore) EndLostStores(context.Context, int) (int, bool, error) {
+	l.passes--
+	return 1, l.passes > 0, l.fail["end lost stores"]
+}
+
 func (l *sweepStore) Queues(context.Context) ([]string, error) {
 	return []string{queue.QueueProvision, queue.QueueDelete, queue.QueueCallback}, nil
 }
@@ -62,7 +69,9 @@ func (l *sweepStore) RequeueOrphans(_ context.Context, q string) ([]string, erro
 }
 
 func newSweep(l *sweepStore) *sweeper {
-	return newSweeper(l, l, l, newMetrics(prometheus.NewRegistry()), quiet())
+	s := newSweeper(l, l, l, l, newMetrics(prometheus.NewRegistry()), quiet())
+	s.atOnce = 1 // the fake keeps the order of the calls
+	return s
 }
 
 func twoRuns(id string) record.Outstanding {
@@ -182,4 +191,98 @@ type slow struct{ *sweepStore }
 func (s *slow) Inspect(ctx context.Context, _ string) (record.Outstanding, error) {
 	<-ctx.Done()
 	return record.Outstanding{}, ctx.Err()
+}
+
+// crowd is a store of many stores that are due, each of which takes time to inspect.
+type crowd struct {
+	sweepStore
+	left      atomic.Int64
+	inspected atomic.Int64
+	broken    error // of every inspection
+}
+
+func (c *crowd) Due(_ context.Context, n int, _ time.Duration) ([]string, error) {
+	return make([]string, min(int64(n), max(0, c.left.Add(int64(-n))+int64(n)))), nil
+}
+
+func (c *crowd) Inspect(context.Context, string) (record.Outstanding, error) {
+	time.Sleep(80 * time.Millisecond) // four round trips of 20 ms
+	c.inspected.Add(1)
+	return record.Outstanding{}, c.broken
+}
+
+func TestSweeperInspectsEverythingThatIsDueInOneRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &crowd{sweepStore: sweepStore{records: newRecords()}}
+		c.left.Store(5_000)
+		start := time.Now()
+		if err := newSweeper(c, c, c, c, newMetrics(prometheus.NewRegistry()), quiet()).sweep(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); c.inspected.Load() != 5_000 || took > 30*time.Second {
+			t.Errorf("%d stores were inspected in %s", c.inspected.Load(), took)
+		}
+	})
+}
+
+func TestSweeperGoesOnAfterABatchWithStoresThatFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &crowd{sweepStore: sweepStore{records: newRecords()}, broken: errors.New("does not parse")}
+		c.left.Store(2*sweepBatch + 1)
+		err := newSweeper(c, c, c, c, newMetrics(prometheus.NewRegistry()), quiet()).sweep(t.Context())
+		if !errors.Is(err, c.broken) || c.inspected.Load() != 2*sweepBatch+1 {
+			t.Errorf("%d stores were inspected, %v", c.inspected.Load(), err)
+		}
+	})
+}
+
+func TestSweeperEndsWhatIsPastItsDeadlineAndHasNoRun(t *testing.T) {
+	task := queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: 2, Cluster: "gone"}
+	next := queue.Task{Op: provision.OpProvision, StoreID: "b", Generation: 3, Cluster: "eu"}
+	for name, c := range map[string]struct {
+		result   record.AcquireResult
+		timeLeft time.Duration
+		outcome  record.OutcomeResult
+		ended    bool
+	}{
+		"past its deadline":               {record.Acquired, -time.Hour, record.OutcomeRecorded, true},
+		"not by the clock of Redis":       {record.Acquired, time.Minute, "", false},
+		"a run holds the lease":           {record.AcquireHeld, 0, "", false},
+		"a newer request came in between": {record.Acquired, -time.Hour, record.OutcomeSuperseded, false},
+	} {
+		l := &sweepStore{records: newRecords(), due: []string{"a"}, outstanding: map[string]record.Outstanding{"a": {Runs: []queue.Task{task}, Overdue: true}}}
+		l.acquire = func(token string) (record.AcquireResult, record.Run, error) {
+			return c.result, record.Run{Op: task.Op, Token: token, TimeLeft: c.timeLeft, Store: provision.Store{Request: provision.Request{StoreID: "a"}, Generation: 2}}, nil
+		}
+		l.recordOutcome = func() (record.OutcomeResult, []queue.Task, error) { return c.outcome, []queue.Task{next}, nil }
+		if err := newSweep(l).sweep(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if l.count("release a") != min(len(l.tokens)/2, 1) || len(l.ends) > 0 && l.ends[0] != (record.RunEnd{Ended: c.ended}) {
+			t.Errorf("%s: the lease is released %d times, with %v", name, l.count("release a"), l.ends)
+		}
+		if c.ended && (l.recorded[0].status != provision.StatusFailed || l.recorded[0].code != provision.CodeTimeout || !strings.Contains(l.recorded[0].text, "no worker of its cluster")) {
+			t.Errorf("%s: %v", name, l.recorded)
+		}
+		if revived := l.count("revive 2.a"); (revived == 0) != c.ended {
+			t.Errorf("%s: its task is enqueued %d times; events %v", name, revived, l.events)
+		}
+	}
+}
+
+func TestSweeperEndsTheStoresOfALostClusterInOneRound(t *testing.T) {
+	l := &sweepStore{records: newRecords(), passes: 3}
+	if err := newSweep(l).sweep(t.Context()); err != nil || l.passes != 0 {
+		t.Errorf("%v, %d passes are left", err, l.passes)
+	}
+	if len(l.leases) < 3 {
+		t.Errorf("the lease was extended %d times", len(l.leases))
+	}
+}
+
+func TestSweeperSweepsAlthoughALostClusterFails(t *testing.T) {
+	l := &sweepStore{records: newRecords(), due: []string{"a"}, fail: map[string]error{"end lost stores": errors.New("away")}}
+	if err := newSweep(l).sweep(t.Context()); err == nil || l.count("inspect a") != 1 {
+		t.Errorf("%v, calls %q", err, l.events)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/provision"
 	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
@@ -64,12 +65,13 @@ func New(c Config) (*Worker, error) {
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
-	c.Metrics.MustRegister(newQueueMetrics(w.tasks, c.Log))
-	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, m, c.Log)
+	c.Metrics.MustRegister(newQueueMetrics(w.tasks, c.Log), newOrphanMetrics(w.records.Requests, c.Log))
+	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	for _, cluster := range c.Clusters {
 		w.serve(stopped, cluster, m.on(cluster.Name))
 		w.watch(cluster, m.on(cluster.Name))
 	}
+	w.serveAny(stopped, m)
 	return w, nil
 }
 
@@ -90,11 +92,26 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	add(queue.QueueCallback, c.Slots.Callback, callbacks)
 }
 
+// serveAny adds the server of the callbacks that are bound to no cluster, where clusters have names.
+func (w *Worker) serveAny(stopped context.Context, m *metrics) {
+	c, states := w.config, clusterStates{}
+	for _, cluster := range c.Clusters {
+		states[cluster.id()] = cluster.State
+	}
+	if _, only := states[provision.DefaultCluster]; only && len(states) == 1 {
+		return
+	}
+	callbacks := &callbackHandler{cluster: provision.AnyCluster, claims: w.records.Callbacks, queue: w.tasks, state: states,
+		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, log: c.Log, stop: stopped, now: time.Now}
+	name := queue.On(queue.QueueCallback, provision.AnyCluster)
+	w.servers = append(w.servers, server{newServer(c.Server, name, c.Slots.Callback, c.Poll, c.Log), name, w.counted(handlerFor(name, callbacks))})
+}
+
 // watch adds what reconciles one cluster with the records and probes it.
 func (w *Worker) watch(cluster Cluster, m *metrics) {
 	log, name := cluster.log(w.config.Log), cluster.id()
 	r := &recoverer{cluster: name, records: w.records.Recovery, state: cluster.State, acceptor: w.intake, leads: w.sweeper.leads,
-		generationTimeout: w.config.Limits.GenerationTimeout, log: log}
+		generationTimeout: w.config.Limits.GenerationTimeout, metrics: m, log: log}
 	if cluster.Name != "" {
 		r.records, r.leads = clusterRecovery{w.records.Recovery, name}, recoveryLeader(w.records.Recovery, name)
 	}
@@ -104,7 +121,11 @@ func (w *Worker) watch(cluster Cluster, m *metrics) {
 
 // Run takes tasks until ctx ends, and returns when every run has released its lease: waits end at once, a call to Helm
 // in progress ends by itself, and the tasks go back uncounted. It takes at most ShutdownTimeout for that. A worker runs once.
+//
+// It returns an error if it cannot begin to take tasks.
 func (w *Worker) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
 	for _, b := range w.recoverers {
@@ -119,8 +140,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err == nil {
 		<-ctx.Done()
 	}
+	cancel() // what runs beside the servers ends too
 	w.drain()
 	background.Wait()
+	w.leases.releaseAll(lastReleases)
 	return err
 }
 

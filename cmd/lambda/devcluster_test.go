@@ -100,14 +100,14 @@ func TestFunctionContinuesAProvisionAfterADeadline(t *testing.T) {
 	if found := releases(t, kubeconfig, "a"); !slices.Equal(found, []string{"deployed"}) {
 		t.Errorf("between two invocations the release is %q", found)
 	}
-	if told := b.all(); len(told) != 0 {
-		t.Errorf("callbacks %q before the outcome", told)
+	if received := b.all(); len(received) != 0 {
+		t.Errorf("callbacks %q before the outcome", received)
 	}
 	if done := s.drain(aSchedule, drain.MinMargin+5*time.Minute); done.Ended != "idle" || done.Runs["provision READY"] != 1 || done.Callbacks["READY delivered"] != 1 {
 		t.Errorf("the next invocation: %+v", done)
 	}
-	if told := b.all(); !slices.Equal(told, []string{"a READY"}) {
-		t.Errorf("told %q", told)
+	if received := b.all(); !slices.Equal(received, []string{"a READY"}) {
+		t.Errorf("received %q", received)
 	}
 	if found := releases(t, kubeconfig, "a"); !slices.Equal(found, []string{"deployed"}) {
 		t.Errorf("the next invocation created other revisions: %q", found)

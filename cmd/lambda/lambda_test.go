@@ -53,8 +53,8 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 	if r := s.drain(aDrain, enough); r.Runs["delete DELETED"] != 1 {
 		t.Errorf("%+v", r)
 	}
-	if told, want := b.all(), []string{"a READY", "b DELETED", "b READY", "c READY"}; !slices.Equal(told, want) {
-		t.Errorf("told %q", told)
+	if received, want := b.all(), []string{"a READY", "b DELETED", "b READY", "c READY"}; !slices.Equal(received, want) {
+		t.Errorf("received %q", received)
 	}
 }
 
@@ -100,8 +100,8 @@ func TestFunctionDeliversEachOutcomeOnceWithTwoDrains(t *testing.T) {
 		both.Go(func() { reports[i] = s.drain(aDrain, enough) })
 	}
 	both.Wait()
-	if told := b.all(); !slices.Equal(told, want) {
-		t.Errorf("told %q", told)
+	if received := b.all(); !slices.Equal(received, want) {
+		t.Errorf("received %q", received)
 	}
 	if runs := reports[0].Runs["provision READY"] + reports[1].Runs["provision READY"]; runs != stores {
 		t.Errorf("%d stores took %d runs: %+v", stores, runs, reports)

@@ -40,7 +40,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return filepath.Abs(path)
 	}
 	path := filepath.Join(buildDir, "bootstrap")
-	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", path, ".")
+	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, ".") // linked as the deployed one
 	if said, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build of the bootstrap: %w\n%s", err, said)
 	}
@@ -226,8 +226,8 @@ func environment(redis, backend string, more ...string) []string {
 // backend records callbacks as "store STATUS".
 type backend struct {
 	*httptest.Server
-	mu   sync.Mutex
-	told []string
+	mu       sync.Mutex
+	received []string
 }
 
 func newBackend(t *testing.T) *backend {
@@ -237,7 +237,7 @@ func newBackend(t *testing.T) *backend {
 		_ = json.NewDecoder(r.Body).Decode(&c)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.told = append(b.told, strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/stores/"), "/status")+" "+c.Status)
+		b.received = append(b.received, strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/stores/"), "/status")+" "+c.Status)
 	}))
 	t.Cleanup(b.Close)
 	return b
@@ -246,7 +246,7 @@ func newBackend(t *testing.T) *backend {
 func (b *backend) all() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Sorted(slices.Values(b.told))
+	return slices.Sorted(slices.Values(b.received))
 }
 
 func shop(id, engine string) string {

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/provision"
 	"orchestrator/worker/queue"
 )
 
@@ -26,7 +28,7 @@ func newHandler(c config, client redis.UniversalClient, log *slog.Logger) http.H
 	guarded := http.NewCrossOriginProtection().Handler(auditLog(log, csp(ui)))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.Handle("/", login(c.User, c.Password, http.MaxBytesHandler(guarded, maxBody)))
+	mux.Handle("/", login(c.User, c.Password, log, http.MaxBytesHandler(guarded, maxBody)))
 	return mux
 }
 
@@ -35,8 +37,24 @@ func auditLog(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			user, _, _ := r.BasicAuth()
-			log.Info("change requested by an operator", "user", user, "method", r.Method, "path", r.URL.Path, "peer", r.RemoteAddr)
+			status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+			defer func() {
+				provision.AuditEvent{Actor: user, Action: "queue." + strings.ToLower(r.Method), Target: r.URL.Path, Accepted: status.status < 300, Status: status.status,
+					Peer: peer(r)}.Log(r.Context(), log)
+			}()
+			w = status
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// statusWriter notes the status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }

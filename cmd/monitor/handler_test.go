@@ -48,7 +48,11 @@ func newSite(t *testing.T, readOnly bool) site {
 
 // ask sends a request with the login. headers are pairs of name and value that override its headers; "-" removes one.
 func (s site) ask(method, path string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, "http://monitor.example"+path, nil)
+	return s.askOf(context.Background(), method, path, headers...)
+}
+
+func (s site) askOf(ctx context.Context, method, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, method, "http://monitor.example"+path, nil)
 	r.SetBasicAuth("op", "correct horse")
 	for i := 0; i < len(headers); i += 2 {
 		if r.Header.Set(headers[i], headers[i+1]); headers[i+1] == "-" {
@@ -61,6 +65,8 @@ func (s site) ask(method, path string, headers ...string) *httptest.ResponseReco
 }
 
 func TestLoginIsRequired(t *testing.T) {
+	gone, cancel := context.WithCancel(t.Context()) // does not wait: each wrong login would take a second
+	cancel()
 	s := newSite(t, true)
 	basic := func(user, password string) string {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -69,7 +75,7 @@ func TestLoginIsRequired(t *testing.T) {
 	}
 	for _, path := range []string{"/", "/index.html", "/api/queues", "/queues/provision", "/static/js/main.5adda2da.chunk.js", "/healthz/", "/api/../healthz/x"} {
 		for _, login := range []string{"-", "Basic", "Basic !", "Bearer x", basic("", ""), basic("op", ""), basic("", "correct horse"), basic("op", "correct horse "), basic("Op", "correct horse"), basic("correct horse", "op")} {
-			w := s.ask("GET", path, "Authorization", login)
+			w := s.askOf(gone, "GET", path, "Authorization", login)
 			if moved := w.Code == http.StatusMovedPermanently || w.Code == http.StatusTemporaryRedirect; moved {
 				continue // to the clean form of the path, which asks for the login
 			}
@@ -143,7 +149,7 @@ func TestAuditLogNamesTheOperator(t *testing.T) {
 		t.Errorf("the task afterwards: %s", w.Body)
 	}
 	text := s.log.String()
-	if !strings.Contains(text, `"user":"op"`) || !strings.Contains(text, path) || strings.Contains(text, "correct horse") {
+	if !strings.Contains(text, `"msg":"audit","actor":"op","action":"queue.post"`) || !strings.Contains(text, path) || !strings.Contains(text, `"result":"accepted"`) || strings.Contains(text, "correct horse") {
 		t.Errorf("the log is %s", text)
 	}
 }

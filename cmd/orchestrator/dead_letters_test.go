@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -56,10 +55,7 @@ func (m *fakeDeadLetters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func serveDeadLetters(t *testing.T, ids ...string) *fakeDeadLetters {
 	t.Helper()
 	m := &fakeDeadLetters{ids: ids}
-	server := httptest.NewServer(m)
-	t.Cleanup(server.Close)
-	t.Setenv("ORCHESTRATOR_URL", server.URL)
-	t.Setenv("ORCHESTRATOR_TOKEN", "secret")
+	environment(t, m)
 	return m
 }
 

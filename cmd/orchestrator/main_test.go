@@ -52,8 +52,8 @@ func (f *fakeIngest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// environment starts a fake ingest and sets the variables that lead to it.
-func environment(t *testing.T, f *fakeIngest) {
+// environment serves a fake ingest and sets the variables that lead to it.
+func environment(t *testing.T, f http.Handler) {
 	t.Helper()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)

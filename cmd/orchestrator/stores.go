@@ -34,7 +34,7 @@ func list(c *cobra.Command, _ []string) error {
 	cursor, _ := c.Flags().GetString("cursor")
 	all, _ := c.Flags().GetBool("all")
 	page, err := client.Stores(c.Context(), cursor, limit)
-	for all && err == nil && page.Next != "" {
+	for (all || len(page.Stores) == 0) && err == nil && page.Next != "" { // a page may be empty in the middle of the list
 		more, moreErr := client.Stores(c.Context(), page.Next, limit)
 		page.Stores, page.Next, err = append(page.Stores, more.Stores...), more.Next, moreErr
 	}

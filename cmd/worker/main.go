@@ -13,7 +13,8 @@ import (
 )
 
 func main() {
-	os.Exit(service.Main("worker", "provisions and deletes stores on Kubernetes and sends the callbacks to the backend", run))
+	os.Exit(service.Main("worker", "provisions and deletes stores on Kubernetes and sends the callbacks to the backend", run,
+		service.Command[config]{Name: "adopt", Help: adoptHelp, Run: adopt}))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {

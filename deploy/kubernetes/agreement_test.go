@@ -192,6 +192,57 @@ func dangerous(inStore bool, resource, verb string, names []string) string {
 	return ""
 }
 
+// Kubernetes puts $(NAME) into the arguments of the process, where others on the node see it.
+func TestNoSecretBecomesAnArgument(t *testing.T) {
+	for name, v := range variants(t) {
+		for pod, spec := range pods(t, render(t, "orchestrator", "shops", v)) {
+			for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
+				if words := strings.Join(slices.Concat(c.Command, c.Args), " "); strings.Contains(words, "$(") {
+					t.Errorf("%s: container %s of %s is started with %s", name, c.Name, pod, words)
+				}
+			}
+		}
+	}
+}
+
+// metricName finds the names of metrics, in code as they are registered and in texts as they are asked for.
+var metricName = regexp.MustCompile(`orchestrator_[a-z]+(?:_[a-z]+)+`)
+
+// An alarm on a metric that does not exist is never raised.
+func TestAlarmsAndDocsNameMetricsThatExist(t *testing.T) {
+	registered := map[string]bool{}
+	for _, pattern := range []string{"worker/*.go", "ingest/*.go"} {
+		for _, name := range metricNames(t, pattern) {
+			registered[name] = true
+		}
+	}
+	used := slices.Concat(metricNames(t, "deploy/kubernetes/orchestrator/templates/*.yaml"), metricNames(t, "docs/*.md"), metricNames(t, "README.md"))
+	if len(registered) < 8 || len(used) < 10 {
+		t.Fatalf("only %d metrics are found in the code and %d in texts", len(registered), len(used))
+	}
+	for _, name := range used {
+		if !registered[name] && !registered[strings.TrimSuffix(name, "_count")] && !registered[strings.TrimSuffix(name, "_bucket")] {
+			t.Errorf("%s is in the alarms or the docs, and no code registers it", name)
+		}
+	}
+}
+
+func metricNames(t testing.TB, pattern string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob("../../" + pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, metricName.FindAllString(string(text), -1)...)
+	}
+	return names
+}
+
 func TestREADMEDocumentsEveryValue(t *testing.T) {
 	const file, begin, end = folder + "/README.md", "<!-- values -->\n", "<!-- end of values -->"
 	text, err := os.ReadFile(file)

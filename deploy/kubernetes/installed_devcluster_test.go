@@ -134,13 +134,24 @@ func (i *installation) as(component string) *kubernetes.Clientset {
 // store makes a store's namespace, as the worker does, and binds the worker in it.
 func (i *installation) store(worker kubernetes.Interface) string {
 	i.t.Helper()
+	name := i.storeOf(worker, i.name())
+	i.bindStoreRole(worker, name)
+	return name
+}
+
+// name is the installation's, as the chart sets it.
+func (i *installation) name() string { return i.namespace + "." + i.namespace }
+
+// storeOf makes a namespace of an installation.
+func (i *installation) storeOf(by kubernetes.Interface, installation string) string {
+	i.t.Helper()
 	name := "store-" + strings.ToLower(rand.Text()[:8])
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
 		"orchestrator/store": strings.Repeat("0", 32), "pod-security.kubernetes.io/enforce": "baseline",
+		"orchestrator/installation": installation,
 	}}}
-	i.must(worker.CoreV1().Namespaces().Create(i.t.Context(), ns, metav1.CreateOptions{}))
+	i.must(by.CoreV1().Namespaces().Create(i.t.Context(), ns, metav1.CreateOptions{}))
 	i.t.Cleanup(func() { _ = i.admin.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{}) })
-	i.bindStoreRole(worker, name)
 	return name
 }
 

@@ -34,19 +34,9 @@ import (
 func TestRolesAreExactlyWhatStoresNeed(t *testing.T) {
 	i := install(t)
 	kubeconfig, asked := i.watched("worker")
-	k, err := cluster.Connect(cluster.Config{
-		API:       kube.Config{Kubeconfig: kubeconfig, Log: slog.New(slog.NewTextHandler(t.Output(), nil))},
-		Charts:    helm.Charts{FS: charts.FS, Env: "production", Values: everyObject},
-		StoreRole: i.role,
-	})
-	i.must(err)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer func() { cancel(); k.Close() }()
-	i.must(k.Start(ctx))
-	runner := &provision.Runner{Engines: storeengine.All(), ReadinessTimeout: 2 * time.Minute, DeleteTimeout: 2 * time.Minute}
-	k.Fill(runner)
+	small, large := i.runs(kubeconfig, everyObject), i.runs(kubeconfig, largerVolumes)
 	for _, engine := range storeengine.Names() {
-		i.life(runner, k, engine)
+		i.life(small, large, engine)
 	}
 	for _, what := range asked.refused {
 		t.Errorf("refused: %s", what)
@@ -57,34 +47,62 @@ func TestRolesAreExactlyWhatStoresNeed(t *testing.T) {
 // everyObject are values with which the stores' charts make objects of all their kinds that the development cluster knows.
 var everyObject = map[string]any{"common": map[string]any{"ingress": map[string]any{"enabled": true}}}
 
-// life makes a store, changes it, reads its password, and deletes it twice.
-func (i *installation) life(runner *provision.Runner, k *cluster.Cluster, engine string) {
+// largerVolumes ask for more than before, where the storage class allows that.
+var largerVolumes = map[string]any{
+	"common":      map[string]any{"ingress": map[string]any{"enabled": true}, "expandVolumes": true},
+	"persistence": map[string]any{"data": map[string]any{"size": "100Gi"}},
+}
+
+// workerRun runs stores as the worker's service account does.
+type workerRun struct {
+	*cluster.Cluster
+	runner *provision.Runner
+}
+
+func (i *installation) runs(kubeconfig string, values map[string]any) workerRun {
+	i.t.Helper()
+	k, err := cluster.Connect(cluster.Config{
+		API:       kube.Config{Kubeconfig: kubeconfig, Log: slog.New(slog.NewTextHandler(i.t.Output(), nil))},
+		Charts:    helm.Charts{FS: charts.FS, Env: "production", Values: values},
+		StoreRole: i.role, Installation: cluster.Named(i.name()),
+	})
+	i.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	i.t.Cleanup(func() { cancel(); k.Close() })
+	i.must(k.Start(ctx))
+	runner := &provision.Runner{Engines: storeengine.All(), ReadinessTimeout: 2 * time.Minute, DeleteTimeout: 2 * time.Minute}
+	k.Fill(runner)
+	return workerRun{k, runner}
+}
+
+// life makes a store, changes it while its volumes are to grow, reads its password, and deletes it twice.
+func (i *installation) life(small, large workerRun, engine string) {
 	i.t.Helper()
 	id := "rights-" + strings.ToLower(rand.Text()[:8])
 	s := provision.Store{Generation: 1, Request: provision.Request{StoreID: id, Name: id, Engine: engine, Namespace: id,
 		Host: id + ".localhost", StoreURL: "https://" + id + ".localhost", Action: provision.OpProvision}}
 	i.t.Cleanup(func() { _ = i.admin.CoreV1().Namespaces().Delete(context.Background(), id, metav1.DeleteOptions{}) })
-	run := func(op provision.Op) {
+	run := func(op provision.Op, by workerRun) {
 		i.t.Helper()
 		start := time.Now()
-		if err := runner.Run(i.t.Context(), op, s, func(provision.Step) {}); err != nil {
+		if err := by.runner.Run(i.t.Context(), op, s, func(provision.Step) {}); err != nil {
 			i.t.Fatalf("%s of a %s store: %v", op, engine, err)
 		}
 		i.t.Logf("%s of a %s store took %s", op, engine, time.Since(start).Round(time.Millisecond))
 		s.Generation++
 	}
-	run(provision.OpProvision)
+	run(provision.OpProvision, small)
 	s.Settings.Title = "Another title"
-	run(provision.OpProvision)
-	if _, err := k.Credentials.Password(i.t.Context(), s); err != nil {
+	run(provision.OpProvision, large)
+	if _, err := large.Credentials.Password(i.t.Context(), s); err != nil {
 		i.t.Error(err)
 	}
-	i.must(k.State.SaveOutcome(i.t.Context(), s, provision.Outcome{}))
-	if _, err := k.State.ListStores(i.t.Context()); err != nil {
+	i.must(large.State.SaveOutcome(i.t.Context(), s, provision.Outcome{}))
+	if _, err := large.State.ListStores(i.t.Context()); err != nil {
 		i.t.Error(err)
 	}
-	run(provision.OpDelete)
-	run(provision.OpDelete)
+	run(provision.OpDelete, large)
+	run(provision.OpDelete, large)
 }
 
 // spare are rights that this life does not need, and why they are there.
@@ -134,7 +152,7 @@ func TestRolesAndPoliciesRefuseEveryEscalation(t *testing.T) {
 	worker := i.as("worker")
 	store := i.store(worker)
 	foreign := i.foreignNamespace()
-	for _, a := range slices.Concat(i.outside(foreign), i.bindings(store, foreign), i.labels(store, foreign), i.inside(store), i.others()) {
+	for _, a := range slices.Concat(i.outside(foreign), i.bindings(store, foreign), i.labels(store, foreign), i.otherInstallations(), i.inside(store), i.others()) {
 		t.Run(a.name, func(t *testing.T) {
 			err := a.try(t.Context(), worker)
 			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), a.by) {

@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+
+	"k8s.io/utils/clock"
 
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/helm"
@@ -13,7 +16,12 @@ import (
 type Config struct {
 	API       kube.Config
 	Charts    helm.Charts
-	StoreRole string // ClusterRole that the process binds itself to in each store's namespace; "" if it needs no binding
+	StoreRole string      // ClusterRole that the process binds itself to in each store's namespace; "" if it needs no binding
+	Clock     clock.Clock // what readiness is timed by; nil is the machine's
+
+	// Installation names the installation in the namespaces of its stores; nil gives it no name. Stores of others are left alone.
+	Installation Installation
+	StoreSecrets StoreSecrets
 }
 
 // Cluster implements what a [provision.Runner] needs of a Kubernetes cluster. It is safe for concurrent use.
@@ -43,16 +51,16 @@ func assemble(api *kube.Client, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner := ownership{api}
-	credentials := &Credentials{api, owner}
+	owner := ownership{api, cfg.Installation}
+	credentials := &Credentials{api, owner, cfg.StoreSecrets}
 	return &Cluster{
 		Namespaces:  &Namespaces{api, owner, &roleBinder{api: api, role: cfg.StoreRole}},
 		Credentials: credentials,
 		Releases:    &Releases{releases, owner},
-		Readiness:   readiness.New(api.Clientset, api.Log),
+		Readiness:   readiness.New(api.Clientset, api.Log, cmp.Or[clock.Clock](cfg.Clock, clock.RealClock{})),
 		Volumes:     &Volumes{api, owner},
 		Shops:       &Shops{api, credentials},
-		State:       &State{api},
+		State:       &State{api, owner},
 		api:         api,
 	}, nil
 }

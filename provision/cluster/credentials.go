@@ -19,8 +19,9 @@ import (
 
 // Credentials implements [provision.Credentials].
 type Credentials struct {
-	api   *kube.Client
-	owner ownership
+	api    *kube.Client
+	owner  ownership
+	stores StoreSecrets
 }
 
 // Ensure implements [provision.Credentials]. It adds missing entries and never changes existing ones.
@@ -30,10 +31,20 @@ type Credentials struct {
 // creates claims only after the Secret, so either the Secret was lost or the data was imported; in both cases an operator
 // has to restore the Secret or remove the claims. A claim that is being deleted does not count. The same holds for
 // entries that existed before.
+//
+// The Secrets that stores get of the installation are written after it, see [StoreSecrets].
 func (c *Credentials) Ensure(ctx context.Context, s provision.Store, want []provision.Credential) error {
 	if _, err := c.owner.namespace(ctx, s); err != nil {
 		return err
 	}
+	if err := c.ensureOwn(ctx, s, want); err != nil {
+		return err
+	}
+	return c.deliver(ctx, s)
+}
+
+// ensureOwn creates or completes the store's own Secret.
+func (c *Credentials) ensureOwn(ctx context.Context, s provision.Store, want []provision.Credential) error {
 	secrets := c.api.Clientset.CoreV1().Secrets(s.Namespace)
 	for range maxConflicts {
 		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})

@@ -15,6 +15,7 @@ import (
 )
 
 func TestCredentialsEnsureOnlyAddsEntries(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	first, err := c.Credentials.Password(t.Context(), s)
@@ -42,6 +43,7 @@ func TestCredentialsEnsureOnlyAddsEntries(t *testing.T) {
 }
 
 func TestCredentialsEnsureRefusesDataWithoutItsSecret(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -61,6 +63,7 @@ func TestCredentialsEnsureRefusesDataWithoutItsSecret(t *testing.T) {
 }
 
 func TestCredentialsPasswordIsOfTheStoreOnly(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	other := s

@@ -87,11 +87,43 @@ func claimBlockers(ctx context.Context, api *kube.Client, namespace string) []st
 	if err != nil {
 		return nil
 	}
+	pods, err := api.Clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		pods = &corev1.PodList{}
+	}
 	var held []string
 	for _, claim := range list.Items {
-		held = append(held, blocker("persistentvolumeclaim", claim.ObjectMeta))
+		text := blocker("persistentvolumeclaim", claim.ObjectMeta)
+		if users := usersOf(pods.Items, claim.Name); len(users) > 0 {
+			text += " and is used by " + strings.Join(users, ", ")
+		}
+		held = append(held, text)
 	}
 	return held
+}
+
+// usersOf are the pods that mount a volume claim, with their nodes: a pod on a node that is gone stays, and the claim with it.
+func usersOf(pods []corev1.Pod, claim string) []string {
+	var users []string
+	for _, pod := range pods {
+		for _, volume := range pod.Spec.Volumes {
+			if volume.PersistentVolumeClaim != nil && volume.PersistentVolumeClaim.ClaimName == claim {
+				users = append(users, onNode(pod))
+			}
+		}
+	}
+	return users
+}
+
+func onNode(pod corev1.Pod) string {
+	text := "pod " + pod.Name
+	if pod.Spec.NodeName != "" {
+		text += " on node " + pod.Spec.NodeName
+	}
+	if pod.DeletionTimestamp != nil {
+		text += fmt.Sprintf(", which should have ended at %s", pod.DeletionTimestamp.UTC().Format(time.RFC3339))
+	}
+	return text
 }
 
 // podBlockers says why pods are not deleted.
@@ -102,7 +134,11 @@ func podBlockers(ctx context.Context, api *kube.Client, namespace string) []stri
 	}
 	var held []string
 	for _, pod := range list.Items {
-		held = append(held, blocker("pod", pod.ObjectMeta))
+		text := blocker("pod", pod.ObjectMeta)
+		if pod.Spec.NodeName != "" {
+			text += ", on node " + pod.Spec.NodeName
+		}
+		held = append(held, text)
 	}
 	return held
 }

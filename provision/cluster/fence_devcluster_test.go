@@ -5,6 +5,7 @@ package cluster
 import (
 	"net/http"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,37 +33,41 @@ func (w *tripwire) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestFenceLossAtAnyWriteIsRepairedByTheNextRun(t *testing.T) {
+	t.Parallel()
 	healthy := watching(t, devCluster(t))
 	for after := range int32(9) {
-		wire := &tripwire{after: after}
-		wire.lost.Store(after == 0)
-		server, err := clientcmd.BuildConfigFromFlags("", os.Getenv("ORCH_TEST_KUBECONFIG"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		server.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
-		cfg := devConfig(t)
-		api, err := kube.New(cfg.API, server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := assemble(api, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := devStore(t, healthy)
-		wantCode(t, provisionSteps(provision.WithFence(t.Context(), wire), c, s), provision.CodeUnavailable)
-		if wrote := wire.writes.Load(); wrote != after {
-			t.Errorf("the lease was lost after %d writes, and there were %d", after, wrote)
-		}
-		if err := provisionSteps(t.Context(), healthy, s); err != nil {
-			t.Fatalf("the run after a loss after %d writes: %v", after, err)
-		}
-		if err := healthy.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
-			t.Errorf("the store after a loss after %d writes: %v", after, err)
-		}
-		if last := lastRecord(t, healthy, s); last.Info.Status != release.StatusDeployed {
-			t.Errorf("the release after a loss after %d writes: %s", after, sketch(last))
-		}
+		t.Run(strconv.Itoa(int(after))+" writes", func(t *testing.T) {
+			t.Parallel()
+			wire := &tripwire{after: after}
+			wire.lost.Store(after == 0)
+			server, err := clientcmd.BuildConfigFromFlags("", os.Getenv("ORCH_TEST_KUBECONFIG"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			server.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
+			cfg := devConfig(t)
+			api, err := kube.New(cfg.API, server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := assemble(api, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := devStore(t, healthy)
+			wantCode(t, provisionSteps(provision.WithFence(t.Context(), wire), c, s), provision.CodeUnavailable)
+			if wrote := wire.writes.Load(); wrote != after {
+				t.Errorf("the lease was lost after %d writes, and there were %d", after, wrote)
+			}
+			if err := provisionSteps(t.Context(), healthy, s); err != nil {
+				t.Fatalf("the run after a loss after %d writes: %v", after, err)
+			}
+			if err := healthy.Readiness.Wait(t.Context(), s, time.Now().Add(time.Minute)); err != nil {
+				t.Errorf("the store after a loss after %d writes: %v", after, err)
+			}
+			if last := lastRecord(t, healthy, s); last.Info.Status != release.StatusDeployed {
+				t.Errorf("the release after a loss after %d writes: %s", after, sketch(last))
+			}
+		})
 	}
 }

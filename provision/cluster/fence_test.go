@@ -102,7 +102,7 @@ func TestFenceBlocksARemoval(t *testing.T) {
 	ctx, before := provision.WithFence(t.Context(), held), len(api.writes)
 	wantCode(t, c.Releases.Remove(ctx, s), provision.CodeUnavailable)
 	wantCode(t, c.Namespaces.Remove(ctx, s), provision.CodeUnavailable)
-	_, err := c.Namespaces.MarkDeleting(ctx, s)
+	_, err := c.Namespaces.MarkDeleting(ctx, provision.OpDelete, s)
 	wantCode(t, err, provision.CodeUnavailable)
 	if len(api.writes) != before {
 		t.Errorf("the removal wrote %q", api.writes[before:])
@@ -181,7 +181,7 @@ func TestClusterStepsAreUnavailableWithoutAPIServer(t *testing.T) {
 		start(t, c)
 		api.answer(func(string, string, int) int { return status })
 		_, ensured := c.Namespaces.Ensure(t.Context(), s)
-		_, marked := c.Namespaces.MarkDeleting(t.Context(), s)
+		_, marked := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, s)
 		_, applied := c.Releases.Apply(t.Context(), s, tinyRelease(s, nil))
 		_, password := c.Credentials.Password(t.Context(), s)
 		_, _, opened := c.Shops.Open(t.Context(), s)

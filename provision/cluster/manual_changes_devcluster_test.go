@@ -47,8 +47,10 @@ func (l *life) note(err error) {
 }
 
 func TestRunnerRepairsManualChanges(t *testing.T) {
+	t.Parallel()
 	for name, change := range manualChanges {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLife(t)
 			l.must(provision.OpProvision, false)
 			password, claims := l.password(), l.claims()
@@ -71,6 +73,7 @@ func TestRunnerRepairsManualChanges(t *testing.T) {
 
 // A store that is created again at once has nothing of the deleted one.
 func TestRunnerStartsFromNothingAfterADelete(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	password, claims := l.password(), l.claims()
@@ -88,6 +91,7 @@ func TestRunnerStartsFromNothingAfterADelete(t *testing.T) {
 }
 
 func TestCredentialsEnsureRefusesRetainedDataWithoutItsEntries(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(l *life){
 		"the secret": func(l *life) {
 			l.note(l.c.api.Clientset.CoreV1().Secrets(l.s.Namespace).Delete(l.Context(), provision.CredentialsSecret, metav1.DeleteOptions{}))
@@ -96,6 +100,7 @@ func TestCredentialsEnsureRefusesRetainedDataWithoutItsEntries(t *testing.T) {
 		"its content": func(l *life) { l.patchSecret(`{"metadata":{"annotations":null},"data":null}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLife(t)
 			l.must(provision.OpProvision, false)
 			l.must(provision.OpDelete, true)
@@ -138,6 +143,7 @@ func (l *life) restoreSecret(original *corev1.Secret) {
 
 // The error names what blocks a delete, whatever its kind.
 func TestRunnerDeleteNamesWhatBlocksIt(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		hold, free func(l *life)
 		words      []string

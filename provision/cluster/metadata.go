@@ -27,6 +27,7 @@ const (
 	annotationRequest    = "orchestrator/request" // JSON of the latest provision request
 	annotationRelease    = "orchestrator/release"
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
+	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
 	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
 	annotationDelivered  = "orchestrator/delivered"   // "<generation> <status>" that the backend has confirmed
@@ -54,7 +55,8 @@ func generationOf(ns *corev1.Namespace) int64 {
 
 // beingDeleted reports whether a delete without retained data has started on the namespace and has not finished.
 func beingDeleted(ns *corev1.Namespace) bool {
-	return ns.DeletionTimestamp != nil || (ns.Annotations[annotationOp] == string(provision.OpDelete) && !retained(ns))
+	_, leftover := ns.Annotations[annotationLeftover]
+	return leftover || ns.DeletionTimestamp != nil || (ns.Annotations[annotationOp] == string(provision.OpDelete) && !retained(ns))
 }
 
 // retained reports whether the last delete of the store retains its data. A later provision need not know whether that
@@ -90,6 +92,28 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 		ns.Labels[key] = value
 	}
 	ns.Labels[labelPodSecurity] = podSecurityLevel
+}
+
+// annotateDelete says that what is in the namespace is being deleted, for a delete or for a provision that finishes one. The
+// latter's request is recorded, so that the provision, not the delete, is recovered after a loss of Redis; what was
+// installed before is then only in annotationLeftover.
+func annotateDelete(ns *corev1.Namespace, op provision.Op, s provision.Store) {
+	if op == provision.OpDelete {
+		annotateOp(ns, op, s)
+		return
+	}
+	leftover := leftoverFrom(ns, s).Name
+	annotateStore(ns, s)
+	ns.Annotations[annotationLeftover] = leftover
+}
+
+// leftoverFrom returns the store as it was installed in a namespace that is being deleted.
+func leftoverFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
+	found := storeFrom(ns, s)
+	if name, leftover := ns.Annotations[annotationLeftover]; leftover {
+		found.Name = name
+	}
+	return found
 }
 
 // annotateOp sets op and generation on the namespace and leaves the request as it is: a delete needs to know what was

@@ -30,7 +30,7 @@ func (n *Namespaces) Ensure(ctx context.Context, s provision.Store) (unfinished 
 		case err != nil:
 			return false, kube.WrapError(err, "read namespace %s", s.Namespace)
 		default:
-			if err := checkOwner(ns, s); err != nil {
+			if err := n.owner.check(ctx, ns, s); err != nil {
 				return false, err
 			}
 			if beingDeleted(ns) {
@@ -60,8 +60,15 @@ func (n *Namespaces) create(ctx context.Context, s provision.Store) error {
 		}
 		return provision.Wrap(provision.CodeUnavailable, err, "cannot confirm with the store's record that the store is still wanted")
 	}
+	id, err := n.owner.id(ctx)
+	if err != nil {
+		return err
+	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
 	annotateStore(ns, s)
+	if id != "" {
+		ns.Labels[labelInstallation] = id
+	}
 	return n.api.Write(ctx, func() error {
 		_, err := n.api.Clientset.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 		return err
@@ -79,15 +86,22 @@ func (n *Namespaces) update(ctx context.Context, ns *corev1.Namespace, s provisi
 }
 
 // MarkDeleting implements [provision.Namespaces].
-func (n *Namespaces) MarkDeleting(ctx context.Context, s provision.Store) ([]provision.Store, error) {
+func (n *Namespaces) MarkDeleting(ctx context.Context, op provision.Op, s provision.Store) ([]provision.Store, error) {
 	selector := provision.LabelStore + "=" + provision.StoreLabel(s.StoreID)
 	list, err := n.api.Clientset.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, kube.WrapError(err, "list the store's namespaces")
 	}
+	id, err := n.owner.id(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var namespaces []provision.Store
 	for i := range list.Items {
-		store, err := n.markDeleting(ctx, &list.Items[i], s)
+		if list.Items[i].Labels[labelInstallation] != id {
+			continue // the same id at another installation is another store
+		}
+		store, err := n.markDeleting(ctx, &list.Items[i], op, s)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
@@ -104,7 +118,7 @@ func (n *Namespaces) MarkDeleting(ctx context.Context, s provision.Store) ([]pro
 
 // checkRetainable refuses to retain data whose deletion has started: Kubernetes cannot undo it.
 func (n *Namespaces) checkRetainable(ctx context.Context, ns *corev1.Namespace) error {
-	if ns.DeletionTimestamp != nil {
+	if _, leftover := ns.Annotations[annotationLeftover]; leftover || ns.DeletionTimestamp != nil {
 		return provision.Errorf(provision.CodeConflict,
 			"the data of the store cannot be retained: namespace %s is being deleted already; delete the store without retain_data", ns.Name)
 	}
@@ -123,10 +137,10 @@ func (n *Namespaces) checkRetainable(ctx context.Context, ns *corev1.Namespace) 
 }
 
 // markDeleting marks one namespace as being deleted by this generation.
-func (n *Namespaces) markDeleting(ctx context.Context, ns *corev1.Namespace, s provision.Store) (provision.Store, error) {
+func (n *Namespaces) markDeleting(ctx context.Context, ns *corev1.Namespace, op provision.Op, s provision.Store) (provision.Store, error) {
 	s.Namespace = ns.Name
 	for range maxConflicts {
-		if err := checkOwner(ns, s); err != nil {
+		if err := n.owner.check(ctx, ns, s); err != nil {
 			return s, err
 		}
 		if s.RetainData {
@@ -135,13 +149,13 @@ func (n *Namespaces) markDeleting(ctx context.Context, ns *corev1.Namespace, s p
 			}
 		}
 		was := ns.DeepCopy()
-		annotateOp(ns, provision.OpDelete, s)
+		annotateDelete(ns, op, s)
 		if sameMetadata(was, ns) {
-			return storeFrom(ns, s), nil
+			return leftoverFrom(ns, s), nil
 		}
 		err := n.owner.update(ctx, &ns)
 		if err == nil {
-			return storeFrom(ns, s), nil
+			return leftoverFrom(ns, s), nil
 		}
 		if !apierrors.IsConflict(err) {
 			return s, kube.WrapError(err, "mark namespace %s as being deleted", s.Namespace)

@@ -19,6 +19,7 @@ import (
 )
 
 func TestNamespacesEnsureRecordsStoreAndGeneration(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := devStore(t, c)
 	for _, generation := range []int64{1, 1, 2} {
@@ -40,6 +41,7 @@ func TestNamespacesEnsureRecordsStoreAndGeneration(t *testing.T) {
 }
 
 func TestStepsWriteNothingForAnEqualGeneration(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -61,6 +63,7 @@ func TestStepsWriteNothingForAnEqualGeneration(t *testing.T) {
 }
 
 func TestStepsRefuseAForeignNamespace(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := devStore(t, c)
 	foreign := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}
@@ -72,7 +75,7 @@ func TestStepsRefuseAForeignNamespace(t *testing.T) {
 			t.Errorf("%s: error %v, want a conflict", name, err)
 		}
 	}
-	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 0 {
+	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, s); err != nil || len(namespaces) != 0 {
 		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 	if ns := getNamespace(t, c, s); ns.DeletionTimestamp != nil || len(ns.Annotations) > 0 {
@@ -81,6 +84,7 @@ func TestStepsRefuseAForeignNamespace(t *testing.T) {
 }
 
 func TestStepsAreSupersededByANewerGeneration(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	newer := s
@@ -93,7 +97,7 @@ func TestStepsAreSupersededByANewerGeneration(t *testing.T) {
 			t.Errorf("%s: error %v, want superseded", name, err)
 		}
 	}
-	if _, err := c.Namespaces.MarkDeleting(t.Context(), s); provision.CodeOf(err) != provision.CodeSuperseded {
+	if _, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, s); provision.CodeOf(err) != provision.CodeSuperseded {
 		t.Errorf("mark: error %v, want superseded", err)
 	}
 }
@@ -112,12 +116,13 @@ func eachStep(ctx context.Context, c *Cluster, s provision.Store) map[string]err
 }
 
 func TestNamespacesMarkDeletingFindsAStoreByItsID(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, nil)
 	waitForClaim(t, c, s)
 	onlyID := provision.Store{Generation: 7, Request: provision.Request{StoreID: s.StoreID, Action: provision.OpDelete}}
-	namespaces, err := c.Namespaces.MarkDeleting(t.Context(), onlyID)
+	namespaces, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, onlyID)
 	if err != nil || len(namespaces) != 1 {
 		t.Fatalf("marked %v, error %v", namespaces, err)
 	}
@@ -145,12 +150,46 @@ func TestNamespacesMarkDeletingFindsAStoreByItsID(t *testing.T) {
 	if _, err := c.api.Clientset.CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the namespace exists or cannot be read: %v", err)
 	}
-	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), onlyID); err != nil || len(namespaces) != 0 {
+	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, onlyID); err != nil || len(namespaces) != 0 {
 		t.Errorf("marked %v, error %v", namespaces, err)
 	}
 }
 
+// A provision finishes a delete that did not end. If Redis is lost meanwhile, it is the provision that was accepted, not a delete.
+func TestAProvisionThatFinishesADeleteIsRecovered(t *testing.T) {
+	t.Parallel()
+	c := devCluster(t)
+	s := prepared(t, c)
+	apply(t, c, s, nil)
+	deleted := s
+	deleted.Generation = 7
+	if _, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, deleted); err != nil {
+		t.Fatal(err)
+	}
+	again := s
+	again.Generation, again.Name, again.Settings.Title = 8, "renamed", "after"
+	for range 2 { // a run that crashed in the middle is repeated
+		if unfinished, err := c.Namespaces.Ensure(t.Context(), again); err != nil || !unfinished {
+			t.Fatalf("unfinished %t, error %v; want true", unfinished, err)
+		}
+		marked, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpProvision, again)
+		if err != nil || len(marked) != 1 || marked[0].Name != s.Name {
+			t.Fatalf("what is deleted: %v, error %v; want the release %s", marked, err, s.Name)
+		}
+		saved := recall(t, c, again)
+		if saved == nil || saved.Op != provision.OpProvision || saved.Outcome != nil || saved.Store.Generation != 8 || saved.Store.Name != "renamed" || saved.Store.Settings.Title != "after" {
+			t.Errorf("what is recovered: %+v", saved)
+		}
+	}
+	retained := again
+	retained.Generation, retained.RetainData = 9, true
+	if _, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, retained); provision.CodeOf(err) != provision.CodeConflict {
+		t.Errorf("data that is half deleted is retained: %v", err)
+	}
+}
+
 func TestNamespacesRemoveNamesWhatBlocksIt(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, map[string]any{"extraName": "stuck", "finalizer": "example.com/hold"})
@@ -187,6 +226,7 @@ func waitForRemainingFinalizers(t *testing.T, c *Cluster, s provision.Store) {
 }
 
 func TestNamespacesRemoveReturnsTheCauseOfItsContext(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	apply(t, c, s, map[string]any{"extraName": "stuck", "finalizer": "example.com/hold"})
@@ -200,6 +240,7 @@ func TestNamespacesRemoveReturnsTheCauseOfItsContext(t *testing.T) {
 }
 
 func TestVolumesRemoveNamesWhatBlocksIt(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	claims := c.api.Clientset.CoreV1().PersistentVolumeClaims(s.Namespace)

@@ -16,8 +16,11 @@ import (
 // maxConflicts is how often a write that conflicts with another one is repeated before it is left to the next run.
 const maxConflicts = 5
 
-// ownership reads and writes a store's namespace only if it belongs to the store.
-type ownership struct{ api *kube.Client }
+// ownership reads and writes a store's namespace only if it belongs to the store, and to this installation.
+type ownership struct {
+	api          *kube.Client
+	installation Installation // nil: it has no name
+}
 
 // namespace returns the store's namespace if it belongs to the store and no newer generation is recorded in it. Codes:
 // conflict, superseded; a namespace that does not exist is the API server's "not found", see [kube.IgnoreNotFound].
@@ -26,10 +29,10 @@ func (o ownership) namespace(ctx context.Context, s provision.Store) (*corev1.Na
 	if err != nil {
 		return nil, kube.WrapError(err, "read namespace %s", s.Namespace)
 	}
-	return ns, checkOwner(ns, s)
+	return ns, o.check(ctx, ns, s)
 }
 
-// checkOwner must pass before every write: the namespace belongs to the store, and no newer generation is recorded in it.
+// checkOwner is the part of [ownership.check] that is about the store.
 func checkOwner(ns *corev1.Namespace, s provision.Store) error {
 	if !belongsTo(ns.Labels, s) {
 		return provision.Errorf(provision.CodeConflict,

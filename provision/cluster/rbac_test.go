@@ -68,7 +68,7 @@ func TestRoleBinderBindsAnOlderNamespaceOnDelete(t *testing.T) {
 		t.Fatalf("error %v, bindings %v", err, api.bindings())
 	}
 	c.Namespaces.rbac.role = "orchestrator-store"
-	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), s); err != nil || len(namespaces) != 1 || len(api.bindings()) != 1 {
+	if namespaces, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, s); err != nil || len(namespaces) != 1 || len(api.bindings()) != 1 {
 		t.Errorf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}
 }
@@ -92,7 +92,7 @@ func TestRoleBinderSkipsATerminatingNamespace(t *testing.T) {
 		}
 		return 0
 	}
-	namespaces, err := c.Namespaces.MarkDeleting(t.Context(), s)
+	namespaces, err := c.Namespaces.MarkDeleting(t.Context(), provision.OpDelete, s)
 	if err != nil || len(namespaces) != 1 || len(api.bindings()) != 0 {
 		t.Fatalf("marked %v, error %v, bindings %v", namespaces, err, api.bindings())
 	}

@@ -15,6 +15,7 @@ import (
 )
 
 func TestReleasesApplyFromEveryStatus(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	changed := map[string]any{"message": "changed"}
 	cases := []struct {
@@ -69,6 +70,7 @@ func TestReleasesApplyFromEveryStatus(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			s := prepared(t, c)
 			tc.before(t, s)
 			apply(t, c, s, tc.values)
@@ -88,10 +90,12 @@ func TestReleasesApplyFromEveryStatus(t *testing.T) {
 }
 
 func TestReleasesRemoveFromEveryStatus(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	for _, status := range []release.Status{"", release.StatusDeployed, release.StatusFailed, release.StatusPendingInstall,
 		release.StatusPendingUpgrade, release.StatusUninstalling, release.StatusUnknown, release.StatusSuperseded} {
 		t.Run("from "+string(status), func(t *testing.T) {
+			t.Parallel()
 			s := prepared(t, c)
 			if status != "" {
 				apply(t, c, s, nil)
@@ -113,6 +117,7 @@ func TestReleasesRemoveFromEveryStatus(t *testing.T) {
 }
 
 func TestReleasesApplyRecordsTheTimeOncePerGeneration(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	first := apply(t, c, s, nil)
@@ -129,6 +134,7 @@ func TestReleasesApplyRecordsTheTimeOncePerGeneration(t *testing.T) {
 }
 
 func TestReleasesApplyKeepsThreeRevisions(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	for _, message := range []string{"1", "2", "3", "4", "5"} {
@@ -144,6 +150,7 @@ func TestReleasesApplyKeepsThreeRevisions(t *testing.T) {
 }
 
 func TestReleasesApplyErrors(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	cases := []struct {
 		name   string
@@ -178,6 +185,7 @@ func TestReleasesApplyErrors(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			s := prepared(t, c)
 			tc.before(t, s)
 			_, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, tc.values))
@@ -193,6 +201,7 @@ func TestReleasesApplyErrors(t *testing.T) {
 }
 
 func TestReleasesApplyRepairsAFailedInstall(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	forbid(t, c, s, "count/services")

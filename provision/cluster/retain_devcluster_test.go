@@ -16,7 +16,7 @@ import (
 	"orchestrator/provision"
 )
 
-// keepingEngine installs a volume claim of each kind: one that a StatefulSet makes, and one that Helm is told to keep.
+// keepingEngine installs a volume claim of each kind: one that a StatefulSet makes, and one that Helm keeps by its annotation.
 type keepingEngine struct{ tinyEngine }
 
 func (keepingEngine) Release(s provision.Store) (provision.Release, error) {
@@ -91,6 +91,7 @@ func (l *life) wantShopGone() {
 }
 
 func TestRunnerReusesRetainedData(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	password, claims := l.password(), l.claims()
@@ -145,14 +146,15 @@ func (l *life) wantRefused() {
 }
 
 func TestStateRecordsARetention(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	l.must(provision.OpDelete, true)
-	verdict := provision.Outcome{Generation: l.s.Generation, Status: provision.StatusDeleted}
-	note(t, l.c.State.SaveOutcome(t.Context(), l.s, verdict))
+	outcome := provision.Outcome{Generation: l.s.Generation, Status: provision.StatusDeleted}
+	note(t, l.c.State.SaveOutcome(t.Context(), l.s, outcome))
 	note(t, l.c.State.SaveDelivered(t.Context(), l.s, provision.StatusDeleted))
 	m := recall(t, l.c, l.s)
-	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Outcome == nil || !reflect.DeepEqual(*m.Outcome, verdict) || !m.Delivered {
+	if m == nil || m.Op != provision.OpDelete || !m.Store.RetainData || m.Outcome == nil || !reflect.DeepEqual(*m.Outcome, outcome) || !m.Delivered {
 		t.Errorf("remembered %+v", m)
 	}
 	l.must(provision.OpProvision, false)
@@ -162,6 +164,7 @@ func TestStateRecordsARetention(t *testing.T) {
 }
 
 func TestMarkDeletingRefusesToRetainDeletedClaims(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	claims := l.c.api.Clientset.CoreV1().PersistentVolumeClaims(l.s.Namespace)
@@ -182,6 +185,7 @@ func TestMarkDeletingRefusesToRetainDeletedClaims(t *testing.T) {
 }
 
 func TestMarkDeletingRefusesToRetainADeletedNamespace(t *testing.T) {
+	t.Parallel()
 	l := newLife(t)
 	l.must(provision.OpProvision, false)
 	hold(t, l.c, l.s, "files")

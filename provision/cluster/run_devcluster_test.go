@@ -48,6 +48,7 @@ func devRunner(c *Cluster) *provision.Runner {
 }
 
 func TestRunnerFromProvisionToDelete(t *testing.T) {
+	t.Parallel()
 	c := watching(t, devCluster(t))
 	r, s := devRunner(c), devStore(t, c)
 	run := func(op provision.Op) {
@@ -83,6 +84,7 @@ func TestRunnerFromProvisionToDelete(t *testing.T) {
 }
 
 func TestRunnerProvisionsManyStoresAtOnce(t *testing.T) {
+	t.Parallel()
 	c := watching(t, devCluster(t))
 	r := devRunner(c)
 	var done sync.WaitGroup

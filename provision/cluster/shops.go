@@ -84,26 +84,26 @@ func (p forwardedTransport) RoundTrip(req *http.Request) (*http.Response, error)
 // target resolves the store's Service to a pod and its port.
 func (o *Shops) target(ctx context.Context, s provision.Store) (pod string, port int32, err error) {
 	core := o.api.Clientset.CoreV1()
-	service, err := core.Services(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
+	service, err := core.Services(s.Namespace).Get(ctx, s.ReleaseName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s does not exist", s.Name)
+		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s does not exist", s.ReleaseName())
 	}
 	if err != nil {
-		return "", 0, kube.WrapError(err, "read service %s", s.Name)
+		return "", 0, kube.WrapError(err, "read service %s", s.ReleaseName())
 	}
 	if !belongsTo(service.Labels, s) {
-		return "", 0, provision.Errorf(provision.CodeConflict, "service %s does not belong to this store", s.Name)
+		return "", 0, provision.Errorf(provision.CodeConflict, "service %s does not belong to this store", s.ReleaseName())
 	}
 	pods, err := core.Pods(s.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(service.Spec.Selector).String()})
 	if err != nil {
-		return "", 0, kube.WrapError(err, "list the pods of service %s", s.Name)
+		return "", 0, kube.WrapError(err, "list the pods of service %s", s.ReleaseName())
 	}
 	ready := newestReady(pods.Items)
 	if ready == nil {
-		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s has no ready pod", s.Name)
+		return "", 0, provision.Errorf(provision.CodeUnavailable, "service %s has no ready pod", s.ReleaseName())
 	}
 	if port = targetPort(service, ready); port == 0 {
-		return "", 0, provision.Errorf(provision.CodeInvalid, "service %s has no port named %s that leads to pod %s", s.Name, shopPort, ready.Name)
+		return "", 0, provision.Errorf(provision.CodeInvalid, "service %s has no port named %s that leads to pod %s", s.ReleaseName(), shopPort, ready.Name)
 	}
 	return ready.Name, port, nil
 }

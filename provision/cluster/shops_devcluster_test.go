@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision"
 )
 
-func TestShopsOpenForwardsThroughTheAPIServer(t *testing.T) {
+func TestShopsOpenForwardsThroughTheAPIServer(t *testing.T) { // not in parallel: it counts goroutines
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, nil)
@@ -51,6 +51,7 @@ func TestShopsOpenForwardsThroughTheAPIServer(t *testing.T) {
 }
 
 func TestShopsOpenNeedsAReadyPod(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	_, _, err := c.Shops.Open(t.Context(), s)
@@ -64,6 +65,7 @@ func TestShopsOpenNeedsAReadyPod(t *testing.T) {
 }
 
 func TestShopsOpenChecksTheFence(t *testing.T) {
+	t.Parallel()
 	c := watching(t, devCluster(t))
 	s := prepared(t, c)
 	apply(t, c, s, nil)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,28 +17,45 @@ import (
 )
 
 // State records a store's state in the annotations of its namespace, in case the store's record is lost.
-type State struct{ api *kube.Client }
+type State struct {
+	api   *kube.Client
+	owner ownership
+}
 
 // listPageSize is the number of namespaces that one list request returns.
 const listPageSize = 500
 
-// ListStores returns the recorded state of every store in the cluster, to rebuild the records from and to find what a delete
-// left behind. It omits namespaces that do not name their store.
-func (a *State) ListStores(ctx context.Context) ([]provision.SavedState, error) {
-	var states []provision.SavedState
+// ListStores returns the recorded state of every store of this installation in the cluster, to restore records from and to
+// find what a delete left behind, and counts the stores of others. It omits namespaces that do not name their store.
+func (a *State) ListStores(ctx context.Context) (provision.SavedStores, error) {
+	saved := provision.SavedStores{Foreign: map[string]int{}}
+	id, err := a.owner.id(ctx)
+	if err != nil {
+		return saved, err
+	}
+	err = a.eachNamespace(ctx, func(ns *corev1.Namespace) {
+		if other := ns.Labels[labelInstallation]; other != id {
+			saved.Foreign[other]++
+		} else if state, ok := savedState(ns); ok {
+			saved.Stores = append(saved.Stores, state)
+		}
+	})
+	return saved, err
+}
+
+// eachNamespace calls do for the namespace of each store, of whichever installation.
+func (a *State) eachNamespace(ctx context.Context, do func(*corev1.Namespace)) error {
 	options := metav1.ListOptions{LabelSelector: provision.LabelStore, Limit: listPageSize}
 	for {
 		list, err := a.api.Clientset.CoreV1().Namespaces().List(ctx, options)
 		if err != nil {
-			return nil, kube.WrapError(err, "list the stores' namespaces")
+			return kube.WrapError(err, "list the stores' namespaces")
 		}
 		for i := range list.Items {
-			if memory, ok := savedState(&list.Items[i]); ok {
-				states = append(states, memory)
-			}
+			do(&list.Items[i])
 		}
 		if options.Continue = list.Continue; options.Continue == "" {
-			return states, nil
+			return nil
 		}
 	}
 }
@@ -79,29 +97,49 @@ func deliveredText(s provision.Store, delivered provision.Status) string {
 
 // annotate sets one annotation, in one request, if the namespace belongs to the store and has the store's generation.
 func (a *State) annotate(ctx context.Context, s provision.Store, key, value string) error {
-	type step struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value string `json:"value"`
+	if s.Namespace == "" {
+		return nil
 	}
-	at := func(kind, key string) string {
-		return "/metadata/" + kind + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-	}
-	patch, err := json.Marshal([]step{
-		{"test", at("labels", provision.LabelStore), provision.StoreLabel(s.StoreID)},
-		{"test", at("annotations", annotationGeneration), strconv.FormatInt(s.Generation, 10)},
-		{"add", at("annotations", key), value},
-	})
-	if err != nil || s.Namespace == "" {
+	id, err := a.owner.id(ctx)
+	if err != nil {
 		return err
 	}
-	err = a.api.Write(ctx, func() error {
-		_, err := a.api.Clientset.CoreV1().Namespaces().Patch(ctx, s.Namespace, types.JSONPatchType, patch, metav1.PatchOptions{})
-		return err
-	})
+	steps := []patchStep{
+		{"test", metadataPath("labels", provision.LabelStore), provision.StoreLabel(s.StoreID)},
+		{"test", metadataPath("annotations", annotationGeneration), strconv.FormatInt(s.Generation, 10)},
+		{"add", metadataPath("annotations", key), value},
+	}
+	if id != "" {
+		steps = slices.Insert(steps, 0, patchStep{"test", metadataPath("labels", labelInstallation), id})
+	}
+	err = a.patch(ctx, s.Namespace, steps...)
 	// The API server reports a failed test as invalid.
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
 	return kube.WrapError(err, "annotate namespace %s", s.Namespace)
+}
+
+// patchStep is a step of a JSON patch. A test that fails, and with it the whole patch, comes as invalid.
+type patchStep struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value string `json:"value"`
+}
+
+// metadataPath is where a label or an annotation is in a JSON patch; kind is "labels" or "annotations".
+func metadataPath(kind, key string) string {
+	return "/metadata/" + kind + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}
+
+// patch changes a namespace in one request.
+func (a *State) patch(ctx context.Context, namespace string, steps ...patchStep) error {
+	data, err := json.Marshal(steps)
+	if err != nil {
+		return err
+	}
+	return a.api.Write(ctx, func() error {
+		_, err := a.api.Clientset.CoreV1().Namespaces().Patch(ctx, namespace, types.JSONPatchType, data, metav1.PatchOptions{})
+		return err
+	})
 }

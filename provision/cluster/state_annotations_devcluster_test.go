@@ -17,7 +17,7 @@ func recall(t *testing.T, c *Cluster, s provision.Store) *provision.SavedState {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range all {
+	for _, m := range all.Stores {
 		if m.Store.Namespace == s.Namespace {
 			return &m
 		}
@@ -26,6 +26,7 @@ func recall(t *testing.T, c *Cluster, s provision.Store) *provision.SavedState {
 }
 
 func TestStateRecordsWhatRedisMayLose(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := prepared(t, c)
 	want := provision.SavedState{Store: s, Op: provision.OpProvision}
@@ -46,12 +47,12 @@ func TestStateRecordsWhatRedisMayLose(t *testing.T) {
 
 	want.Delivered = true
 	note(t, c.State.SaveDelivered(t.Context(), s, provision.StatusFailed))
-	check("told")
+	check("delivered")
 
 	ready := provision.Outcome{Generation: s.Generation, Status: provision.StatusReady}
 	want.Outcome, want.Delivered = &ready, false
 	note(t, c.State.SaveOutcome(t.Context(), s, ready))
-	check("ready after all, and not told")
+	check("ready after all, and not delivered")
 
 	older := s
 	older.Generation--
@@ -68,6 +69,7 @@ func TestStateRecordsWhatRedisMayLose(t *testing.T) {
 }
 
 func TestStateRecordsNothingWithoutANamespace(t *testing.T) {
+	t.Parallel()
 	c := devCluster(t)
 	s := devStore(t, c)
 	note(t, c.State.SaveOutcome(t.Context(), s, provision.Outcome{Generation: 1, Status: provision.StatusFailed}))

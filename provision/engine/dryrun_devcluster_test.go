@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -26,7 +27,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/yaml"
+
+	"orchestrator/provision/cluster/helm"
 )
 
 // judge asks a real API server what it thinks of objects.
@@ -93,15 +95,6 @@ func knowHTTPRoutes(t *testing.T, client dynamic.Interface) {
 	t.Cleanup(func() { _ = crds.Delete(context.Background(), crd.GetName(), metav1.DeleteOptions{}) })
 }
 
-func decoded(t *testing.T, document []byte) *unstructured.Unstructured {
-	t.Helper()
-	object := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal(document, &object.Object); err != nil {
-		t.Fatal(err)
-	}
-	return object
-}
-
 // restricted is a namespace of its own that takes no pod but restricted ones, and warns of workloads with others.
 func (j *judge) restricted(t *testing.T) string {
 	t.Helper()
@@ -117,7 +110,8 @@ func (j *judge) restricted(t *testing.T) string {
 	return ns.Name
 }
 
-// create asks for an object to be created; an unknown or doubled field is an error.
+// create asks for an object to be created; an unknown or doubled field is an error, and so is one that the cluster stores
+// otherwise: each look at a store for manual changes would cost a request more.
 func (j *judge) create(ctx context.Context, namespace string, object *unstructured.Unstructured, dryRun ...string) error {
 	kind := object.GroupVersionKind()
 	mapping, err := j.mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -125,7 +119,14 @@ func (j *judge) create(ctx context.Context, namespace string, object *unstructur
 		return err
 	}
 	options := metav1.CreateOptions{DryRun: dryRun, FieldValidation: metav1.FieldValidationStrict}
-	_, err = j.any.Resource(mapping.Resource).Namespace(namespace).Create(ctx, object, options)
+	stored, err := j.any.Resource(mapping.Resource).Namespace(namespace).Create(ctx, object.DeepCopy(), options)
+	if err != nil {
+		return err
+	}
+	change, err := helm.Difference(object, stored)
+	if err == nil && len(change) > 0 && object.GetKind() != "Pod" { // pods are not looked at: they end by themselves
+		err = fmt.Errorf("it is stored otherwise than the chart says it: %v", change)
+	}
 	return err
 }
 

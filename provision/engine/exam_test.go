@@ -141,14 +141,22 @@ func TestShopServiceIsNamedAsTheRelease(t *testing.T) {
 	})
 }
 
-func TestLongNamesStayValid(t *testing.T) {
-	for _, name := range engine.Names() {
-		s := store(name, wanted)
-		s.Name = strings.Repeat("a", 39) + "-" + strings.Repeat("b", 13)
-		for _, object := range render(t, variant{engine: name, env: "production", store: s}).objects {
-			// A StatefulSet's name and eleven characters more are a label's value.
-			if most := 52; object.GetName() != s.Name && len(object.GetName()) > most {
-				t.Errorf("%s: %T %s has more than %d characters", name, object, object.GetName(), most)
+// oldNameRule is RFC 1035's, to which Kubernetes holds a Service's name until 1.36, and the charts hold all names.
+var oldNameRule = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
+
+func TestNamesOfObjectsStayValid(t *testing.T) {
+	for _, v := range variants() {
+		for _, name := range []string{"1", strings.Repeat("a", 39) + "-" + strings.Repeat("b", 13), strings.Repeat("7", 50) + "-77"} {
+			v.store.Name = name
+			release := v.store.ReleaseName()
+			for _, object := range render(t, v).objects {
+				// A StatefulSet's name and eleven characters more are a label's value.
+				if most := 52; object.GetName() != release && len(object.GetName()) > most {
+					t.Errorf("%s: %T %s has more than %d characters", v.name, object, object.GetName(), most)
+				}
+				if len(release) > 53 || !oldNameRule.MatchString(object.GetName()) {
+					t.Errorf("%s: a store named %s: %T %s", v.name, name, object, object.GetName())
+				}
 			}
 		}
 	}

@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"syscall"
+	"time"
 )
 
 // PublicClient returns a client that requests shops at their public addresses as a browser would: it resolves the name and
 // does a TLS handshake for each request, and follows redirects between http and https, but never to another host.
-// Addresses are not filtered: a shop may have a private one, and no request carries a secret.
-func PublicClient() *http.Client {
+// It connects to public addresses and to those in allowed only: the customer's DNS decides where a name leads to, and a worker reaches
+// what its customers must not. With a proxy, the proxy's address is the one that counts.
+func PublicClient(allowed []netip.Prefix) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
+	dialer := &net.Dialer{Timeout: 30 * time.Second, Control: onlyPublic(allowed)}
+	transport.DialContext = dialer.DialContext
 	return &http.Client{Transport: transport, CheckRedirect: sameHost}
 }
 
@@ -33,6 +38,9 @@ func transportReason(err error) string {
 		return fmt.Sprintf("the name %s does not exist in DNS", e.Name)
 	} else if ok {
 		return fmt.Sprintf("the name %s could not be looked up in DNS", e.Name)
+	}
+	if e, ok := errors.AsType[addressError](err); ok {
+		return e.Error()
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Sprintf("TLS: its certificate is not accepted: %v", e.Err)

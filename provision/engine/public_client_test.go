@@ -31,7 +31,7 @@ type publicShop struct {
 
 func (s publicShop) verifyPublic(t *testing.T, name string, verified bool, storeURL string) error {
 	t.Helper()
-	client := engine.PublicClient()
+	client := engine.PublicClient(nil)
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig = &tls.Config{RootCAs: s.trusts}
 	transport.Proxy = nil

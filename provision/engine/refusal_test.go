@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"orchestrator/charts"
 	"orchestrator/provision"
@@ -67,7 +68,9 @@ func TestSchemaRefusesWrongValues(t *testing.T) {
 		at("common/route/parentRefs", []any{map[string]any{"name": "public", "mystery": "x"}}),
 		at("common/networkPolicy/internetPorts", []any{0}),
 		at("common/networkPolicy/dnsCIDRs", []any{"everywhere"}),
-		at("common/quota", map[string]any{"pods": 5}),
+		at("common/quota", map[string]any{"pods": "five"}),
+		at("resources/test/limits/memory", nil),
+		at("resources/test/limits/cpu", -1),
 		at("common/headroom/cpu", "lots"),
 		at("common/limitRange/default/memory", "256MB"),
 		at("common/scheduling/tolerations", []any{map[string]any{"mystery": "x"}}),
@@ -158,6 +161,38 @@ func TestChartsRefuseWhatCannotWork(t *testing.T) {
 		v := variant{engine: c.engine, env: "production", store: store(c.engine, wanted), extra: c.values}
 		if _, err := tryRender(t, v); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s with %v: %v, want %q", c.engine, c.values, err, c.want)
+		}
+	}
+}
+
+// TestOneFileOfValuesServesAllEngines: each chart takes from it what it knows.
+func TestOneFileOfValuesServesAllEngines(t *testing.T) {
+	both := values(at("wordpress/replicas", 1), at("medusa/replicas", 1), at("images/mariadb/tag", "11.8.9"), at("images/postgres/tag", "17.9"),
+		at("resources/mariadb/limits/memory", "1Gi"), at("persistence/postgres/size", "20Gi"), at("common/storageClass", "fast"))
+	for _, name := range engine.Names() {
+		v := variant{engine: name, env: "production", store: store(name, wanted), extra: both}
+		r := render(t, v)
+		for _, claim := range r.claims {
+			if class := claim.Spec.StorageClassName; class == nil || *class != "fast" {
+				t.Errorf("%s: the storage class is %v", name, class)
+			}
+		}
+	}
+}
+
+// TestValuesThatKubernetesTakesAreTaken: numbers without quotes, exponents, no limit of a CPU, a registry with a port.
+func TestValuesThatKubernetesTakesAreTaken(t *testing.T) {
+	for _, right := range []map[string]any{
+		at("resources/test/limits/cpu", 2), at("resources/test/limits/cpu", 0.5), at("resources/test/limits/cpu", "1e1"), at("resources/test/limits/cpu", nil),
+		at("resources/test/requests/cpu", nil), at("resources/test/limits/memory", 268435456), at("resources/test/limits/memory", float64(1<<31)),
+		at("persistence/data/size", float64(20<<30)), at("common/quota", map[string]any{"pods": 5}),
+		at("images", map[string]any{"mariadb": map[string]any{"repository": "registry.example.com:5000/mirror/mariadb"}, "postgres": map[string]any{"repository": "localhost:5000/postgres"}}),
+	} {
+		for _, name := range engine.Names() {
+			r := render(t, variant{engine: name, env: "production", store: store(name, wanted), extra: right})
+			if r.quota.Spec.Hard.Name("limits.cpu", resource.DecimalSI).Sign() <= 0 {
+				t.Errorf("%s with %v: the quota is %v", name, right, r.quota.Spec.Hard)
+			}
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"orchestrator/charts"
@@ -168,8 +169,11 @@ type httpRoute struct {
 				Path struct{ Type, Value string } `json:"path"`
 			} `json:"matches"`
 			BackendRefs []struct {
-				Name string `json:"name"`
-				Port int32  `json:"port"`
+				Group  string `json:"group"`
+				Kind   string `json:"kind"`
+				Name   string `json:"name"`
+				Port   int32  `json:"port"`
+				Weight int32  `json:"weight"`
 			} `json:"backendRefs"`
 		} `json:"rules"`
 	} `json:"spec"`
@@ -216,6 +220,15 @@ func tryRender(t testing.TB, v variant) (rendered, error) {
 		}
 	}
 	return r, nil
+}
+
+func decoded(t testing.TB, document []byte) *unstructured.Unstructured {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(document, &object.Object); err != nil {
+		t.Fatal(err)
+	}
+	return object
 }
 
 // valuesOf returns the values that the chart's templates see, as the worker merges them: an additional template prints them.

@@ -42,7 +42,7 @@ func (n namespaces) Ensure(ctx context.Context, _ provision.Store) (bool, error)
 	return false, n.c.step(ctx)
 }
 func (n namespaces) Remove(ctx context.Context, _ provision.Store) error { return n.c.step(ctx) }
-func (n namespaces) MarkDeleting(_ context.Context, s provision.Store) ([]provision.Store, error) {
+func (n namespaces) MarkDeleting(_ context.Context, _ provision.Op, s provision.Store) ([]provision.Store, error) {
 	return []provision.Store{s}, nil
 }
 
@@ -95,4 +95,6 @@ func (ClusterState) SaveDelivered(context.Context, provision.Store, provision.St
 }
 
 // ListStores finds no store.
-func (ClusterState) ListStores(context.Context) ([]provision.SavedState, error) { return nil, nil }
+func (ClusterState) ListStores(context.Context) (provision.SavedStores, error) {
+	return provision.SavedStores{}, nil
+}

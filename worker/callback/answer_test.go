@@ -16,9 +16,9 @@ import (
 func TestSendOutcomeOfEachStatus(t *testing.T) {
 	for outcome, statuses := range map[Outcome][]int{
 		Delivered:    {200, 201, 202, 204, 299},
-		Retry:        {300, 301, 302, 304, 307, 308, 408, 425, 429, 500, 501, 502, 503, 504, 599},
+		Retry:        {408, 425, 429, 500, 501, 502, 503, 504, 599},
 		Unauthorized: {401, 403},
-		Refused:      {400, 402, 404, 405, 409, 410, 413, 415, 422, 499},
+		Refused:      {300, 301, 302, 304, 307, 308, 400, 402, 404, 405, 409, 410, 413, 415, 422, 499},
 	} {
 		for _, status := range statuses {
 			base, _ := backend(t, says(status, ""))
@@ -36,8 +36,9 @@ func TestSendFollowsNoRedirect(t *testing.T) {
 	base, _ := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
 	})
-	if r := send(t, base, ready()); r.Outcome != Retry {
-		t.Errorf("a redirect means %v", r.Outcome)
+	r := send(t, base, ready())
+	if r.Outcome != Refused || !strings.HasPrefix(r.Reason, "307 Temporary Redirect to "+elsewhere+"/: ") && !strings.HasPrefix(r.Reason, "307 Temporary Redirect to "+elsewhere+": ") || !strings.Contains(r.Reason, "BACKEND_API_BASE") {
+		t.Errorf("a redirect means %v: %s", r.Outcome, r.Reason)
 	}
 	if len(redirected) != 0 {
 		t.Error("the password went where the backend pointed to")
@@ -48,10 +49,10 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
 		"": 0, "0": 0, "7": 7 * time.Second, "-7": 0, "-9300000000": 0, "soon": 0, "1.5": 0,
-		"86400": 24 * time.Hour, "99999999": 24 * time.Hour, "99999999999999999999": 0,
+		"900": maxRetryAfter, "901": maxRetryAfter, "86400": maxRetryAfter, "99999999": maxRetryAfter, "99999999999999999999": 0,
 		now.Add(time.Minute).Format(http.TimeFormat):                  time.Minute,
 		now.Add(-time.Minute).Format(http.TimeFormat):                 0,
-		now.Add(48 * time.Hour).Format(http.TimeFormat):               24 * time.Hour,
+		now.Add(48 * time.Hour).Format(http.TimeFormat):               maxRetryAfter,
 		now.Add(time.Minute).Format("Monday, 02-Jan-06 15:04:05 GMT"): time.Minute,
 		now.Add(time.Minute).Format(time.ANSIC):                       time.Minute,
 	} {

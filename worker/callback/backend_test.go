@@ -46,7 +46,7 @@ func says(status int, text string) http.HandlerFunc {
 
 func newTestSender(t *testing.T, base, secret string) *Sender {
 	t.Helper()
-	s, err := NewSender(base, testToken, secret)
+	s, err := NewSender(base, testToken, secret, TLSFiles{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,11 @@
-// Package callback tells the backend one truth: it builds the request, signs it, posts it and says what the answer
-// means. It keeps nothing and tries once.
+// Package callback sends one outcome to the backend: it builds the request, signs it, posts it and classifies the
+// answer. It keeps nothing and tries once.
 package callback
 
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,17 +51,19 @@ type Outcome int
 // The outcomes, by the answer's status.
 const (
 	Delivered    Outcome = iota // 2xx
-	Retry                       // no answer, 408, 425, 429, 5xx, or a redirect: worth another try
-	Unauthorized                // 401 or 403: worth another try once somebody has mended the token
-	Refused                     // any other: trying again would end the same way
+	Retry                       // no answer, 408, 425, 429 or 5xx: worth another try
+	Unauthorized                // 401 or 403: worth another try once the token is corrected
+	Refused                     // any other, a redirect too: trying again would end the same way
 )
 
 // Result is the outcome of one POST. Reason is for people: a status and the beginning of the answer, or why there was
-// none. After is what the backend asked for by Retry-After, or 0.
+// none. After is what the backend asked for by Retry-After, or 0. Unknown is set for an answer of 404 or 410: the backend
+// does not know the store, or any more.
 type Result struct {
 	Outcome Outcome
 	Reason  string
 	After   time.Duration
+	Unknown bool
 }
 
 // Sender posts to one backend. It is safe for concurrent use.
@@ -72,18 +75,22 @@ type Sender struct {
 	now    func() time.Time
 }
 
-// NewSender returns a sender to a base URL, with or without /api at its end. secret is a Standard Webhooks secret
-// (whsec_ and base64), or "" for no signature.
-func NewSender(base, token, secret string) (*Sender, error) {
+// NewSender returns a sender to a base URL, with or without /api at its end. secrets are Standard Webhooks secrets (whsec_ and
+// base64), separated by commas, or "" for no signature.
+func NewSender(base, token, secrets string, files TLSFiles) (*Sender, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, errors.New("BACKEND_API_BASE must be an http or https URL without query")
 	}
-	s, err := newSigner(secret)
+	s, err := newSigner(secrets)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{base: withoutAPI(u), token: token, signer: s, client: newClient(), now: time.Now}, nil
+	secure, err := files.config()
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{base: withoutAPI(u), token: token, signer: s, client: newClient(secure), now: time.Now}, nil
 }
 
 // withoutAPI is the URL up to the /api that every path of the contract begins with. Only the path counts: a host may be
@@ -94,10 +101,11 @@ func withoutAPI(u *url.URL) string {
 	return origin.String() + strings.TrimRight(path, "/")
 }
 
-// newClient follows no redirect: a truth goes to the backend that was named or to nobody.
-func newClient() *http.Client {
+// newClient follows no redirect: an outcome goes to the backend that was configured and to no other server.
+func newClient(secure *tls.Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
+	transport.TLSClientConfig = secure
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -149,16 +157,29 @@ func (s *Sender) classify(resp *http.Response, text []byte, password string) Res
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return Result{Outcome: Delivered}
+	case code < 400:
+		r.Reason = s.redirection(resp, password)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		r.Outcome = Unauthorized
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500, code < 400:
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
 		r.Outcome = Retry
 	}
+	r.Unknown = resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone
 	r.After = retryAfter(resp.Header.Get("Retry-After"), s.now())
 	return r
 }
 
-// reason keeps the answer's beginning, without what a backend might echo and nobody may read.
+// redirection says where a redirect leads to, and what to do about it.
+func (s *Sender) redirection(resp *http.Response, password string) string {
+	target := "no address"
+	if location, err := resp.Location(); err == nil {
+		target = location.Redacted()
+	}
+	said := fmt.Sprintf("to %.300s: redirects are not followed; set BACKEND_API_BASE to the address that answers", target)
+	return reason(resp.StatusCode, []byte(said), s.token, password)
+}
+
+// reason keeps the answer's beginning, without the secrets that a backend might echo.
 func reason(status int, text []byte, secrets ...string) string {
 	said := string(text)
 	for _, secret := range secrets {
@@ -181,15 +202,18 @@ func withoutBeginning(text, secret string) string {
 	return text
 }
 
-// retryAfter reads seconds or a date (RFC 9110, 10.2.3), at most a day.
+// maxRetryAfter keeps a backend that asks for a day from holding the outcome, and all later ones of its store, for as long.
+const maxRetryAfter = 15 * time.Minute
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3), at most [maxRetryAfter].
 func retryAfter(value string, now time.Time) time.Duration {
 	var d time.Duration
 	if n, err := strconv.Atoi(value); err == nil {
-		d = time.Duration(max(0, min(n, 24*60*60))) * time.Second
+		d = time.Duration(max(0, min(n, int(maxRetryAfter/time.Second)))) * time.Second
 	} else if at, err := http.ParseTime(value); err == nil {
 		d = at.Sub(now)
 	}
-	return max(0, min(d, 24*time.Hour))
+	return max(0, min(d, maxRetryAfter))
 }
 
 // withoutURL is the reason of a transport error. The URL in front of it is known and may be long.

@@ -101,7 +101,7 @@ func TestSendPathIsTheSameWithAndWithoutAPI(t *testing.T) {
 		"HTTP://backend/api":              "http://backend/api/stores/s/status",
 		"http://user:secret@backend/api/": "http://user:secret@backend/api/stores/s/status",
 	} {
-		s, err := NewSender(base, testToken, "")
+		s, err := NewSender(base, testToken, "", TLSFiles{})
 		if err != nil {
 			t.Errorf("%s: %v", base, err)
 			continue
@@ -137,7 +137,7 @@ func TestSendPathHoldsTheStoreIDAsOneSegment(t *testing.T) {
 func TestNewSenderRefusesInvalidURLs(t *testing.T) {
 	for _, base := range []string{"", "backend", "backend:8080", "/api", "ftp://backend", "http://", "http://:8080", "http:backend",
 		"http://backend?x=1", "http://backend?", "http://backend#top", "http://back end", "http://[::1"} {
-		if _, err := NewSender(base, testToken, ""); err == nil {
+		if _, err := NewSender(base, testToken, "", TLSFiles{}); err == nil {
 			t.Errorf("%q is taken as a base", base)
 		}
 	}

@@ -25,7 +25,7 @@ func TestNewSenderRefusesInvalidSecretsAndDoesNotRepeatThem(t *testing.T) {
 	for name, secret := range map[string]string{
 		"too short": of(23), "too long": of(65), "only the prefix": "whsec_", "no base64": "whsec_not/base64!", "without padding": "whsec_" + strings.Repeat("a", 33),
 	} {
-		_, err := NewSender("http://backend", testToken, secret)
+		_, err := NewSender("http://backend", testToken, secret, TLSFiles{})
 		if err == nil {
 			t.Errorf("%s: taken", name)
 		} else if body := strings.TrimPrefix(secret, "whsec_"); body != "" && strings.Contains(err.Error(), body) {
@@ -33,8 +33,26 @@ func TestNewSenderRefusesInvalidSecretsAndDoesNotRepeatThem(t *testing.T) {
 		}
 	}
 	for _, bytes := range []int{24, 64} {
-		if _, err := NewSender("http://backend", testToken, of(bytes)); err != nil {
+		if _, err := NewSender("http://backend", testToken, of(bytes), TLSFiles{}); err != nil {
 			t.Errorf("%d bytes: %v", bytes, err)
 		}
+	}
+}
+
+func TestSignWithEachSecretWhileOneIsRotated(t *testing.T) {
+	next := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("n", 32)))
+	sign := func(secrets string) string {
+		t.Helper()
+		s, err := newSigner(secrets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.sign("id", "1", []byte("{}"))
+	}
+	if got, want := sign(testSecret+", "+next), sign(testSecret)+" "+sign(next); got != want {
+		t.Errorf("signatures %q, want %q", got, want)
+	}
+	if _, err := newSigner(testSecret + ","); err == nil {
+		t.Error("an empty second secret is taken")
 	}
 }

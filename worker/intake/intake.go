@@ -19,10 +19,28 @@ type Intake struct {
 	Log               *slog.Logger
 }
 
+const (
+	retryIncomplete = 100 * time.Millisecond // how often it is tried while the records are incomplete
+	answerMargin    = 500 * time.Millisecond // the part of the caller's time that is left for the last try
+)
+
 // Accept is [record.Requests.Accept] followed by the task. A request that is recorded is accepted: if only its task cannot be
 // enqueued, the sweeper enqueues it within seconds.
+//
+// While the records are incomplete, as on a Redis that is new, the request is held until shortly before the deadline of ctx: there are
+// callers for whom a 503 is final.
 func (i *Intake) Accept(ctx context.Context, req provision.Request) (provision.Accepted, error) {
-	accepted, err := i.Records.Requests.Accept(ctx, req, i.GenerationTimeout)
+	accepted, err := i.acceptOnceComplete(ctx, req)
+	return i.enqueued(ctx, req, accepted, err)
+}
+
+// AcceptIf is [record.Requests.AcceptIf] followed by the task.
+func (i *Intake) AcceptIf(ctx context.Context, req provision.Request, generation int64) (provision.Accepted, error) {
+	accepted, err := i.Records.Requests.AcceptIf(ctx, req, generation, i.GenerationTimeout)
+	return i.enqueued(ctx, req, accepted, err)
+}
+
+func (i *Intake) enqueued(ctx context.Context, req provision.Request, accepted provision.Accepted, err error) (provision.Accepted, error) {
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -32,6 +50,21 @@ func (i *Intake) Accept(ctx context.Context, req provision.Request) (provision.A
 			"generation", accepted.Generation, "error", err)
 	}
 	return accepted, nil
+}
+
+func (i *Intake) acceptOnceComplete(ctx context.Context, req provision.Request) (provision.Accepted, error) {
+	for {
+		accepted, err := i.Records.Requests.Accept(ctx, req, i.GenerationTimeout)
+		deadline, limited := ctx.Deadline()
+		if !record.Incomplete(err) || !limited || time.Until(deadline) < retryIncomplete+answerMargin {
+			return accepted, err
+		}
+		select {
+		case <-ctx.Done():
+			return accepted, err
+		case <-time.After(retryIncomplete):
+		}
+	}
 }
 
 // Replay is [record.Callbacks.Replay] followed by the task. If only the task cannot be enqueued, the sweeper enqueues it within

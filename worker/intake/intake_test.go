@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -15,8 +16,20 @@ import (
 	"orchestrator/worker/redisconn"
 )
 
+type testOfIntake func(t *testing.T, client redis.UniversalClient, records *record.Records, in *intake.Intake)
+
 // each runs a test on every kind of Redis, whose records are complete.
-func each(t *testing.T, test func(t *testing.T, client redis.UniversalClient, records *record.Records, in *intake.Intake)) {
+func each(t *testing.T, test testOfIntake) {
+	eachNew(t, func(t *testing.T, client redis.UniversalClient, records *record.Records, in *intake.Intake) {
+		if err := records.Recovery.MarkComplete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		test(t, client, records, in)
+	})
+}
+
+// eachNew runs a test on every kind of Redis, which no worker has seen yet.
+func eachNew(t *testing.T, test testOfIntake) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		client, err := redisconn.Connect(url, redisconn.FailFast, redisconn.TLSOptions{})
 		if err != nil {
@@ -24,9 +37,6 @@ func each(t *testing.T, test func(t *testing.T, client redis.UniversalClient, re
 		}
 		t.Cleanup(func() { client.Close() })
 		records := record.New(client, record.Options{})
-		if err := records.Recovery.MarkComplete(t.Context()); err != nil {
-			t.Fatal(err)
-		}
 		test(t, client, records, &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: time.Hour, Log: slog.New(slog.DiscardHandler)})
 	})
 }
@@ -64,7 +74,7 @@ func TestReplayRevivesTheDelivery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := records.Callbacks.KeepDeadLetter(ctx, dead, "400"); err != nil {
+		if err := records.Callbacks.KeepDeadLetter(ctx, dead, "400", false); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := in.Replay(ctx, dead.ID()); err != nil || got != provision.ReplayQueued {
@@ -76,6 +86,28 @@ func TestReplayRevivesTheDelivery(t *testing.T) {
 		got, err := in.Replay(ctx, "1.1.unknown")
 		if err != nil || got != provision.ReplayUnknown || client.Exists(ctx, "asynq:{callback}:t:1.1.unknown").Val() != 0 {
 			t.Errorf("an unknown dead letter: %s, %v, or it has a task", got, err)
+		}
+	})
+}
+
+// TestAcceptHoldsARequestUntilTheRecordsAreComplete posts to a Redis that no worker has seen yet.
+func TestAcceptHoldsARequestUntilTheRecordsAreComplete(t *testing.T) {
+	eachNew(t, func(t *testing.T, _ redis.UniversalClient, records *record.Records, in *intake.Intake) {
+		short, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		defer cancel()
+		if _, err := in.Accept(short, shop); !record.Incomplete(err) || short.Err() != nil {
+			t.Errorf("without a worker: %v, want that the records are incomplete, before the deadline", err)
+		}
+
+		long, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { _, err := in.Accept(long, shop); done <- err }()
+		if err := records.Recovery.MarkComplete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("once the records are complete: %v", err)
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 // TestMain silences the client library, which logs each attempt of an outage, and finds goroutines left behind.
 func TestMain(m *testing.M) {
 	redis.SetLogger(silence{})
-	goleak.VerifyTestMain(redistest.Main(m))
+	goleak.VerifyTestMain(redistest.Main(m), redistest.Redialing)
 }
 
 type silence struct{}

@@ -16,10 +16,10 @@ var requeueOrphansText string
 var requeueOrphansScript = redis.NewScript(requeueOrphansText)
 
 // RequeueOrphans moves the active tasks of dead workers back to pending and returns their ids. asynq does so itself, up to a
-// minute later.
+// minute later. Workers whose clocks differ keep their tasks.
 func (t *Tasks) RequeueOrphans(ctx context.Context, queue string) ([]string, error) {
 	base := keyPrefix(queue)
-	ids, err := requeueOrphansScript.Run(ctx, t.redis, []string{base + "active", base + "pending", base + "lease"}, base+"t:").StringSlice()
+	ids, err := requeueOrphansScript.Run(ctx, t.redis, []string{base + "active", base + "pending", base + "lease", base + "orch-leases-seen"}, base+"t:").StringSlice()
 	return ids, redisconn.WrapError(err)
 }
 

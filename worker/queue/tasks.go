@@ -61,7 +61,7 @@ type CallbackTask struct {
 	StoreID    string `json:"store_id"`
 	Generation int64  `json:"generation"`
 	Sequence   int64  `json:"sequence"`
-	Cluster    string `json:"-"` // by the task's queue: where the generation ran
+	Cluster    string `json:"-"` // by the task's queue: where the generation ran, or [provision.AnyCluster]
 }
 
 // TaskID is the id of a run's task, unique per generation. asynq's web UI cuts ids at the first '-', so the number comes first.

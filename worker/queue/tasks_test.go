@@ -238,7 +238,7 @@ func TestRequeueOrphansOfDeadWorkers(t *testing.T) {
 		for gen := int64(1); gen <= 5; gen++ {
 			b.enqueue(task(gen))
 		}
-		b.seize(time.Now().Add(-2 * time.Second)) // its worker is dead
+		b.seize(time.Now().Add(-6 * time.Minute)) // its worker is dead
 		b.seize(time.Now().Add(20 * time.Second)) // its worker lives
 		lost := b.seize(time.Now())
 		b.redis.ZRem(b.ctx, leaseKey, lost) // its lease was lost
@@ -284,7 +284,7 @@ func TestRequeueOrphansByTheClockOfRedis(t *testing.T) {
 	if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 0 {
 		t.Errorf("requeued %v, %v", ids, err)
 	}
-	m.SetTime(time.Now())
+	m.SetTime(time.Now().Add(time.Minute))
 	if ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision); err != nil || len(ids) != 1 {
 		t.Errorf("requeued %v, %v", ids, err)
 	}
@@ -322,5 +322,38 @@ func TestRetryToDeadlineRunsATaskThatEndsDuringAnOutageOnce(t *testing.T) {
 	}
 	if runs != 1 {
 		t.Errorf("the task ran %d times", runs)
+	}
+}
+
+// A worker whose clock is 45 s behind extends leases that have always expired by Redis' clock; one whose clock is ahead leaves leases
+// that expire late.
+func TestRequeueOrphansOfWorkersWhoseClocksDiffer(t *testing.T) {
+	m := redistest.MiniServer(t)
+	b := newBench(t, redistest.URL(m), redisconn.FailFast)
+	start := time.Now()
+	for _, skew := range []time.Duration{-45 * time.Second, 0, 45 * time.Second} {
+		b.enqueue(aTask)
+		at := start
+		id := b.seize(at.Add(skew + 30*time.Second))
+		requeued := func() bool {
+			m.SetTime(at)
+			ids, err := b.tasks.RequeueOrphans(b.ctx, QueueProvision)
+			return len(must(b, ids, err)) > 0
+		}
+		for range 24 { // two minutes in which the worker lives
+			if requeued() {
+				t.Errorf("skew %s: its task is taken away after %s", skew, at.Sub(start))
+			}
+			at = at.Add(5 * time.Second)
+			b.redis.ZAdd(b.ctx, leaseKey, redis.Z{Score: float64(at.Add(skew + 30*time.Second).Unix()), Member: id})
+		}
+		died := at
+		for !requeued() && at.Sub(died) < 10*time.Minute {
+			at = at.Add(5 * time.Second)
+		}
+		if took := at.Sub(died); took > time.Minute || took < 15*time.Second {
+			t.Errorf("skew %s: the task of a dead worker is taken after %s", skew, took)
+		}
+		b.flush()
 	}
 }

@@ -32,7 +32,11 @@ func (c Callback) ID() string { return c.Task().ID() }
 
 // Task is the task that delivers the callback.
 func (c Callback) Task() queue.CallbackTask {
-	return queue.CallbackTask{StoreID: c.StoreID, Generation: c.Generation, Sequence: c.Sequence, Cluster: c.Cluster}
+	task := queue.CallbackTask{StoreID: c.StoreID, Generation: c.Generation, Sequence: c.Sequence, Cluster: c.Cluster}
+	if c.Cluster != "" && c.Cluster != provision.DefaultCluster && c.Status != provision.StatusReady {
+		task.Cluster = provision.AnyCluster // it needs no password, and so no access to the cluster
+	}
+	return task
 }
 
 // ClaimResult is the result of [Callbacks.Claim].
@@ -78,15 +82,15 @@ func (r *Callbacks) ReleaseClaim(ctx context.Context, storeID, token string) err
 
 // MarkDelivered closes a callback that the backend has confirmed.
 func (r *Callbacks) MarkDelivered(ctx context.Context, c Callback) error {
-	return r.closeCallback(ctx, c, "")
+	return r.closeCallback(ctx, c, "", false)
 }
 
 // closeCallback closes a callback, keeping it as the dead letter if there is one.
-func (c client) closeCallback(ctx context.Context, callback Callback, letter string) error {
+func (c client) closeCallback(ctx context.Context, callback Callback, letter string, forgotten bool) error {
 	id := callback.StoreID
 	keys := []string{keyStore(id), keyCallbacks(id), keyOutstanding, keyDeadLetters, keyJournal(id), keyDeadLetterTimes}
 	return redisconn.WrapError(closeCallbackScript.Run(ctx, c.redis, keys, id, callback.Sequence, callback.ID(), letter, deletedKeep.Milliseconds(),
-		deadLettersKeep.Milliseconds(), deadLettersMost).Err())
+		deadLettersKeep.Milliseconds(), deadLettersMost, flag(forgotten)).Err())
 }
 
 // Pending returns the tasks of the store's pending callbacks, in order.

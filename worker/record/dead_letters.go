@@ -27,13 +27,14 @@ type deadLetter struct {
 }
 
 // KeepDeadLetter closes a callback that the backend refuses, and keeps it among the dead letters with the backend's reason. A
-// callback that was delivered or dropped meanwhile leaves no dead letter.
-func (r *Callbacks) KeepDeadLetter(ctx context.Context, c Callback, reason string) error {
+// callback that was delivered or dropped meanwhile leaves no dead letter. forgotten says that the backend does not know the store:
+// it is an orphan then ([Requests.Orphans]), unless it is gone or a newer generation was accepted.
+func (r *Callbacks) KeepDeadLetter(ctx context.Context, c Callback, reason string, forgotten bool) error {
 	text, err := json.Marshal(deadLetter{c, reason})
 	if err != nil {
 		return err
 	}
-	return r.closeCallback(ctx, c, string(text))
+	return r.closeCallback(ctx, c, string(text), forgotten && c.Status.Final())
 }
 
 // DeadLetters returns up to limit dead letters, the latest refused first. cursor is Next of the page before, or "". An error

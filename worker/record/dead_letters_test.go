@@ -16,11 +16,16 @@ import (
 // keepDeadLetter lets the backend refuse the store's next callback.
 func (b *bench) keepDeadLetter(id, reason string) Callback {
 	b.Helper()
+	return b.refuse(id, reason, false)
+}
+
+func (b *bench) refuse(id, reason string, forgotten bool) Callback {
+	b.Helper()
 	claim, call := b.claim(id, "delivery")
 	if claim != Claimed {
 		b.Fatalf("store %s has nothing to deliver: %s", id, claim)
 	}
-	if err := b.records.Callbacks.KeepDeadLetter(b.ctx, call, reason); err != nil {
+	if err := b.records.Callbacks.KeepDeadLetter(b.ctx, call, reason, forgotten); err != nil {
 		b.Fatal(err)
 	}
 	if err := b.records.Callbacks.ReleaseClaim(b.ctx, id, "delivery"); err != nil {
@@ -60,7 +65,7 @@ func TestKeepDeadLetterKeepsARefusedCallback(t *testing.T) {
 		b.end(b.accept(request("a")), provision.StatusFailed)
 		before := b.redis.Time(b.ctx).Val().Truncate(time.Millisecond)
 		call := b.keepDeadLetter("a", "404 no such store")
-		if err := b.records.Callbacks.KeepDeadLetter(b.ctx, call, "404 no such store"); err != nil { // its answer was lost
+		if err := b.records.Callbacks.KeepDeadLetter(b.ctx, call, "404 no such store", true); err != nil { // its answer was lost
 			b.Fatal(err)
 		}
 		got := b.deadLetters("", 10)
@@ -82,7 +87,7 @@ func TestKeepDeadLetterIgnoresADeliveredCallback(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		delivered := b.deliver("a")
-		if err := b.records.Callbacks.KeepDeadLetter(b.ctx, delivered[0], "400"); err != nil { // by a delivery whose claim had expired
+		if err := b.records.Callbacks.KeepDeadLetter(b.ctx, delivered[0], "400", false); err != nil { // by a delivery whose claim had expired
 			b.Fatal(err)
 		}
 		if ids := b.deadLetterIDs(); len(ids) != 0 {

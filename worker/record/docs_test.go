@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
+	"orchestrator/worker/queue"
 )
 
 func text(t *testing.T, path string) string {
@@ -105,15 +107,26 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	}
 	b.wantOutcome(run, provision.StatusFailed, OutcomeRecorded, 0)
 	see()
-	b.release(run, RunEnd{Counted: true, Ended: true})
-	b.keepDeadLetter("a", "400")
+	b.release(run, RunEnd{Counted: true, Ended: true, Again: time.Minute})
+	for b.state("a").PendingCallbacks > 0 {
+		b.refuse("a", "404", true)
+	}
+	if _, err := b.records.Requests.Accept(b.ctx, onHost(request("b"), request("a").Host), generationTimeout); provision.CodeOf(err) != provision.CodeConflict {
+		t.Fatal(err)
+	}
 	see()
 	run = b.acquire(task, "again")
 	run.Outputs = provision.Outputs{"key": "open to all"}
 	b.wantOutcome(run, provision.StatusReady, OutcomeRecorded, 0)
 	b.release(run, RunEnd{Ended: true})
 	see()
-	b.end(b.accept(deletion("a")), provision.StatusDeleteFailed)
+	from := provision.WithOrigin(b.ctx, provision.Origin{By: "backend", RequestID: "r"})
+	asked, err := b.records.Requests.Accept(from, deletion("a"), generationTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	see()
+	b.end(queue.Task{Op: provision.OpDelete, StoreID: "a", Generation: asked.Generation, Cluster: asked.Cluster}, provision.StatusDeleteFailed)
 	b.end(b.accept(retaining("a")), provision.StatusDeleted)
 	b.deliver("a")
 	see()

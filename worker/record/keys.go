@@ -13,6 +13,9 @@ const (
 	keySweepLease        = prefix + "sweep-lease"        // string: lease of the one sweeper
 	keyComplete          = prefix + "complete"           // string: when the records were last declared complete; without it nothing is accepted
 	keyRecoveredClusters = prefix + "recovered-clusters" // set: clusters whose stores are on record again, while the records are incomplete
+	keyInstallation      = prefix + "installation"       // string: the generated name of an installation that was given none
+	keyLostClusters      = prefix + "lost-clusters"      // hash: a cluster that was given up to where the pass over all stores stands
+	keyOrphans           = prefix + "orphans:"           // zset of each kind: store id by the time since when it is an orphan, in microseconds
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
 
@@ -25,6 +28,7 @@ func keyJournal(id string) string       { return prefix + "journal:" + id }     
 func keyClusterHealthy(cluster string) string { return prefix + "cluster-healthy:" + cluster } // string: a worker has reached the cluster lately
 func keyRecoveryLease(cluster string) string  { return prefix + "recovery-lease:" + cluster }  // string: lease of the worker that reconciles a named cluster
 
-// Two keys are made in scripts only, since only the record says which they are: {orch}:cluster-stores:CLUSTER, the set of
-// the stores on a cluster that is not the default one (lib_placement.lua), and {orch}:creator-queue:CREATOR, the zset of the
+func keyClusterStores(cluster string) string { return prefix + "cluster-stores:" + cluster } // set: the stores on a cluster that is not the default one; written by scripts
+
+// One key is made in scripts only, since only the record says which it is: {orch}:creator-queue:CREATOR, the zset of the
 // creator's new stores (lib_creator_queue.lua).

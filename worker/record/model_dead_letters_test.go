@@ -9,9 +9,10 @@ import (
 	"orchestrator/provision"
 )
 
-func (s *modelStore) keepDeadLetter(seq int64) {
+func (s *modelStore) keepDeadLetter(seq int64, forgotten bool) {
 	if c, open := s.removePending(seq); open {
-		s.deadLetters = append(s.deadLetters, c)
+		s.deadLetters, s.lastRefused = append(s.deadLetters, c), c.Sequence
+		s.forgotten = s.forgotten || (forgotten && c.Status.Final() && c.Generation == s.newest().Generation)
 	}
 }
 
@@ -19,6 +20,9 @@ func (s *modelStore) keepDeadLetter(seq int64) {
 func (s *modelStore) replay(i int) provision.ReplayResult {
 	c := s.deadLetters[i]
 	s.deadLetters = slices.Delete(s.deadLetters, i, i+1)
+	if c.Sequence == s.lastRefused {
+		s.lastRefused = 0
+	}
 	if s.stale(c) {
 		return provision.ReplayDropped
 	}
@@ -29,8 +33,9 @@ func (s *modelStore) replay(i int) provision.ReplayResult {
 
 func (m *machine) keepDeadLetter(t *rapid.T) {
 	h := pick(t, "callback", m.claimed)
-	ok(t, m.r.Callbacks.KeepDeadLetter(m.ctx, h.call, "400"))
-	m.stores[h.call.StoreID].keepDeadLetter(h.call.Sequence)
+	forgotten := rapid.Bool().Draw(t, "the backend does not know the store")
+	ok(t, m.r.Callbacks.KeepDeadLetter(m.ctx, h.call, "4xx", forgotten))
+	m.stores[h.call.StoreID].keepDeadLetter(h.call.Sequence, forgotten)
 	m.releaseClaim(t, h)
 }
 

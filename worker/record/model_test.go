@@ -23,15 +23,16 @@ type generation struct {
 // modelStore is what is true of one store.
 type modelStore struct {
 	gens          []*generation
-	lease         string // token of the active run
-	claim         string // token of the delivery
-	hosts         []string
-	retain        bool // the last delete retains the data
-	owns          bool // the namespace
+	lease         string   // token of the active run
+	claim         string   // token of the delivery
+	runHosts      []string // that runs had since READY
+	retain        bool     // the last delete retains the data
+	owns          bool     // the namespace
 	seq           int64
 	failedDelete  int64      // the last delete that failed
 	pending       []Callback // to be delivered, in order
 	deadLetters   []Callback // refused
+	lastRefused   int64      // the sequence of the last dead letter, unless that was replayed or a later callback was delivered
 	lastDelivered int64      // the last sequence that the backend confirmed
 
 	dropped map[int64]provision.Status // by generation: an outcome that was refused, and is not delivered any more
@@ -40,6 +41,8 @@ type modelStore struct {
 	queuedAs  int64  // the generation with which it was queued
 	started   bool   // a run of it was acquired
 	throttled bool   // its newest generation waits for a slot
+
+	forgotten, contested, ready bool // the backend does not know it; another store wants its host; it was READY
 }
 
 type model struct {
@@ -121,7 +124,7 @@ func (m *model) joins(req provision.Request) bool {
 
 func (m *model) accept(req provision.Request, gen int64) *generation {
 	s := m.stores[req.StoreID]
-	s.throttled = false
+	s.throttled, s.forgotten, s.contested = false, false, false
 	for _, g := range s.gens {
 		if g.Op == provision.OpProvision || req.Action == provision.OpDelete {
 			g.over, g.superseded = true, g.superseded || g.status == ""
@@ -132,10 +135,11 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	}
 	if req.Action == provision.OpProvision {
 		if s.isDeleted() {
-			s.hosts = nil
+			s.runHosts = nil
 			s.queue, s.queuedAs, s.started = req.CreatorID, gen, false
 		}
-		s.hosts, s.owns = append(s.hosts, req.Host), true
+		maps.DeleteFunc(m.hosts, func(host, owner string) bool { return owner == req.StoreID && !slices.Contains(s.runHosts, host) })
+		s.owns = true
 		m.hosts[req.Host] = req.StoreID
 	}
 	g := &generation{Task: queue.Task{Op: req.Action, StoreID: req.StoreID, Generation: gen, Cluster: provision.DefaultCluster}, req: req}
@@ -169,6 +173,7 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 		return Acquired, m.leaveCreatorQueue(s)
 	}
 	s.started = true
+	s.runHosts = append(s.runHosts, g.req.Host)
 	return Acquired, nil
 }
 
@@ -207,6 +212,7 @@ func (m *model) recordOutcome(g *generation, token string, status provision.Stat
 	}
 	next := s.waitingProvision(g)
 	g.status, g.over = status, true
+	s.ready = status == provision.StatusReady || s.ready && status != provision.StatusDeleted
 	if status == provision.StatusDeleteFailed {
 		s.failedDelete = g.Generation
 	}
@@ -239,10 +245,12 @@ func (s *modelStore) waitingProvision(g *generation) []queue.Task {
 func (m *model) releaseHosts(g *generation, next bool) {
 	s := m.stores[g.StoreID]
 	maps.DeleteFunc(m.hosts, func(_, owner string) bool { return owner == g.StoreID })
-	s.hosts = nil
+	s.runHosts = nil
 	if n := s.newest(); g.status == provision.StatusReady || next {
-		s.hosts = []string{n.req.Host}
 		m.hosts[n.req.Host] = g.StoreID
+		if g.status == provision.StatusReady {
+			s.runHosts = []string{n.req.Host}
+		}
 	}
 }
 
@@ -288,6 +296,9 @@ func (s *modelStore) markDelivered(seq int64) bool {
 	_, open := s.removePending(seq)
 	news := open && seq > s.lastDelivered
 	if open {
+		if s.lastRefused < seq {
+			s.lastRefused, s.forgotten, s.contested = 0, false, false
+		}
 		s.lastDelivered = max(s.lastDelivered, seq)
 	}
 	return news

@@ -1,10 +1,14 @@
 package record
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"orchestrator/provision"
+	"orchestrator/worker/queue"
 )
 
 // wantOwners checks which stores own hosts or namespaces, given as "host=store"; the store is empty if there is no owner.
@@ -95,5 +99,37 @@ func TestRecordOutcomeDELETEDReleasesTheHostsOfSupersededProvisions(t *testing.T
 		b.accept(onHost(request("a"), "two.example.com"))
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
 		b.wantOwners(keyHosts, "a.example.com=", "two.example.com=")
+	})
+}
+
+func TestAcceptOwnsOnlyTheNewestHostAndThoseOfRuns(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		for n := range 300 {
+			b.accept(onHost(request("a"), fmt.Sprintf("n%d.example.com", n)))
+		}
+		want := map[string]string{"a.example.com": "a", "n299.example.com": "a"}
+		if diff := cmp.Diff(want, b.redis.HGetAll(b.ctx, keyHosts).Val()); diff != "" {
+			b.Error("owners after 300 requests that no run took up: ", diff)
+		}
+		b.accept(onHost(request("b"), "n298.example.com"))
+	})
+}
+
+func TestAcceptRefusesAHostOnceRunsHadTooMany(t *testing.T) {
+	each(t, func(b *bench) {
+		var last queue.Task
+		for n := range 20 {
+			last = b.accept(onHost(request("a"), fmt.Sprintf("n%d.example.com", n)))
+			b.release(b.acquire(last, "run"), RunEnd{})
+		}
+		if got := b.refused(onHost(request("a"), "more.example.com")); !strings.Contains(got, "was run with 20 hosts since it was last READY") {
+			b.Errorf("one host more: %q", got)
+		}
+		b.wantOwners(keyHosts, "n0.example.com=a", "n19.example.com=a", "more.example.com=")
+		back := b.accept(onHost(request("a"), "n3.example.com"))
+		b.end(back, provision.StatusReady)
+		b.wantOwners(keyHosts, "n3.example.com=a", "n0.example.com=", "n19.example.com=")
+		b.accept(onHost(request("a"), "more.example.com"))
 	})
 }

@@ -265,6 +265,11 @@ func TestPlacementNamesTheQueuesOfTasksAndCallbacks(t *testing.T) {
 		if msg := b.redis.HGet(b.ctx, "asynq:{provision.us}:t:"+task.ID(), "msg").Val(); !strings.Contains(msg, "store:provision") {
 			b.Errorf("its task is %q, want type store:provision", msg)
 		}
+		b.end(b.accept(onCluster("us", request("b"))), provision.StatusFailed)
+		failed, err := b.records.Callbacks.Pending(b.ctx, "b")
+		if must(b, failed, err); len(failed) != 1 || failed[0].Queue() != "callback.any" {
+			b.Errorf("a callback without a password: %+v", failed)
+		}
 		b.end(task, provision.StatusReady)
 		calls, err := b.records.Callbacks.Pending(b.ctx, "a")
 		if must(b, calls, err); len(calls) != 1 || calls[0].Queue() != "callback.us" {

@@ -126,6 +126,9 @@ func (m *machine) accept(t *rapid.T) {
 		if provision.CodeOf(err) != provision.CodeConflict || !strings.HasPrefix(provision.Public(err), refusal+" ") {
 			t.Fatalf("%+v: got %v, want a refusal for its %s", req, err, refusal)
 		}
+		if refusal == "host" {
+			m.stores[m.hosts[req.Host]].contested = true
+		}
 		return
 	}
 	ok(t, err)
@@ -187,7 +190,7 @@ func (m *machine) recordOutcomeOf(t *rapid.T, p activeRun, good bool) {
 }
 
 func (m *machine) release(t *rapid.T) {
-	m.releaseRun(t, pick(t, "run", m.runs), RunEnd{rapid.Bool().Draw(t, "counted"), rapid.Bool().Draw(t, "ended")})
+	m.releaseRun(t, pick(t, "run", m.runs), RunEnd{Counted: rapid.Bool().Draw(t, "counted"), Ended: rapid.Bool().Draw(t, "ended")})
 }
 
 func (m *machine) releaseRun(t *rapid.T, p activeRun, end RunEnd) {
@@ -263,6 +266,7 @@ func (m *machine) check(t *rapid.T) {
 	}
 	m.checkCreatorQueues(t)
 	m.checkDeadLetters(t)
+	m.checkOrphans(t)
 	namespaces := map[string]string{}
 	for id, s := range m.stores {
 		if s.owns {

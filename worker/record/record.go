@@ -34,11 +34,16 @@ type Record struct {
 	Attempts      int   `redis:"attempts"`
 	Crashes       int   `redis:"crashes"`
 
+	NextRunAt millis `redis:"next_run_at"`
+
 	OpenDelete       int64  `redis:"open_delete"` // generation of the delete that has not ended; 0: none
 	RetainData       bool   `redis:"retain_data"`
 	ClustersToSearch string `redis:"clusters_to_search"` // of a delete of an unknown store, separated by spaces
 	Throttled        int    `redis:"throttled"`          // how many new stores the creator may have in progress; 0: not throttled
 	DeadLetterID     string `redis:"dead_letter_id"`
+	RequestedBy      string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
+	RequestID        string `redis:"request_id"`
+	ContestedBy      string `redis:"contested_by"` // the last store that was refused because of what this one owns
 }
 
 // millis is a time in milliseconds since 1970 by Redis' clock; 0 is no time.
@@ -95,9 +100,13 @@ func (r Record) state(id string) provision.State {
 		CreatorID: req.CreatorID, Cluster: r.Cluster, Action: r.Op, Generation: r.Generation, TaskID: queue.TaskID(r.Generation, id),
 		Status: r.Op.Progress(), AcceptedAt: r.AcceptedAt.time(), Deadline: r.Deadline.time(),
 		RetainData: r.Op == provision.OpDelete && r.RetainData, DeadLetterID: r.DeadLetterID, CreatorInProgress: r.Throttled,
+		ContestedBy: r.ContestedBy, RequestedBy: r.RequestedBy, RequestID: r.RequestID,
 	}
 	if r.RunGeneration == r.Generation {
 		s.Attempts, s.Crashes = r.Attempts, r.Crashes
+	}
+	if r.RunGeneration == r.Generation && r.OutcomeGeneration != r.Generation {
+		s.NextRunAt = r.NextRunAt.time()
 	}
 	if r.Status != "" {
 		s.Status, s.Code, s.Error, s.DecidedAt = r.Status, r.Code, r.Error, r.DecidedAt.time()

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"orchestrator/provision"
@@ -42,13 +43,20 @@ func (r *Recovery) LeadRecovery(ctx context.Context, cluster, token string, leas
 	return r.takeLease(ctx, keyRecoveryLease(cluster), token, lease)
 }
 
+// errRecovering is the cause of every refusal because of incomplete records.
+var errRecovering = errors.New("the records are not recovered yet")
+
+// Incomplete reports whether an error of [Requests.Accept] or [Requests.Ready] says that the records are incomplete. This ends by
+// itself, within seconds, when a worker reaches the cluster; nothing was recorded.
+func Incomplete(err error) bool { return errors.Is(err, errRecovering) }
+
 // errIncomplete is the refusal of a request that could contradict a record that is not recovered yet.
 func errIncomplete(cluster string) error {
 	if cluster != "" {
-		return provision.Errorf(provision.CodeUnavailable,
+		return provision.Wrap(provision.CodeUnavailable, errRecovering,
 			"the records are incomplete: the store may live on cluster %s, from which they are not recovered yet; try again in a few seconds", cluster)
 	}
-	return provision.Errorf(provision.CodeUnavailable,
+	return provision.Wrap(provision.CodeUnavailable, errRecovering,
 		"the records are incomplete: a worker recovers them from the cluster when it starts; try again in a few seconds")
 }
 
@@ -60,18 +68,19 @@ const (
 	Restored            RestoreResult = "restored"
 	RestoreKnown        RestoreResult = "known"         // the record is as new as what the cluster has
 	RestoreOtherCluster RestoreResult = "other-cluster" // the store lives on another cluster: an operator has to decide about this namespace
+	RestoreLost         RestoreResult = "lost"          // the cluster was given up: what is there is left alone
 	RestoreLeftover     RestoreResult = "leftover"      // a later delete has ended: the namespace should not be there
 )
 
-// Restore restores the record of one store from what its namespace on a cluster says, unless there is a record as new. A generation
+// Restore also returns the newest generation on record. It restores the record of one store from what its namespace on a cluster says, unless there is a record as new. A generation
 // without an outcome is then run again, and an outcome that was not delivered is delivered again. timeout is the time from
 // now to the end of the generation.
-func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (RestoreResult, error) {
+func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (RestoreResult, int64, error) {
 	req := saved.Store.Request
 	req.Action, req.RetainData, req.Cluster = provision.OpProvision, false, inRequest(cluster)
 	text, err := json.Marshal(req)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	digest := req.Digest()
 	if saved.Op == provision.OpDelete {
@@ -83,12 +92,15 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 	}
 	outputs, err := outputsText(o.Outputs)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	id := req.StoreID
-	answer, err := restoreScript.Run(ctx, r.redis,
+	answer, err := r.runScript(ctx, restoreScript,
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyCallbacks(id)},
 		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
-		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs).Text()
-	return RestoreResult(answer), redisconn.WrapError(err)
+		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs)
+	if err != nil {
+		return "", 0, err
+	}
+	return RestoreResult(answer[0]), number(answer[1]), nil
 }

@@ -22,6 +22,9 @@ func TestMarkClusterCompleteOfEveryClusterCompletesTheRecords(t *testing.T) {
 		b.setClusters("default,eu,us")
 		b.loseData()
 		b.markClustersComplete("default", "us")
+		if err := b.records.Requests.Ready(b.ctx); !Incomplete(err) || !strings.Contains(err.Error(), "cluster eu") {
+			b.Errorf("before the last cluster is complete, Ready returns %v", err)
+		}
 		if code, text := b.code(request("new")); code != provision.CodeUnavailable || !strings.Contains(text, "cluster eu") {
 			b.Errorf("%s %s", code, text)
 		}
@@ -36,6 +39,9 @@ func TestMarkClusterCompleteOfEveryClusterCompletesTheRecords(t *testing.T) {
 			}
 		}
 		b.markClustersComplete("eu")
+		if err := b.records.Requests.Ready(b.ctx); err != nil {
+			b.Errorf("Ready returns %v although a request is accepted", err)
+		}
 		b.accept(request("new"))
 		if complete, err := b.records.Recovery.Complete(b.ctx); err != nil || !complete || b.redis.Exists(b.ctx, keyRecoveredClusters).Val() != 0 {
 			b.Errorf("complete: %t, %v", complete, err)

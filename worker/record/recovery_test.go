@@ -25,7 +25,7 @@ func (b *bench) loseData() {
 
 func (b *bench) restore(m provision.SavedState, want RestoreResult) {
 	b.Helper()
-	if got, err := b.records.Recovery.Restore(b.ctx, cmp.Or(m.Store.Cluster, provision.DefaultCluster), m, generationTimeout); err != nil || got != want {
+	if got, _, err := b.records.Recovery.Restore(b.ctx, cmp.Or(m.Store.Cluster, provision.DefaultCluster), m, generationTimeout); err != nil || got != want {
 		b.Fatalf("restoring %s: %s, %v; want %s", m.Store.StoreID, got, err, want)
 	}
 }

@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strconv"
 	"time"
 
 	"orchestrator/provision"
@@ -19,22 +21,55 @@ func (r *Requests) Ping(ctx context.Context) error {
 	return redisconn.WrapError(r.redis.Ping(ctx).Err())
 }
 
+// Ready returns nil if requests would be accepted now, and else an error of code unavailable: Redis does not answer, or the
+// records are incomplete ([Incomplete]).
+func (r *Requests) Ready(ctx context.Context) error {
+	pipe := r.redis.Pipeline()
+	complete, recovered := pipe.Exists(ctx, keyComplete), pipe.SMembers(ctx, keyRecoveredClusters)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return redisconn.WrapError(err)
+	}
+	if complete.Val() > 0 {
+		return nil
+	}
+	for _, name := range r.placement.Clusters.Names() {
+		if !slices.Contains(recovered.Val(), name) {
+			return errIncomplete(name)
+		}
+	}
+	if len(r.placement.Clusters) == 0 {
+		return errIncomplete("")
+	}
+	return nil // the next request declares the records complete
+}
+
 // Accept records a valid request as the newest of its store, or joins an equal one that has no outcome yet. timeout is the
 // longest time from acceptance to the outcome. A new store is placed on a cluster.
 //
 // Errors of code conflict name the field: one that may not change while the store lives or its data is retained, one that
 // another store owns, or a retain_data that comes too late. Code unavailable may be tried again, invalid may not.
 func (r *Requests) Accept(ctx context.Context, req provision.Request, timeout time.Duration) (provision.Accepted, error) {
+	return r.accept(ctx, req, "", timeout)
+}
+
+// AcceptIf is [Requests.Accept] if the generation is the newest of the store, and an error of code superseded otherwise: what was
+// decided by looking at a record must not override what its owner has asked for meanwhile.
+func (r *Requests) AcceptIf(ctx context.Context, req provision.Request, generation int64, timeout time.Duration) (provision.Accepted, error) {
+	return r.accept(ctx, req, strconv.FormatInt(generation, 10), timeout)
+}
+
+func (r *Requests) accept(ctx context.Context, req provision.Request, newest string, timeout time.Duration) (provision.Accepted, error) {
 	kept := req
 	kept.RetainData = false // a field of its own: the record's request is the provision's
 	text, err := json.Marshal(kept)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
+	origin := provision.OriginOf(ctx)
 	answer, err := r.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req))
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req), newest, origin.By, origin.RequestID)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -50,6 +85,8 @@ func refusal(req provision.Request, answer []string) error {
 	switch answer[0] {
 	case "incomplete":
 		return errIncomplete(answer[1])
+	case "overtaken":
+		return provision.Errorf(provision.CodeSuperseded, "store %s has a newer request: its generation is %s by now", req.StoreID, answer[1])
 	case "closed":
 		return errNoCluster(req)
 	case "changed":
@@ -61,6 +98,9 @@ func refusal(req provision.Request, answer []string) error {
 	case "deleting":
 		return provision.Errorf(provision.CodeConflict,
 			"retain_data comes too late for store %s: a delete of the store with its data is in progress", req.StoreID)
+	case "hosts":
+		return provision.Errorf(provision.CodeConflict,
+			"store %s was run with %s hosts since it was last READY, and owns them all; request one of them, wait until the store is READY, or delete it first", req.StoreID, answer[1])
 	case "owned":
 		return provision.Errorf(provision.CodeConflict, "%s is in use by another live store", answer[1])
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
 )
@@ -222,6 +224,32 @@ func TestAcceptAfterTheRecordExpired(t *testing.T) {
 		b.end(b.accept(request("a")), provision.StatusReady)
 		if got := b.deliver("a"); len(got) != 1 {
 			b.Errorf("delivered %+v", got)
+		}
+	})
+}
+
+// TestAcceptIfRefusesWhatANewerRequestHasOvertaken looks at a record, and the owner is quicker.
+func TestAcceptIfRefusesWhatANewerRequestHasOvertaken(t *testing.T) {
+	each(t, func(b *bench) {
+		first := b.accept(request("a"))
+		changed := request("a")
+		changed.Settings.Title = "newer"
+		second := b.accept(changed)
+		before := b.state("a")
+		for _, req := range []provision.Request{request("a"), {StoreID: "a", Action: provision.OpDelete}} {
+			if _, err := b.records.Requests.AcceptIf(b.ctx, req, first.Generation, generationTimeout); provision.CodeOf(err) != provision.CodeSuperseded {
+				b.Errorf("%s for generation %d: %v", req.Action, first.Generation, err)
+			}
+		}
+		if diff := cmp.Diff(before, b.state("a")); diff != "" {
+			b.Errorf("a refused request changed the record: %s", diff)
+		}
+		got, err := b.records.Requests.AcceptIf(b.ctx, provision.Request{StoreID: "a", Action: provision.OpDelete}, second.Generation, generationTimeout)
+		if err != nil || got.Generation <= second.Generation {
+			b.Errorf("for the newest generation: %+v, %v", got, err)
+		}
+		if _, err := b.records.Requests.AcceptIf(b.ctx, request("new"), 0, generationTimeout); err != nil {
+			b.Errorf("a store without a record is at generation 0: %v", err)
 		}
 	})
 }

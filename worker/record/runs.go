@@ -82,12 +82,14 @@ func (r *Runs) Renew(ctx context.Context, run Run, lease time.Duration) (RenewRe
 type RunEnd struct {
 	Counted bool // the attempt counts against the limit
 	Ended   bool // the run is not tried again by itself; a later run starts with all its attempts
+
+	Again time.Duration // until the next run, for people to see; 0 if it is unknown
 }
 
 // Release gives the lease back and returns the counted attempts of the generation, this one included.
 func (r *Runs) Release(ctx context.Context, run Run, end RunEnd) (attempts int, err error) {
 	attempts, err = releaseRunScript.Run(ctx, r.redis, []string{keyStore(run.Store.StoreID), keyRunLease(run.Store.StoreID)},
-		run.Token, flag(end.Counted), flag(end.Ended)).Int()
+		run.Token, flag(end.Counted), flag(end.Ended), end.Again.Milliseconds()).Int()
 	return attempts, redisconn.WrapError(err)
 }
 

@@ -135,6 +135,26 @@ func TestReleaseCountsAttemptsPerGeneration(t *testing.T) {
 	})
 }
 
+func TestReleaseSaysWhenTheRunIsTriedAgain(t *testing.T) {
+	each(t, func(b *bench) {
+		task := b.accept(request("a"))
+		run := b.acquire(task, "one")
+		b.release(run, RunEnd{Again: time.Minute})
+		if left := time.Until(b.state("a").NextRunAt); left < 50*time.Second || left > 70*time.Second {
+			b.Errorf("it is tried again in %s, want a minute", left)
+		}
+		run = b.acquire(task, "two")
+		if at := b.state("a").NextRunAt; !at.IsZero() {
+			b.Errorf("while it runs, it is tried again at %s", at)
+		}
+		b.release(run, RunEnd{Again: time.Minute})
+		b.accept(titled(request("a"), "new"))
+		if at := b.state("a").NextRunAt; !at.IsZero() {
+			b.Errorf("a new generation is tried again at %s, as the one before", at)
+		}
+	})
+}
+
 func TestAcquireCountsCrashes(t *testing.T) {
 	each(t, func(b *bench) {
 		task := b.accept(request("a"))

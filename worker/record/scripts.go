@@ -27,10 +27,13 @@ var (
 	dropExpiredScript      = script("drop_expired")
 	dueStoresScript        = script("due_stores")
 	restoreScript          = script("restore")
+	loseClusterScript      = script("lose_cluster")
+	endLostStoresScript    = script("end_lost_stores")
 )
 
 // libraries are sent before each script.
-var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks")
+var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") +
+	read("lib_lost_clusters")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }
 

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -20,25 +21,52 @@ func (r *Requests) Store(ctx context.Context, id string) (state provision.State,
 	return states[0], true, nil
 }
 
+// Where records have expired, one call reads over up to expiredPages pages of expiredPage ids. It drops them: the next call gets further.
+const (
+	expiredPages = 20
+	expiredPage  = 100
+)
+
 // Stores returns up to limit stores, the newest accepted first, without their steps. cursor is Next of the page before, or
-// "". An error of code invalid means that no page returned this cursor.
+// "". An error of code invalid means that no page returned this cursor. A page is empty only at the end, or where thousands of
+// records in a row have expired.
 func (r *Requests) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
-	rows, next, err := r.latest(ctx, keyStores, cursor, limit)
-	if err != nil {
-		return provision.Page{}, err
+	limit = max(limit, 1)
+	page, read := provision.Page{Stores: []provision.State{}, Next: cursor}, limit
+	for range expiredPages {
+		stores, next, err := r.storesBefore(ctx, page.Next, read, limit-len(page.Stores))
+		if err != nil {
+			return provision.Page{}, err
+		}
+		page.Stores, page.Next = append(page.Stores, stores...), next
+		if next == "" || len(page.Stores) == limit {
+			break
+		}
+		read = max(limit, expiredPage)
 	}
-	page := provision.Page{Next: next}
+	return page, nil
+}
+
+// storesBefore reads some ids, drops those whose record has expired, and returns up to limit stores and the cursor of the rest.
+func (r *Requests) storesBefore(ctx context.Context, cursor string, read, limit int) ([]provision.State, string, error) {
+	rows, next, err := r.latest(ctx, keyStores, cursor, read)
+	if err != nil {
+		return nil, "", err
+	}
 	ids := make([]string, len(rows))
 	for i, row := range rows {
 		ids[i], _ = row.Member.(string)
 	}
-	if page.Stores, err = r.states(ctx, ids, 0); err != nil {
-		return provision.Page{}, err
+	stores, err := r.states(ctx, ids, 0)
+	if err == nil && len(stores) < len(ids) {
+		err = r.dropExpired(ctx, ids)
 	}
-	if len(page.Stores) < len(ids) {
-		return page, r.dropExpired(ctx, ids)
+	if len(stores) > limit {
+		stores = stores[:limit]
+		last := slices.Index(ids, stores[limit-1].StoreID)
+		next = cursorAfter(rows[last])
 	}
-	return page, nil
+	return stores, next, err
 }
 
 // dropExpired drops the stores whose record has expired from the list. Redis expires a record alone.
@@ -102,10 +130,12 @@ func (c client) latest(ctx context.Context, index, cursor string, limit int) (ro
 	}).Result()
 	if len(rows) > limit {
 		rows = rows[:limit]
-		next = strconv.FormatFloat(rows[limit-1].Score, 'f', 0, 64)
+		next = cursorAfter(rows[limit-1])
 	}
 	return rows, next, redisconn.WrapError(err)
 }
+
+func cursorAfter(row redis.Z) string { return strconv.FormatFloat(row.Score, 'f', 0, 64) }
 
 // parseCursor returns the score below which a page begins.
 func parseCursor(cursor string) (string, error) {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -162,6 +163,26 @@ func TestAppendStepCapsTheJournal(t *testing.T) {
 		}
 		if page, err := b.records.Requests.Stores(b.ctx, "", 1); err != nil || page.Stores[0].Steps != nil {
 			b.Errorf("a list with steps: %+v, %v", page, err)
+		}
+	})
+}
+
+// Records expire, their ids in the list do not: a page must not be empty because of them.
+func TestStoresReadsOverExpiredRecords(t *testing.T) {
+	each(t, func(b *bench) {
+		b.accept(request("oldest"))
+		for i := range 20 {
+			id := "s" + strconv.Itoa(i)
+			b.accept(request(id))
+			b.redis.Del(b.ctx, keyStore(id))
+		}
+		b.accept(request("newest"))
+		ids, next := b.page("", 2)
+		if !slices.Equal(ids, []string{"newest", "oldest"}) || next != "" {
+			b.Errorf("listed %v, then %q", ids, next)
+		}
+		if left := b.redis.ZCard(b.ctx, keyStores).Val(); left != 2 {
+			b.Errorf("%d ids are left in the list, want 2", left)
 		}
 	})
 }

@@ -38,7 +38,11 @@ type Outstanding struct {
 	Runs      []queue.Task         // generations without an outcome
 	Callbacks []queue.CallbackTask // pending callbacks, in order
 	TryNow    bool                 // a throttled run has a slot now
+	Overdue   bool                 // the deadline of the newest generation passed some time ago, by this machine's clock
 }
+
+// overdueAfter leaves a run that reaches its deadline the time to end by itself, and bounds what clocks may differ.
+const overdueAfter = 5 * time.Minute
 
 // Inspect returns what is outstanding for the store. A store without anything outstanding is not due again.
 func (r *Recovery) Inspect(ctx context.Context, storeID string) (Outstanding, error) {
@@ -47,6 +51,7 @@ func (r *Recovery) Inspect(ctx context.Context, storeID string) (Outstanding, er
 		return Outstanding{}, err
 	}
 	o := Outstanding{Runs: record.runs(storeID)}
+	o.Overdue = len(o.Runs) > 0 && record.Throttled == 0 && time.Since(record.Deadline.time()) > overdueAfter
 	if record.Throttled > 0 {
 		if o.TryNow, err = r.hasSlot(ctx, storeID); err != nil {
 			return Outstanding{}, err
@@ -54,7 +59,7 @@ func (r *Recovery) Inspect(ctx context.Context, storeID string) (Outstanding, er
 	}
 	o.Callbacks, err = r.pending(ctx, storeID)
 	if err == nil && len(o.Runs)+len(o.Callbacks) == 0 {
-		err = r.closeCallback(ctx, Callback{StoreID: storeID}, "") // the script looks again before it drops the store from the index
+		err = r.closeCallback(ctx, Callback{StoreID: storeID}, "", false) // the script looks again before it drops the store from the index
 	}
 	return o, err
 }

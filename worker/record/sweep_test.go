@@ -141,3 +141,20 @@ func TestWatchNamesStoresWithANewerGeneration(t *testing.T) {
 		<-ended
 	})
 }
+
+func TestInspectNamesWhatIsLongPastItsDeadline(t *testing.T) {
+	each(t, func(b *bench) {
+		task := b.accept(request("a"))
+		overdue := func(after time.Duration) bool {
+			b.redis.HSet(b.ctx, keyStore("a"), "deadline", time.Now().Add(-after).UnixMilli())
+			return b.inspect("a").Overdue
+		}
+		if overdue(-time.Hour) || overdue(time.Minute) || !overdue(time.Hour) {
+			b.Error("overdue is not what passed some time ago")
+		}
+		b.end(task, provision.StatusReady)
+		if overdue(time.Hour) {
+			b.Error("a store that has its outcome is overdue")
+		}
+	})
+}

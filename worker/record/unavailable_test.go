@@ -19,7 +19,8 @@ func everyMethod(b *bench) map[string]func(context.Context) error {
 	run := Run{Op: provision.OpProvision, Store: provision.Store{Request: request("a"), Generation: 1}, Token: "t"}
 	r := b.records
 	return map[string]func(context.Context) error{
-		"Ping": r.Requests.Ping,
+		"Ping":  r.Requests.Ping,
+		"Ready": r.Requests.Ready,
 		"Accept": func(ctx context.Context) error {
 			_, err := r.Requests.Accept(ctx, request("a"), generationTimeout)
 			return err
@@ -34,17 +35,32 @@ func everyMethod(b *bench) map[string]func(context.Context) error {
 			_, _, err := r.Runs.RecordOutcome(ctx, run, provision.StatusReady, "", "")
 			return err
 		},
-		"Claim":           func(ctx context.Context) error { _, _, err := r.Callbacks.Claim(ctx, "a", "t", leaseTTL); return err },
-		"MarkDelivered":   func(ctx context.Context) error { return r.Callbacks.MarkDelivered(ctx, Callback{StoreID: "a"}) },
-		"KeepDeadLetter":  func(ctx context.Context) error { return r.Callbacks.KeepDeadLetter(ctx, Callback{StoreID: "a"}, "400") },
-		"DeadLetters":     func(ctx context.Context) error { _, err := r.Callbacks.DeadLetters(ctx, "", 1); return err },
-		"Replay":          func(ctx context.Context) error { _, _, err := r.Callbacks.Replay(ctx, "1.1.a"); return err },
-		"ReleaseClaim":    func(ctx context.Context) error { return r.Callbacks.ReleaseClaim(ctx, "a", "t") },
-		"Pending":         func(ctx context.Context) error { _, err := r.Callbacks.Pending(ctx, "a"); return err },
-		"LeadSweep":       func(ctx context.Context) error { _, err := r.Recovery.LeadSweep(ctx, "t", leaseTTL); return err },
-		"ResignSweep":     func(ctx context.Context) error { return r.Recovery.ResignSweep(ctx, "t") },
-		"Due":             func(ctx context.Context) error { _, err := r.Recovery.Due(ctx, 1, leaseTTL); return err },
-		"Inspect":         func(ctx context.Context) error { _, err := r.Recovery.Inspect(ctx, "a"); return err },
+		"Claim":         func(ctx context.Context) error { _, _, err := r.Callbacks.Claim(ctx, "a", "t", leaseTTL); return err },
+		"MarkDelivered": func(ctx context.Context) error { return r.Callbacks.MarkDelivered(ctx, Callback{StoreID: "a"}) },
+		"KeepDeadLetter": func(ctx context.Context) error {
+			return r.Callbacks.KeepDeadLetter(ctx, Callback{StoreID: "a"}, "400", false)
+		},
+		"DeadLetters":  func(ctx context.Context) error { _, err := r.Callbacks.DeadLetters(ctx, "", 1); return err },
+		"Replay":       func(ctx context.Context) error { _, _, err := r.Callbacks.Replay(ctx, "1.1.a"); return err },
+		"ReleaseClaim": func(ctx context.Context) error { return r.Callbacks.ReleaseClaim(ctx, "a", "t") },
+		"Pending":      func(ctx context.Context) error { _, err := r.Callbacks.Pending(ctx, "a"); return err },
+		"LeadSweep":    func(ctx context.Context) error { _, err := r.Recovery.LeadSweep(ctx, "t", leaseTTL); return err },
+		"ResignSweep":  func(ctx context.Context) error { return r.Recovery.ResignSweep(ctx, "t") },
+		"Due":          func(ctx context.Context) error { _, err := r.Recovery.Due(ctx, 1, leaseTTL); return err },
+		"Inspect":      func(ctx context.Context) error { _, err := r.Recovery.Inspect(ctx, "a"); return err },
+		"LoseCluster": func(ctx context.Context) error {
+			return New(b.redis, Options{Placement: twoClusters}).Requests.LoseCluster(ctx, "eu")
+		},
+		"FindCluster": func(ctx context.Context) error {
+			return New(b.redis, Options{Placement: twoClusters}).Requests.FindCluster(ctx, "eu")
+		},
+		"Clusters":      func(ctx context.Context) error { _, err := r.Requests.Clusters(ctx); return err },
+		"EndLostStores": func(ctx context.Context) error { _, _, err := r.Recovery.EndLostStores(ctx, 1); return err },
+		"Orphans": func(ctx context.Context) error {
+			_, err := r.Requests.Orphans(ctx, provision.OrphanFailed, "", 1)
+			return err
+		},
+		"CountOrphans":    func(ctx context.Context) error { _, err := r.Requests.CountOrphans(ctx); return err },
 		"AppendStep":      func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
 		"Store":           func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
 		"Stores":          func(ctx context.Context) error { _, err := r.Requests.Stores(ctx, "", 1); return err },

@@ -91,7 +91,7 @@ func (s server) withoutAOF(ctx context.Context) {
 // unknown stands for a setting that the server does not tell.
 const unknown = "\x00"
 
-// setting is unsaid where the server does not tell: many a hosted Redis has no CONFIG, or a user may not ass.
+// setting is unknown where the server does not answer: many a hosted Redis has no CONFIG, or the user lacks the right.
 func (s server) setting(ctx context.Context, name string) string {
 	values, err := s.ConfigGet(ctx, name).Result()
 	value, ok := values[name]

@@ -28,7 +28,7 @@ func Unreachable(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
 	}
-	for _, word := range []string{"LOADING ", "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "OOM ", "MISCONF ", "NOREPLICAS ", "MOVED ", "ASK ", "cluster has no nodes", "connection refused", "i/o timeout", "EOF", "all sentinels"} {
+	for _, word := range []string{"LOADING ", "BUSY ", "UNKILLABLE ", "max number of clients reached", "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "OOM ", "MISCONF ", "NOREPLICAS ", "MOVED ", "ASK ", "cluster has no nodes", "connection refused", "i/o timeout", "EOF", "all sentinels"} {
 		if strings.Contains(err.Error(), word) {
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,8 +26,11 @@ import (
 // Config is the configuration of the HTTP API besides [service.Common].
 type Config struct {
 	ReservedNamespaces []string        `env:"ORCH_RESERVED_NAMESPACES" help:"namespaces that requests must not name, besides default and kube-*; separated by commas"`
+	ReservedHosts      []string        `env:"ORCH_RESERVED_HOSTS" help:"hosts that no store may have, besides the cluster's own; separated by commas; a dot in front of one means all hosts below it"`
+	HostSuffixes       []string        `env:"ORCH_ALLOWED_HOST_SUFFIXES" help:"domains that the hosts of stores must be below; separated by commas; empty: any host"`
+	TokensFile         string          `env:"ORCH_TOKENS_FILE" help:"file with a line for each named token: name, scopes (read, write, operate) separated by commas, SHA-256; see orchestrator token. Once one has operate, ORCHESTRATOR_TOKEN has it no more"`
 	Rules              provision.Rules `env:"ORCH_PLACEMENT" help:"list of FIELD=VALUE:CLUSTER[|CLUSTER], separated by commas: the clusters of new stores that name none; FIELD is engine, country, currency or creator_id; the first rule that matches decides"`
-	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"3s" help:"time after which a request is answered with 503 if Redis has not answered"`
+	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"5s" help:"time after which a request is answered with 503 if Redis has not answered, or if the records are still incomplete"`
 }
 
 // placement combines the rules with the clusters that they may name.
@@ -44,7 +48,42 @@ func (c Config) Validate(clusters provision.Clusters) error {
 	if placement != nil {
 		placement = fmt.Errorf("ORCH_PLACEMENT: %w", placement)
 	}
-	return errors.Join(timeout, placement)
+	_, tokens := c.namedTokens()
+	return errors.Join(timeout, placement, c.validateHosts(), tokens)
+}
+
+// namedTokens reads ORCH_TOKENS_FILE.
+func (c Config) namedTokens() ([]ingest.NamedToken, error) {
+	if c.TokensFile == "" {
+		return nil, nil
+	}
+	file, err := os.Open(c.TokensFile)
+	if err != nil {
+		return nil, fmt.Errorf("ORCH_TOKENS_FILE: %w", err)
+	}
+	defer file.Close()
+	tokens, err := ingest.ParseTokens(file)
+	if err != nil {
+		return nil, fmt.Errorf("ORCH_TOKENS_FILE: %s: %w", c.TokensFile, err)
+	}
+	return tokens, nil
+}
+
+func (c Config) validateHosts() error {
+	var reserved, allowed error
+	if err := (provision.Policy{ReservedHosts: c.ReservedHosts}).CheckHostRules(); err != nil {
+		reserved = fmt.Errorf("ORCH_RESERVED_HOSTS: %w", err)
+	}
+	if err := (provision.Policy{AllowedHostSuffixes: c.HostSuffixes}).CheckHostRules(); err != nil {
+		allowed = fmt.Errorf("ORCH_ALLOWED_HOST_SUFFIXES: %w", err)
+	}
+	return errors.Join(reserved, allowed)
+}
+
+// policy is what requests are validated by.
+func (c Config) policy(clusters provision.Clusters) provision.Policy {
+	return provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces, ReservedHosts: c.ReservedHosts,
+		AllowedHostSuffixes: c.HostSuffixes, Clusters: clusters.Names()}
 }
 
 // API is the HTTP API with its connection to Redis.
@@ -57,6 +96,10 @@ type API struct {
 
 // Open wires the API. It opens no connection: requests are answered with 503 while Redis is unavailable.
 func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
+	named, err := c.namedTokens()
+	if err != nil {
+		return nil, err
+	}
 	client, err := common.Connect(redisconn.FailFast)
 	if err != nil {
 		return nil, err
@@ -66,15 +109,16 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 	intake := &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: common.Deadline, Log: log}
 	metrics := service.Metrics()
 	handler, err := ingest.New(ingest.Config{
-		Tokens:   common.Tokens.Tokens,
-		Policy:   provision.Policy{Engines: engine.Names(), ReservedNamespaces: c.ReservedNamespaces, Clusters: placement.Clusters.Names()},
-		Acceptor: intake,
-		Reader:   reader{records.Requests, records.Callbacks},
-		Replayer: intake,
-		Pinger:   records.Requests,
-		Timeout:  c.Timeout,
-		Log:      log,
-		Metrics:  metrics,
+		Tokens: common.Tokens.Tokens, NamedTokens: named,
+		Policy:    c.policy(placement.Clusters),
+		Acceptor:  intake,
+		Reader:    reader{records.Requests, records.Callbacks},
+		Replayer:  intake,
+		Clusters:  records.Requests,
+		Readiness: records.Requests,
+		Timeout:   c.Timeout,
+		Log:       log,
+		Metrics:   metrics,
 	})
 	if err != nil {
 		client.Close()
@@ -84,11 +128,15 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 }
 
 // Check returns nil if requests can be accepted now.
-func (a *API) Check(ctx context.Context) error { return a.records.Requests.Ping(ctx) }
+func (a *API) Check(ctx context.Context) error { return a.records.Requests.Ready(ctx) }
 
-// CheckRedis warns of settings with which Redis could lose accepted requests; see [redisconn.CheckDurability].
+// CheckRedis warns of settings with which Redis could lose accepted requests; see [redisconn.CheckDurability]. Rights that
+// its user lacks are an error: [record.CheckAccess].
 func (a *API) CheckRedis(ctx context.Context, log *slog.Logger) error {
-	return redisconn.CheckDurability(ctx, a.client, log)
+	if err := redisconn.CheckDurability(ctx, a.client, log); err != nil {
+		return err
+	}
+	return record.CheckAccess(ctx, a.client)
 }
 
 // Close closes the connections to Redis.

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
+	"orchestrator/worker/record"
 )
 
 func rule(cluster string) provision.Rules {
@@ -22,8 +25,8 @@ func TestConfigValidateReportsAllMistakesByVariable(t *testing.T) {
 	if err := (Config{Timeout: 3 * time.Second, Rules: rule("eu")}).Validate(clusters); err != nil {
 		t.Error(err)
 	}
-	err := Config{Timeout: time.Minute, Rules: rule("us")}.Validate(clusters)
-	for _, want := range []string{"ORCH_ACCEPT_TIMEOUT is 1m0s", "ORCH_PLACEMENT: ", `"us"`} {
+	err := Config{Timeout: time.Minute, Rules: rule("us"), ReservedHosts: []string{"*.a"}, HostSuffixes: []string{"A"}}.Validate(clusters)
+	for _, want := range []string{"ORCH_ACCEPT_TIMEOUT is 1m0s", "ORCH_PLACEMENT: ", `"us"`, "ORCH_RESERVED_HOSTS: ", "ORCH_ALLOWED_HOST_SUFFIXES: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported: %v", want, err)
 		}
@@ -39,7 +42,7 @@ func open(t *testing.T, redisURL string) *API {
 		GenerationTimeout: service.GenerationTimeout{Deadline: time.Hour},
 		Clusters:          service.Clusters{Clusters: provision.Clusters{{Name: "eu", Weight: 1}, {Name: "us", Weight: 1}}},
 	}
-	api, err := Open(common, Config{ReservedNamespaces: []string{"monitoring"}, Timeout: time.Second}, slog.New(slog.DiscardHandler))
+	api, err := Open(common, Config{ReservedNamespaces: []string{"monitoring"}, ReservedHosts: []string{".platform.test"}, Timeout: time.Second}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +65,8 @@ func request(engine, namespace, cluster string) string {
 
 func TestOpenPassesTheConfigurationToTheAPI(t *testing.T) {
 	api := open(t, redistest.Mini(t))
-	if err := api.Check(t.Context()); err != nil {
-		t.Error(err)
+	if err := api.Check(t.Context()); !record.Incomplete(err) { // no worker has prepared this Redis yet
+		t.Errorf("Check returns %v", err)
 	}
 	for what, c := range map[string]struct {
 		token, body string
@@ -73,6 +76,7 @@ func TestOpenPassesTheConfigurationToTheAPI(t *testing.T) {
 		"a wrong token":        {"x", request("medusa", "store-s", "eu"), http.StatusUnauthorized, ""},
 		"an unknown engine":    {"new", request("shopify", "store-s", "eu"), http.StatusUnprocessableEntity, "woocommerce"},
 		"a reserved namespace": {"old", request("medusa", "monitoring", "eu"), http.StatusUnprocessableEntity, "namespace"},
+		"a reserved host":      {"new", strings.ReplaceAll(request("medusa", "store-s", "eu"), "s.test", "s.platform.test"), http.StatusUnprocessableEntity, "host"},
 		"an unknown cluster":   {"new", request("medusa", "store-s", "asia"), http.StatusUnprocessableEntity, "eu"},
 		// No worker has prepared this Redis yet, so nothing is accepted.
 		"a valid request": {"new", request("medusa", "store-s", "us"), http.StatusServiceUnavailable, ""},
@@ -100,5 +104,42 @@ func TestOpenRefusesARedisURLByItsVariable(t *testing.T) {
 	_, err := Open(service.Common{Redis: service.Redis{URL: "http://:secret@host"}}, Config{}, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "REDIS_URL") || strings.Contains(err.Error(), "secret") {
 		t.Error(err)
+	}
+}
+
+func TestConfigReadsTheTokensFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := Config{Timeout: time.Second, TokensFile: path}
+	if err := c.Validate(nil); err == nil || !strings.Contains(err.Error(), "ORCH_TOKENS_FILE: open "+path) {
+		t.Errorf("a file that is missing: %v", err)
+	}
+	write("on-call operate not-a-hash")
+	if err := c.Validate(nil); err == nil || !strings.Contains(err.Error(), "ORCH_TOKENS_FILE: "+path+": line 1: token on-call") {
+		t.Errorf("a line without a hash: %v", err)
+	}
+	write("on-call operate 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b") // of "secret"
+	if err := c.Validate(nil); err != nil {
+		t.Error(err)
+	}
+	common := service.Common{Redis: service.Redis{URL: redistest.Mini(t)}, Tokens: service.Tokens{Tokens: []string{"backend"}},
+		GenerationTimeout: service.GenerationTimeout{Deadline: time.Hour}}
+	api, err := Open(common, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
+	for token, want := range map[string]int{"secret": http.StatusOK, "backend": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodGet, "/clusters", nil)
+		r.Header.Set("X-Orchestrator-Token", token)
+		w := httptest.NewRecorder()
+		if api.Handler.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("token %s: %d %s, want %d", token, w.Code, w.Body, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,23 @@ func start(t *testing.T, s Spec) *Process {
 	}
 	t.Cleanup(p.Kill)
 	return p
+}
+
+func TestFreePortsAreNotThoseOfConnectionsAndDiffer(t *testing.T) {
+	seen := map[int]bool{}
+	for range 100 {
+		port, err := FreePort()
+		if err != nil || port >= 32768 || seen[port] {
+			t.Fatalf("%d, %v; seen before: %t", port, err, seen[port])
+		}
+		seen[port] = true
+	}
+	addr, err := FreeAddr()
+	l, listenErr := net.Listen("tcp", addr)
+	if err != nil || listenErr != nil {
+		t.Fatal(err, listenErr)
+	}
+	l.Close()
 }
 
 func TestStartSendsOutputWhereItBelongs(t *testing.T) {

@@ -20,10 +20,10 @@ func TestProbe(t *testing.T) {
 		code int
 		says string
 	}{
-		"well":           {[]string{"probe", server.URL + "/well"}, 0, ""},
-		"ill":            {[]string{"probe", server.URL + "/ill"}, 1, "503 Service Unavailable: redis is away"},
-		"nobody listens": {[]string{"probe", "http://127.0.0.1:1/"}, 1, "connection refused"},
-		"no URL":         {[]string{"probe"}, 2, "one URL"},
+		"well":        {[]string{"probe", server.URL + "/well"}, 0, ""},
+		"ill":         {[]string{"probe", server.URL + "/ill"}, 1, "503 Service Unavailable: redis is away"},
+		"no listener": {[]string{"probe", "http://127.0.0.1:1/"}, 1, "connection refused"},
+		"no URL":      {[]string{"probe"}, 2, "one URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, stderr := result(t, "ends", nil, c.args...)

@@ -23,13 +23,43 @@ type Configuration interface {
 	LogSettings() Log
 }
 
+// Command is something that a binary does besides running: NAME ARGUMENTS, with the same configuration.
+type Command[C Configuration] struct {
+	Name, Help string // Help is one line
+	// Run prints to out. [ErrUsage] in its error means that the arguments are wrong.
+	Run func(ctx context.Context, config C, args []string, out io.Writer, log *slog.Logger) error
+}
+
+// ErrUsage says that the arguments of a command are wrong.
+var ErrUsage = errors.New("wrong arguments")
+
+func (c Command[C]) main(name string, args []string) int {
+	config, err := parse[C]()
+	if err != nil {
+		printMistakes(os.Stderr, name, err)
+		return 2
+	}
+	ctx, stop := Signals()
+	defer stop()
+	log := config.LogSettings().logger(os.Stderr).With("service", name)
+	err = c.Run(ctx, config, args, os.Stdout, log)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "%s %s: %v\n", name, c.Name, err)
+	if errors.Is(err, ErrUsage) {
+		return 2
+	}
+	return 1
+}
+
 // Main runs a binary. --help prints about and every variable, --version prints the version, and probe URL checks a running
 // service. Without arguments Main parses C, reports all mistakes at once, and calls run with a context that the first SIGINT
 // or SIGTERM ends; a second one ends the process at once. It returns the exit code: 0, 1 if run failed, 2 for a mistake in
 // the configuration or the arguments.
-func Main[C Configuration](name, about string, run func(context.Context, C, *slog.Logger) error) int {
+func Main[C Configuration](name, about string, run func(context.Context, C, *slog.Logger) error, commands ...Command[C]) int {
 	if len(os.Args) > 1 {
-		return runArguments[C](name, about, os.Args[1:])
+		return runArguments(name, about, os.Args[1:], commands)
 	}
 	config, err := parse[C]()
 	if err != nil {
@@ -49,11 +79,19 @@ func Main[C Configuration](name, about string, run func(context.Context, C, *slo
 	return 0
 }
 
-// runArguments handles --help, --version and probe.
-func runArguments[C Configuration](name, about string, args []string) int {
+// runArguments handles --help, --version, probe and the commands.
+func runArguments[C Configuration](name, about string, args []string, commands []Command[C]) int {
+	for _, c := range commands {
+		if args[0] == c.Name {
+			return c.main(name, args[1:])
+		}
+	}
 	switch arg := args[0]; arg {
 	case "-h", "-help", "--help", "help":
 		writeHelp[C](os.Stdout, name, about)
+		for _, c := range commands {
+			fmt.Printf("\n%s %s: %s\n", name, c.Name, c.Help)
+		}
 		return 0
 	case "-version", "--version", "version":
 		fmt.Println(name, Version())

@@ -32,26 +32,39 @@ func (s clusterSet) close() {
 }
 
 // connectClusters returns the clusters that this worker serves. It succeeds even if no API server answers yet.
-func connectClusters(ctx context.Context, common service.Common, c Config, log *slog.Logger) (s clusterSet, err error) {
-	served := common.Clusters.Clusters
-	if len(served) == 0 {
-		served = provision.Clusters{{Kubeconfig: c.Kubeconfig}}
-	}
+func connectClusters(ctx context.Context, common service.Common, c Config, name cluster.Installation, log *slog.Logger) (s clusterSet, err error) {
 	limits := c.limits(common.Deadline)
-	for _, one := range served {
+	installed, err := c.charts()
+	if err != nil {
+		return s, err
+	}
+	for _, one := range served(common, c) {
 		if c.Mock {
 			s.names = append(s.names, strings.TrimPrefix(one.Name+" mock", " "))
 			s.clusters = append(s.clusters, mockCluster(one.Name, limits, common.First()))
 			continue
 		}
-		k, err := connectCluster(one, c, log)
+		k, err := connectCluster(one, c, installed, name, log)
 		if err != nil {
 			return s, err
 		}
-		s.names, s.connected = append(s.names, strings.TrimPrefix(one.Name+" "+c.describe(one.Kubeconfig), " ")), append(s.connected, k)
-		s.clusters = append(s.clusters, workerCluster(one.Name, k, limits, c.Verify))
+		s.names, s.connected = append(s.names, c.nameOf(one)), append(s.connected, k)
+		s.clusters = append(s.clusters, workerCluster(one.Name, k, limits, c))
 	}
 	return s, startClusters(ctx, s.connected, log)
+}
+
+// nameOf names a cluster for an operator.
+func (c Config) nameOf(one provision.Cluster) string {
+	return strings.TrimPrefix(one.Name+" "+c.describe(one.Kubeconfig), " ")
+}
+
+// served are the clusters of ORCH_CLUSTERS, or the only one.
+func served(common service.Common, c Config) provision.Clusters {
+	if len(common.Clusters.Clusters) == 0 {
+		return provision.Clusters{{Kubeconfig: c.Kubeconfig}}
+	}
+	return common.Clusters.Clusters
 }
 
 // mockCluster simulates every step and derives passwords from the token.
@@ -66,34 +79,62 @@ func mockCluster(name string, limits worker.Limits, token string) worker.Cluster
 }
 
 // workerCluster runs all engines on a cluster, with shops verified as ORCH_VERIFY says.
-func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, verify string) worker.Cluster {
+func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Config) worker.Cluster {
 	runner := &provision.Runner{Engines: engine.All(), ReadinessTimeout: limits.ReadinessTimeout, DeleteTimeout: limits.DeleteTimeout}
 	k.Fill(runner)
-	switch verify {
+	switch c.Verify {
 	case "off":
 		runner.Shops = nil
 	case "public":
-		runner.PublicClient = engine.PublicClient()
+		runner.PublicClient = engine.PublicClient(c.VerifyAllow)
 	}
 	return worker.Cluster{Name: name, Runner: runner, Passwords: k.Credentials, State: k.State, Check: k.Check}
 }
 
 // connectCluster sends no request. Its error names the variable to correct.
-func connectCluster(one provision.Cluster, c Config, log *slog.Logger) (*cluster.Cluster, error) {
-	values, err := helm.LoadValues(c.ValuesFile)
-	if err != nil {
-		return nil, named("STORE_VALUES_FILE", err)
-	}
+func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name cluster.Installation, log *slog.Logger) (*cluster.Cluster, error) {
 	text, err := c.kubeconfigText()
 	if err != nil {
 		return nil, err
 	}
 	k, err := cluster.Connect(cluster.Config{
 		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Writes: c.Writes, Log: log},
-		Charts:    helm.Charts{FS: charts.FS, Env: c.AppEnv, Values: values},
+		Charts:    installed,
 		StoreRole: c.StoreRole,
+
+		Installation: name,
+		StoreSecrets: cluster.StoreSecrets(c.SecretsDir),
 	})
 	return k, named(c.variable(one.Name, one.Kubeconfig), err)
+}
+
+// charts are the stores' charts with the installation's values, which are checked.
+func (c Config) charts() (helm.Charts, error) {
+	if c.Mock {
+		return helm.Charts{}, nil
+	}
+	values, err := helm.LoadValues(c.ValuesFile)
+	if err != nil {
+		return helm.Charts{}, named("STORE_VALUES_FILE", err)
+	}
+	installed := helm.Charts{FS: charts.FS, Env: c.AppEnv, Values: values}
+	return installed, named("STORE_VALUES_FILE", checkValues(installed))
+}
+
+// checkValues renders a store of each engine: a mistake in the installation's values would make each store FAILED.
+func checkValues(installed helm.Charts) error {
+	s := provision.Store{Generation: 1, Request: provision.Request{StoreID: "sample", Name: "sample", Namespace: "sample", Host: "sample.localhost",
+		StoreURL: "https://sample.localhost", Action: provision.OpProvision}}
+	releases := map[string]provision.Release{}
+	for name, e := range engine.All() {
+		s.Engine = name
+		release, err := e.Release(s)
+		if err != nil {
+			return err
+		}
+		releases[name] = release
+	}
+	return installed.Check(s, releases)
 }
 
 // startupWait is how long a starting worker waits for all API servers together. After that the worker starts anyway: it answers

@@ -3,6 +3,7 @@ package workerapp
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -16,14 +17,22 @@ type Config struct {
 	Access
 
 	Backend       string `env:"BACKEND_API_BASE,required,notEmpty" help:"URL of the backend that receives the callbacks, with or without /api at its end"`
-	WebhookSecret string `env:"ORCH_WEBHOOK_SECRET" help:"whsec_… secret that callbacks are signed with (Standard Webhooks); empty: they are not signed"`
+	WebhookSecret string `env:"ORCH_WEBHOOK_SECRET" help:"whsec_… secret that callbacks are signed with (Standard Webhooks); two, separated by a comma, while it is rotated; empty: they are not signed"`
+	BackendCA     string `env:"ORCH_BACKEND_CA_FILE" help:"PEM file of the authorities that the backend's certificate is checked with instead of the system's"`
+	BackendCert   string `env:"ORCH_BACKEND_CERT_FILE" help:"PEM file of the certificate that callbacks present to the backend"`
+	BackendKey    string `env:"ORCH_BACKEND_KEY_FILE" help:"PEM file of its key"`
 	Progress      bool   `env:"ORCH_PROGRESS_CALLBACKS" envDefault:"false" help:"send callbacks for PROVISIONING and DELETING too"`
+
+	Installation string `env:"ORCH_INSTALLATION" help:"name of this installation, in the label orchestrator/installation of its stores' namespaces; stores of others are left alone. Empty: a random one in Redis, which a loss of Redis loses too"`
 
 	Mock       bool   `env:"ORCH_MOCK" envDefault:"false" help:"true: use no cluster, simulate every step"`
 	StoreRole  string `env:"ORCH_STORE_CLUSTER_ROLE" help:"ClusterRole that the worker binds to its own account in each namespace of a store; empty: it binds none, since it has the rights already"`
 	AppEnv     string `env:"APP_ENV" envDefault:"development" help:"selects values-<env>.yaml of the charts"`
 	ValuesFile string `env:"STORE_VALUES_FILE" help:"YAML file with the values of this installation, which override those of the charts"`
+	SecretsDir string `env:"ORCH_STORE_SECRETS_DIR" help:"folder with a folder for each Secret that every store gets a copy of, such as pull Secrets, with a file for each key; read at each run"`
 	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"when a store is READY: off: its pods are ready; pod: and its shop was checked over a port-forward; public: and its store_url answers (no secret is sent there)"`
+	// Prefixes parse as text: a mistake in one is reported by the variable's name.
+	VerifyAllow []netip.Prefix `env:"ORCH_VERIFY_ALLOW_CIDRS" help:"networks that are not public and may hold shops, for ORCH_VERIFY=public; separated by commas, such as 10.0.0.0/8"`
 
 	PollAttempts  int           `env:"ORCH_POLL_ATTEMPTS" envDefault:"30" help:"multiplied by ORCH_POLL_INTERVAL: the readiness timeout of a store, from the time its release was applied"`
 	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS"`
@@ -47,20 +56,25 @@ func (c Config) limits(generationTimeout time.Duration) worker.Limits {
 	return l
 }
 
+func (c Config) backendTLS() callback.TLSFiles {
+	return callback.TLSFiles{CA: c.BackendCA, Cert: c.BackendCert, Key: c.BackendKey}
+}
+
 // Validate reports all mistakes at once, by the names of the variables.
 func (c Config) Validate() error {
 	_, err := c.kubeconfigText()
-	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validateLimits())
+	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validateInstallation(), c.validateSecrets(), c.validateLimits())
 }
 
 // validateCallbacks creates senders only to check their settings. The parser of the environment reports an empty URL.
 func (c Config) validateCallbacks() error {
 	var backendErr error
 	if c.Backend != "" {
-		_, backendErr = callback.NewSender(c.Backend, "", "")
+		_, backendErr = callback.NewSender(c.Backend, "", "", callback.TLSFiles{})
 	}
-	_, secretErr := callback.NewSender("http://backend", "", c.WebhookSecret)
-	return errors.Join(named("BACKEND_API_BASE", backendErr), named("ORCH_WEBHOOK_SECRET", secretErr))
+	_, secretErr := callback.NewSender("http://backend", "", c.WebhookSecret, callback.TLSFiles{})
+	_, filesErr := callback.NewSender("http://backend", "", "", c.backendTLS())
+	return errors.Join(named("BACKEND_API_BASE", backendErr), named("ORCH_WEBHOOK_SECRET", secretErr), filesErr)
 }
 
 func (c Config) validateChoices() error {

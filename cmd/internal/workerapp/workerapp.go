@@ -13,6 +13,7 @@ import (
 	"orchestrator/cmd/internal/service"
 	"orchestrator/worker"
 	"orchestrator/worker/callback"
+	"orchestrator/worker/record"
 	"orchestrator/worker/redisconn"
 )
 
@@ -44,13 +45,14 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	if w.server, err = common.Connect(redisconn.RetryToDeadline); err != nil {
 		return nil, err
 	}
-	sender, err := callback.NewSender(c.Backend, common.First(), c.WebhookSecret)
+	sender, err := callback.NewSender(c.Backend, common.First(), c.WebhookSecret, c.backendTLS())
 	if err != nil {
 		return nil, err
 	}
-	if w.clusters, err = connectClusters(ctx, common, c, log); err != nil {
+	if w.clusters, err = connectClusters(ctx, common, c, c.installation(w.records), log); err != nil {
 		return nil, err
 	}
+	c.warnOfAGeneratedName(log)
 	w.Cluster = strings.Join(w.clusters.names, ", ")
 	w.Worker, err = worker.New(worker.Config{
 		Redis:    w.records,
@@ -67,9 +69,13 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	return w, err
 }
 
-// CheckRedis warns of settings with which Redis could lose accepted requests; see [redisconn.CheckDurability].
+// CheckRedis warns of settings with which Redis could lose accepted requests; see [redisconn.CheckDurability]. Rights that
+// its user lacks are an error: [record.CheckAccess].
 func (w *Worker) CheckRedis(ctx context.Context, log *slog.Logger) error {
-	return redisconn.CheckDurability(ctx, w.records, log)
+	if err := redisconn.CheckDurability(ctx, w.records, log); err != nil {
+		return err
+	}
+	return record.CheckAccess(ctx, w.records)
 }
 
 // Close closes all connections and waits for the goroutines that Open has started.

@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/charts"
 	"orchestrator/cmd/internal/ingestapp"
 	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/helm"
 	"orchestrator/provision/cluster/kube"
 	"orchestrator/worker"
 )
@@ -48,10 +50,10 @@ func TestConfigValidateReportsAllMistakesByVariable(t *testing.T) {
 	}
 	bad := Config{
 		Access:  Access{KubeconfigData: "!"},
-		Backend: "backend.test", WebhookSecret: "whsec_short", AppEnv: "../secrets", Verify: "maybe", CreatorLimit: -1, QueuePoll: time.Minute,
+		Backend: "backend.test", WebhookSecret: "whsec_short", BackendCA: "missing.pem", BackendKey: "missing.pem", AppEnv: "../secrets", Verify: "maybe", CreatorLimit: -1, QueuePoll: time.Minute,
 	}
 	err := bad.Validate()
-	for _, variable := range []string{"ORCH_KUBECONFIG_DATA", "BACKEND_API_BASE", "ORCH_WEBHOOK_SECRET", "APP_ENV", "ORCH_VERIFY", "ORCH_POLL_ATTEMPTS",
+	for _, variable := range []string{"ORCH_KUBECONFIG_DATA", "BACKEND_API_BASE", "ORCH_WEBHOOK_SECRET", "ORCH_BACKEND_CA_FILE", "APP_ENV", "ORCH_VERIFY", "ORCH_POLL_ATTEMPTS",
 		"ORCH_POLL_INTERVAL", "ORCH_DELETE_TIMEOUT", "ORCH_MAX_PER_CREATOR", "ORCH_PROVISION_CONCURRENCY", "ORCH_DELETE_CONCURRENCY",
 		"ORCH_CALLBACK_CONCURRENCY", "ORCH_QUEUE_POLL"} {
 		if err == nil || !strings.Contains(err.Error(), variable) {
@@ -105,6 +107,7 @@ func TestOpenNamesTheVariableOfAMistake(t *testing.T) {
 		want     string
 	}{
 		"values":                    {func(c *Config) { c.ValuesFile = missing }, nil, "STORE_VALUES_FILE: "},
+		"a key of no engine":        {func(c *Config) { c.ValuesFile = file(t, "wordpres: {replicas: 2}") }, nil, "STORE_VALUES_FILE: "},
 		"a file":                    {func(c *Config) { c.Kubeconfig = missing }, nil, "KUBECONFIG: "},
 		"the file of a cluster":     {func(*Config) {}, []provision.Cluster{{Name: "eu", Kubeconfig: missing}}, "ORCH_CLUSTERS: cluster eu: "},
 		"a kubeconfig without host": {func(c *Config) { c.KubeconfigData = "kind: Config" }, nil, "ORCH_KUBECONFIG_DATA: "},
@@ -122,12 +125,12 @@ func TestOpenNamesTheVariableOfAMistake(t *testing.T) {
 func TestWorkerClusterVerifiesAsConfigured(t *testing.T) {
 	config := valid()
 	config.KubeconfigData = kubeconfig
-	k, err := connectCluster(provision.Cluster{}, config, slog.New(slog.DiscardHandler))
+	k, err := connectCluster(provision.Cluster{}, config, helm.Charts{FS: charts.FS}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for verify, want := range map[string]struct{ pod, public bool }{"off": {}, "pod": {pod: true}, "public": {pod: true, public: true}} {
-		runner := workerCluster("eu", k, worker.DefaultLimits(), verify).Runner.(*provision.Runner)
+		runner := workerCluster("eu", k, worker.DefaultLimits(), Config{Verify: verify}).Runner.(*provision.Runner)
 		if pod, public := runner.Shops != nil, runner.PublicClient != nil; pod != want.pod || public != want.public {
 			t.Errorf("%s: over a port-forward %t, at the public URL %t", verify, pod, public)
 		}
@@ -214,4 +217,29 @@ func submit(t *testing.T, handler http.Handler) {
 func TestMain(m *testing.M) {
 	os.Unsetenv("KUBERNETES_SERVICE_HOST") // a test in a pod must not use its service account
 	os.Exit(m.Run())
+}
+
+func TestMistakesInValuesAreFoundTogether(t *testing.T) {
+	config := valid()
+	config.Mock, config.KubeconfigData = false, kubeconfig
+	config.ValuesFile = file(t, "common: {mystery: 1}\nmedusa: {replicas: none}\nwordpress: {layout: odd}\nunknown: {}\n")
+	_, err := config.charts()
+	for _, want := range []string{"STORE_VALUES_FILE", "mystery", "/medusa/replicas", "/wordpress/layout", "unknown", "chart woocommerce", "chart medusa"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing: %v", want, err)
+		}
+	}
+	config.ValuesFile = file(t, "wordpress: {replicas: 1}\nimages: {postgres: {tag: '17.9'}}\n")
+	if _, err := config.charts(); err != nil {
+		t.Errorf("one file for both engines: %v", err)
+	}
+}
+
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }

@@ -68,6 +68,12 @@ func (o options) onCluster(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("etcd: %.0f KiB more for a store, the history that it keeps for five minutes included\n", (after-before)/n/1024)
+	printRequests(busy, idle, took, n)
+	return nil
+}
+
+// printRequests prints what a store of n costs the API server, less what it answers while nothing happens.
+func printRequests(busy, idle map[string]float64, took time.Duration, n float64) {
 	fmt.Println("requests at the API server for a store, by verb:")
 	total := 0.0
 	for _, verb := range slices.Sorted(maps.Keys(busy)) {
@@ -79,7 +85,6 @@ func (o options) onCluster(ctx context.Context) error {
 		fmt.Printf("  %-12s %6.1f\n", verb, each)
 	}
 	fmt.Printf("  %-12s %6.1f\n", "all", total)
-	return nil
 }
 
 // during counts the requests that the API server answers while something is done.

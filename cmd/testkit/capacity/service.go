@@ -44,12 +44,12 @@ func start(ctx context.Context, o options, env ...string) (*service, error) {
 	if s.redis, err = rig.StartRedis(ctx, dir); err != nil {
 		return s, err
 	}
-	addr, err := rig.FreeAddr()
+	addr, err := process.FreeAddr()
 	if err != nil {
 		return s, err
 	}
 	s.api = "http://" + addr
-	s.env = append(env, "REDIS_URL=unix://"+filepath.Join(dir, "redis.sock"), "ORCHESTRATOR_TOKEN="+token, "ORCH_ADDR="+addr,
+	s.env = append(env, "ORCH_INSTALLATION=capacity", "REDIS_URL=unix://"+filepath.Join(dir, "redis.sock"), "ORCHESTRATOR_TOKEN="+token, "ORCH_ADDR="+addr,
 		"BACKEND_API_BASE="+s.backend.url, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0", "ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_LOG_LEVEL=warn")
 	s.ingest, err = rig.Launch("ingest", filepath.Join(s.bin, "ingest"), dir, s.env...)
 	return s, err

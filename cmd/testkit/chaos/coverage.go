@@ -42,9 +42,18 @@ func (inj *injector) left() time.Duration {
 	return time.Until(inj.ends)
 }
 
+// pauseIsMissing reports whether faults go on although no worker was paused yet. Only the beginning of an extension leaves time for a
+// pause, and chance has let it go by before.
+func (inj *injector) pauseIsMissing() bool {
+	inj.mu.Lock()
+	defer inj.mu.Unlock()
+	return inj.extended && inj.options.aim == "" && inj.happened[slept] == 0
+}
+
 func (inj *injector) extend(d time.Duration) {
 	inj.mu.Lock()
 	defer inj.mu.Unlock()
+	inj.extended = true
 	inj.ends = time.Now().Add(d)
 }
 

@@ -34,3 +34,19 @@ func TestCoverageGaps(t *testing.T) {
 		t.Errorf("%d gaps after a kill in a run of four minutes, want %d", got, all)
 	}
 }
+
+// A pause takes most of an extension: it is the first thing that happens there, if it did not happen before.
+func TestAMissingPauseComesFirstInAnExtension(t *testing.T) {
+	inj := newInjector(nil, options{faults: time.Minute}, nil)
+	if inj.pauseIsMissing() {
+		t.Error("a pause is forced before chance had its time")
+	}
+	inj.extend(extension)
+	if !inj.pauseIsMissing() || extension-shortestPause < aimTimeout {
+		t.Error("an extension does not see to the pause that is missing")
+	}
+	inj.note(slept, nil)
+	if inj.pauseIsMissing() {
+		t.Error("a second pause is forced")
+	}
+}

@@ -22,6 +22,7 @@ type injector struct {
 	mu       sync.Mutex
 	ends     time.Time                     // when fault injection ends
 	happened map[string]int                // by fault
+	extended bool                          // faults go on after their time, since something is missing
 	hits     map[string]map[rig.StepID]int // by fault: how many runs were in each step when it happened
 	affected map[string]bool               // workers that are paused, stopping or gone
 	findings []model.Finding

@@ -61,8 +61,11 @@ const (
 const aimTimeout = 8 * time.Second
 
 func (inj *injector) hitAt(ctx context.Context, dice *rand.Rand, name string, at map[rig.StepID]bool, when moment) (rig.Run, bool) {
-	if name == slept && inj.left() < shortestPause {
+	switch enough := inj.left() >= shortestPause; {
+	case name == slept && !enough:
 		name = stopped // it would be resumed before another worker has taken over
+	case enough && inj.pauseIsMissing():
+		name = slept
 	}
 	wanted, reached := maps.Clone(at), make(chan rig.Run, 1)
 	cancel := inj.rig.Watch.Await(&rig.Aim{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"strings"
 	"sync"
 	"testing"
@@ -23,11 +24,13 @@ type callback struct {
 	Password string
 }
 
-// backend keeps every callback.
+// backend keeps every callback of a store that it knows.
 type backend struct {
 	url       string
 	mu        sync.Mutex
 	callbacks []callback
+	forgotten map[string]bool // stores whose records were removed
+	echoing   map[string]bool // stores whose callbacks are refused with the whole request in the answer
 }
 
 func newBackend(t *testing.T) *backend {
@@ -39,6 +42,7 @@ func newBackend(t *testing.T) *backend {
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request, _ := httputil.DumpRequest(r, true)
 	store, ok := strings.CutPrefix(r.URL.Path, "/api/stores/")
 	store, ends := strings.CutSuffix(store, "/status")
 	if !ok || !ends || r.Header.Get("X-Orchestrator-Token") != token {
@@ -52,7 +56,30 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.forgotten[store] {
+		http.Error(w, "no such store", http.StatusNotFound)
+		return
+	}
+	if b.echoing[store] {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write(request)
+		return
+	}
 	b.callbacks = append(b.callbacks, c)
+}
+
+// forget removes the record of a store.
+func (b *backend) forget(store string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forgotten = map[string]bool{store: true}
+}
+
+// refuse answers a store's callbacks with 400 and an echo of the whole request.
+func (b *backend) refuse(store string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.echoing = map[string]bool{store: true}
 }
 
 // of returns the callbacks of a store, in order.

@@ -44,6 +44,17 @@ func (w world) revisions(s provision.Request) []corev1.Secret {
 	return list.Items
 }
 
+// deployed counts the revisions of the store's release that are deployed.
+func (w world) deployed(s provision.Request) (n int) {
+	w.t.Helper()
+	for _, revision := range w.revisions(s) {
+		if revision.Labels["status"] == "deployed" {
+			n++
+		}
+	}
+	return n
+}
+
 func (w world) credentials(s provision.Request) corev1.Secret {
 	w.t.Helper()
 	secret, err := w.k.CoreV1().Secrets(s.Namespace).Get(context.Background(), provision.CredentialsSecret, metav1.GetOptions{})

@@ -106,25 +106,13 @@ func TestOneClusterHangsAndOneIsUnreachable(t *testing.T) {
 	r := newRig(t, "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given))
 	r.start("worker", "ORCH_CLUSTERS=eu="+given+",us="+us.kubeconfig(t, given)+",unreachable="+unreachable.kubeconfig(t, given))
 
-	on := func(cluster string, n int) (stores []provision.Request) {
-		for i := range n {
-			s := store(t, "woocommerce")
-			s.Cluster = cluster
-			s.StoreID, s.Name = fmt.Sprint(s.StoreID, "-", i), fmt.Sprint(s.Name, "-", i)
-			s.Namespace, s.Host = "store-"+s.StoreID, s.StoreID+".localhost"
-			s.StoreURL = "https://" + s.Host
-			r.submit(s)
-			stores = append(stores, s)
-		}
-		return stores
-	}
-	first := on("us", 1)
+	first := r.submitOn("us", 1)
 	r.awaitStatus(first[0].StoreID, provision.StatusReady, 1)
-	waiting := on("us", 3)
+	waiting := r.submitOn("us", 3)
 	r.eventually("the release is being applied", soonEnough, func() bool { return r.began(waiting[0].StoreID, provision.StepRelease) })
 	us.stop()
 	start := time.Now()
-	going := on("eu", 3)
+	going := r.submitOn("eu", 3)
 	for _, s := range going {
 		r.awaitStatus(s.StoreID, provision.StatusReady, 1)
 	}
@@ -144,4 +132,19 @@ func TestOneClusterHangsAndOneIsUnreachable(t *testing.T) {
 	for _, s := range append(append(first, waiting...), going...) {
 		r.remove(s.StoreID)
 	}
+}
+
+// submitOn requests n new stores on a cluster.
+func (r *rig) submitOn(cluster string, n int) (stores []provision.Request) {
+	r.t.Helper()
+	for i := range n {
+		s := store(r.t, "woocommerce")
+		s.Cluster = cluster
+		s.StoreID, s.Name = fmt.Sprint(s.StoreID, "-", i), fmt.Sprint(s.Name, "-", i)
+		s.Namespace, s.Host = "store-"+s.StoreID, s.StoreID+".localhost"
+		s.StoreURL = "https://" + s.Host
+		r.submit(s)
+		stores = append(stores, s)
+	}
+	return stores
 }

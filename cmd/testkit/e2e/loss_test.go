@@ -18,6 +18,19 @@ func (w world) delivered(s provision.Request) bool {
 	return err == nil && ns.Annotations["orchestrator/delivered"] != ""
 }
 
+// loseRedis makes the Redis of the installation lose all its data.
+func (r *rig) loseRedis() {
+	r.t.Helper()
+	client, err := redisconn.Connect(r.redis, redisconn.FailFast, redisconn.TLSOptions{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.FlushAll(context.Background()).Err(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // Redis loses everything when one store is READY and another is being provisioned: the records come back from the cluster, no
 // outcome is delivered twice, and the provision ends.
 func TestRedisLosesEverything(t *testing.T) {
@@ -30,14 +43,7 @@ func TestRedisLosesEverything(t *testing.T) {
 	r.submit(begun)
 	r.eventually("the release is being applied", soonEnough, func() bool { return r.began(begun.StoreID, provision.StepRelease) })
 
-	client, err := redisconn.Connect(r.redis, redisconn.FailFast, redisconn.TLSOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.FlushAll(context.Background()).Err(); err != nil {
-		t.Fatal(err)
-	}
+	r.loseRedis()
 	r.awaitStatus(begun.StoreID, provision.StatusReady, 1)
 	if got := r.state(done.StoreID); got.Status != provision.StatusReady || got.Generation != generation || got.PendingCallbacks != 0 {
 		t.Errorf("the store that was READY is %s in generation %d with %d pending callbacks; was READY in %d", got.Status, got.Generation, got.PendingCallbacks, generation)

@@ -28,7 +28,6 @@ type options struct {
 	values  map[string]any // of STORE_VALUES_FILE
 	timeout time.Duration
 	keep    bool
-	shared  bool
 }
 
 // imageKey names an image of an engine's chart: images.<key> of its values. IMAGES writes it as engine/key.
@@ -54,7 +53,7 @@ func imageKeys() (map[string]imageKey, error) {
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
-	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shared: getenv("SHARED") == "1"}
+	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1"}
 	if len(o.engines) == 0 {
 		o.engines = engine.Names()
 	}

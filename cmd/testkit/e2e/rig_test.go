@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,6 +32,7 @@ type rig struct {
 	redis    string
 	api      string
 	backend  *backend
+	ingest   *program
 	env      []string
 	patience time.Duration // for an outcome
 }
@@ -42,13 +43,14 @@ func newRig(t *testing.T, env ...string) *rig {
 	r := &rig{t: t, redis: redistest.Real(t), backend: newBackend(t), patience: soonEnough}
 	addr := freeAddr(t)
 	r.api = "http://" + addr
-	r.env = append(os.Environ(), "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
+	installation := "e2e-" + strings.ToLower(rand.Text()) // the tests of others leave its stores alone
+	r.env = append(os.Environ(), "ORCH_INSTALLATION="+installation, "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
 		"KUBECONFIG="+must(t, "ORCH_TEST_KUBECONFIG"), "ORCH_ADDR="+addr, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0",
 		"ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_POLL_ATTEMPTS=12", "ORCH_QUEUE_POLL=50ms")
 	r.env = append(r.env, env...)
-	r.start("ingest", "ORCH_LOG_LEVEL=warn")
+	r.ingest = r.start("ingest", r.logLevel()...)
 	r.eventually("ingest answers", soonEnough, func() bool {
-		resp, err := http.Get(r.api + "/readyz")
+		resp, err := http.Get(r.api + "/healthz")
 		if err != nil {
 			return false
 		}
@@ -56,6 +58,14 @@ func newRig(t *testing.T, env ...string) *rig {
 		return resp.StatusCode == http.StatusOK
 	})
 	return r
+}
+
+// logLevel keeps ingest's log short unless the test says otherwise.
+func (r *rig) logLevel() []string {
+	if slices.ContainsFunc(r.env, func(entry string) bool { return strings.HasPrefix(entry, "ORCH_LOG_LEVEL=") }) {
+		return nil
+	}
+	return []string{"ORCH_LOG_LEVEL=warn"}
 }
 
 // program is one of the service's binaries under test.
@@ -202,12 +212,11 @@ func store(t *testing.T, engine string) provision.Request {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := process.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 func must(t *testing.T, variable string) string {

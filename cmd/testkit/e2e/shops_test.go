@@ -11,7 +11,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
 )
@@ -57,7 +56,6 @@ func TestShopsSell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newWorld(t).refuseOthers(o)
 	r := &report{}
 	for _, engine := range o.engines {
 		t.Run(engine, func(t *testing.T) {
@@ -83,19 +81,6 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	}
 	t.Cleanup(tr.cleanUp)
 	return tr
-}
-
-// refuseOthers ends the test where the cluster has stores. A worker surveys the cluster and takes what it does not know for
-// its own, so ours would go on with whatever another installation has not finished.
-func (w world) refuseOthers(o options) {
-	w.t.Helper()
-	list, err := w.k.CoreV1().Namespaces().List(w.t.Context(), metav1.ListOptions{LabelSelector: provision.LabelStore})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if n := len(list.Items); n > 0 && !o.shared {
-		w.t.Fatalf("the cluster has %d stores, %s the first; the workers of this test would take them over. Use a cluster without stores, or SHARED=1 where that does no harm", n, list.Items[0].Name)
-	}
 }
 
 func (tr *tour) run() {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"orchestrator/cmd/internal/process"
 )
 
 const slots, masters = 16384, 3
@@ -49,7 +51,7 @@ func startCluster(patience time.Duration, replicas int) (*Cluster, error) {
 func (c *Cluster) build(patience time.Duration, replicas int) error {
 	buses, hosts := []int{}, []string{}
 	for range masters * (1 + replicas) {
-		bus, err := freePort()
+		bus, err := process.FreePort()
 		if err != nil {
 			return err
 		}

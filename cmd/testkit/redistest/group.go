@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // group is some processes that belong together, each on a port of loopback and with a folder of its own.
@@ -32,7 +34,7 @@ func newGroup() (*group, error) {
 
 // start adds a process. args gets the port and the folder.
 func (g *group) start(args func(port int, dir string) ([]string, error)) (*node, error) {
-	port, err := freePort()
+	port, err := process.FreePort()
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // Secure is a server behind TLS that wants a certificate of its clients, and an ACL user's password.
@@ -34,7 +36,7 @@ func StartSecure(t testing.TB) *Secure {
 	a.issue(t, s.CertFile, s.KeyFile)
 	serverCert, serverKey := filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
 	a.issue(t, serverCert, serverKey)
-	free, err := freePort()
+	free, err := process.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}

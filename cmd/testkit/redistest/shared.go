@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 )
 
 // chosen is the topology that ORCH_TEST_REDIS asks for; "" is one server.
@@ -93,3 +94,6 @@ func (m main) Run() int {
 	}
 	return code
 }
+
+// Redialing is what a client of a Redis that a test took away leaves behind for up to a second after it was closed.
+var Redialing = goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")

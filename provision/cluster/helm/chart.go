@@ -38,13 +38,14 @@ func (c Charts) validate() error {
 	return nil
 }
 
-// chartStore reads each chart once and caches its files. Each operation loads the chart from them again, because Helm
+// chartStore reads each chart and its schema once and caches them. Each operation loads the chart from them again, because Helm
 // modifies a loaded chart.
 type chartStore struct {
 	Charts
 
-	mu    sync.Mutex
-	files map[string][]*loader.BufferedFile
+	mu      sync.Mutex
+	files   map[string][]*loader.BufferedFile
+	schemas map[string]place // by chart; nil until they are read
 }
 
 // Plan is the desired state of a release: the chart's files, the values that override its defaults, and a digest of both.
@@ -66,7 +67,11 @@ func (c *chartStore) plan(release provision.Release) (Plan, error) {
 	if err != nil {
 		return Plan{}, provision.Wrap(provision.CodeInvalid, err, "values-%s.yaml of chart %s is not a YAML mapping", c.Env, release.Chart)
 	}
-	values := chartutil.MergeTables(copyValues(release.Values), copyValues(c.Values))
+	installation, err := c.valuesFor(release.Chart)
+	if err != nil {
+		return Plan{}, provision.Wrap(provision.CodeInvalid, err, "the schemas of the charts cannot be read")
+	}
+	values := chartutil.MergeTables(copyValues(release.Values), installation)
 	values = chartutil.MergeTables(values, env)
 	files = releaseFiles(files)
 	digest, err := digestOf(files, values)
@@ -150,7 +155,7 @@ func (p Plan) render(s provision.Store, revision int, caps *chartutil.Capabiliti
 		return nil, provision.Errorf(provision.CodeInvalid, "the dependencies of chart %s cannot be resolved: %v", p.chart, err)
 	}
 	options := chartutil.ReleaseOptions{
-		Name: s.Name, Namespace: s.Namespace, Revision: revision, IsInstall: revision == 1, IsUpgrade: revision > 1,
+		Name: s.ReleaseName(), Namespace: s.Namespace, Revision: revision, IsInstall: revision == 1, IsUpgrade: revision > 1,
 	}
 	top, err := chartutil.ToRenderValues(loaded, values, options, caps)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"orchestrator/provision"
@@ -31,7 +30,7 @@ const (
 //
 //	last release in storage                    Apply                          Remove
 //	none                                       install                        remove orphans, done
-//	deployed, same digest, objects exist       nothing                        uninstall
+//	deployed, same digest, objects exist       restore what was changed       uninstall
 //	deployed otherwise, failed, superseded     upgrade                        uninstall
 //	pending-* (of a dead run), unknown         mark failed                    mark failed
 //	uninstalling, uninstalled                  uninstall                      uninstall
@@ -58,13 +57,13 @@ func (c *Client) Plan(want provision.Release) (Plan, error) { return c.charts.pl
 // to the store. Codes: invalid for chart and values, conflict for an object that does not belong to the release, quota for
 // quotas and admission rules, unavailable.
 func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) error {
-	return c.run(ctx, s, func(op *operation) error { return op.apply(ctx, s, want, c.discovery) })
+	return c.run(ctx, s, func(op *operation) error { return op.apply(ctx, s, want, c) })
 }
 
 // Remove uninstalls the store's release. No release is success, but then orphaned workloads are removed.
 func (c *Client) Remove(ctx context.Context, s provision.Store) error {
 	return c.run(ctx, s, func(op *operation) error {
-		last, err := op.last(s.Name)
+		last, err := op.last(s.ReleaseName())
 		if err != nil {
 			return err
 		}
@@ -93,7 +92,7 @@ func (o *operation) converge(ctx context.Context, s provision.Store, act func(la
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		last, err := o.last(s.Name)
+		last, err := o.last(s.ReleaseName())
 		if err != nil {
 			return err
 		}
@@ -101,7 +100,7 @@ func (o *operation) converge(ctx context.Context, s provision.Store, act func(la
 			return err
 		}
 	}
-	return fmt.Errorf("release %s did not converge after %d actions", s.Name, maxActions)
+	return fmt.Errorf("release %s did not converge after %d actions", s.ReleaseName(), maxActions)
 }
 
 // last returns the newest release record; nil if there is none.
@@ -116,16 +115,20 @@ func (o *operation) last(name string) (*release.Release, error) {
 	return last, nil
 }
 
-func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, disco *discoveryCache) error {
-	began, acted := time.Now(), false
+func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, c *Client) error {
+	began, acted, disco := time.Now(), false, c.discovery
+	log := c.api.Log.With("store_id", s.StoreID, "generation", s.Generation)
 	return o.converge(ctx, s, func(last *release.Release) (bool, error) {
 		var err error
 		switch statusOf(last) {
 		case "":
 			err = o.install(s, want)
 		case release.StatusDeployed, release.StatusFailed, release.StatusSuperseded:
-			if isDeployed(last, want.digest) && (acted || o.complete(last)) {
-				return true, nil
+			if isDeployed(last, want.digest) {
+				missing, err := o.restore(last, log)
+				if acted || !missing || err != nil {
+					return err == nil, o.applyError(err, s, want)
+				}
 			}
 			err = o.upgrade(s, want, last)
 		case release.StatusUninstalling, release.StatusUninstalled:
@@ -147,9 +150,13 @@ func (o *operation) remove(ctx context.Context, s provision.Store) error {
 		case status == "":
 			return true, nil
 		case status.IsPending():
-			return false, kube.WrapError(o.apiErrors.cause(o.markFailed(last)), "unlock release %s", s.Name)
+			return false, kube.WrapError(o.apiErrors.cause(o.markFailed(last)), "unlock release %s", s.ReleaseName())
 		default:
-			return false, kube.WrapError(o.apiErrors.cause(o.uninstall(s)), "uninstall release %s", s.Name)
+			err := o.uninstall(s)
+			if err != nil && o.dropUnknownKinds(last) {
+				return false, kube.WrapError(o.apiErrors.cause(o.cfg.Releases.Update(last)), "update the record of release %s", s.ReleaseName())
+			}
+			return false, kube.WrapError(o.apiErrors.cause(err), "uninstall release %s", s.ReleaseName())
 		}
 	})
 }
@@ -174,7 +181,7 @@ func (o *operation) install(s provision.Store, want Plan) error {
 		return err
 	}
 	install := action.NewInstall(o.cfg)
-	install.ReleaseName, install.Namespace = s.Name, s.Namespace
+	install.ReleaseName, install.Namespace = s.ReleaseName(), s.Namespace
 	install.DisableHooks, install.DisableOpenAPIValidation = true, true
 	install.Labels = map[string]string{labelDigest: want.digest}
 	_, err = install.RunWithContext(context.Background(), chart, copyValues(want.values))
@@ -185,6 +192,11 @@ func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release)
 	if _, err := want.render(s, last.Version+1, o.cfg.Capabilities); err != nil {
 		return err
 	}
+	if last.Labels[labelDigest] != want.digest && o.dropUnknownKinds(last) {
+		if err := o.cfg.Releases.Update(last); err != nil {
+			return err
+		}
+	}
 	chart, err := want.load()
 	if err != nil {
 		return err
@@ -194,14 +206,14 @@ func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release)
 	upgrade.DisableHooks, upgrade.DisableOpenAPIValidation = true, true
 	upgrade.ResetValues = true // else a release without values of its own inherits the last one's
 	upgrade.Labels = map[string]string{labelDigest: want.digest}
-	_, err = upgrade.RunWithContext(context.Background(), s.Name, chart, copyValues(want.values))
+	_, err = upgrade.RunWithContext(context.Background(), s.ReleaseName(), chart, copyValues(want.values))
 	return err
 }
 
 func (o *operation) uninstall(s provision.Store) error {
 	uninstall := action.NewUninstall(o.cfg)
 	uninstall.DisableHooks = true
-	_, err := uninstall.Run(s.Name)
+	_, err := uninstall.Run(s.ReleaseName())
 	if errors.Is(err, driver.ErrReleaseNotFound) {
 		return nil
 	}
@@ -212,23 +224,6 @@ func (o *operation) uninstall(s provision.Store) error {
 func (o *operation) markFailed(last *release.Release) error {
 	last.SetStatus(release.StatusFailed, "the run that worked on this release ended before it finished")
 	return o.cfg.Releases.Update(last)
-}
-
-// complete reports whether every object of the release exists, apart from those that end by themselves. An upgrade
-// restores what was deleted by hand. Any answer but a clear "not found" counts as existing: this check is a convenience,
-// not a guard.
-func (o *operation) complete(last *release.Release) bool {
-	objects, err := o.cfg.KubeClient.Build(strings.NewReader(last.Manifest), false)
-	if err != nil {
-		return true
-	}
-	for _, object := range objects {
-		kind := object.Mapping.GroupVersionKind.Kind
-		if kind != "Job" && kind != "Pod" && apierrors.IsNotFound(object.Get()) {
-			return false
-		}
-	}
-	return true
 }
 
 // refreshed gives the operation the current capabilities of the cluster, after a kind was unknown.
@@ -247,13 +242,13 @@ func (o *operation) applyError(err error, s provision.Store, want Plan) error {
 		return nil
 	case strings.Contains(err.Error(), "cannot be imported into the current release"):
 		return provision.Wrap(provision.CodeConflict, err,
-			"an object of release %s already exists and does not belong to it: %s", s.Name, foreignObject(err))
+			"an object of release %s already exists and does not belong to it: %s", s.ReleaseName(), foreignObject(err))
 	case errors.Is(err, driver.ErrReleaseExists): // created since the read
-		return provision.Wrap(provision.CodeUnavailable, err, "release %s is being changed by another process", s.Name)
+		return provision.Wrap(provision.CodeUnavailable, err, "release %s is being changed by another process", s.ReleaseName())
 	case meta.IsNoMatchError(err):
 		return provision.Wrap(provision.CodeInvalid, err, "chart %s uses a kind of object that the cluster does not know: %v", want.chart, err)
 	}
-	return kube.WrapError(o.apiErrors.cause(err), "apply release %s", s.Name)
+	return kube.WrapError(o.apiErrors.cause(err), "apply release %s", s.ReleaseName())
 }
 
 // foreignObject extracts the object's kind and name from Helm's message.

@@ -41,8 +41,10 @@ func WrapError(err error, doing string, args ...any) error {
 func wrapStatus(err error, api apierrors.APIStatus, doing string) error {
 	text := Sanitize(api.Status().Message)
 	switch code := int(api.Status().Code); {
+	case blockedPattern.MatchString(text):
+		return provision.Wrap(provision.CodeBlocked, err, "the cluster cannot %s until it is repaired: %s", doing, text)
 	case code == http.StatusTooManyRequests || code >= 500:
-		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API is temporarily unable to %s", doing)
+		return provision.Wrap(provision.CodeUnavailable, err, "the Kubernetes API is temporarily unable to %s: %s", doing, text)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return provision.Wrap(provision.CodeUnavailable, err, "cannot %s: its namespace is being deleted", doing)
 	case lackingPermission(code, text):
@@ -59,6 +61,10 @@ func wrapStatus(err error, api apierrors.APIStatus, doing string) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+// blockedPattern matches what the API server says of a write that fails until an operator repairs the cluster: an admission
+// webhook with failurePolicy Fail that does not answer, etcd that is out of space or has an alarm.
+var blockedPattern = regexp.MustCompile(`failed calling webhook|database space exceeded|etcdserver: .*\b(no space|corrupt)`)
 
 // lackingPermission tells a missing role, which operators fix, from an admission rule, which the store's owner has to
 // know about: both are 403.
@@ -119,11 +125,24 @@ const maxMessage = 300
 // Sanitize prepares a message from the cluster for the caller: one line, at most maxMessage characters, and without
 // anything that looks like a credential. A container's termination message may contain anything.
 func Sanitize(message string) string {
-	message = strings.Join(strings.Fields(message), " ")
-	message = userInfoPattern.ReplaceAllString(message, "://***@")
-	message = secretPattern.ReplaceAllString(message, "${1}***")
+	message = masked(message)
 	if runes := []rune(message); len(runes) > maxMessage {
 		message = string(runes[:maxMessage]) + "…"
 	}
 	return message
+}
+
+// SanitizeLog is Sanitize for the last lines of a log: of a long one, it keeps the end.
+func SanitizeLog(lines string) string {
+	lines = masked(lines)
+	if runes := []rune(lines); len(runes) > maxMessage {
+		lines = "…" + string(runes[len(runes)-maxMessage:])
+	}
+	return lines
+}
+
+func masked(message string) string {
+	message = strings.Join(strings.Fields(message), " ")
+	message = userInfoPattern.ReplaceAllString(message, "://***@")
+	return secretPattern.ReplaceAllString(message, "${1}***")
 }

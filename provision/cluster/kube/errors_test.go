@@ -35,6 +35,11 @@ func TestWrapErrorCodes(t *testing.T) {
 	}{
 		{"too many requests", apierrors.NewTooManyRequests("slow down", 1), provision.CodeUnavailable, ""},
 		{"internal error", apierrors.NewInternalError(errors.New("etcd")), provision.CodeUnavailable, ""},
+		{"internal error, its text", apierrors.NewInternalError(errors.New("etcdserver: leader changed")), provision.CodeUnavailable, "create config map x: Internal error occurred: etcdserver: leader changed"},
+		{"webhook away", apierrors.NewInternalError(errors.New(`failed calling webhook "w.example.com": failed to call webhook: Post "https://w.default.svc:443/": connection refused`)),
+			provision.CodeBlocked, `the cluster cannot create config map x until it is repaired: Internal error occurred: failed calling webhook "w.example.com"`},
+		{"storage full", status(500, "etcdserver: mvcc: database space exceeded"), provision.CodeBlocked, "database space exceeded"},
+		{"storage damaged", status(500, "etcdserver: corrupt cluster"), provision.CodeBlocked, "corrupt cluster"},
 		{"a bad gateway", status(502, "nginx"), provision.CodeUnavailable, ""},
 		{"unavailable", apierrors.NewServiceUnavailable("starting"), provision.CodeUnavailable, ""},
 		{"gateway timeout", apierrors.NewTimeoutError("slow", 1), provision.CodeUnavailable, ""},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
@@ -28,10 +29,20 @@ type Tunnel struct {
 	next atomic.Int64
 }
 
+// handshakeTimeout is how long one attempt to connect to a pod may take: the caller tries again while there is time.
+const handshakeTimeout = 10 * time.Second
+
 // PortForward connects by WebSocket and, if a proxy in between does not support that, by SPDY. CodeUnavailable means that
 // neither works.
 func (c *Client) PortForward(ctx context.Context, namespace, pod string, port int32) (*Tunnel, error) {
-	dialer, err := c.dialer(namespace, pod)
+	return c.portForward(ctx, namespace, pod, port, handshakeTimeout)
+}
+
+func (c *Client) portForward(ctx context.Context, namespace, pod string, port int32, limit time.Duration) (*Tunnel, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		provision.Errorf(provision.CodeUnavailable, "pod %s was not reached through the Kubernetes API within %s", pod, limit))
+	defer cancel()
+	dialer, err := c.dialer(ctx, namespace, pod)
 	if err != nil {
 		return nil, fmt.Errorf("prepare a port-forward to pod %s: %w", pod, err)
 	}
@@ -40,12 +51,15 @@ func (c *Client) PortForward(ctx context.Context, namespace, pod string, port in
 		err  error
 	}
 	result := make(chan dialed, 1)
-	go func() { // the dialer takes no context; its own timeouts end it
+	go func() { // the dialer takes no context, but its requests have one
 		conn, _, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
 		result <- dialed{conn, err}
 	}()
 	select {
 	case d := <-result:
+		if d.err != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if d.err != nil {
 			return nil, provision.Wrap(provision.CodeUnavailable, d.err, "pod %s cannot be reached through the Kubernetes API", pod)
 		}
@@ -60,13 +74,18 @@ func (c *Client) PortForward(ctx context.Context, namespace, pod string, port in
 	}
 }
 
-func (c *Client) dialer(namespace, pod string) (httpstream.Dialer, error) {
+// dialer connects to the pod within the deadline of ctx.
+func (c *Client) dialer(ctx context.Context, namespace, pod string) (httpstream.Dialer, error) {
+	config := rest.CopyConfig(c.rest)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(req *http.Request) (*http.Response, error) { return next.RoundTrip(req.WithContext(ctx)) })
+	})
 	url := c.Clientset.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
-	socket, err := portforward.NewSPDYOverWebsocketDialerForStreaming(url, c.rest)
+	socket, err := portforward.NewSPDYOverWebsocketDialerForStreaming(url, config)
 	if err != nil {
 		return nil, err
 	}
-	transport, upgrader, err := spdy.RoundTripperFor(c.rest)
+	transport, upgrader, err := spdy.RoundTripperFor(config)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +94,10 @@ func (c *Client) dialer(namespace, pod string) (httpstream.Dialer, error) {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	}), nil
 }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // Close closes the tunnel and all connections through it.
 func (t *Tunnel) Close() { _ = t.conn.Close() }

@@ -56,5 +56,5 @@ func awayAfter(w *Watcher, then time.Time) *Watcher {
 			}
 			return true, nil, &url.Error{Op: "Get", URL: "/", Err: errors.New("connection refused")}
 		}}}, client.ReactionChain...)
-	return &Watcher{client: away, cache: w.cache}
+	return &Watcher{client: away, cache: w.cache, clock: w.clock}
 }

@@ -20,6 +20,7 @@ const (
 	imageGrace    = 60 * time.Second
 	quotaGrace    = 30 * time.Second
 	crashRestarts = 5
+	overdueGrace  = 30 * time.Second // after a pod's own grace period
 	untilDeadline = time.Duration(1<<63 - 1)
 )
 
@@ -86,7 +87,35 @@ func (v view) lastCreateFailure(w workload) string {
 	return newest.Message
 }
 
+// overduePods returns the pods that should be gone by now. Nothing but a node that does not answer keeps one for so long, and
+// a pod of a StatefulSet, or one with a volume, has no successor until it is gone.
+func (v view) overduePods(now time.Time) []problem {
+	var found []problem
+	for _, pod := range v.pods {
+		if pod.DeletionTimestamp != nil && now.Sub(pod.DeletionTimestamp.Time) >= overdueGrace {
+			found = append(found, problem{code: provision.CodeTimeout, object: pod.Name, reason: "Terminating", grace: untilDeadline,
+				text: "does not end on node " + nodeOf(pod) + ", which may be gone"})
+		}
+	}
+	return found
+}
+
+func nodeOf(pod *corev1.Pod) string { return cmp.Or(pod.Spec.NodeName, "(none)") }
+
+// failedPod is a pod that the kubelet or the node controller has given up: it was evicted, or its node is lost.
+func failedPod(pod *corev1.Pod) (problem, bool) {
+	reason := pod.Status.Reason
+	if reason != "NodeLost" && (pod.Status.Phase != corev1.PodFailed || reason == "") {
+		return problem{}, false
+	}
+	return problem{code: provision.CodeUnschedulable, object: pod.Name, reason: reason, grace: untilDeadline,
+		text: "was given up on node " + nodeOf(pod) + ": " + kube.Sanitize(cmp.Or(pod.Status.Message, "no reason is given"))}, true
+}
+
 func podProblems(pod *corev1.Pod) []problem {
+	if p, ok := failedPod(pod); ok {
+		return []problem{p}
+	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
 			return []problem{schedulingProblem(pod, c)}
@@ -167,12 +196,35 @@ func crashProblem(pod *corev1.Pod, status corev1.ContainerStatus, reason string)
 		text += ", " + ended.Reason
 	}
 	if ended.Message != "" {
-		text += ": " + kube.Sanitize(ended.Message)
+		text += ": " + kube.SanitizeLog(ended.Message)
 	}
-	p := problem{code: provision.CodeCrash, object: pod.Name + "/" + status.Name, text: text, reason: cmp.Or(reason, "Error"),
+	code := provision.CodeCrash
+	if claims := claimsOf(pod, status.Name); diskFull.MatchString(ended.Message) && len(claims) > 0 {
+		code, text = provision.CodeVolume, text+"; full is one of the volume claims "+strings.Join(claims, ", ")
+	}
+	p := problem{code: code, object: pod.Name + "/" + status.Name, text: text, reason: cmp.Or(reason, "Error"),
 		grace: untilDeadline}
 	if status.RestartCount >= crashRestarts {
 		p.grace = 0
 	}
 	return p, true
+}
+
+// diskFull matches what programs say when a volume has no room, among them MariaDB, PostgreSQL and Valkey.
+var diskFull = regexp.MustCompile(`(?i)no space left on device|disk( is)? full|errcode: 28\b|ENOSPC|disk quota exceeded`)
+
+// claimsOf returns the volume claims that a container mounts.
+func claimsOf(pod *corev1.Pod, container string) []string {
+	var claims []string
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, mount := range c.VolumeMounts {
+			for _, volume := range pod.Spec.Volumes {
+				claim := volume.PersistentVolumeClaim
+				if c.Name == container && volume.Name == mount.Name && claim != nil && !slices.Contains(claims, claim.ClaimName) {
+					claims = append(claims, claim.ClaimName)
+				}
+			}
+		}
+	}
+	return claims
 }

@@ -74,6 +74,10 @@ func TestProblemsOfAPod(t *testing.T) {
 			State: corev1.ContainerState{Terminated: &boom}}}}, provision.CodeCrash, 0, "exit code 3"},
 		{"an init container that did its work", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{{Name: "a", RestartCount: 7,
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed"}}}}}, "", 0, ""},
+		{"evicted", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "The node was low on resource: memory."}, provision.CodeUnschedulable, never,
+			"was given up on node (none): The node was low on resource: memory. (Evicted for"},
+		{"node lost", corev1.PodStatus{Phase: corev1.PodRunning, Reason: "NodeLost", Message: "Node n1 which was running pod x is unresponsive"}, provision.CodeUnschedulable, never,
+			"is unresponsive (NodeLost for"},
 		{"no room", unscheduledStatus("0/3 nodes are available: 3 Insufficient memory."), provision.CodeUnschedulable, never, "no node can run it: 0/3 nodes"},
 		{"no volume", unscheduledStatus("pod has unbound immediate PersistentVolumeClaims"), provision.CodeVolume, never, "unbound immediate"},
 		{"volume elsewhere", unscheduledStatus("1 node(s) had volume node affinity conflict"), provision.CodeVolume, never, "node affinity"},
@@ -184,7 +188,7 @@ func TestWorkloadIncomplete(t *testing.T) {
 	}
 }
 
-func TestVolumeProblemsNameTheStoragesMessage(t *testing.T) {
+func TestStartProblemsHaveTheMessageOfTheCluster(t *testing.T) {
 	claims := []corev1.PersistentVolumeClaim{
 		{ObjectMeta: metav1.ObjectMeta{Name: "bound", UID: "b"}, Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "data-0", UID: "p"}, Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}},
@@ -192,14 +196,55 @@ func TestVolumeProblemsNameTheStoragesMessage(t *testing.T) {
 	events := []corev1.Event{
 		{Reason: "ProvisioningFailed", Message: `storageclass "fast" not found`, InvolvedObject: corev1.ObjectReference{UID: "p"}},
 		{Reason: "FailedMount", Message: "timed out", InvolvedObject: corev1.ObjectReference{Name: "db-0"}},
+		{Reason: "FailedCreatePodSandBox", Message: "no IP addresses available", InvolvedObject: corev1.ObjectReference{Name: "db-1"}, Source: corev1.EventSource{Host: "n1"}},
+		{Reason: "Unhealthy", Message: "probe failed", InvolvedObject: corev1.ObjectReference{Name: "db-1"}},
 	}
-	found := volumeProblemsIn(claims, events)
-	if len(found) != 2 {
+	found := startProblemsIn(claims, events)
+	wanted := []struct {
+		code provision.Code
+		says string
+	}{
+		{provision.CodeVolume, `volume claim data-0: is not bound: storageclass "fast" not found (ProvisioningFailed`},
+		{provision.CodeVolume, "db-0: timed out (FailedMount"},
+		{provision.CodeTimeout, "db-1: on node n1: no IP addresses available (FailedCreatePodSandBox"},
+	}
+	if len(found) != len(wanted) {
 		t.Fatalf("found %+v", found)
 	}
-	for i, want := range []string{`volume claim data-0: is not bound: storageclass "fast" not found (ProvisioningFailed`, "db-0: timed out (FailedMount"} {
-		if said := found[i].message(time.Minute); !strings.HasPrefix(said, want) || found[i].code != provision.CodeVolume {
-			t.Errorf("%s: %q, want %q…", found[i].code, said, want)
+	for i, want := range wanted {
+		if said := found[i].message(time.Minute); !strings.HasPrefix(said, want.says) || found[i].code != want.code {
+			t.Errorf("%s: %q, want %s: %q…", found[i].code, said, want.code, want.says)
 		}
+	}
+}
+
+func TestAFullVolumeIsNamed(t *testing.T) {
+	ended := corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", Message: strings.Repeat("starting\n", 200) + "Error writing file (Errcode: 28 \"No space left on device\")"}
+	pod := shopPod("new", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{looping(3, ended)}})
+	claim := func(name string) corev1.Volume {
+		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "shop-" + name}}}
+	}
+	pod.Spec.Volumes = []corev1.Volume{claim("data"), claim("other"), {Name: "tmp"}}
+	pod.Spec.Containers = []corev1.Container{{Name: "setup", VolumeMounts: []corev1.VolumeMount{{Name: "data"}, {Name: "tmp"}}}}
+	found := podProblems(pod)
+	if len(found) != 1 || found[0].code != provision.CodeVolume || !strings.HasSuffix(found[0].text, `No space left on device"); full is one of the volume claims shop-data`) {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestAPodThatDoesNotEndIsNamedWithItsNode(t *testing.T) {
+	old := shopPod("old", corev1.PodStatus{Phase: corev1.PodRunning})
+	old.Spec.NodeName, old.DeletionTimestamp = "n1", &metav1.Time{Time: noon}
+	v := rollout(old)
+	if found := v.overduePods(noon.Add(overdueGrace - time.Second)); len(found) != 0 {
+		t.Errorf("it may still end: %+v", found)
+	}
+	found := v.overduePods(noon.Add(overdueGrace))
+	if len(found) != 1 || found[0].message(time.Minute) != "shop-old-x: does not end on node n1, which may be gone (Terminating for 1m0s)" {
+		t.Errorf("found %+v", found)
+	}
+	w := newWaiting(time.Minute)
+	if o := w.evaluate(v, noon.Add(time.Minute)); !o.deadlineExceeded || len(o.problems) != 1 {
+		t.Errorf("at the deadline: %+v", o)
 	}
 }

@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -8,10 +9,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
 
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/kube"
@@ -22,11 +25,12 @@ import (
 type Watcher struct {
 	client kubernetes.Interface
 	cache  *workloadCache
+	clock  clock.Clock
 }
 
-// New returns a Watcher that is not started yet.
-func New(client kubernetes.Interface, log *slog.Logger) *Watcher {
-	return &Watcher{client, newWorkloadCache(client, log)}
+// New returns a Watcher that is not started yet. The deadlines of its waits are times of the clock.
+func New(client kubernetes.Interface, log *slog.Logger, clock clock.Clock) *Watcher {
+	return &Watcher{client, newWorkloadCache(client, log), clock}
 }
 
 // Start runs the informers until ctx ends and returns once they have listed the cluster's state. It may be called once,
@@ -60,9 +64,9 @@ func (w *Watcher) Wait(ctx context.Context, s provision.Store, deadline time.Tim
 	if err != nil {
 		return err
 	}
-	wait := waiting{expected: workloads, deadline: deadline, began: time.Now(), since: map[problemKey]time.Time{}}
+	wait := waiting{expected: workloads, deadline: deadline, began: w.clock.Now(), since: map[problemKey]time.Time{}}
 	for {
-		now := time.Now()
+		now := w.clock.Now()
 		outcome := wait.evaluate(w.cache.view(s.Namespace, storeSelector(s)), now)
 		if outcome.err != nil || outcome.deadlineExceeded {
 			// The informers may be stale after an outage, and no store may become FAILED by a state from before it.
@@ -74,17 +78,17 @@ func (w *Watcher) Wait(ctx context.Context, s provision.Store, deadline time.Tim
 		}
 		switch {
 		case outcome.done:
-			return outcome.err
+			return w.explainImage(ctx, s, outcome.err)
 		case outcome.deadlineExceeded:
 			return w.deadlineError(ctx, s, outcome)
 		}
-		wake := time.NewTimer(outcome.next.Sub(now))
+		wake := w.clock.NewTimer(outcome.next.Sub(now))
 		select {
 		case <-ctx.Done():
 			wake.Stop()
 			return context.Cause(ctx)
 		case <-changed:
-		case <-wake.C:
+		case <-wake.C():
 		}
 		wake.Stop()
 	}
@@ -114,29 +118,59 @@ func (w *Watcher) expectedWorkloads(ctx context.Context, s provision.Store) (map
 		add("statefulset", set.ObjectMeta)
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("release %s has no workload with the label %s: its chart must set it", s.Name, provision.LabelStore)
+		if err := w.namespaceRemoved(ctx, s); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("release %s has no workload with the label %s: its chart must set it", s.ReleaseName(), provision.LabelStore)
 	}
 	return found, nil
 }
 
-// deadlineError is the error of a wait whose deadline has passed. Volume problems show in claims and events that no informer
-// watches, so they are read now, once.
+// namespaceRemoved returns an error if the store's namespace is gone or going: the next run makes another one.
+func (w *Watcher) namespaceRemoved(ctx context.Context, s provision.Store) error {
+	ns, err := w.client.CoreV1().Namespaces().Get(ctx, s.Namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || err == nil && ns.DeletionTimestamp != nil {
+		return provision.Errorf(provision.CodeUnavailable, "namespace %s was deleted after the release was applied", s.Namespace)
+	}
+	return kube.WrapError(err, "read namespace %s", s.Namespace)
+}
+
+// deadlineError is the error of a wait whose deadline has passed. Problems of volumes and of a pod's network show in claims and
+// events that no informer watches, so they are read now, once.
 func (w *Watcher) deadlineError(ctx context.Context, s provision.Store, o outcome) error {
 	if len(o.problems) == 0 || o.problems[0].code == provision.CodeVolume {
-		if found := w.volumeProblems(ctx, s); len(found) > 0 {
-			o.problems, o.duration = found, time.Since(found[0].began)
+		if found := w.startProblems(ctx, s); len(found) > 0 {
+			o.problems, o.duration = found, w.clock.Since(found[0].began)
 		}
 	}
 	code, text := provision.CodeTimeout, append(o.incomplete, o.activities...)
 	if len(o.problems) > 0 {
 		code, text = o.problems[0].code, append(o.incomplete, o.problems[0].message(o.duration))
 	}
-	return provision.Errorf(code, "%s was not ready in time: %s", s.Name, strings.Join(text, "; "))
+	return w.explainImage(ctx, s, provision.Errorf(code, "%s was not ready in time: %s", s.ReleaseName(), strings.Join(text, "; ")))
 }
 
-// volumeProblems returns the claims that are not bound, with the message of the storage system, and the volumes that cannot
-// be mounted.
-func (w *Watcher) volumeProblems(ctx context.Context, s provision.Store) []problem {
+// explainImage adds to the error of an image that a pull Secret could not be read, which only an event says.
+func (w *Watcher) explainImage(ctx context.Context, s provision.Store, err error) error {
+	if err == nil || provision.CodeOf(err) != provision.CodeImage {
+		return err
+	}
+	const reason = "FailedToRetrieveImagePullSecret"
+	events, failed := w.client.CoreV1().Events(s.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=" + reason})
+	if failed != nil {
+		return err
+	}
+	for _, event := range events.Items {
+		if event.Reason == reason {
+			return provision.Errorf(provision.CodeImage, "%s; %s: %s", provision.Public(err), event.InvolvedObject.Name, kube.Sanitize(event.Message))
+		}
+	}
+	return err
+}
+
+// startProblems returns the claims that are not bound, with the message of the storage system, and the pods whose volumes or
+// network cannot be set up.
+func (w *Watcher) startProblems(ctx context.Context, s provision.Store) []problem {
 	core := w.client.CoreV1()
 	claims, err := core.PersistentVolumeClaims(s.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -146,10 +180,23 @@ func (w *Watcher) volumeProblems(ctx context.Context, s provision.Store) []probl
 	if err != nil {
 		return nil
 	}
-	return volumeProblemsIn(claims.Items, events.Items)
+	return startProblemsIn(claims.Items, events.Items)
 }
 
-func volumeProblemsIn(claims []corev1.PersistentVolumeClaim, events []corev1.Event) []problem {
+// eventCodes are the events about a pod that say why it does not start, and nothing in its status does.
+var eventCodes = map[string]provision.Code{
+	"FailedMount": provision.CodeVolume, "FailedAttachVolume": provision.CodeVolume,
+	"FailedCreatePodSandBox": provision.CodeTimeout, "NetworkNotReady": provision.CodeTimeout,
+}
+
+func eventBegan(event corev1.Event) time.Time {
+	if event.FirstTimestamp.IsZero() {
+		return event.EventTime.Time // of a newer reporter
+	}
+	return event.FirstTimestamp.Time
+}
+
+func startProblemsIn(claims []corev1.PersistentVolumeClaim, events []corev1.Event) []problem {
 	var found []problem
 	for _, claim := range claims {
 		if claim.Status.Phase != corev1.ClaimPending {
@@ -165,9 +212,12 @@ func volumeProblemsIn(claims []corev1.PersistentVolumeClaim, events []corev1.Eve
 		found = append(found, p)
 	}
 	for _, event := range events {
-		if event.Reason == "FailedMount" || event.Reason == "FailedAttachVolume" {
-			found = append(found, problem{code: provision.CodeVolume, object: event.InvolvedObject.Name, text: kube.Sanitize(event.Message),
-				reason: event.Reason, began: event.FirstTimestamp.Time})
+		if code, known := eventCodes[event.Reason]; known {
+			text := kube.Sanitize(event.Message)
+			if node := cmp.Or(event.Source.Host, event.ReportingInstance); node != "" {
+				text = "on node " + node + ": " + text
+			}
+			found = append(found, problem{code: code, object: event.InvolvedObject.Name, text: text, reason: event.Reason, began: eventBegan(event)})
 		}
 	}
 	return found

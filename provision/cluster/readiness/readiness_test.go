@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/utils/clock"
 
 	"orchestrator/provision"
 )
@@ -27,7 +28,7 @@ import (
 func startedWatcher(t *testing.T, s provision.Store) (*Watcher, *fake.Clientset) {
 	t.Helper()
 	client := fake.NewClientset(shopDeployment(s, 0))
-	w := New(client, slog.New(slog.DiscardHandler))
+	w := New(client, slog.New(slog.DiscardHandler), clock.RealClock{})
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { cancel(); w.Close() })
 	if err := w.Start(ctx); err != nil {
@@ -144,8 +145,11 @@ func TestWatcherReturnsTheCauseOfItsContext(t *testing.T) {
 func TestWatcherRefusesAReleaseWithoutWorkloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := testStore(1)
-		w, _ := startedWatcher(t, s)
+		w, client := startedWatcher(t, s)
 		s.Namespace = "another"
+		if err := client.Tracker().Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}}); err != nil {
+			t.Fatal(err)
+		}
 		wantCode(t, w.Wait(t.Context(), s, time.Now().Add(time.Hour)), provision.CodeInternal)
 	})
 }
@@ -184,4 +188,24 @@ func TestTrimKeepsWhatReadinessReads(t *testing.T) {
 	if size := trimmed.(*appsv1.Deployment).Size(); size > 300 {
 		t.Errorf("the trimmed object has %d bytes", size)
 	}
+}
+
+func TestWatcherEndsWhenTheNamespaceIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := testStore(1)
+		w, client := startedWatcher(t, s)
+		start := time.Now()
+		time.AfterFunc(time.Minute, func() {
+			_ = client.AppsV1().Deployments(s.Namespace).Delete(t.Context(), s.Name, metav1.DeleteOptions{})
+		})
+		wantCode(t, w.Wait(t.Context(), s, start.Add(5*time.Minute)), provision.CodeUnavailable)
+		if took := time.Since(start); took != time.Minute+cacheSyncTimeout {
+			t.Errorf("it took %s", took)
+		}
+		err := w.Wait(t.Context(), s, start.Add(5*time.Minute)) // of a run that comes too late to see a workload at all
+		wantCode(t, err, provision.CodeUnavailable)
+		if want := "namespace store-1 was deleted after the release was applied"; provision.Public(err) != want {
+			t.Errorf("says %q, want %q", provision.Public(err), want)
+		}
+	})
 }

@@ -16,6 +16,7 @@ type waiting struct {
 	began    time.Time
 	deadline time.Time
 	since    map[problemKey]time.Time // when each current problem was first seen
+	missing  time.Time                // since when an expected workload is not there; zero if all are
 }
 
 // expectedWorkload is a workload that must be seen in at least the generation that was applied.
@@ -46,16 +47,14 @@ type outcome struct {
 func (w *waiting) evaluate(v view, now time.Time) outcome {
 	all := v.workloads()
 	o := outcome{next: w.deadline, incomplete: allIncomplete(all)}
-	if stale := w.stale(all); stale != "" {
-		// The informers are behind what was applied, so nothing but the deadline can be evaluated.
-		o.next = later(w.deadline, w.began.Add(cacheSyncTimeout))
-		o.deadlineExceeded, o.incomplete = !now.Before(o.next), []string{stale}
-		return o
+	if stale, missing := w.stale(all); stale != "" {
+		return w.evaluateStale(stale, missing, now)
 	}
+	w.missing = time.Time{}
 	if len(o.incomplete) == 0 {
 		return outcome{done: true}
 	}
-	for _, p := range w.trackSince(v.problems(all), now) {
+	for _, p := range w.trackSince(append(v.problems(all), v.overduePods(now)...), now) {
 		duration := now.Sub(w.since[p.key()])
 		if duration >= p.grace {
 			return outcome{done: true, err: provision.Errorf(p.code, "%s", p.message(duration))}
@@ -73,20 +72,40 @@ func (w *waiting) evaluate(v view, now time.Time) outcome {
 	return o
 }
 
-// stale names a workload that the informers do not show as it was applied: not yet, or no longer.
-func (w *waiting) stale(all []workload) string {
+// evaluateStale is evaluate for a view that is behind what was applied. Nothing but the deadline can be evaluated by it, and
+// that a workload is not there any more: the next run applies the release again, so that ends this one at once.
+func (w *waiting) evaluateStale(stale string, missing bool, now time.Time) outcome {
+	end := later(w.deadline, w.began.Add(cacheSyncTimeout))
+	o := outcome{next: end, deadlineExceeded: !now.Before(end), incomplete: []string{stale}}
+	if !missing {
+		w.missing = time.Time{}
+		return o
+	}
+	if w.missing.IsZero() {
+		w.missing = now
+	}
+	removed := w.missing.Add(cacheSyncTimeout)
+	if now.Before(removed) || o.deadlineExceeded {
+		o.next = earlier(end, removed)
+		return o
+	}
+	return outcome{done: true, err: provision.Errorf(provision.CodeUnavailable, "%s any more: it was removed after the release was applied", stale)}
+}
+
+// stale names a workload that the view does not show as it was applied: not yet, or no longer.
+func (w *waiting) stale(all []workload) (text string, missing bool) {
 	seen := map[types.UID]int64{}
 	for _, each := range all {
 		seen[each.uid] = each.generation
 	}
 	for uid, want := range w.expected {
 		if generation, there := seen[uid]; !there {
-			return want.name + " does not exist"
+			return want.name + " does not exist", true
 		} else if generation < want.generation {
-			return want.name + ": its last change has not been seen"
+			text = want.name + ": its last change has not been seen"
 		}
 	}
-	return ""
+	return text, false
 }
 
 func (p problem) key() problemKey { return problemKey{p.code, p.object} }

@@ -98,3 +98,22 @@ func TestWaitingDoesNotTrustAStaleCache(t *testing.T) {
 		t.Errorf("ready is not taken for ready: %+v", o)
 	}
 }
+
+func TestWaitingEndsWhenAWorkloadIsRemoved(t *testing.T) {
+	starting, removed := rollout(shopPod("new", waitingFor("ContainerCreating", ""))), view{}
+	w := newWaiting(10 * time.Minute)
+	w.evaluate(removed, noon) // the informers have not seen it yet
+	w.evaluate(starting, noon.Add(time.Second))
+	o := w.evaluate(removed, noon.Add(time.Minute))
+	if o.done || !o.next.Equal(noon.Add(time.Minute+cacheSyncTimeout)) {
+		t.Fatalf("done %t at once, next look %s", o.done, o.next)
+	}
+	o = w.evaluate(removed, o.next)
+	wantCode(t, o.err, provision.CodeUnavailable)
+	if got, want := provision.Public(o.err), "deployment shop does not exist any more: it was removed after the release was applied"; got != want {
+		t.Errorf("says %q, want %q", got, want)
+	}
+	if o := w.evaluate(removed, noon.Add(10*time.Minute)); o.done || !o.deadlineExceeded {
+		t.Errorf("past the deadline: %+v", o)
+	}
+}

@@ -1,11 +1,13 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, journal, records-complete
--- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement
+-- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
+-- the generation that has to be the newest, or '' for any, who asks, the id of that request
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
--- {incomplete, cluster} or {closed} or {deleting}.
+-- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {overtaken, generation}.
 local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
+end_lost(id) -- the store as it is now, if the pass over all stores has not come to it yet
 local r, at, micros = load(KEYS[1]), now()
 
 local placement = ARGV[13] ~= '' and cjson.decode(ARGV[13]) or nil
@@ -24,7 +26,7 @@ end
 -- A store whose record was recovered may go on, unless it wants a host that a store of another cluster may own.
 local function recovered()
   if not current or redis.call('SISMEMBER', '{orch}:recovered-clusters', current) == 0 then return false end
-  return op == 'delete' or string.find(' ' .. (r.owned_hosts or '') .. ' ', ' ' .. want.host .. ' ', 1, true)
+  return op == 'delete' or has_word(r.owned_hosts or '', want.host)
 end
 
 local function stores_on(cluster)
@@ -42,7 +44,7 @@ local function choose_cluster()
   for _, name in ipairs(placement.candidates) do allowed[name] = true end
   for _, c in ipairs(placement.clusters) do
     local n = stores_on(c.name)
-    if allowed[c.name] and not c.closed and (c.max == 0 or n < c.max) then
+    if allowed[c.name] and not c.closed and not is_lost(c.name) and (c.max == 0 or n < c.max) then
       local unhealthy, load = 1 - redis.call('EXISTS', '{orch}:cluster-healthy:' .. c.name), (n + 1) / c.weight
       if not best or unhealthy < best.unhealthy or (unhealthy == best.unhealthy and load < best.load) then
         best = { name = c.name, unhealthy = unhealthy, load = load }
@@ -50,6 +52,14 @@ local function choose_cluster()
     end
   end
   return best and best.name
+end
+
+-- An operator has to know whose host it is: its owner may be a store that the backend has forgotten.
+local function contest(owner)
+  local key = '{orch}:store:' .. owner
+  if redis.call('HEXISTS', key, 'generation') == 0 then return end
+  redis.call('HSET', key, 'contested_by', id)
+  index_orphan(key, owner)
 end
 
 -- Redis has lost its data: until the records are recovered, a live store would look like an unknown one.
@@ -62,6 +72,8 @@ if current and placement and placement.named ~= '' and placement.named ~= curren
 if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest then
   return { 'joined', text(r.generation), run_cluster(r, op) }
 end
+-- The request was made for a generation, and a newer one was accepted meanwhile.
+if ARGV[14] ~= '' and r.generation ~= tonumber(ARGV[14]) then return { 'overtaken', text(r.generation) } end
 if op == 'provision' then
   if not gone(r) or r.retain_data then
     for _, field in ipairs({ 'engine', 'name', 'namespace' }) do
@@ -70,7 +82,10 @@ if op == 'provision' then
   end
   for i, field in ipairs({ 'host', 'namespace' }) do
     local owner = redis.call('HGET', KEYS[1 + i], want[field])
-    if owner and owner ~= id then return { 'owned', field } end
+    if owner and owner ~= id then
+      contest(owner)
+      return { 'owned', field }
+    end
   end
 elseif retain == '1' and r.open_delete > 0 and not r.retain_data then
   return { 'deleting' } -- a delete of the data cannot be undone
@@ -82,12 +97,18 @@ if op == 'provision' and not current then
   if not cluster then return { 'closed' } end
 end
 
+-- A host that a run may have put into the cluster stays owned until the shop has left it: another store must not share an
+-- ingress with it. One whose generation never had a run is free again.
+local hosts = gone(r) and '' or (r.run_hosts or '')
+if not has_word(hosts, want.host) then hosts = hosts .. ' ' .. want.host end
+if op == 'provision' and count_words(hosts) > MAX_HOSTS then return { 'hosts', tostring(MAX_HOSTS) } end
+
 local gen = math.max(r.generation + 1, at)
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'forgotten', 'contested_by')
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))
   if retain == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') else redis.call('HDEL', KEYS[1], 'retain_data') end
@@ -96,15 +117,15 @@ if op == 'delete' then
   elseif placement and not cluster_of(r) and not r.clusters_to_search then
     local names = {}
     for _, c in ipairs(placement.clusters) do names[#names + 1] = c.name end
-    r.clusters_to_search = table.concat(names, ' ')
+    local all = table.concat(names, ' ')
+    local left = without_lost(all)
+    r.clusters_to_search = left ~= '' and left or all
   end
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
   redis.call('HSET', KEYS[1], 'request', request, 'name', want.name, 'namespace', want.namespace, 'engine', want.engine, 'host', want.host)
-  -- The old host stays owned until the shop has left it: another store must not share an ingress with it.
-  local hosts = gone(r) and '' or (r.owned_hosts or '')
-  if not string.find(' ' .. hosts .. ' ', ' ' .. want.host .. ' ', 1, true) then hosts = hosts .. ' ' .. want.host end
+  free_hosts(KEYS[2], id, r.owned_hosts, hosts)
   redis.call('HSET', KEYS[1], 'owned_hosts', hosts)
   redis.call('HSET', KEYS[2], want.host, id)
   redis.call('HSET', KEYS[3], want.namespace, id)
@@ -119,5 +140,11 @@ else
 end
 redis.call('ZADD', KEYS[4], text(micros), id) -- no two stores share a score: pages end between scores
 redis.call('ZADD', KEYS[5], at + FIRST_SWEEP_MS, id)
-redis.call('PUBLISH', ARGV[10], id)
+if ARGV[15] ~= '' then
+  redis.call('HSET', KEYS[1], 'requested_by', ARGV[15], 'request_id', ARGV[16])
+else
+  redis.call('HDEL', KEYS[1], 'requested_by', 'request_id')
+end
+index_orphan(KEYS[1], id)
+redis.pcall('PUBLISH', ARGV[10], id) -- it only saves time, and what is recorded must not end in an error
 return { 'accepted', text(gen), run_cluster(r, op) }

@@ -19,7 +19,7 @@ if not take_lease(KEYS[2], token, ARGV[4]) then return { 'held' } end
 
 local attempts, crashes = tonumber(r.attempts or 0), tonumber(r.crashes or 0)
 if r.run_generation ~= gen or r.run_token == 'ended' then
-  -- The first run of this generation, or one that is asked for after its failure was told: it starts with all its attempts.
+  -- The first run of this generation, or one that is requested again after its failure was delivered: it starts with all its attempts.
   if has_outcome(r) and r.generation == gen then r.deadline = at + r.timeout_ms end
   attempts, crashes = 0, 0
 elseif (r.run_token or '') ~= '' and r.run_token ~= token then
@@ -27,7 +27,12 @@ elseif (r.run_token or '') ~= '' and r.run_token ~= token then
 end
 if op == 'provision' and r.throttled then r.deadline = at + r.timeout_ms end -- the time in the creator's queue does not count
 redis.call('HSET', KEYS[1], 'run_token', token, 'run_generation', text(gen), 'attempts', attempts, 'crashes', crashes, 'deadline', text(r.deadline))
-if op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', text(gen)) end
+redis.call('HDEL', KEYS[1], 'next_run_at')
+if op == 'delete' then
+  redis.call('HSET', KEYS[1], 'open_delete', text(gen))
+elseif not has_word(r.run_hosts or '', r.host or '') then
+  redis.call('HSET', KEYS[1], 'run_hosts', (r.run_hosts or '') .. ' ' .. (r.host or ''))
+end
 local answer = { 'acquired', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at),
   (op == 'delete' and r.retain_data) and '1' or '0' }
 if r.creator_queue and op == 'delete' then

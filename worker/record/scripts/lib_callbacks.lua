@@ -1,7 +1,8 @@
--- Takes the next sequence number and adds a callback to the pending ones.
-local function add_callback(r, store, callbacks, at, gen, status, code, err)
+-- Takes the next sequence number and adds a callback to the pending ones. cluster is whose workers send it, by default those of the
+-- cluster where the generation ran.
+local function add_callback(r, store, callbacks, at, gen, status, code, err, cluster)
   r.sequence = r.sequence + 1
-  local cluster = run_cluster(r, string.sub(status, 1, 6) == 'DELETE' and 'delete' or 'provision')
+  cluster = cluster or run_cluster(r, string.sub(status, 1, 6) == 'DELETE' and 'delete' or 'provision')
   redis.call('HSET', store, 'sequence', text(r.sequence))
   redis.call('HSET', callbacks, text(r.sequence), cjson.encode({
     generation = text(gen), sequence = text(r.sequence), cluster = cluster, status = status, code = code, error = err, at = text(at) }))

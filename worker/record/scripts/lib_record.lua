@@ -1,4 +1,5 @@
--- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks.
+-- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks, orphans,
+-- lost_clusters.
 
 -- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.
 local function text(n) return string.format('%.0f', n) end
@@ -11,6 +12,24 @@ end
 
 -- How soon the sweeper inspects a store that has just changed, in ms.
 local FIRST_SWEEP_MS = 5000
+
+-- How many hosts a store may own: the newest, and those that its runs may have put into the cluster.
+local MAX_HOSTS = 20
+
+local function has_word(words, word) return string.find(' ' .. words .. ' ', ' ' .. word .. ' ', 1, true) ~= nil end
+
+local function count_words(words)
+  local n = 0
+  for _ in string.gmatch(words, '%S+') do n = n + 1 end
+  return n
+end
+
+-- Frees the hosts of a store but those to be kept; both are words.
+local function free_hosts(key, id, owned, keep)
+  for host in string.gmatch(owned or '', '%S+') do
+    if not has_word(keep, host) and redis.call('HGET', key, host) == id then redis.call('HDEL', key, host) end
+  end
+end
 
 -- The record as a table: numbers for generations and times, text or nil for the rest.
 local function load(key)

@@ -6,10 +6,8 @@ local r, at = load(KEYS[1]), now()
 local success = status == 'READY' or status == 'DELETED'
 
 local function release_hosts(except)
-  for host in string.gmatch(r.owned_hosts or '', '%S+') do
-    if host ~= except and redis.call('HGET', KEYS[4], host) == id then redis.call('HDEL', KEYS[4], host) end
-  end
-  redis.call('HSET', KEYS[1], 'owned_hosts', except)
+  free_hosts(KEYS[4], id, r.owned_hosts, except)
+  redis.call('HSET', KEYS[1], 'owned_hosts', except, 'run_hosts', status == 'READY' and except or '')
 end
 
 -- The provision that waited for this delete.
@@ -47,6 +45,7 @@ if r.generation == gen then
 end
 if status == 'READY' then
   release_hosts(r.host)
+  redis.call('HSET', KEYS[1], 'ready_generation', text(gen))
   if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'outputs', ARGV[10]) else redis.call('HDEL', KEYS[1], 'outputs') end
 end
 local next = waiting_provision()
@@ -57,7 +56,7 @@ if op == 'delete' and r.clusters_to_search then
   if not cluster_of(r) then redis.call('HSET', KEYS[1], 'cluster', run_cluster(r, op)) end
 end
 if status == 'DELETED' then
-  redis.call('HDEL', KEYS[1], 'outputs')
+  redis.call('HDEL', KEYS[1], 'outputs', 'ready_generation')
   release_hosts(next[1] and r.host or '')
   local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
   if not owns then redis.call('HDEL', KEYS[1], 'retain_data') end -- it owns no namespace that could hold data
@@ -71,4 +70,5 @@ if op == 'provision' and r.creator_queue then
   append_admitted(next, r.creator_queue, tonumber(ARGV[8]))
 end
 redis.call('ZADD', KEYS[6], at + FIRST_SWEEP_MS, id)
+index_orphan(KEYS[1], id)
 return answer('recorded', next)

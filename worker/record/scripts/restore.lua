@@ -2,23 +2,27 @@
 -- ARGV: id, op, generation, digest, request, name, namespace, engine, host, timeout ms, status or '', code, error, delivered (1 or 0),
 -- retain (1 or 0), cluster, outputs or ''
 -- Restores a record from the annotations of the store's namespace, where there is none or an older one.
--- Answers restored, known, other-cluster (the store lives on another cluster) or leftover (a later delete has ended, and the
--- namespace should not be there).
+-- Answers the newest generation on record after restored, known, other-cluster (the store lives on another cluster) or leftover (a
+-- later delete has ended, and the namespace should not be there) or lost (the cluster was given up).
 local id, op, gen, status, cluster = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[11], ARGV[16]
 local r, at, micros = load(KEYS[1]), now()
 local host = status ~= 'DELETED' and ARGV[9] or '' -- a deleted store whose data is retained owns no host
+if is_lost(cluster) then return { 'lost', text(r.generation) } end
 if r.generation >= gen then
-  if gone(r) then return not r.retain_data and r.deleted_generation > gen and 'leftover' or 'known' end
-  return (cluster_of(r) or cluster) ~= cluster and 'other-cluster' or 'known'
+  local result = (cluster_of(r) or cluster) ~= cluster and 'other-cluster' or 'known'
+  if gone(r) then result = not r.retain_data and r.deleted_generation > gen and 'leftover' or 'known' end
+  return { result, text(r.generation) }
 end
 
 -- Sequences were lost too: the next callbacks must come after all that the backend may have heard, under new ids.
 r.sequence = math.max(r.sequence, at)
 redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
-  'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
+  'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'forgotten', 'contested_by', 'requested_by', 'request_id')
+-- The cluster does not say whether the store was READY before: it may have been.
+if status == 'DELETED' then redis.call('HDEL', KEYS[1], 'ready_generation') else redis.call('HSET', KEYS[1], 'ready_generation', text(gen)) end
 if ARGV[15] == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') end
 remove_from_cluster(r.cluster, id)
 add_to_cluster(cluster, id)
@@ -36,4 +40,5 @@ if status ~= '' then
   if ARGV[14] ~= '1' then add_callback(r, KEYS[1], KEYS[6], at, gen, status, ARGV[12], ARGV[13]) end
 end
 if status == '' or ARGV[14] ~= '1' then redis.call('ZADD', KEYS[5], at, id) end
-return 'restored'
+index_orphan(KEYS[1], id)
+return { 'restored', text(gen) }

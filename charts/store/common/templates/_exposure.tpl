@@ -3,7 +3,11 @@
 {{- if and .Values.common.ingress.enabled .Values.common.ingress.tls.enabled (eq (include "common.scheme" .) "https") }}true{{ end -}}
 {{- end -}}
 
-{{/* The shop's Service is named like the release, and its port is http: the orchestrator finds the shop by both names. */}}
+{{/*
+Defaults that the cluster would add to a list are written out here and in common.network: the worker compares such a list as a
+whole with what is in the cluster.
+The shop's Service is named like the release, and its port is http: the orchestrator finds the shop by both names.
+*/}}
 {{- define "common.exposure" -}}
 apiVersion: v1
 kind: Service
@@ -68,7 +72,9 @@ metadata:
   {{- end }}
 spec:
   parentRefs:
-    {{- toYaml .Values.common.route.parentRefs | nindent 4 }}
+    {{- range .Values.common.route.parentRefs }}
+    - {{- toYaml (merge (dict) . (dict "group" "gateway.networking.k8s.io" "kind" "Gateway")) | nindent 6 }}
+    {{- end }}
   hostnames: [{{ .Values.common.store.host | quote }}]
   rules:
     - matches:
@@ -76,8 +82,11 @@ spec:
             type: PathPrefix
             value: /
       backendRefs:
-        - name: {{ .Release.Name | quote }}
+        - group: ""
+          kind: Service
+          name: {{ .Release.Name | quote }}
           port: 80
+          weight: 1
 {{- end }}
 {{- end -}}
 

@@ -62,22 +62,29 @@ services.loadbalancers: "0"
 services.nodeports: "0"
 {{- end -}}
 
-{{/* A pod as a quota counts it: its containers together, or the largest that runs before them. */}}
+{{/*
+A pod as a quota counts it: its containers together, or the largest that runs before them. What a container does not say, the
+LimitRange says for it.
+*/}}
 {{- define "common.podUnits" -}}
 {{- $resources := (index . 0).Values.resources -}}
 {{- $kind := index . 2 -}}
 {{- $name := index . 3 -}}
+{{- $default := index (index . 0).Values.common.limitRange (eq $kind "limits" | ternary "default" "defaultRequest") $name -}}
 {{- $most := 0 -}}
-{{- range (index . 1).containers }}{{ $most = add $most (include "common.units" (index $resources . $kind $name) | int64) }}{{ end -}}
-{{- range (index . 1).init }}{{ $most = max $most (include "common.units" (index $resources . $kind $name) | int64) }}{{ end -}}
+{{- range (index . 1).containers }}{{ $most = add $most (include "common.units" (index $resources . $kind $name | default $default) | int64) }}{{ end -}}
+{{- range (index . 1).init }}{{ $most = max $most (include "common.units" (index $resources . $kind $name | default $default) | int64) }}{{ end -}}
 {{- $most -}}
 {{- end -}}
 
-{{/* A quantity as a whole number of thousandths, to be compared and added: 500m is 500, 1Gi is 1073741824000. */}}
+{{/*
+A quantity as a whole number of thousandths, to be compared and added: 500m is 500, 1Gi is 1073741824000, the number 2 is 2000.
+*/}}
 {{- define "common.units" -}}
-{{- $number := regexFind "^[0-9]+([.][0-9]+)?" . -}}
-{{- $factors := dict "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 "Ki" 1024000 "Mi" 1048576000 "Gi" 1073741824000 "Ti" 1099511627776000 -}}
-{{- printf "%.0f" (mulf $number (get $factors (trimPrefix $number .))) -}}
+{{- $quantity := toString . | trimPrefix "+" -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?" $quantity -}}
+{{- $factors := dict "m" 1 "" 1000 "k" 1e6 "M" 1e9 "G" 1e12 "T" 1e15 "P" 1e18 "Ki" 1024000 "Mi" 1048576000 "Gi" 1073741824000 "Ti" 1099511627776000 "Pi" 1125899906842624000 -}}
+{{- printf "%.0f" (mulf $number (get $factors (trimPrefix $number $quantity))) -}}
 {{- end -}}
 
 {{/* The inverse of common.units, rounded up: CPUs to thousandths, bytes to Mi. Takes (list "cpu" units). */}}

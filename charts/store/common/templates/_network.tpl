@@ -23,6 +23,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
   ingress:
     - ports:
         - port: http
+          protocol: TCP
       {{- with $policy.ingressNamespaces }}
       from:
         - podSelector:
@@ -40,6 +41,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
     {{- range $component, $port := $backends }}
     - ports:
         - port: {{ $port }}
+          protocol: TCP
       to:
         - podSelector:
             matchLabels:
@@ -59,6 +61,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
     {{- include "common.network.dns" $policy | nindent 4 }}
     - ports:
         - port: http
+          protocol: TCP
       to:
         - podSelector:
             matchLabels:
@@ -74,6 +77,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
   ingress:
     - ports:
         - port: 8089
+          protocol: TCP
 {{- end }}
 {{- range $component, $port := $backends }}
 ---
@@ -85,6 +89,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
   ingress:
     - ports:
         - port: {{ $port }}
+          protocol: TCP
       from:
         {{- range $clients }}
         - podSelector:
@@ -127,6 +132,7 @@ spec:
 - ports:
     {{- range . }}
     - port: {{ . }}
+      protocol: TCP
     {{- end }}
   to:
     - ipBlock:

@@ -40,6 +40,8 @@ securityContext:
 {{- $root := index . 0 -}}
 image: {{ include "common.image" . | quote }}
 imagePullPolicy: {{ $root.Values.common.image.pullPolicy }}
+{{- /* The end of its log says why a container failed; the worker reads no logs. */}}
+terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true

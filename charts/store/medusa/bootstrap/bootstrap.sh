@@ -9,7 +9,9 @@ STORE_BOOTSTRAP_DONE=$(mktemp -u)
 export STORE_BOOTSTRAP_DONE
 PATH="$PWD/node_modules/.bin:$PATH"
 
-medusa db:migrate
+# Without the flag it asks about links that were removed or changed, and no terminal is there to answer. What is safe is done; tables of
+# links that are gone stay.
+medusa db:migrate --execute-safe-links
 medusa exec "$here/bootstrap.js"
 # medusa ends with 0 even where its configuration is wrong, so the script itself says that it came to its end.
 if ! [ -e "$STORE_BOOTSTRAP_DONE" ]; then

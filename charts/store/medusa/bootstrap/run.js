@@ -81,6 +81,15 @@ function run([command, ...args]) {
   })
 }
 
+// The first process of a container is ended by no signal that it does not listen to, and the pod would keep its volume until it
+// is killed. What is left of the command ends with the container; the next start goes on.
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  process.on(signal, () => {
+    console.error("bootstrap: stopped; the next start goes on")
+    process.exit(143)
+  })
+}
+
 async function main() {
   await waitFor("Valkey", askValkey)
   const held = await waitFor("PostgreSQL", lock)

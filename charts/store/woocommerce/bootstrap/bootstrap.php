@@ -61,7 +61,10 @@ function store_finish_woocommerce(): void {
 	}
 }
 
-/** The key that the orchestrator uses to call the shop. It is the same for the store's whole life. */
+/**
+ * The key that the orchestrator uses to look whether the shop answers. It is the same for the store's whole life, may read only,
+ * and is made once: one that the owner has revoked does not come back.
+ */
 function store_ensure_rest_key( int $user ): void {
 	global $wpdb;
 	$table = $wpdb->prefix . 'woocommerce_api_keys';
@@ -69,16 +72,20 @@ function store_ensure_rest_key( int $user ): void {
 	$row   = array(
 		'user_id'         => $user,
 		'description'     => 'orchestrator',
-		'permissions'     => 'read_write',
+		'permissions'     => 'read',
 		'consumer_key'    => wc_api_hash( $key ),
 		'consumer_secret' => store_env( 'STORE_REST_SECRET' ),
 		'truncated_key'   => substr( $key, -7 ),
 	);
 	$id    = $wpdb->get_var( $wpdb->prepare( "SELECT key_id FROM $table WHERE description = %s", 'orchestrator' ) );
+	if ( ! $id && get_option( 'orchestrator_rest_key' ) ) {
+		return;
+	}
 	$done  = $id ? $wpdb->update( $table, $row, array( 'key_id' => $id ) ) : $wpdb->insert( $table, $row );
 	if ( false === $done ) {
 		WP_CLI::error( 'the API key could not be stored' );
 	}
+	update_option( 'orchestrator_rest_key', 'made', false );
 }
 
 /** What the request asks for, as one value to compare. */

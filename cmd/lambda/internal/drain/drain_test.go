@@ -144,12 +144,12 @@ func TestReportCountsOutcomes(t *testing.T) {
 	runs.WithLabelValues("provision", "READY").Observe(1)
 	runs.WithLabelValues("provision", "READY").Observe(1)
 	runs.WithLabelValues("delete", "unavailable").Observe(1)
-	calls.WithLabelValues("READY", "told").Observe(1)
+	calls.WithLabelValues("READY", "delivered").Observe(1)
 	var r Report
 	if err := r.countOutcomes(reg); err != nil {
 		t.Fatal(err)
 	}
-	want := Report{Runs: map[string]int{"provision READY": 2, "delete unavailable": 1}, Callbacks: map[string]int{"READY told": 1}}
+	want := Report{Runs: map[string]int{"provision READY": 2, "delete unavailable": 1}, Callbacks: map[string]int{"READY delivered": 1}}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
 	}

@@ -71,6 +71,36 @@ func (c *Client) Delete(ctx context.Context, id string, retainData bool) (Accept
 	return a, c.do(ctx, http.MethodDelete, path, nil, &a)
 }
 
+// DeleteIf requests the deletion of a store with all its data while the generation is its newest. Otherwise the error is a [Problem] with status 412.
+func (c *Client) DeleteIf(ctx context.Context, id string, generation int64) (Accepted, error) {
+	var a Accepted
+	return a, c.doIf(ctx, generation, http.MethodDelete, "/stores/"+url.PathEscape(id), nil, &a)
+}
+
+// Clusters returns the installation's clusters.
+func (c *Client) Clusters(ctx context.Context) (provision.ClusterStates, error) {
+	var s provision.ClusterStates
+	return s, c.do(ctx, http.MethodGet, "/clusters", nil, &s)
+}
+
+// LoseCluster gives a cluster up for good. It returns the installation's clusters.
+func (c *Client) LoseCluster(ctx context.Context, name string) (provision.ClusterStates, error) {
+	var s provision.ClusterStates
+	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+"/lost", nil, &s)
+}
+
+// FindCluster takes a cluster back that was given up. It returns the installation's clusters.
+func (c *Client) FindCluster(ctx context.Context, name string) (provision.ClusterStates, error) {
+	var s provision.ClusterStates
+	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+"/found", nil, &s)
+}
+
+// Orphans returns a page of the orphans of one kind, the latest first.
+func (c *Client) Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error) {
+	var o provision.Orphans
+	return o, c.do(ctx, http.MethodGet, "/orphans?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), nil, &o)
+}
+
 // Store returns the state of a store, with its latest steps.
 func (c *Client) Store(ctx context.Context, id string) (provision.State, error) {
 	var s provision.State
@@ -110,11 +140,19 @@ func page(cursor string, limit int) string {
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {
+	return c.doIf(ctx, 0, method, path, body, into)
+}
+
+// doIf sends a request that is carried out while the generation is the newest of the store, where it is not 0.
+func (c *Client) doIf(ctx context.Context, generation int64, method, path string, body []byte, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("X-Orchestrator-Token", c.token)
+	if generation != 0 {
+		req.Header.Set("If-Match", fmt.Sprintf(`"%d"`, generation))
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -31,7 +31,7 @@ func answer(status int, body string) http.HandlerFunc {
 func TestClientSendsIngestsRequests(t *testing.T) {
 	var got []string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		got = append(got, r.Method+" "+r.URL.String()+" "+r.Header.Get("X-Orchestrator-Token"))
+		got = append(got, r.Method+" "+r.URL.String()+" "+r.Header.Get("X-Orchestrator-Token")+r.Header.Get("If-Match"))
 		fmt.Fprint(w, `{"store_id":"a.b","action":"delete","generation":7,"task_id":"7.a.b"}`)
 	})
 	ctx := context.Background()
@@ -44,9 +44,14 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	_, _ = c.Stores(ctx, "", 50)
 	_, _ = c.Stores(ctx, "12", 5)
 	_, _ = c.DeadLetters(ctx, "12", 5)
+	_, _ = c.DeleteIf(ctx, "a.b", 7)
+	_, _ = c.Orphans(ctx, "failed", "12", 5)
+	_, _ = c.Clusters(ctx)
+	_, _ = c.LoseCluster(ctx, "e/u")
+	_, _ = c.FindCluster(ctx, "eu")
 	_, _ = c.Replay(ctx, "7.1.a/b")
 	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5 first",
-		"GET /dead-letters?cursor=12&limit=5 first", "POST /dead-letters/7.1.a%2Fb/replay first"}
+		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

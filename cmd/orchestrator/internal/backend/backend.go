@@ -52,8 +52,8 @@ type Config struct {
 // Backend records callbacks. It is an http.Handler.
 type Backend struct {
 	Config
-	mux     *http.ServeMux
-	webhook *standardwebhooks.Webhook
+	mux   *http.ServeMux
+	known []*standardwebhooks.Webhook // one for each secret
 
 	mu        sync.Mutex
 	callbacks []Callback
@@ -66,11 +66,9 @@ func New(c Config) (*Backend, error) {
 		return nil, errors.New("ORCHESTRATOR_TOKEN is not set or has an empty token: the stand-in backend needs the token that workers send")
 	}
 	b := &Backend{Config: c, mux: http.NewServeMux(), fail: c.Fail}
-	if c.Secret != "" {
-		var err error
-		if b.webhook, err = standardwebhooks.NewWebhook(c.Secret); err != nil {
-			return nil, fmt.Errorf("ORCH_WEBHOOK_SECRET must be whsec_ followed by base64: %w", err)
-		}
+	var err error
+	if b.known, err = knownSecrets(c.Secret); err != nil {
+		return nil, err
 	}
 	if b.Now == nil {
 		b.Now = time.Now
@@ -80,6 +78,21 @@ func New(c Config) (*Backend, error) {
 	b.mux.HandleFunc("GET /callbacks", b.list)
 	b.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return b, nil
+}
+
+// knownSecrets returns what verifies by each of the secrets, which are separated by commas.
+func knownSecrets(secrets string) (known []*standardwebhooks.Webhook, err error) {
+	if secrets == "" {
+		return nil, nil
+	}
+	for secret := range strings.SplitSeq(secrets, ",") {
+		one, err := standardwebhooks.NewWebhook(strings.TrimSpace(secret))
+		if err != nil {
+			return nil, fmt.Errorf("ORCH_WEBHOOK_SECRET must be whsec_ followed by base64: %w", err)
+		}
+		known = append(known, one)
+	}
+	return known, nil
 }
 
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }

@@ -40,13 +40,16 @@ func (b *Backend) read(r *http.Request, body []byte) (Callback, error) {
 }
 
 func (b *Backend) verify(r *http.Request, body []byte, c *Callback) error {
-	if b.webhook == nil {
-		return nil
+	var err error
+	for _, known := range b.known {
+		if err = known.VerifyIgnoringTimestamp(body, r.Header); err == nil { // read has checked the timestamp
+			c.Signed = true
+			return nil
+		}
 	}
-	if err := b.webhook.VerifyIgnoringTimestamp(body, r.Header); err != nil { // read has checked the timestamp
+	if err != nil {
 		return fmt.Errorf("webhook-signature: %w", err)
 	}
-	c.Signed = true
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"orchestrator/cmd/internal/process"
 )
 
 // address is where a part of the service listens, and the variable that changes it.
@@ -40,7 +42,11 @@ func chooseAddresses(auto bool, getenv func(string) string) (addresses, error) {
 		if given := getenv(one.variable); given != "" {
 			one.hostPort = given
 		} else if auto {
-			one.hostPort = "127.0.0.1:0"
+			free, err := process.FreeAddr()
+			if err != nil {
+				return p, err
+			}
+			one.hostPort = free
 		}
 		listener, err := net.Listen("tcp", one.hostPort)
 		if err != nil {

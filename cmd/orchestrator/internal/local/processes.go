@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func (s *Service) startIngest(ctx context.Context) (err error) {
 		Name: "ingest", Path: s.program("ingest"), Log: s.Dir.Log("ingest"), Restart: true,
 		Env: s.env("ORCHESTRATOR_TOKEN="+s.Secrets.Token,
 			"ORCH_ADDR="+s.addresses.Ingest.hostPort, "ORCH_INGEST_ADMIN_ADDR="+s.addresses.IngestAdmin.hostPort),
-		Ready: respondsOK(s.addresses.Ingest.url() + "/readyz"),
+		Ready: respondOK(s.addresses.Ingest.url() + "/healthz"), // it accepts nothing before the first worker
 	})
 	if err == nil {
 		s.Print("ingest    %s", s.addresses.Ingest.url())
@@ -47,8 +48,8 @@ func (s *Service) startWorker(ctx context.Context) (err error) {
 	s.worker, err = s.group.Start(ctx, child.Spec{
 		Name: "worker", Path: s.program("worker"), Log: s.Dir.Log("worker"), Restart: true, Grace: workerGrace,
 		Env: s.env("ORCHESTRATOR_TOKEN="+s.Secrets.Token, "ORCH_WEBHOOK_SECRET="+s.Secrets.WebhookSecret,
-			"BACKEND_API_BASE="+backend, "KUBECONFIG="+s.Kubeconfig, "ORCH_WORKER_ADMIN_ADDR="+s.addresses.Worker.hostPort),
-		Ready: respondsOK(s.addresses.Worker.url() + "/readyz"),
+			"BACKEND_API_BASE="+backend, "KUBECONFIG="+s.Kubeconfig, "ORCH_INSTALLATION="+cmp.Or(s.Getenv("ORCH_INSTALLATION"), "local"), "ORCH_WORKER_ADMIN_ADDR="+s.addresses.Worker.hostPort),
+		Ready: respondOK(s.addresses.Worker.url()+"/readyz", s.addresses.Ingest.url()+"/readyz"), // by its work ingest accepts requests
 	})
 	if err == nil {
 		s.Print("worker    %s/metrics", s.addresses.Worker.url())
@@ -66,7 +67,7 @@ func (s *Service) startMonitor(ctx context.Context) (err error) {
 		Name: "monitor", Path: s.program("monitor"), Log: s.Dir.Log("monitor"), Restart: true,
 		Env: s.env("ORCH_MONITOR_ADDR="+s.addresses.Monitor.hostPort,
 			"ORCH_MONITOR_USER="+s.Secrets.MonitorUser, "ORCH_MONITOR_PASSWORD="+s.Secrets.MonitorPassword),
-		Ready: respondsOK(s.addresses.Monitor.url() + "/healthz"),
+		Ready: respondOK(s.addresses.Monitor.url() + "/healthz"),
 	})
 	if err == nil {
 		s.MonitorURL = s.addresses.Monitor.url()
@@ -75,24 +76,34 @@ func (s *Service) startMonitor(ctx context.Context) (err error) {
 	return err
 }
 
-// respondsOK returns a check that a URL answers 200.
-func respondsOK(url string) func(context.Context) error {
+// respondOK returns a check that every URL answers 200.
+func respondOK(urls ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			text, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
-			return fmt.Errorf("%s answers %s %s", url, resp.Status, strings.TrimSpace(string(text)))
+		for _, url := range urls {
+			if err := get(ctx, url); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
+}
+
+// get returns an error unless the URL answers 200.
+func get(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
+		return fmt.Errorf("%s answers %s %s", url, resp.Status, strings.TrimSpace(string(text)))
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"orchestrator/cmd/testkit/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, redistest.Redialing) }
 
 // testMachine has these servers on its PATH, with these versions.
 func testMachine(servers map[string]string) machine {

@@ -43,13 +43,21 @@ func nextOfLive(s provision.State, now time.Time) string {
 	case s.Running:
 		return "A worker is running it" + atStep(s, now) + "."
 	case s.Attempts > 0:
-		return fmt.Sprintf("It is retried soon: %s failed so far%s.", runs(s.Attempts), until)
+		return fmt.Sprintf("It is retried %s: %s failed so far%s.", soon(s, now), runs(s.Attempts), until)
 	case s.Crashes > 0:
 		return fmt.Sprintf("It is retried soon: %s ended without a result, as when a worker is killed%s.", runs(s.Crashes), until)
 	case len(Latest(s)) > 0:
-		return "It waits for its next run: the cluster or Redis was unavailable, or its worker stopped" + until + "."
+		return "It is retried " + soon(s, now) + ": the cluster or Redis was unavailable, or its worker stopped" + until + "."
 	}
 	return "It waits for a worker" + until + "."
+}
+
+// soon is when the next run is, as far as that is known.
+func soon(s provision.State, now time.Time) string {
+	if left := s.NextRunAt.Sub(now); left > 0 {
+		return "in " + Duration(left)
+	}
+	return "soon"
 }
 
 func atStep(s provision.State, now time.Time) string {

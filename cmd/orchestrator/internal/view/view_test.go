@@ -78,11 +78,11 @@ func queued() provision.State {
 }
 
 func TestList(t *testing.T) {
-	untold := ready()
-	untold.StoreID, untold.PendingCallbacks = "untold", 1
+	undelivered := ready()
+	undelivered.StoreID, undelivered.PendingCallbacks = "undelivered", 1
 	refused := ready()
 	refused.StoreID, refused.DeadLetterID = "refused", "7.1.refused"
-	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), untold, refused}, now, 0, Style{}))
+	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), undelivered, refused}, now, 0, Style{}))
 }
 
 func TestDeadLetters(t *testing.T) {
@@ -91,6 +91,16 @@ func TestDeadLetters(t *testing.T) {
 		{ID: "7.1.demo", StoreID: "demo", Status: provision.StatusDeleteFailed, RefusedAt: now.Add(-20 * time.Second), Reason: "400 Bad Request"},
 	}
 	golden(t, "dead_letters.txt", DeadLetters(letters, now, 0, Style{}))
+}
+
+func TestOrphans(t *testing.T) {
+	contested := ready()
+	contested.StoreID, contested.ContestedBy = "contested", "new-id"
+	golden(t, "orphans.txt", Orphans([]provision.Orphan{
+		{Kind: provision.OrphanForgotten, Since: now.Add(-50 * time.Hour), Store: ready()},
+		{Kind: provision.OrphanContested, Since: now.Add(-time.Hour), Store: contested},
+		{Kind: provision.OrphanFailed, Since: now.Add(-time.Minute), Store: failed()},
+	}, now, 0, Style{}))
 }
 
 func TestLive(t *testing.T) {
@@ -128,7 +138,8 @@ func TestNextDescribesEveryCase(t *testing.T) {
 		"its creator has 2 new stores in progress":       set(queued(), func(s *provision.State) { s.CreatorInProgress = 2 }),
 		"one run failed so far":                          set(queued(), func(s *provision.State) { s.Attempts = 1 }),
 		"2 runs ended without a result":                  set(queued(), func(s *provision.State) { s.Crashes = 2 }),
-		"waits for its next run":                         set(underway(), func(s *provision.State) { s.Running = false }),
+		"It is retried soon: the cluster or Redis":       set(underway(), func(s *provision.State) { s.Running = false }),
+		"is retried in 30.0 s: one run failed so far":    set(queued(), func(s *provision.State) { s.Attempts, s.NextRunAt = 1, now.Add(30*time.Second) }),
 		"between two steps":                              set(underway(), func(s *provision.State) { s.Steps = s.Steps[:6] }),
 		"A worker is running it.":                        set(queued(), func(s *provision.State) { s.Running = true }),
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -67,12 +66,12 @@ func (r *Rig) up(ctx context.Context) (err error) {
 	if r.proxy, err = NewRedisProxy(filepath.Join(r.Dir, "ingest.sock"), r.Redis.socket, r.Lose.ofIngest, func() {}); err != nil {
 		return err
 	}
-	addr, err := FreeAddr()
+	addr, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
 	r.API = "http://" + addr
-	r.env = []string{"ORCHESTRATOR_TOKEN=" + Token, "BACKEND_API_BASE=" + r.Backend.URL, "ORCH_ADDR=" + addr,
+	r.env = []string{"ORCH_INSTALLATION=chaos", "ORCHESTRATOR_TOKEN=" + Token, "BACKEND_API_BASE=" + r.Backend.URL, "ORCH_ADDR=" + addr,
 		"ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0", "ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_QUEUE_POLL=100ms"}
 	return r.StartIngest(ctx)
 }
@@ -80,16 +79,6 @@ func (r *Rig) up(ctx context.Context) (err error) {
 // Launch starts a program with variables on top of this process's environment. Its log is dir/logs/name.log.
 func Launch(name, program, dir string, env ...string) (*process.Process, error) {
 	return process.Start(process.Spec{Name: name, Path: program, Env: append(os.Environ(), env...), Log: filepath.Join(dir, "logs", name+".log")})
-}
-
-// FreeAddr is a loopback address on which no process listens at the moment.
-func FreeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 // StartIngest starts ingest and returns when it answers.

@@ -18,6 +18,11 @@ type StepID struct {
 
 func (p StepID) String() string { return string(p.Op) + "/" + p.Step }
 
+// first reports whether an operation begins with this step.
+func (p StepID) first() bool {
+	return p == StepID{provision.OpProvision, provision.StepNamespace} || p == StepID{provision.OpDelete, provision.StepRelease}
+}
+
 // Steps are all steps, in order.
 var Steps = []StepID{
 	{provision.OpProvision, provision.StepNamespace}, {provision.OpProvision, provision.StepCredentials},
@@ -32,7 +37,16 @@ type Run struct {
 	Generation    int64
 	Step          StepID
 	Since         time.Time // when the step began
+	Begun         time.Time // when the run began, with the first step of its operation
 }
+
+// runID tells the runs of different workers and generations of a store apart.
+type runID struct {
+	worker, store string
+	generation    int64
+}
+
+func (r Run) id() runID { return runID{r.Worker, r.Store, r.Generation} }
 
 // overlapGrace is for how long after a process was paused two runs of one store may appear to overlap: a worker that was
 // paused beyond its lease still records that it begins its next step, and is refused only when it writes. It is more than
@@ -44,7 +58,8 @@ const overlapGrace = 90 * time.Second
 type Watch struct {
 	mu           sync.Mutex
 	running      map[string][]Run // by store; the outer step of a run comes first
-	last         map[string]Run   // by store: the run that was the last to begin a step
+	last         map[string]Run   // by store: the run that was the last to begin, in its newest step
+	starts       map[runID]time.Time
 	disturbed    map[string]time.Time
 	disconnected map[string]time.Time // when a worker last failed to reach Redis: what it wrote then was not observed
 	away         time.Time            // when Redis was last away: what any worker wrote then may not have been observed
@@ -57,7 +72,7 @@ type Watch struct {
 
 // NewWatch returns a watch that has observed nothing yet.
 func NewWatch() *Watch {
-	return &Watch{running: map[string][]Run{}, last: map[string]Run{}, disturbed: map[string]time.Time{}, disconnected: map[string]time.Time{},
+	return &Watch{running: map[string][]Run{}, last: map[string]Run{}, starts: map[runID]time.Time{}, disturbed: map[string]time.Time{}, disconnected: map[string]time.Time{},
 		gone: map[string]bool{}, aims: map[*Aim]bool{}, took: map[StepID]time.Duration{}}
 }
 
@@ -92,7 +107,8 @@ func (w *Watch) Command(worker string, words []string) {
 	if !ok || json.Unmarshal([]byte(words[len(words)-1]), &step) != nil {
 		return
 	}
-	run := Run{Worker: worker, Store: store, Generation: step.Generation, Step: StepID{step.Op, step.Name}, Since: time.Now()}
+	now := time.Now()
+	run := Run{Worker: worker, Store: store, Generation: step.Generation, Step: StepID{step.Op, step.Name}, Since: now, Begun: now}
 	if step.State == provision.StepStarted {
 		w.began(run)
 	} else {
@@ -106,6 +122,7 @@ func (w *Watch) began(r Run) {
 		w.mu.Unlock()
 		return
 	}
+	r.Begun = w.begun(r)
 	for _, other := range w.running[r.Store] {
 		same := other.Worker == r.Worker && other.Generation == r.Generation
 		if !same && !w.mayOverlap(other) && !w.mayOverlap(r) {
@@ -114,12 +131,31 @@ func (w *Watch) began(r Run) {
 		}
 	}
 	w.running[r.Store] = append(w.running[r.Store], r)
-	w.last[r.Store] = r
+	if !w.belated(r) && !r.Begun.Before(w.last[r.Store].Begun) {
+		w.last[r.Store] = r
+	}
+	w.starts[r.id()] = r.Begun
 	fire := w.reached(r, false)
 	w.mu.Unlock()
 	if fire != nil {
 		fire(r)
 	}
+}
+
+// begun returns when the run began. The next step of a run that is on its way does not begin it again: a worker that was
+// paused beyond its lease enters its next step in the journal before it finds out, and has not taken over by that.
+func (w *Watch) begun(r Run) time.Time {
+	if start, ok := w.starts[r.id()]; ok && !r.Step.first() {
+		return start
+	}
+	return r.Begun
+}
+
+// belated reports whether a run that seems to begin may have lost its lease long ago: its worker was paused between taking the
+// lease and the first entry. It has not taken over by that entry.
+func (w *Watch) belated(r Run) bool {
+	disturbed, ok := w.disturbed[r.Worker]
+	return ok && r.Begun.After(disturbed) && time.Since(disturbed) < overlapGrace
 }
 
 func (w *Watch) ended(r Run) {
@@ -159,9 +195,9 @@ func (w *Watch) Wrote(worker, namespace, what string) {
 
 // checkSuperseded records a violation if a run of another worker has begun since the run that writes now.
 func (w *Watch) checkSuperseded(mine Run, what string) {
-	if other := w.last[mine.Store]; other.Worker != mine.Worker && other.Since.After(mine.Since) && !w.blind(mine) {
-		w.found = append(w.found, fmt.Sprintf("%s in %s since %s sent %s after %s had begun %s of generation %d", mine.Worker, mine.Step,
-			mine.Since.Format(time.TimeOnly), what, other.Worker, other.Step, other.Generation))
+	if other := w.last[mine.Store]; other.Worker != mine.Worker && other.Begun.After(mine.Begun) && !w.unseen(mine.Worker, mine.Begun) {
+		w.found = append(w.found, fmt.Sprintf("%s in %s of generation %d since %s sent %s after %s had begun %s of generation %d", mine.Worker,
+			mine.Step, mine.Generation, mine.Since.Format(time.TimeOnly), what, other.Worker, other.Step, other.Generation))
 	}
 }
 
@@ -182,8 +218,11 @@ func (w *Watch) mayOverlap(r Run) bool {
 }
 
 // blind reports whether the end of a run's step may not have been observed.
-func (w *Watch) blind(r Run) bool {
-	return w.disconnected[r.Worker].After(r.Since) || w.away.After(r.Since)
+func (w *Watch) blind(r Run) bool { return w.unseen(r.Worker, r.Since) }
+
+// unseen reports whether something that a worker wrote into the journal after a time may not have been observed.
+func (w *Watch) unseen(worker string, since time.Time) bool {
+	return w.disconnected[worker].After(since) || w.away.After(since)
 }
 
 // RedisAway records that Redis does not answer, or did not until now.

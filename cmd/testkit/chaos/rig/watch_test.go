@@ -18,6 +18,9 @@ func TestWatch(t *testing.T) {
 	begin := func(w *Watch, worker string, generation int64) {
 		step(w, worker, "s", generation, "release", provision.StepStarted)
 	}
+	first := func(w *Watch, worker string, generation int64) {
+		step(w, worker, "s", generation, provision.StepNamespace, provision.StepStarted)
+	}
 	end := func(w *Watch, worker string, generation int64) {
 		step(w, worker, "s", generation, "release", provision.StepDone)
 	}
@@ -40,6 +43,40 @@ func TestWatch(t *testing.T) {
 			w.Wrote("a", "store-s", "POST")
 		}, 1},
 		{"the second writes", func(w *Watch) { begin(w, "a", 1); w.Disturbed("a"); begin(w, "b", 2); w.Wrote("b", "store-s", "POST") }, 0},
+		{"a paused run enters its next step, and the second writes", func(w *Watch) {
+			first(w, "a", 1)
+			w.Disturbed("a")
+			first(w, "b", 2)
+			begin(w, "a", 1)
+			w.Wrote("b", "store-s", "POST")
+		}, 0},
+		{"a run whose worker was paused after it took the lease", func(w *Watch) {
+			w.Disturbed("a")
+			first(w, "b", 2)
+			first(w, "a", 1)
+			w.Wrote("b", "store-s", "POST")
+		}, 0},
+		{"a paused run writes in its next step", func(w *Watch) {
+			first(w, "a", 1)
+			w.Disturbed("a")
+			first(w, "b", 2)
+			begin(w, "a", 1)
+			w.Wrote("a", "store-s", "POST")
+		}, 1},
+		{"a run is tried again by the first worker", func(w *Watch) {
+			first(w, "a", 1)
+			first(w, "a", 1)
+			w.Wrote("a", "store-s", "POST")
+		}, 0},
+		{"a generation returns to the worker that began it", func(w *Watch) {
+			first(w, "a", 1)
+			w.Disturbed("a")
+			first(w, "b", 1)
+			w.Gone("b")
+			first(w, "a", 1)
+			begin(w, "a", 1)
+			w.Wrote("a", "store-s", "POST")
+		}, 0},
 		{"Redis was away at the end", func(w *Watch) { begin(w, "a", 1); w.RedisAway(); begin(w, "b", 2) }, 0},
 		{"Redis was away before", func(w *Watch) { w.RedisAway(); begin(w, "a", 1); begin(w, "b", 2) }, 1},
 		{"the end could not be observed", func(w *Watch) { begin(w, "a", 1); w.Disconnected("a"); begin(w, "b", 2) }, 0},

@@ -22,7 +22,7 @@ type Options struct {
 	Dir                string
 	ReadyMin, ReadyMax time.Duration // how long a simulated pod takes to become ready
 	NodeCount          int
-	Quiet              bool      // no progress; deaths and errors are still told
+	Quiet              bool      // no progress; ended processes and errors are still reported
 	Out, Log           io.Writer // the ready line; everything else
 	Exe                string    // this program, which is also every component
 }
@@ -125,7 +125,7 @@ func (c *cluster) run(ctx context.Context, killNow <-chan struct{}) error {
 	begin := time.Now()
 	if err := c.start(ctx, begin); err != nil {
 		if ctx.Err() != nil {
-			return nil // told to stop while starting
+			return nil // stopped while starting
 		}
 		return err
 	}

@@ -27,10 +27,10 @@ func TestEverythingListensOnLoopback(t *testing.T) {
 			}
 		}
 		if !listens {
-			t.Errorf("%s is not told where to listen, and would choose by itself", comp.name)
+			t.Errorf("%s is not given an address to listen on, and would choose one itself", comp.name)
 		}
 		if !strings.Contains(strings.Join(comp.args, " "), "/d") {
-			t.Errorf("%s cannot be told from the processes of other clusters", comp.name)
+			t.Errorf("%s cannot be distinguished from the processes of other clusters", comp.name)
 		}
 		if comp.ready == nil || comp.grace == 0 {
 			t.Errorf("%s has no check or no time to end", comp.name)

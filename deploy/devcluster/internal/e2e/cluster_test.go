@@ -27,7 +27,7 @@ func TestCluster(t *testing.T) {
 	t.Cleanup(func() { _ = c.process.Process.Kill() }) // its children die with it
 	c.up(t)
 	// One cluster for all, in this order: starting one takes seconds.
-	t.Run("pods do as they are told", c.podsDoAsTold)
+	t.Run("pods follow their annotations", c.podsFollowTheirAnnotations)
 	t.Run("quota is real", c.quotaIsReal)
 	t.Run("port-forward leads to the shop", c.portForward)
 	t.Run("a killed API server comes back", c.apiServerComesBack)
@@ -83,7 +83,7 @@ func (c *testCluster) waitFor(t *testing.T, object, field, value string) {
 	c.kubectl(t, "wait", "-n", "store", object, "--for=jsonpath={"+field+"}="+value, "--timeout=60s", "--request-timeout=0")
 }
 
-func (c *testCluster) podsDoAsTold(t *testing.T) {
+func (c *testCluster) podsFollowTheirAnnotations(t *testing.T) {
 	c.kubectl(t, "apply", "-f", "testdata/store.yaml")
 	const reason = ".status.containerStatuses[0].state.waiting.reason"
 	c.waitFor(t, "deployment/web", ".status.availableReplicas", "1")
@@ -132,7 +132,7 @@ func (c *testCluster) portForward(t *testing.T) {
 	}
 	c.misbehave(t, "shop.example.com", "500")
 	if status, body := get(t, shop+"/shop/"); status != 500 {
-		t.Errorf("told to fail, the shop answers %d %s", status, body)
+		t.Errorf("the shop that was set to fail answers %d %s", status, body)
 	}
 }
 

@@ -14,7 +14,7 @@ type hostMode struct {
 }
 
 // Admin returns the API that makes hosts misbehave: PUT /hosts/{host} with {"mode": …}, GET /hosts, GET and DELETE
-// /hosts/{host}; GET /healthz says that it runs. It belongs on loopback, since it asks nobody who he is.
+// /hosts/{host}; GET /healthz says that it runs. It belongs on loopback, since it has no authentication.
 func (s *Shop) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })

@@ -1,5 +1,5 @@
 // Package shop is a stand-in for the shops that simulated pods cannot run. It answers at any host as WooCommerce and as
-// Medusa do, as far as whoever provisions a shop asks; per host it can be told to misbehave.
+// Medusa do, as far as the orchestrator asks; per host it can be set to misbehave.
 package shop
 
 import (

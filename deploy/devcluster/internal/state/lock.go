@@ -75,7 +75,7 @@ func (d Dir) StopRunning(patience time.Duration) (bool, error) {
 	if !errors.As(err, &running) {
 		return false, err
 	}
-	// The lock is held, so the process id beside it is that of its holder and of nobody else.
+	// The lock is held, so the process id beside it is that of its holder and of no other process.
 	if running.Pid <= 0 {
 		return false, fmt.Errorf("%s is locked but names no process: try again", d.Path("lock"))
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Supervisor keeps processes running until it is told to stop. Its fields may be changed before the first Start.
+// Supervisor keeps processes running until it is stopped. Its fields may be changed before the first Start.
 type Supervisor struct {
 	// Progress is called with lines about the normal course of things, Trouble with lines about deaths.
 	Progress, Trouble func(format string, args ...any)

@@ -36,6 +36,11 @@ helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
 {{ include "orchestrator.name" . }}-store
 {{- end -}}
 
+{{/* The name of the installation, a label's value. */}}
+{{- define "orchestrator.installation" -}}
+{{ .Values.installation | default (printf "%s.%s" .Release.Namespace .Release.Name | trunc 63 | trimSuffix "-" | trimSuffix ".") }}
+{{- end -}}
+
 {{/* The worker as the API server calls it. */}}
 {{- define "orchestrator.workerUser" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "orchestrator.name" . }}-worker
@@ -44,4 +49,11 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "orchestrator.name" . 
 {{/* Namespaces that no store may have, as a list in JSON. */}}
 {{- define "orchestrator.reserved" -}}
 {{- prepend .Values.reservedNamespaces .Release.Namespace | uniq | toJson -}}
+{{- end -}}
+
+{{/* Hosts that no store may have, as a list in JSON: ingest's own too. */}}
+{{- define "orchestrator.reservedHosts" -}}
+{{- with .Values.ingest.ingress }}
+{{- ternary (prepend $.Values.reservedHosts .host) $.Values.reservedHosts (and .enabled (ne .host "")) | uniq | toJson -}}
+{{- end -}}
 {{- end -}}

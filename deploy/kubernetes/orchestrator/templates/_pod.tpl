@@ -8,7 +8,16 @@ metadata:
   labels:
     {{- include "orchestrator.labels" (list $root $component) | nindent 4 }}
   annotations:
-    checksum/secret: {{ $root.Values.secrets | toJson | sha256sum }}
+    # An existing Secret that was changed reaches the pods with the next upgrade.
+    {{- $existing := dict }}{{ $tokens := dict }}
+    {{- with $root.Values.existingSecret }}{{ $existing = lookup "v1" "Secret" $root.Release.Namespace . }}{{ end }}
+    checksum/secret: {{ list $root.Values.secrets $existing.data | toJson | sha256sum }}
+    {{- $tokensSecret := "" }}
+    {{- if eq $component "ingest" }}{{ $tokensSecret = $root.Values.tokensSecret }}{{ end }}
+    {{- with $tokensSecret }}
+    {{- $tokens = lookup "v1" "Secret" $root.Release.Namespace . }}
+    checksum/tokens: {{ list . $tokens.data | toJson | sha256sum }}
+    {{- end }}
     {{- if eq $component "worker" }}
     checksum/store-values: {{ $root.Values.storeValues | toJson | sha256sum }}
     {{- end }}
@@ -47,28 +56,44 @@ spec:
         - {name: {{ $name }}, value: {{ $value | toString | quote }}}
         {{- end }}
       {{- $storeValues := and (eq $component "worker") $root.Values.storeValues }}
+      {{- $storeSecrets := list }}
+      {{- if eq $component "worker" }}{{ $storeSecrets = $root.Values.storeSecrets }}{{ end }}
       {{- $redisTLS := $root.Values.redisTLS.secretName }}
-      {{- if or $storeValues $redisTLS $values.extraVolumeMounts }}
+      {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $values.extraVolumeMounts }}
       volumeMounts:
         {{- if $redisTLS }}
         - {name: redis-tls, mountPath: /etc/redis-tls, readOnly: true}
         {{- end }}
+        {{- if $tokensSecret }}
+        - {name: tokens, mountPath: /etc/orchestrator-tokens, readOnly: true}
+        {{- end }}
         {{- if $storeValues }}
         - {name: store-values, mountPath: /etc/orchestrator, readOnly: true}
+        {{- end }}
+        {{- range $i, $secret := $storeSecrets }}
+        - {name: store-secret-{{ $i }}, mountPath: /etc/orchestrator-store-secrets/{{ $secret }}, readOnly: true}
         {{- end }}
         {{- with $values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- end }}
-  {{- if or $storeValues $redisTLS $values.extraVolumes }}
+  {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $values.extraVolumes }}
   volumes:
     {{- if $redisTLS }}
     - name: redis-tls
       secret: {secretName: {{ $redisTLS }}}
     {{- end }}
+    {{- if $tokensSecret }}
+    - name: tokens
+      secret: {secretName: {{ $tokensSecret }}}
+    {{- end }}
     {{- if $storeValues }}
     - name: store-values
       configMap: {name: {{ include "orchestrator.name" $root }}-store-values}
+    {{- end }}
+    {{- range $i, $secret := $storeSecrets }}
+    - name: store-secret-{{ $i }}
+      secret: {secretName: {{ $secret }}}
     {{- end }}
     {{- with $values.extraVolumes }}
     {{- toYaml . | nindent 4 }}

@@ -1,0 +1,134 @@
+package charts
+
+import (
+	"bufio"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stop starts a bootstrap, waits for a line that contains a text, sends it a signal, and returns how it ended.
+func stop(t *testing.T, cmd *exec.Cmd, line string, signal syscall.Signal) *os.ProcessState {
+	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	for lines := bufio.NewScanner(read); lines.Scan() && !strings.Contains(lines.Text(), line); {
+		t.Log(lines.Text())
+	}
+	_ = cmd.Process.Signal(signal)
+	tooLate := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	state, err := cmd.Process.Wait()
+	tooLate.Stop()
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it has left: in a container that ends with it
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// A delete in the middle of a bootstrap waited for the grace period, and then for a kill.
+func TestBootstrapsStopAtOnce(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGWINCH} {
+		cmd := exec.CommandContext(t.Context(), "sh", "store/woocommerce/bootstrap/stoppable.sh", "sh", "-c", `trap "" TERM WINCH; echo at work; sleep 60`)
+		if state := stop(t, cmd, "at work", signal); state.ExitCode() != 143 {
+			t.Errorf("woocommerce's: after %s it ended with %v", signal, state)
+		}
+	}
+	state := stop(t, medusaBootstrap(t), "does not take us yet", syscall.SIGTERM)
+	if state.ExitCode() != 143 {
+		t.Errorf("medusa's: after SIGTERM it ended with %v", state)
+	}
+}
+
+// medusaBootstrap waits for a Valkey that is not there, in a folder with a stand-in for the module that it needs.
+func medusaBootstrap(t *testing.T) *exec.Cmd {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	script, err := filepath.Abs("store/medusa/bootstrap/run.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	module := filepath.Join(folder, "node_modules", "pg")
+	if err := os.MkdirAll(module, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(module, "index.js"), []byte("exports.Client = class {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", script, "true")
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "REDIS_URL="+(&url.URL{Scheme: "redis", Host: address}).String(), "DATABASE_URL=postgres://x@127.0.0.1:1/x")
+	return cmd
+}
+
+func TestStoppablePassesTheExitCodeOn(t *testing.T) {
+	for command, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -9 $$": 137} {
+		cmd := exec.CommandContext(t.Context(), "sh", "store/woocommerce/bootstrap/stoppable.sh", "sh", "-c", command)
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != want {
+			t.Errorf("%s: exit code %d, want %d (%v)", command, cmd.ProcessState.ExitCode(), want, err)
+		}
+	}
+}
+
+// fakeWP is wp of an installed shop, with a plugin of its owner's that ends every command which loads it.
+const fakeWP = `#!/bin/sh
+echo "$*" >>"$CALLS"
+case "$*" in
+*"core is-installed"*) exit 0 ;;
+*"plugin is-installed"*) exit 0 ;;
+esac
+if [ "$INSTALLED" = 1 ]; then
+	case "$*" in
+	*"eval-file"*"--skip-themes --skip-plugins=dies,other") exit 0 ;;
+	*"plugin list --status=active"*"--skip-plugins --skip-themes"*) printf 'woocommerce\ndies\nother\n' ;;
+	*"plugin is-active woocommerce --skip-plugins --skip-themes"*) exit 0 ;;
+	*) echo "PHP Fatal error: Allowed memory size exhausted" >&2; exit 255 ;;
+	esac
+else
+	case "$*" in *"is-active"*) exit 1 ;; esac
+fi
+`
+
+// A plugin that dies under wp kept the shop's set-up, and so the shop and the dashboard where it could be removed, down.
+func TestAPluginThatDiesKeepsNoShopClosed(t *testing.T) {
+	for installed, want := range map[string]string{
+		"1": "plugin is-active woocommerce --skip-plugins --skip-themes\nplugin list --status=active --field=name --skip-plugins --skip-themes\n" +
+			"eval-file store/woocommerce/bootstrap/bootstrap.php --skip-themes --skip-plugins=dies,other\n",
+		"0": "plugin is-active woocommerce --skip-plugins --skip-themes\ncore is-installed\nplugin is-installed woocommerce\nplugin is-active woocommerce\n" +
+			"plugin activate woocommerce --quiet\neval-file store/woocommerce/bootstrap/bootstrap.php\n",
+	} {
+		bin := t.TempDir()
+		if err := os.WriteFile(filepath.Join(bin, "wp"), []byte(fakeWP), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		calls := filepath.Join(bin, "calls")
+		cmd := exec.CommandContext(t.Context(), "sh", "store/woocommerce/bootstrap/bootstrap.sh")
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CALLS="+calls, "INSTALLED="+installed)
+		out, err := cmd.CombinedOutput()
+		got, _ := os.ReadFile(calls)
+		if err != nil || string(got) != want {
+			t.Errorf("installed %s: %v %s\ncalls:\n%s\nwant:\n%s", installed, err, out, got, want)
+		}
+	}
+}

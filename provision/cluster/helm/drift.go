@@ -1,0 +1,158 @@
+package helm
+
+import (
+	"encoding/json"
+	"log/slog"
+	"reflect"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/release"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/resource"
+
+	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
+)
+
+// annotationIgnoreDrift on an object keeps its changes: the orchestrator leaves it as it is until its release changes.
+const annotationIgnoreDrift = "orchestrator/ignore-drift"
+
+// restore brings the objects of a deployed release back to what its manifest says, without a new revision: the manifest is
+// right. Fields that it does not set are left alone, and so are those that other controllers own, see [leaveAlone]. It
+// reports missing if an object does not exist; an upgrade creates it. An object that cannot be read is an error, never "no
+// difference".
+func (o *operation) restore(last *release.Release, log *slog.Logger) (missing bool, err error) {
+	objects, err := o.cfg.KubeClient.Build(strings.NewReader(last.Manifest), false)
+	if err != nil {
+		return false, err
+	}
+	for _, object := range objects {
+		if kind := object.Mapping.GroupVersionKind.Kind; kind == "Job" || kind == "Pod" { // they end by themselves
+			continue
+		}
+		switch fields, err := restoreObject(object); {
+		case apierrors.IsNotFound(err):
+			missing = true
+		case err != nil:
+			return false, err
+		case fields != nil:
+			log.Info("object restored", "object", objectName(object), "fields", fields)
+		}
+	}
+	return missing, nil
+}
+
+// restoreObject sends the patch that makes the object what the manifest says, and returns the fields that it changes.
+func restoreObject(object *resource.Info) (fields []string, err error) {
+	helper := resource.NewHelper(object.Client, object.Mapping).WithFieldManager(kube.Manager)
+	live, err := readLive(helper, object)
+	if err != nil || live.GetAnnotations()[annotationIgnoreDrift] == "true" {
+		return nil, err
+	}
+	wanted, err := asUnstructured(object.Object)
+	if err != nil {
+		return nil, err
+	}
+	change, err := Difference(wanted, live)
+	if err != nil || len(change) == 0 {
+		return nil, err
+	}
+	patch, err := patchOf(wanted, change)
+	if err != nil {
+		return nil, err
+	}
+	same, err := changesNothing(helper, object, patch, live)
+	if same {
+		return nil, nil
+	}
+	if err == nil {
+		_, err = helper.Patch(object.Namespace, object.Name, patch.kind, patch.data, nil)
+	}
+	if apierrors.IsInvalid(err) {
+		err = replaceLists(helper, object, wanted, live)
+	}
+	if apierrors.IsInvalid(err) {
+		return nil, provision.Wrap(provision.CodeConflict, err,
+			"%s was replaced by an object that cannot be changed to what the release says; delete it, and request the store again", objectName(object))
+	}
+	return pathsOf(change, ""), err
+}
+
+func readLive(helper *resource.Helper, object *resource.Info) (*unstructured.Unstructured, error) {
+	found, err := helper.Get(object.Namespace, object.Name)
+	if err != nil {
+		return nil, err
+	}
+	return asUnstructured(found)
+}
+
+func asUnstructured(object runtime.Object) (*unstructured.Unstructured, error) {
+	if u, ok := object.(*unstructured.Unstructured); ok {
+		return u, nil
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	return &unstructured.Unstructured{Object: fields}, err
+}
+
+// patch is the body of a patch request.
+type patch struct {
+	kind types.PatchType
+	data []byte
+}
+
+func patchOf(object *unstructured.Unstructured, change map[string]any) (patch, error) {
+	data, err := json.Marshal(change)
+	if structured(object) != nil {
+		return patch{types.StrategicMergePatchType, data}, err
+	}
+	return patch{types.MergePatchType, data}, err
+}
+
+// changesNothing reports whether the patch would leave the object as it is: it only spells a default or a quantity
+// otherwise, or a webhook would change it again.
+func changesNothing(helper *resource.Helper, object *resource.Info, p patch, live *unstructured.Unstructured) (bool, error) {
+	dry := *helper
+	answer, err := dry.DryRun(true).Patch(object.Namespace, object.Name, p.kind, p.data, nil)
+	if err != nil {
+		return false, err
+	}
+	after, err := asUnstructured(answer)
+	return err == nil && sameContent(after, live), err
+}
+
+// replaceLists is for a list that cannot be merged with what is in it now, such as a Service's ports after one of them got
+// another number under the same name: the list of the manifest takes its place.
+func replaceLists(helper *resource.Helper, object *resource.Info, wanted, live *unstructured.Unstructured) error {
+	change, err := mergeDifference(wanted, live)
+	if err != nil {
+		return err
+	}
+	leaveAlone(change, wanted, live)
+	data, err := json.Marshal(change)
+	if err != nil {
+		return err
+	}
+	_, err = helper.Patch(object.Namespace, object.Name, types.MergePatchType, data, nil)
+	return err
+}
+
+func objectName(object *resource.Info) string {
+	return strings.ToLower(object.Mapping.GroupVersionKind.Kind) + " " + object.Name
+}
+
+// sameContent compares two states of an object without what the API server keeps about it.
+func sameContent(a, b *unstructured.Unstructured) bool {
+	return reflect.DeepEqual(content(a), content(b))
+}
+
+func content(u *unstructured.Unstructured) map[string]any {
+	c := u.DeepCopy()
+	c.SetManagedFields(nil)
+	c.SetResourceVersion("")
+	c.SetGeneration(0)
+	unstructured.RemoveNestedField(c.Object, "status")
+	return c.Object
+}

@@ -1,0 +1,27 @@
+-- An orphan is a store that may no longer be wanted, but that costs money or holds a host. It is of one kind:
+-- forgotten: the backend does not know the store: it refused its last outcome that way
+-- contested: another store was refused because of a host or namespace that this one owns
+-- retained: the store is deleted, its data is not
+-- failed: the store was never READY, and its last request has failed
+local ORPHAN_KINDS = { 'forgotten', 'contested', 'retained', 'failed' }
+
+local function orphans(kind) return '{orch}:orphans:' .. kind end
+
+local function orphan_kind(r)
+  if gone(r) then return r.generation > 0 and r.retain_data and 'retained' or nil end
+  if r.forgotten then return 'forgotten' end
+  if r.contested_by then return 'contested' end
+  if r.op == 'provision' and has_outcome(r) and r.status == 'FAILED' and not r.ready_generation then return 'failed' end
+end
+
+-- Puts a store into the index that its record, as it is now, belongs to. It stays where it is, and as old as it is, while its
+-- kind is the same.
+local function index_orphan(store, id)
+  local kind, _, micros = orphan_kind(load(store)), now()
+  for _, k in ipairs(ORPHAN_KINDS) do
+    if k ~= kind then redis.call('ZREM', orphans(k), id) end
+  end
+  if not kind or redis.call('ZSCORE', orphans(kind), id) then return end
+  while redis.call('ZCOUNT', orphans(kind), text(micros), text(micros)) > 0 do micros = micros + 1 end -- pages end between scores
+  redis.call('ZADD', orphans(kind), text(micros), id)
+end
