@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"orchestrator/provision"
@@ -60,9 +59,9 @@ func (r *Callbacks) Claim(ctx context.Context, storeID, token string, lease time
 	if result := ClaimResult(answer[0]); result != Claimed {
 		return result, Callback{}, nil
 	}
-	callback := Callback{StoreID: storeID}
-	if err := json.Unmarshal([]byte(answer[1]), &callback); err != nil {
-		return "", Callback{}, fmt.Errorf("a callback of store %s does not parse: %w", storeID, err)
+	callback, err := parseCallback(storeID, answer[1])
+	if err != nil {
+		return "", Callback{}, err
 	}
 	// A dead letter may outlive the record of its deleted store.
 	if text := answer[2]; text != "" {
@@ -93,24 +92,32 @@ func (c client) closeCallback(ctx context.Context, callback Callback, letter str
 		deadLettersKeep.Milliseconds(), deadLettersMost, flag(forgotten)).Err())
 }
 
-// Pending returns the tasks of the store's pending callbacks, in order.
+// Pending returns the tasks of the store's pending callbacks that are to be delivered, in order. It drops obsolete ones that no
+// delivery has claimed.
 func (r *Callbacks) Pending(ctx context.Context, storeID string) ([]queue.CallbackTask, error) {
 	return r.pending(ctx, storeID)
 }
 
 func (c client) pending(ctx context.Context, storeID string) ([]queue.CallbackTask, error) {
-	pending, err := c.redis.HGetAll(ctx, keyCallbacks(storeID)).Result()
+	pending, err := c.runScript(ctx, pendingCallbacksScript, []string{keyStore(storeID), keyCallbackLease(storeID), keyCallbacks(storeID)})
 	if err != nil {
-		return nil, redisconn.WrapError(err)
+		return nil, err
 	}
-	tasks := make([]queue.CallbackTask, 0, len(pending))
-	for sequence, text := range pending {
-		callback := Callback{StoreID: storeID}
-		if err := json.Unmarshal([]byte(text), &callback); err != nil {
-			return nil, fmt.Errorf("callback %s of store %s does not parse: %w", sequence, storeID, err)
+	tasks := make([]queue.CallbackTask, len(pending))
+	for i, text := range pending {
+		callback, err := parseCallback(storeID, text)
+		if err != nil {
+			return nil, err
 		}
-		tasks = append(tasks, callback.Task())
+		tasks[i] = callback.Task()
 	}
-	slices.SortFunc(tasks, func(a, b queue.CallbackTask) int { return int(a.Sequence - b.Sequence) })
 	return tasks, nil
+}
+
+func parseCallback(storeID, text string) (Callback, error) {
+	callback := Callback{StoreID: storeID}
+	if err := json.Unmarshal([]byte(text), &callback); err != nil {
+		return callback, fmt.Errorf("a callback of store %s does not parse: %w", storeID, err)
+	}
+	return callback, nil
 }

@@ -92,10 +92,11 @@ func (r *Callbacks) Replay(ctx context.Context, callbackID string) (provision.Re
 	if err != nil {
 		return "", queue.CallbackTask{}, err
 	}
-	if len(answer) > 1 {
-		task.Cluster = answer[1]
+	if len(answer) == 1 {
+		return provision.ReplayResult(answer[0]), task, nil
 	}
-	return provision.ReplayResult(answer[0]), task, nil
+	callback, err := parseCallback(id, answer[1])
+	return provision.ReplayResult(answer[0]), callback.Task(), err
 }
 
 // parseCallbackID reads what [Callback.ID] wrote.

@@ -103,6 +103,47 @@ func TestEveryStoreOfALostClusterEnds(t *testing.T) {
 	})
 }
 
+// TestNoCallbackWaitsForTheWorkersOfALostCluster: what was not delivered while the cluster had workers must not hold up what its
+// end tells, and the first pending callback is the one whose queue the store's delivery waits in.
+func TestNoCallbackWaitsForTheWorkersOfALostCluster(t *testing.T) {
+	for _, cluster := range []string{"eu", provision.DefaultCluster} { // the default cluster's queue has no suffix, and only its workers
+		each(t, func(b *bench) {
+			b.setClusters(cluster + ",us")
+			here := func(id string) provision.Request { return onCluster(cluster, request(id)) }
+			for _, id := range []string{"ready", "deleted", "again", "claimed"} {
+				b.endOn(b.accept(here(id)), cluster, OutcomeRecorded)
+			}
+			b.endOn(b.accept(deletion("deleted")), cluster, OutcomeRecorded)
+			b.endOn(b.accept(deletion("again")), cluster, OutcomeRecorded)
+			b.endOn(b.accept(onCluster("us", request("again"))), "us", OutcomeRecorded)
+			if claim, c := b.claim("claimed", "of a worker that dies"); claim != Claimed || c.Status != provision.StatusReady {
+				t.Fatal(claim, c)
+			}
+			b.lose(cluster)
+			b.endLost()
+
+			first := map[string]string{}
+			for _, id := range []string{"ready", "deleted", "again", "claimed"} {
+				task := b.inspect(id).Callbacks[0]
+				first[id] = task.Cluster
+				if id == "claimed" {
+					continue
+				}
+				if _, c := b.claim(id, "any"); c.Task() != task {
+					t.Errorf("store %s: %+v is claimed by the task %+v", id, c, task)
+				}
+			}
+			want := map[string]string{"ready": provision.AnyCluster, "deleted": provision.AnyCluster, "again": provision.AnyCluster, "claimed": provision.AnyCluster}
+			if diff := cmp.Diff(want, first); diff != "" {
+				t.Error(diff)
+			}
+			if n := b.redis.HLen(b.ctx, keyCallbacks("claimed")).Val(); n != 2 {
+				t.Errorf("%d callbacks are kept while one is claimed, want 2", n)
+			}
+		})
+	}
+}
+
 func TestALostStoreFreesWhatItOwned(t *testing.T) {
 	each(t, func(b *bench) {
 		b.setClusters("eu,us")

@@ -20,6 +20,7 @@ var (
 	recordOutcomeScript    = script("record_outcome")
 	creatorSlotScript      = script("creator_slot")
 	claimCallbackScript    = script("claim_callback")
+	pendingCallbacksScript = script("pending_callbacks")
 	closeCallbackScript    = script("close_callback")
 	replayDeadLetterScript = script("replay_dead_letter")
 	takeLeaseScript        = script("take_lease")

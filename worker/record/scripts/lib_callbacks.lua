@@ -17,3 +17,10 @@ local function obsolete(r, c)
   if c.status == 'PROVISIONING' or c.status == 'DELETING' then return seq < r.sequence or gen < r.generation or r.generation == 0 end
   return (c.status == 'READY' or c.status == 'FAILED') and (gen < r.generation or r.generation == 0)
 end
+
+-- The sequence numbers of the pending callbacks, in order.
+local function sequences(callbacks)
+  local seqs = redis.call('HKEYS', callbacks)
+  table.sort(seqs, function(a, b) return tonumber(a) < tonumber(b) end)
+  return seqs
+end

@@ -1,13 +1,13 @@
 -- KEYS: store, callbacks, outstanding, dead-letters, dead-letter-times, journal   ARGV: id, callback id, generation, sequence
 -- Moves a dead letter back to the pending callbacks, unless it is obsolete.
--- Answers {queued, cluster of its task}, {dropped} or {unknown}.
+-- Answers {queued, the callback}, {dropped} or {unknown}.
 local r, at = load(KEYS[1]), now()
 local json = redis.call('HGET', KEYS[4], ARGV[2])
 if not json then
   -- The answer may have been lost, and the replay be repeated.
   local waiting = redis.call('HGET', KEYS[2], ARGV[4])
   local c = waiting and cjson.decode(waiting)
-  if c and c.generation == ARGV[3] then return { 'queued', c.cluster } end
+  if c and c.generation == ARGV[3] then return { 'queued', with_queue(waiting) } end
   return { 'unknown' }
 end
 
@@ -17,8 +17,9 @@ if r.dead_letter_id == ARGV[2] then redis.call('HDEL', KEYS[1], 'dead_letter_id'
 local c = cjson.decode(json)
 if obsolete(r, c) then return { 'dropped' } end
 c.reason, c.replayed_at = nil, text(at)
-redis.call('HSET', KEYS[2], ARGV[4], cjson.encode(c))
+json = cjson.encode(c)
+redis.call('HSET', KEYS[2], ARGV[4], json)
 redis.call('PERSIST', KEYS[1]) -- a deleted store's record expires once this is delivered
 redis.call('PERSIST', KEYS[6])
 redis.call('ZADD', KEYS[3], at + FIRST_SWEEP_MS, ARGV[1])
-return { 'queued', c.cluster }
+return { 'queued', with_queue(json) }
