@@ -84,7 +84,7 @@ test-long: tools build devcluster redis-topologies third-engine ## what takes lo
 	.ci/chaos-mutants
 	$(MAKE) --no-print-directory fuzz
 	go build -o bin/ ./cmd/testkit/chaos
-	bin/chaos --stores 60 --faults 5m --seed $(or $(SEED),0)
+	bin/chaos --beside --stores 60 --faults 5m --seed $(or $(SEED),0)
 
 # The race detector is where goroutines meet. What links Kubernetes is compiled once, without it; test-long runs it there too.
 KUBERNETES := /provision/cluster|/provision/engine|/cmd/worker$$|/cmd/lambda$$|/cmd/internal/workerapp|/cmd/testkit/e2e|/deploy/kubernetes
@@ -131,7 +131,7 @@ e2e: tools build ## every engine from POST to orders to DELETED in a real cluste
 .PHONY: chaos
 chaos: tools build devcluster ## inject faults at random, then compare the state with what was requested
 	go build -o bin/ ./cmd/testkit/chaos
-	bin/chaos --stores $(or $(STORES),40) --faults $(or $(MINUTES),3)m --seed $(or $(SEED),0)
+	bin/chaos --beside --stores $(or $(STORES),40) --faults $(or $(MINUTES),3)m --seed $(or $(SEED),0)
 
 .PHONY: chaos-short
 chaos-short: tools build devcluster ## the same with 20 stores and a minute of faults

@@ -31,13 +31,14 @@ type client struct {
 	mu       sync.Mutex
 	requests []model.Request
 	wiped    int
+	retains  bool // the last request retains the data: an operator does not delete the namespace meanwhile
 	heal     bool // the namespace was deleted by hand: the next request repeats the last one
 
 	want provision.Request // the last request
 }
 
-func newClient(r *rig.Rig, seed uint64, n int, pause time.Duration) *client {
-	c := &client{id: fmt.Sprintf("s%03d", n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
+func newClient(r *rig.Rig, seed uint64, n int, prefix string, pause time.Duration) *client {
+	c := &client{id: fmt.Sprintf("%s%03d", prefix, n), rig: r, dice: rand.New(rand.NewPCG(seed, uint64(n))), pause: pause, nudge: make(chan struct{}, 1)}
 	names := engine.Names()
 	c.want = provision.Request{StoreID: c.id, Name: c.id, Engine: names[n%len(names)], Namespace: "store-" + c.id, CreatorID: fmt.Sprint("creator-", n%creators), Action: provision.OpDelete}
 	return c
@@ -76,6 +77,8 @@ func (c *client) upTo(d time.Duration) time.Duration {
 // act sends the next request, or a delete and a provision right after each other.
 func (c *client) act(ctx context.Context) {
 	switch dice := c.dice.IntN(100); {
+	case c.want.Action == provision.OpDelete && c.retaining() && dice < 30: // the data too
+		c.delete(ctx)
 	case c.want.Action == provision.OpDelete:
 		c.provision(ctx)
 	case c.healing() || dice < 25: // repeat the last request
@@ -86,6 +89,9 @@ func (c *client) act(ctx context.Context) {
 	case dice < 65:
 		c.move()
 		c.submit(ctx, c.want)
+	case dice < 75 && c.mayRetain():
+		c.submit(ctx, provision.Request{StoreID: c.id, Action: provision.OpDelete, RetainData: true})
+		c.want.Action = provision.OpDelete
 	case dice < 80:
 		c.delete(ctx)
 	default:
@@ -110,6 +116,30 @@ func (c *client) move() {
 func (c *client) delete(ctx context.Context) {
 	c.want.Action = provision.OpDelete
 	c.submit(ctx, provision.Request{StoreID: c.id, Action: provision.OpDelete})
+}
+
+// mayRetain reports whether a delete that retains the data cannot come too late: the store is READY, and no other delete is or may be
+// in progress.
+func (c *client) mayRetain() bool {
+	newest, ready := c.newest(), false
+	for _, d := range c.rig.Backend.Deliveries(c.id) {
+		ready = ready || d.Generation == newest && d.Status == provision.StatusReady
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.requests {
+		if r.Answer == model.Uncertain && time.Since(r.Sent) < 2*model.Reordered {
+			return false
+		}
+	}
+	c.retains = ready && c.wiped == 0 && newest == c.requests[len(c.requests)-1].Generation
+	return c.retains
+}
+
+func (c *client) retaining() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.retains
 }
 
 // submit sends a request, and retries while it is uncertain whether it was accepted. Some of the time it gives up early.
@@ -142,6 +172,7 @@ func (c *client) send(r provision.Request) model.Answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, sent)
+	c.retains = c.retains && r.RetainData
 	return sent.Answer
 }
 
@@ -198,7 +229,7 @@ func (c *client) newest() (generation int64) {
 func (c *client) wipe() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := len(c.requests); n == 0 || c.requests[n-1].Action == provision.OpDelete {
+	if n := len(c.requests); n == 0 || c.retains || c.requests[n-1].Action == provision.OpDelete {
 		return false
 	}
 	c.wiped, c.heal = c.wiped+1, true
@@ -230,5 +261,5 @@ func (c *client) history() model.Store {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return model.Store{ID: c.id, Requests: append([]model.Request(nil), c.requests...), Deliveries: c.rig.Backend.Deliveries(c.id),
-		Wiped: c.wiped, Ambiguous: c.rig.Lose.Ambiguous(c.id)}
+		Wiped: c.wiped, Ambiguous: c.rig.Lose.Ambiguous(c.id), Losses: c.rig.Backend.Losses()}
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func TestSummary(t *testing.T) {
-	if got, want := summary(nil), "lost 0, wrong 0, stuck 0, leaked 0, duplicate-terminal 0"; got != want {
+	if got, want := summary(nil), "lost 0, wrong 0, stuck 0, leaked 0, duplicate-terminal 0, crossed 0"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	found := []model.Finding{{Kind: model.Lost}, {Kind: model.Duplicate}, {Kind: model.Duplicate}}
-	if got, want := summary(found), "lost 1, wrong 0, stuck 0, leaked 0, duplicate-terminal 2"; got != want {
+	if got, want := summary(found), "lost 1, wrong 0, stuck 0, leaked 0, duplicate-terminal 2, crossed 0"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -22,7 +22,7 @@ func TestSummary(t *testing.T) {
 func TestCoverageGaps(t *testing.T) {
 	inj := newInjector(nil, options{faults: time.Minute}, nil)
 	all := len(inj.gaps())
-	if all != 16+len(rig.Steps) {
+	if all != 18+len(rig.Steps) {
 		t.Errorf("%d gaps in a run without faults", all)
 	}
 	inj.note(killed, []rig.Run{{Step: rig.Steps[0]}})

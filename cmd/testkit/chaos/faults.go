@@ -102,10 +102,10 @@ func (inj *injector) repair(ctx context.Context) error {
 	inj.rig.Lose.Outcomes(0)
 	inj.rig.Lose.Accepts(0)
 	inj.rig.Lose.Enqueues(0)
-	inj.rig.Cluster.SignalAPI(syscall.SIGCONT)
-	if crashed := inj.rig.Crashed(); len(crashed) > 0 {
-		return fmt.Errorf("workers exited that were not asked to: %v; see their logs", crashed)
+	for _, w := range inj.rig.Workers() {
+		w.Join()
 	}
+	inj.rig.Cluster.SignalAPI(syscall.SIGCONT)
 	if inj.rig.Cluster.Exited() {
 		return fmt.Errorf("the development cluster has exited; see its log")
 	}

@@ -18,6 +18,11 @@ const (
 	stopped = "worker terminated"
 )
 
+const (
+	splitFromRedis = "worker cut off from Redis"
+	splitFromAPI   = "worker cut off from the API server"
+)
+
 // A pause is longer than a store's lease of 30 seconds, and some are longer than a callback's claim of 45.
 const (
 	shortestPause = 36 * time.Second
@@ -98,6 +103,31 @@ func (inj *injector) hitAt(ctx context.Context, dice *rand.Rand, name string, at
 	}
 	inj.replace(ctx, name, r.Worker, dice)
 	return r, true
+}
+
+// splitFaults cut workers off from what they depend on, for longer than a lease now and then. The process lives on.
+func (inj *injector) splitFaults() schedule {
+	return schedule{[]fault{
+		{splitFromRedis, func(ctx context.Context, dice *rand.Rand) {
+			inj.split(ctx, dice, splitFromRedis, (*rig.Worker).SplitFromRedis)
+		}},
+		{splitFromAPI, func(ctx context.Context, dice *rand.Rand) {
+			inj.split(ctx, dice, splitFromAPI, (*rig.Worker).SplitFromAPI)
+		}},
+	}, 8 * time.Second}
+}
+
+func (inj *injector) split(ctx context.Context, dice *rand.Rand, name string, split func(*rig.Worker)) {
+	all := inj.rig.Workers()
+	w := all[dice.IntN(len(all))]
+	inj.note(name, inj.rig.Watch.Running(w.Name))
+	if name == splitFromRedis {
+		inj.rig.Watch.Disturbed(w.Name)
+		defer inj.rig.Watch.Disturbed(w.Name)
+	}
+	split(w)
+	defer w.Join()
+	rig.Sleep(ctx, inj.between(dice, 5*time.Second, 45*time.Second))
 }
 
 // signal sends the fault's signal. It reports false for a worker that is already paused, stopping or gone.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +26,8 @@ type options struct {
 	workers  int
 	seed     uint64
 	aim      string
+	creator  int  // new stores of one creator in progress at a time; 0 is no limit
+	guest    bool // another installation in the same cluster
 	programs rig.Programs
 }
 
@@ -35,13 +38,19 @@ func parse() options {
 	flag.DurationVar(&o.settle, "settle", 4*time.Minute, "how long the installation may take afterwards to become idle")
 	flag.IntVar(&o.workers, "workers", 3, "number of workers")
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of requests and faults; 0 picks one at random")
-	flag.StringVar(&o.aim, "aim", "", "inject only the faults that one guard protects against: lease, fence, outcome, sweeper, claim or delete; none injects no faults")
+	flag.StringVar(&o.aim, "aim", "", "inject only the faults that one guard protects against: lease, fence, outcome, sweeper, claim, delete or identity; none injects no faults")
+	flag.IntVar(&o.creator, "max-per-creator", -1, "new stores of one creator in progress at a time, 0 for no limit; -1 picks by the seed")
+	flag.BoolVar(&o.guest, "beside", false, "run another installation in the same cluster, and let each Redis lose its data once nothing is outstanding")
 	flag.StringVar(&o.programs.Services, "bin", "bin", "directory of ingest and worker")
 	flag.StringVar(&o.programs.Devcluster, "devcluster", "bin/devcluster", "path of the development cluster's binary")
 	flag.Parse()
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(1e6) + 1
 	}
+	if o.creator < 0 {
+		o.creator = []int{0, 2, 4}[o.seed%3]
+	}
+	o.guest = o.guest || o.aim == "identity"
 	return o
 }
 
@@ -59,10 +68,16 @@ func main() {
 	}
 }
 
-// run tests one installation. An error is about the test rig; what is wrong with the service is a finding.
+// installation is one of those that share the cluster, with the clients that use it.
+type installation struct {
+	rig     *rig.Rig
+	clients []*client
+}
+
+// run tests the installations. An error is about the test rig; what is wrong with the service is a finding.
 func (o options) run(ctx context.Context) (findings int, err error) {
-	fmt.Printf("chaos: seed %d, %d stores, %d workers, %s of faults\n", o.seed, o.stores, o.workers, o.faults)
-	r, err := rig.Up(ctx, o.programs)
+	fmt.Printf("chaos: seed %d, %d stores, %d workers, %d new stores of a creator at a time (0: no limit), %s of faults\n", o.seed, o.stores, o.workers, o.creator, o.faults)
+	r, err := rig.Up(ctx, o.programs, "ORCH_MAX_PER_CREATOR="+strconv.Itoa(o.creator))
 	keep := true
 	if r != nil {
 		defer func() {
@@ -75,41 +90,81 @@ func (o options) run(ctx context.Context) (findings int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for range o.workers {
-		if _, err := r.StartWorker(); err != nil {
+	all := []installation{{r, o.clients(r, "s", o.stores)}}
+	if o.guest {
+		other, err := r.Beside(ctx, "guest")
+		defer other.Down(true)
+		if err != nil {
 			return 0, err
 		}
+		all = append(all, installation{other, o.clients(other, "g", max(4, o.stores/4))})
 	}
-	clients := o.clients(r)
-	inj := newInjector(r, o, clients)
-	o.inject(ctx, clients, inj)
-	all, err := o.settled(ctx, r, clients, inj)
+	if err := o.startWorkers(all); err != nil {
+		return 0, err
+	}
+	inj := newInjector(r, o, all[0].clients)
+	found, err := o.rounds(ctx, all, inj)
 	if err != nil {
 		return 0, err
 	}
-	all = append(all, inj.found()...)
-	report(os.Stdout, r, clients, inj, all)
-	findings = len(all) + len(inj.gaps())
+	found = append(found, inj.found()...)
+	report(os.Stdout, all, inj, found)
+	findings = len(found) + len(inj.gaps())
 	keep = findings > 0
 	return findings, ctx.Err()
 }
 
+// startWorkers starts those of the first installation, in which faults are injected, and one of each other.
+func (o options) startWorkers(all []installation) error {
+	for i, one := range all {
+		for n := range o.workers {
+			if i > 0 && n > 0 {
+				break
+			}
+			if _, err := one.rig.StartWorker(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // clients share the machine: the more there are, the less often each sends a request.
-func (o options) clients(r *rig.Rig) []*client {
+func (o options) clients(r *rig.Rig, prefix string, stores int) []*client {
 	var all []*client
-	for n := range o.stores {
-		all = append(all, newClient(r, o.seed, n, time.Duration(o.stores)*500*time.Millisecond))
+	for n := range stores {
+		all = append(all, newClient(r, o.seed, n, prefix, time.Duration(o.stores)*500*time.Millisecond))
 	}
 	return all
 }
 
+// rounds injects faults until the installations have to be correct. With several, each Redis loses its data then, and there is another round.
+func (o options) rounds(ctx context.Context, all []installation, inj *injector) ([]model.Finding, error) {
+	o.inject(ctx, all, inj)
+	found, err := o.settled(ctx, all, inj)
+	if err != nil || len(found) > 0 || len(all) == 1 {
+		return found, err
+	}
+	for _, one := range all {
+		fmt.Printf("Redis of installation %s loses its data\n", one.rig.Name)
+		if err := one.rig.LoseRedis(ctx); err != nil {
+			return nil, fmt.Errorf("installation %s: %w", one.rig.Name, err)
+		}
+	}
+	inj.extend(o.faults / 3)
+	o.inject(ctx, all, inj)
+	return o.settled(ctx, all, inj)
+}
+
 // inject runs clients and faults until the faults have covered enough.
-func (o options) inject(ctx context.Context, clients []*client, inj *injector) {
+func (o options) inject(ctx context.Context, installations []installation, inj *injector) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, c := range clients {
-		all.Go(func() { c.live(ctx) })
+	for _, one := range installations {
+		for _, c := range one.clients {
+			all.Go(func() { c.live(ctx) })
+		}
 	}
 	all.Go(func() { inj.inject(ctx) })
 	inj.awaitCoverage(ctx)
@@ -118,7 +173,7 @@ func (o options) inject(ctx context.Context, clients []*client, inj *injector) {
 }
 
 // settled waits until there are no findings or the time for that is over, and returns the findings that are left.
-func (o options) settled(ctx context.Context, r *rig.Rig, clients []*client, inj *injector) ([]model.Finding, error) {
+func (o options) settled(ctx context.Context, installations []installation, inj *injector) ([]model.Finding, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.settle, errSettle)
 	defer cancel()
 	begun := time.Now()
@@ -126,12 +181,17 @@ func (o options) settled(ctx context.Context, r *rig.Rig, clients []*client, inj
 		return nil, fmt.Errorf("the installation could not be repaired: %w", err)
 	}
 	fmt.Println("all faults have ended; waiting for the installation to become idle")
-	for _, c := range clients {
-		c.conclude(ctx)
+	for _, one := range installations {
+		if crashed := one.rig.Crashed(); len(crashed) > 0 {
+			return nil, fmt.Errorf("workers of installation %s exited that were not asked to: %v; see their logs", one.rig.Name, crashed)
+		}
+		for _, c := range one.clients {
+			c.conclude(ctx)
+		}
 	}
 	var all []model.Finding
 	for {
-		found, err := compare(context.WithoutCancel(ctx), r, clients)
+		found, err := compareAll(context.WithoutCancel(ctx), installations)
 		if err == nil {
 			all = found
 		}

@@ -12,9 +12,11 @@ import (
 )
 
 // report prints what was injected, what was found, and the summary.
-func report(w io.Writer, r *rig.Rig, clients []*client, inj *injector, all []model.Finding) {
+func report(w io.Writer, installations []installation, inj *injector, all []model.Finding) {
 	inj.table(w)
-	traffic(w, r, clients)
+	for _, one := range installations {
+		traffic(w, one)
+	}
 	for _, f := range all {
 		fmt.Fprintf(w, "%s: %s\n  expected: %s\n  found:    %s\n", f.Kind, f.Store, f.Expected, f.Found)
 	}
@@ -63,9 +65,9 @@ func (inj *injector) table(w io.Writer) {
 }
 
 // traffic prints how many requests and callbacks there were.
-func traffic(w io.Writer, r *rig.Rig, clients []*client) {
+func traffic(w io.Writer, one installation) {
 	answers, delivered := map[model.Answer]int{}, map[string]int{}
-	for _, c := range clients {
+	for _, c := range one.clients {
 		history := c.history()
 		for _, request := range history.Requests {
 			answers[request.Answer]++
@@ -74,7 +76,7 @@ func traffic(w io.Writer, r *rig.Rig, clients []*client) {
 			delivered[string(d.Status)]++
 		}
 	}
-	_, writes := r.Watch.Found()
-	fmt.Fprintf(w, "%d requests accepted, %d uncertain, %d refused; deliveries: %v; %d writes to the cluster observed\n",
-		answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], delivered, writes)
+	_, writes := one.rig.Watch.Found()
+	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused; deliveries: %v; %d writes to the cluster observed\n",
+		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], delivered, writes)
 }

@@ -21,10 +21,10 @@ func (inj *injector) schedules() []schedule {
 		return []schedule{{[]fault{inj.lostEnqueue()}, time.Second}}
 	case "claim":
 		return []schedule{{[]fault{{"backend: slow", func(ctx context.Context, dice *rand.Rand) { inj.disturbBackend(ctx, dice, rig.Slow) }}}, time.Second}}
-	case "delete", "none":
+	case "delete", "identity", "none":
 		return nil
 	}
-	return []schedule{inj.workerFaults(), inj.serviceFaults(), inj.outsideFaults(), inj.lossFaults(), inj.supersedeFaults()}
+	return []schedule{inj.workerFaults(), inj.serviceFaults(), inj.splitFaults(), inj.outsideFaults(), inj.lossFaults(), inj.supersedeFaults()}
 }
 
 // pausesWhileWriting pauses workers in the middle of a write, beyond their lease.

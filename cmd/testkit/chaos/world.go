@@ -129,10 +129,14 @@ func (w world) observeRedis(ctx context.Context, r *rig.Rig, ids []string) error
 		record.Outstanding = c.ZScore(ctx, "{orch}:outstanding", id).Err() == nil
 	}
 	for host, id := range c.HGetAll(ctx, "{orch}:hosts").Val() {
-		w.stores[id].OwnedHosts = append(w.stores[id].OwnedHosts, host)
+		if found := w.stores[id]; found != nil { // else it is another installation's, and its record is found to be one too many
+			found.OwnedHosts = append(found.OwnedHosts, host)
+		}
 	}
 	for namespace, id := range c.HGetAll(ctx, "{orch}:namespaces").Val() {
-		w.stores[id].OwnedNamespaces = append(w.stores[id].OwnedNamespaces, namespace)
+		if found := w.stores[id]; found != nil {
+			found.OwnedNamespaces = append(found.OwnedNamespaces, namespace)
+		}
 	}
 	for letter := range c.HGetAll(ctx, "{orch}:dead-letters").Val() {
 		if found := w.stores[letter[strings.LastIndex(letter, ".")+1:]]; found != nil {
@@ -161,6 +165,34 @@ func (w world) observeQueues(ctx context.Context, r *rig.Rig) error {
 func whole(text string) int64 {
 	n, _ := strconv.ParseInt(text, 10, 64)
 	return n
+}
+
+// compareAll compares every installation with what was requested of it, and with what it must not touch.
+func compareAll(ctx context.Context, installations []installation) ([]model.Finding, error) {
+	var all []model.Finding
+	for _, one := range installations {
+		found, err := compare(ctx, one.rig, one.clients)
+		if err != nil {
+			return nil, err
+		}
+		crossed, err := crossings(ctx, one)
+		if err != nil {
+			return nil, err
+		}
+		all = append(append(all, found...), crossed...)
+	}
+	return all, nil
+}
+
+// crossings are what an installation has touched of another one.
+func crossings(ctx context.Context, one installation) ([]model.Finding, error) {
+	touched := model.Installation{Name: one.rig.Name, Stores: map[string]bool{}, Told: one.rig.Backend.Stores(), Written: one.rig.Watch.Written()}
+	for _, c := range one.clients {
+		touched.Stores[c.id] = true
+	}
+	var err error
+	touched.Records, err = one.rig.Redis.Stores(ctx)
+	return touched.Crossed(), err
 }
 
 // compare compares the state of all stores with what was requested of them.

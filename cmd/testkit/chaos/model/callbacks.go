@@ -19,6 +19,11 @@ func first(all []Delivery) []Delivery {
 	return kept
 }
 
+// after reports whether a delivery is later in order of sequence than another one. A record that is lost with Redis takes its sequence with it.
+func (d Delivery) after(other Delivery) bool {
+	return d.Losses > other.Losses || d.Losses == other.Losses && d.Sequence > other.Sequence
+}
+
 // order: callbacks of a store arrive one at a time, in order of sequence, and only for generations that were requested.
 func (f *findings) order(s Store) {
 	known, last := generations(s), Delivery{}
@@ -28,7 +33,7 @@ func (f *findings) order(s Store) {
 		}
 	}
 	for _, d := range first(s.Deliveries) {
-		if d.Sequence <= last.Sequence {
+		if !d.after(last) {
 			f.add(Wrong, "callbacks arrive in order of sequence", "%s %s arrived after %s %s", d.Status, d.ID, last.Status, last.ID)
 		}
 		if !known[d.Generation] && !mayBeUnknown(s) {
@@ -79,9 +84,9 @@ func (f *findings) duplicates(s Store) {
 // the Secret with it.
 func (f *findings) passwords(s Store) {
 	var used []string
-	changes := s.Wiped
+	changes, retained := s.Wiped, retaining(s)
 	for _, d := range first(s.Deliveries) {
-		if d.Status == provision.StatusDeleted {
+		if d.Status == provision.StatusDeleted && !retained[d.Generation] {
 			used = nil
 		}
 		if d.Status != provision.StatusReady {
@@ -100,6 +105,17 @@ func (f *findings) passwords(s Store) {
 			f.add(Wrong, "the password of a store does not change while the store exists", "%s carries another one", d.ID)
 		}
 	}
+}
+
+// retaining are the generations of the accepted deletes that retain the data, and the password with it.
+func retaining(s Store) map[int64]bool {
+	known := map[int64]bool{}
+	for _, r := range s.Requests {
+		if r.Answer == Accepted && r.RetainData {
+			known[r.Generation] = true
+		}
+	}
+	return known
 }
 
 // deletes: DELETED is delivered for every accepted delete that no newer delete has superseded, before any outcome of a later
@@ -138,7 +154,7 @@ func endOf(s Store, generation int64) (delivered bool, overtaken string) {
 // deletedLater reports whether another delete may have superseded the i-th request.
 func deletedLater(s Store, i int) bool {
 	for j, r := range s.Requests {
-		around := j > i || s.Requests[i].Sent.Sub(r.Sent) < reordered
+		around := j > i || s.Requests[i].Sent.Sub(r.Sent) < Reordered
 		if j != i && r.Action == provision.OpDelete && (r.Answer == Uncertain && around || r.Answer == Accepted && r.Generation > s.Requests[i].Generation) {
 			return true
 		}
@@ -150,7 +166,7 @@ func deletedLater(s Store, i int) bool {
 func lastOutcome(s Store) Delivery {
 	var last Delivery
 	for _, d := range s.Deliveries {
-		if d.Acknowledged && d.Status.Final() && d.Sequence >= last.Sequence {
+		if d.Acknowledged && d.Status.Final() && !last.after(d) {
 			last = d
 		}
 	}

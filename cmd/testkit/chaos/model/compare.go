@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"time"
 
 	"orchestrator/provision"
 )
@@ -64,7 +65,7 @@ func candidates(s Store) []Request {
 		all = append(all, s.Requests[last])
 	}
 	for i, r := range s.Requests {
-		if r.Answer == Uncertain && (i > last || s.Requests[last].Sent.Sub(r.Sent) < reordered) {
+		if r.Answer == Uncertain && (i > last || s.Requests[last].Sent.Sub(r.Sent) < Reordered) {
 			all = append(all, r)
 		}
 	}
@@ -74,8 +75,8 @@ func candidates(s Store) []Request {
 	return all
 }
 
-// reordered is by how much an earlier request may be recorded after a later one.
-const reordered = 20e9
+// Reordered is by how much an earlier request may be recorded after a later one.
+const Reordered time.Duration = 20e9
 
 // nothing is the operation of a store that was never requested.
 const nothing provision.Op = ""
@@ -93,6 +94,8 @@ func against(s Store, r Request) []Finding {
 		// Five workers ended while they worked on it: FAILED was delivered, and the store stays as it was left.
 	case outcome.Status == provision.StatusReady:
 		f.present(s, r, outcome)
+	case outcome.Status == provision.StatusDeleted && r.RetainData:
+		f.retained(s)
 	case outcome.Status == provision.StatusDeleted:
 		f.absent(s)
 	default:

@@ -94,6 +94,8 @@ func TestCompareCorrectStates(t *testing.T) {
 		"uncertain and accepted": uncertainAccepted, "uncertain and recorded after a later request": reordered, "wiped by hand": wiped,
 		"delivered twice under one id": repeated, "superseded before it was delivered": superseded, "failed, then ready": failedFirst,
 		"given up after five crashes": gaveUp, "deleted twice": twice, "delete joined": joined,
+		"data retained": kept(), "created again with its data": keptAndRecreated(), "deleted before Redis lost its data": forgotten(),
+		"created after Redis lost its data": anew(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, f := range Compare(s) {
@@ -101,6 +103,38 @@ func TestCompareCorrectStates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// kept was provisioned as 100 and deleted as 200, with its data retained.
+func kept() Store {
+	s := existing()
+	s.Requests[1] = at(60, provision.OpDelete, "", Accepted, 200)
+	s.Requests[1].RetainData = true
+	s.Deliveries[1] = delivery(provision.StatusDeleted, 2, 200, "")
+	s.Found.Namespace.Op, s.Found.Record.Op, s.Found.Record.Digest = provision.OpDelete, provision.OpDelete, "delete"
+	s.Found.Revisions, s.Found.Hosts, s.Found.OwnedHosts = nil, nil, nil
+	return s
+}
+
+// keptAndRecreated was provisioned again as 300, with the data and the password that it had.
+func keptAndRecreated() Store {
+	s, last := existing(), at(90, provision.OpProvision, "new", Accepted, 300)
+	s.Requests, s.Deliveries = append(kept().Requests, last), append(kept().Deliveries, ready(3, 300, "secret"))
+	s.Found.Namespace.Generation, s.Found.Record.Generation = 300, 300
+	return s
+}
+
+// forgotten was deleted before Redis lost its data, and anew was created again after that.
+func forgotten() Store {
+	s := deleted()
+	s.Losses, s.Found.Record = 1, Record{}
+	return s
+}
+
+func anew() Store {
+	s := recreated()
+	s.Losses, s.Deliveries[2].Losses, s.Deliveries[2].Sequence = 1, 1, 1
+	return s
 }
 
 // Each fault is planted alone in a correct state, and has to be found as its kind.
@@ -149,6 +183,16 @@ func TestComparePlantedFaults(t *testing.T) {
 		{"namespace left", deleted, func(s *Store) { s.Found.Namespace = &Namespace{} }, Leaked},
 		{"volumes left", deleted, func(s *Store) { s.Found.Volumes = 1 }, Leaked},
 		{"host of a deleted store still owned", deleted, func(s *Store) { s.Found.OwnedHosts = []string{"s.test"} }, Leaked},
+		{"retained data is gone", kept, func(s *Store) { s.Found.Namespace = nil }, Lost},
+		{"retained data without its password", kept, func(s *Store) { s.Found.Password = "" }, Lost},
+		{"retained data without a volume", kept, func(s *Store) { s.Found.Volumes = 1 }, Lost},
+		{"retained data is being deleted", kept, func(s *Store) { s.Found.Namespace.Terminating = true }, Wrong},
+		{"release left beside retained data", kept, func(s *Store) { s.Found.Revisions = []string{"deployed"} }, Leaked},
+		{"host of retained data still owned", kept, func(s *Store) { s.Found.OwnedHosts = []string{"s.test"} }, Leaked},
+		{"retained data without an owner", kept, func(s *Store) { s.Found.OwnedNamespaces = nil }, Leaked},
+		{"password of retained data made anew", keptAndRecreated, func(s *Store) { s.Deliveries[0].Password = "before" }, Wrong},
+		{"retained data without a record", kept, func(s *Store) { s.Losses, s.Found.Record = 1, Record{} }, Lost},
+		{"out of order after Redis lost its data", anew, func(s *Store) { s.Deliveries[1].Sequence, s.Deliveries[2].Losses = 1, 0 }, Wrong},
 		{"delete not delivered", deleted, func(s *Store) { s.Deliveries = s.Deliveries[:1] }, Lost},
 		{"delete superseded by a provision", recreated, func(s *Store) { s.Deliveries = append(s.Deliveries[:1:1], ready(3, 300, "secret")) }, Lost},
 		{"delete overtaken", recreated, func(s *Store) { s.Deliveries[1], s.Deliveries[2] = s.Deliveries[2], s.Deliveries[1] }, Wrong},

@@ -38,6 +38,7 @@ type Delivery struct {
 	Password     string
 	Acknowledged bool // the backend responded with 2xx
 	Concurrent   bool // another callback of the store had no response yet
+	Losses       int  // how often Redis had lost its data before
 }
 
 // Store is everything that is known about one store.
@@ -47,6 +48,7 @@ type Store struct {
 	Deliveries []Delivery // in the order they arrived
 	Wiped      int        // how often its namespace was deleted by hand
 	Ambiguous  bool       // ingest lost a reply of Redis: a request may have been recorded twice
+	Losses     int        // how often Redis lost its data, while nothing was outstanding
 	Found      Found
 }
 
@@ -98,10 +100,11 @@ const (
 	Stuck     Kind = "stuck"
 	Leaked    Kind = "leaked"
 	Duplicate Kind = "duplicate-terminal"
+	Crossed   Kind = "crossed"
 )
 
 // Kinds are all kinds, in the order they are printed.
-var Kinds = []Kind{Lost, Wrong, Stuck, Leaked, Duplicate}
+var Kinds = []Kind{Lost, Wrong, Stuck, Leaked, Duplicate, Crossed}
 
 // Finding is a difference between the expected and the actual state.
 type Finding struct {

@@ -16,6 +16,8 @@ func (f *findings) recorded(s Store, r Request) Delivery {
 		return Delivery{}
 	}
 	switch {
+	case s.Losses > 0 && r.Action == provision.OpDelete && !r.RetainData && record.Generation == 0:
+		return lastOutcome(s) // of a store that is gone the cluster keeps nothing that a record could be restored from
 	case !isRecorded(s, r):
 		f.add(Lost, "the record holds the newest request", "%s %d was sent, the record holds %s %d", r.Action, r.Generation, record.Op, record.Generation)
 	case record.Op != r.Action, record.Op == provision.OpProvision && record.Digest != r.Digest():
@@ -80,6 +82,27 @@ func (f *findings) present(s Store, r Request, outcome Delivery) {
 	}
 	if !slices.Equal(w.OwnedHosts, []string{r.Host}) || !slices.Equal(w.OwnedNamespaces, []string{r.Namespace}) {
 		f.add(Leaked, "the store owns "+r.Host+" and "+r.Namespace, "%v and %v", w.OwnedHosts, w.OwnedNamespaces)
+	}
+}
+
+// retained: the data of a deleted store is there, under its names, and nothing else.
+func (f *findings) retained(s Store) {
+	w := s.Found
+	if w.Namespace == nil {
+		f.add(Lost, "retained data exists", "there is no namespace")
+		return
+	}
+	if ns := w.Namespace; ns.Label != provision.StoreLabel(s.ID) || ns.StoreID != s.ID || ns.Op != provision.OpDelete || ns.Terminating {
+		f.add(Wrong, "the namespace of retained data carries its store", "%+v", *ns)
+	}
+	if len(w.Revisions)+len(w.Hosts) > 0 {
+		f.add(Leaked, "of a deleted store only its data is retained", "releases %v, hosts %v", w.Revisions, w.Hosts)
+	}
+	if w.Password == "" || w.Claims == 0 || w.Unbound > 0 || w.Volumes != w.Claims {
+		f.add(Lost, "retained data is complete", "the password is missing: %t; %d claims, %d without a volume, %d volumes", w.Password == "", w.Claims, w.Unbound, w.Volumes)
+	}
+	if len(w.OwnedHosts) > 0 || len(w.OwnedNamespaces) != 1 {
+		f.add(Leaked, "retained data owns its namespace and no host", "%v and %v", w.OwnedHosts, w.OwnedNamespaces)
 	}
 }
 

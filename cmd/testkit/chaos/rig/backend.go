@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"io"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +43,7 @@ type Backend struct {
 	mode       Mode
 	deliveries map[string][]model.Delivery // by store
 	answering  map[string]int              // by store: callbacks without a response yet
+	losses     int
 }
 
 // NewBackend listens on loopback.
@@ -70,6 +73,27 @@ func (b *Backend) Deliveries(store string) []model.Delivery {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]model.Delivery(nil), b.deliveries[store]...)
+}
+
+// Stores returns the stores about which something arrived.
+func (b *Backend) Stores() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.deliveries))
+}
+
+// RedisLost counts that Redis lost its data: what arrives from now on has sequences that begin anew.
+func (b *Backend) RedisLost() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.losses++
+}
+
+// Losses is how often Redis has lost its data.
+func (b *Backend) Losses() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.losses
 }
 
 func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -122,7 +146,7 @@ func (b *Backend) now() Mode {
 func (b *Backend) arrive(store string, d model.Delivery) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	d.Concurrent = b.answering[store] > 0
+	d.Concurrent, d.Losses = b.answering[store] > 0, b.losses
 	b.answering[store]++
 	b.deliveries[store] = append(b.deliveries[store], d)
 }

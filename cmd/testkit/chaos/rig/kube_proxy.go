@@ -18,11 +18,12 @@ import (
 type KubeProxy struct {
 	Kubeconfig string
 	server     *http.Server
+	gate       gate
 }
 
 // NewKubeProxy listens on loopback, writes a kubeconfig that points to it, and calls wrote before it forwards a request that
 // changes something in a namespace.
-func NewKubeProxy(kubeconfig string, k *kube.Client, wrote func(namespace, what string)) (*KubeProxy, error) {
+func NewKubeProxy(kubeconfig string, k *kube.Client, wrote func(Write)) (*KubeProxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -41,12 +42,12 @@ func NewKubeProxy(kubeconfig string, k *kube.Client, wrote func(namespace, what 
 	}
 	p := &KubeProxy{Kubeconfig: kubeconfig, server: &http.Server{ErrorLog: log.New(io.Discard, "", 0)}}
 	p.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if namespace, what := change(r); namespace != "" {
-			wrote(namespace, what)
+		if w := change(r); w.Namespace != "" {
+			wrote(w)
 		}
 		forward.ServeHTTP(w, r)
 	})
-	go func() { _ = p.server.Serve(listener) }() // ends with Close
+	go func() { _ = p.server.Serve(gatedListener{listener, &p.gate}) }() // ends with Close
 	return p, os.WriteFile(kubeconfig, fmt.Appendf(nil, kubeconfigText, listener.Addr()), 0o600)
 }
 
@@ -58,21 +59,33 @@ contexts: [{name: chaos, context: {cluster: chaos}}]
 current-context: chaos
 `
 
-// change returns the namespace that a request changes, and how. The annotations of an outcome and of its delivery do not
-// count: any worker that delivers the callback writes them, under a condition that the API server checks. Neither does a
-// port-forward.
-func change(r *http.Request) (namespace, what string) {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasSuffix(r.URL.Path, "/portforward") ||
-		r.Header.Get("Content-Type") == "application/json-patch+json" {
-		return "", ""
-	}
-	_, rest, found := strings.Cut(r.URL.Path, "/namespaces/")
-	if !found {
-		return "", ""
-	}
-	namespace, _, _ = strings.Cut(rest, "/")
-	return namespace, r.Method + " " + r.URL.Path
+// Write is a request that changes something in a namespace.
+type Write struct {
+	Namespace string
+	What      string // method and path
+	// Noted is set for the annotations of an outcome and of its delivery. They are no part of a run: any worker that delivers the callback
+	// writes them, under a condition that the API server checks.
+	Noted bool
 }
 
+// change returns what a request changes. A port-forward changes nothing.
+func change(r *http.Request) Write {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasSuffix(r.URL.Path, "/portforward") {
+		return Write{}
+	}
+	_, rest, _ := strings.Cut(r.URL.Path, "/namespaces/")
+	namespace, _, _ := strings.Cut(rest, "/")
+	return Write{namespace, r.Method + " " + r.URL.Path, r.Header.Get("Content-Type") == "application/json-patch+json"}
+}
+
+// Split holds all that comes and goes until Join, and breaks what was held then.
+func (p *KubeProxy) Split() { p.gate.close() }
+
+// Join ends a Split.
+func (p *KubeProxy) Join() { p.gate.open() }
+
 // Close ends the proxy and every connection through it.
-func (p *KubeProxy) Close() { _ = p.server.Close() }
+func (p *KubeProxy) Close() {
+	p.gate.open()
+	_ = p.server.Close()
+}

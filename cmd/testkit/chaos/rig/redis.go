@@ -2,7 +2,9 @@ package rig
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,6 +40,25 @@ func (r *Redis) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	return await(ctx, func() bool { return r.Client.Ping(ctx).Err() == nil })
+}
+
+// Lose ends the server as a crash does, and starts it without the data that it had.
+func (r *Redis) Lose(ctx context.Context) error {
+	r.Kill()
+	if err := os.RemoveAll(filepath.Join(r.dir, "appendonlydir")); err != nil {
+		return err
+	}
+	return r.Start(ctx)
+}
+
+// Stores returns the stores that the server has a record of.
+func (r *Redis) Stores(ctx context.Context) (ids []string, err error) {
+	const prefix = "{orch}:store:"
+	keys := r.Client.Scan(ctx, 0, prefix+"*", 1000).Iterator()
+	for keys.Next(ctx) {
+		ids = append(ids, strings.TrimPrefix(keys.Val(), prefix))
+	}
+	return ids, keys.Err()
 }
 
 // Pause pauses the server for a while.

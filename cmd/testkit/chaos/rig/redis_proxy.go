@@ -28,6 +28,7 @@ type RedisProxy struct {
 	redis    string
 	look     func(words []string) Treatment
 	broken   func() // called when Redis cannot be reached, or breaks a connection
+	gate     gate
 	mu       sync.Mutex
 	open     map[net.Conn]bool
 }
@@ -66,7 +67,7 @@ func (p *RedisProxy) serve(client net.Conn) {
 	go func() {
 		defer client.Close()
 		defer server.Close()
-		if replies(server, client, &losing) {
+		if p.replies(server, client, &losing) {
 			p.broken()
 		}
 	}()
@@ -76,6 +77,7 @@ func (p *RedisProxy) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
+		p.gate.pass()
 		treatment := p.look(c.words)
 		if treatment == Drop {
 			return
@@ -88,13 +90,14 @@ func (p *RedisProxy) serve(client net.Conn) {
 }
 
 // replies passes replies on until one is to be lost. It reports whether Redis broke the connection.
-func replies(server, client net.Conn, losing *atomic.Bool) bool {
+func (p *RedisProxy) replies(server, client net.Conn, losing *atomic.Bool) bool {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := server.Read(buffer)
 		if err != nil {
 			return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 		}
+		p.gate.pass()
 		if losing.Load() {
 			return false
 		}
@@ -117,8 +120,15 @@ func (p *RedisProxy) forget(c net.Conn) {
 	delete(p.open, c)
 }
 
+// Split holds all commands and replies until Join. They pass late then.
+func (p *RedisProxy) Split() { p.gate.close() }
+
+// Join ends a Split.
+func (p *RedisProxy) Join() { p.gate.open() }
+
 // Close ends the proxy and every connection through it.
 func (p *RedisProxy) Close() {
+	p.gate.open()
 	p.listener.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()

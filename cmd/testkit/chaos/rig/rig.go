@@ -25,6 +25,7 @@ type Programs struct{ Services, Devcluster string }
 
 // Rig is one installation.
 type Rig struct {
+	Name    string
 	Dir     string
 	API     string // URL of ingest
 	Cluster *Cluster
@@ -34,6 +35,8 @@ type Rig struct {
 	Lose    Losses
 
 	programs Programs
+	guest    bool // the cluster is another rig's
+	settings []string
 	env      []string
 	mu       sync.Mutex
 	ingest   *process.Process
@@ -42,26 +45,42 @@ type Rig struct {
 	started  int
 }
 
-// Up starts everything but workers, in a temporary directory of its own. Call Down also after an error.
-func Up(ctx context.Context, programs Programs) (*Rig, error) {
+// Up starts everything but workers, in a temporary directory of its own, with settings (ORCH_NAME=value) for the services. Call Down also
+// after an error.
+func Up(ctx context.Context, programs Programs, settings ...string) (*Rig, error) {
 	dir, err := os.MkdirTemp("", "chaos")
 	if err != nil {
 		return nil, err
 	}
-	r := &Rig{Dir: dir, Watch: NewWatch(), programs: programs}
-	r.Lose.ambiguous = map[string]bool{}
-	return r, errors.Join(os.Mkdir(filepath.Join(dir, "logs"), 0o700), r.up(ctx))
+	r := &Rig{Name: "chaos", Dir: dir, Watch: NewWatch(), programs: programs, settings: settings}
+	return r, r.up(ctx)
+}
+
+// Beside starts another installation in the same cluster, with a Redis and a backend of its own. Call its Down before that of r, also
+// after an error.
+func (r *Rig) Beside(ctx context.Context, name string) (*Rig, error) {
+	other := &Rig{Name: name, Dir: filepath.Join(r.Dir, name), Watch: NewWatch(), programs: r.programs, settings: r.settings, guest: true, Cluster: r.Cluster}
+	if err := os.Mkdir(other.Dir, 0o700); err != nil {
+		return other, err
+	}
+	return other, other.up(ctx)
 }
 
 func (r *Rig) up(ctx context.Context) (err error) {
+	r.Lose.ambiguous = map[string]bool{}
+	if err := os.Mkdir(filepath.Join(r.Dir, "logs"), 0o700); err != nil {
+		return err
+	}
 	if r.Backend, err = NewBackend(); err != nil {
 		return err
 	}
 	if r.Redis, err = StartRedis(ctx, r.Dir); err != nil {
 		return err
 	}
-	if r.Cluster, err = StartCluster(ctx, r.programs.Devcluster, r.Dir, "0s..10s"); err != nil {
-		return err
+	if !r.guest {
+		if r.Cluster, err = StartCluster(ctx, r.programs.Devcluster, r.Dir, "0s..10s"); err != nil {
+			return err
+		}
 	}
 	if r.proxy, err = NewRedisProxy(filepath.Join(r.Dir, "ingest.sock"), r.Redis.socket, r.Lose.ofIngest, func() {}); err != nil {
 		return err
@@ -71,8 +90,8 @@ func (r *Rig) up(ctx context.Context) (err error) {
 		return err
 	}
 	r.API = "http://" + addr
-	r.env = []string{"ORCH_INSTALLATION=chaos", "ORCHESTRATOR_TOKEN=" + Token, "BACKEND_API_BASE=" + r.Backend.URL, "ORCH_ADDR=" + addr,
-		"ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0", "ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_QUEUE_POLL=100ms"}
+	r.env = append(r.settings, "ORCH_INSTALLATION="+r.Name, "ORCHESTRATOR_TOKEN="+Token, "BACKEND_API_BASE="+r.Backend.URL, "ORCH_ADDR="+addr,
+		"ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0", "ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_QUEUE_POLL=100ms")
 	return r.StartIngest(ctx)
 }
 
@@ -92,14 +111,30 @@ func (r *Rig) StartIngest(ctx context.Context) error {
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("ingest does not answer"))
 	defer cancel()
-	return await(ctx, func() bool {
-		resp, err := http.Get(r.API + "/healthz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	return await(ctx, func() bool { return r.answers("/healthz") })
+}
+
+// answers reports whether ingest answers with 200.
+func (r *Rig) answers(path string) bool {
+	resp, err := http.Get(r.API + path)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// LoseRedis takes Redis its data, and returns when ingest accepts requests again: the records are restored from the cluster then.
+func (r *Rig) LoseRedis(ctx context.Context) error {
+	r.Watch.RedisAway()
+	defer r.Watch.RedisAway()
+	r.Backend.RedisLost()
+	if err := r.Redis.Lose(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("the records are not restored"))
+	defer cancel()
+	return await(ctx, func() bool { return r.answers("/readyz") })
 }
 
 // KillIngest ends ingest as a crash does.
@@ -112,6 +147,15 @@ type Worker struct {
 	kube    *KubeProxy
 	retired bool
 }
+
+// SplitFromRedis lets nothing pass between the worker and Redis until Join.
+func (w *Worker) SplitFromRedis() { w.redis.Split() }
+
+// SplitFromAPI lets nothing pass between the worker and the API server until Join.
+func (w *Worker) SplitFromAPI() { w.kube.Split() }
+
+// Join ends every split.
+func (w *Worker) Join() { w.redis.Join(); w.kube.Join() }
 
 // StartWorker starts one more worker. It does not wait until the worker takes tasks.
 func (r *Rig) StartWorker() (*Worker, error) {
@@ -128,8 +172,8 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.kube, err = NewKubeProxy(filepath.Join(r.Dir, name+".kubeconfig"), r.Cluster.Kube, func(namespace, what string) {
-		r.Watch.Wrote(name, namespace, what)
+	w.kube, err = NewKubeProxy(filepath.Join(r.Dir, name+".kubeconfig"), r.Cluster.Kube, func(w Write) {
+		r.Watch.Wrote(name, w)
 	})
 	if err != nil {
 		return nil, err
@@ -203,7 +247,7 @@ func (r *Rig) Down(keepLogs bool) {
 	if r.proxy != nil {
 		r.proxy.Close()
 	}
-	if r.Cluster != nil {
+	if r.Cluster != nil && !r.guest {
 		r.Cluster.SignalAPI(syscall.SIGCONT)
 		r.removeVolumes()
 		r.Cluster.Stop(30 * time.Second)
@@ -214,7 +258,9 @@ func (r *Rig) Down(keepLogs bool) {
 	if r.Backend != nil {
 		r.Backend.Close()
 	}
-	r.removeFiles(keepLogs)
+	if !r.guest {
+		r.removeFiles(keepLogs)
+	}
 }
 
 func (r *Rig) removeFiles(keepLogs bool) {
@@ -222,7 +268,10 @@ func (r *Rig) removeFiles(keepLogs bool) {
 		_ = os.RemoveAll(r.Dir)
 		return
 	}
-	_ = os.Rename(filepath.Join(r.Dir, "cluster", "logs"), filepath.Join(r.Dir, "logs", "cluster"))
+	others, _ := filepath.Glob(filepath.Join(r.Dir, "*", "logs"))
+	for _, logs := range others {
+		_ = os.Rename(logs, filepath.Join(r.Dir, "logs", filepath.Base(filepath.Dir(logs))))
+	}
 	entries, _ := os.ReadDir(r.Dir)
 	for _, e := range entries {
 		if e.Name() != "logs" {

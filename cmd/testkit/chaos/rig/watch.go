@@ -3,6 +3,7 @@ package rig
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -67,13 +68,14 @@ type Watch struct {
 	aims         map[*Aim]bool
 	took         map[StepID]time.Duration // a running average
 	found        []string
+	written      map[string]string // by namespace: the first write that was observed
 	writes       int
 }
 
 // NewWatch returns a watch that has observed nothing yet.
 func NewWatch() *Watch {
 	return &Watch{running: map[string][]Run{}, last: map[string]Run{}, starts: map[runID]time.Time{}, disturbed: map[string]time.Time{}, disconnected: map[string]time.Time{},
-		gone: map[string]bool{}, aims: map[*Aim]bool{}, took: map[StepID]time.Duration{}}
+		gone: map[string]bool{}, aims: map[*Aim]bool{}, took: map[StepID]time.Duration{}, written: map[string]string{}}
 }
 
 // Aim is a point in a run at which something is to happen.
@@ -172,9 +174,16 @@ func (w *Watch) ended(r Run) {
 }
 
 // Wrote observes a worker's request that changes something in a store's namespace.
-func (w *Watch) Wrote(worker, namespace, what string) {
-	store, _ := strings.CutPrefix(namespace, "store-")
+func (w *Watch) Wrote(worker string, write Write) {
+	store, _ := strings.CutPrefix(write.Namespace, "store-")
 	w.mu.Lock()
+	if w.written[write.Namespace] == "" {
+		w.written[write.Namespace] = worker + " sent " + write.What
+	}
+	if write.Noted {
+		w.mu.Unlock()
+		return
+	}
 	w.writes++
 	var fire func(Run)
 	var mine Run
@@ -184,7 +193,7 @@ func (w *Watch) Wrote(worker, namespace, what string) {
 		}
 	}
 	if mine.Worker != "" {
-		w.checkSuperseded(mine, what)
+		w.checkSuperseded(mine, write.What)
 		fire = w.reached(mine, true)
 	}
 	w.mu.Unlock()
@@ -282,6 +291,13 @@ func (w *Watch) Took(p StepID) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.took[p]
+}
+
+// Written returns the namespaces in which something was changed, with the first change.
+func (w *Watch) Written() map[string]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.written)
 }
 
 // Found returns all violations, and how many writes were observed.

@@ -40,33 +40,38 @@ func TestWatch(t *testing.T) {
 			w.Disturbed("a")
 			begin(w, "b", 2)
 			end(w, "b", 2)
-			w.Wrote("a", "store-s", "POST")
+			w.Wrote("a", Write{Namespace: "store-s", What: "POST"})
 		}, 1},
-		{"the second writes", func(w *Watch) { begin(w, "a", 1); w.Disturbed("a"); begin(w, "b", 2); w.Wrote("b", "store-s", "POST") }, 0},
+		{"the second writes", func(w *Watch) {
+			begin(w, "a", 1)
+			w.Disturbed("a")
+			begin(w, "b", 2)
+			w.Wrote("b", Write{Namespace: "store-s", What: "POST"})
+		}, 0},
 		{"a paused run enters its next step, and the second writes", func(w *Watch) {
 			first(w, "a", 1)
 			w.Disturbed("a")
 			first(w, "b", 2)
 			begin(w, "a", 1)
-			w.Wrote("b", "store-s", "POST")
+			w.Wrote("b", Write{Namespace: "store-s", What: "POST"})
 		}, 0},
 		{"a run whose worker was paused after it took the lease", func(w *Watch) {
 			w.Disturbed("a")
 			first(w, "b", 2)
 			first(w, "a", 1)
-			w.Wrote("b", "store-s", "POST")
+			w.Wrote("b", Write{Namespace: "store-s", What: "POST"})
 		}, 0},
 		{"a paused run writes in its next step", func(w *Watch) {
 			first(w, "a", 1)
 			w.Disturbed("a")
 			first(w, "b", 2)
 			begin(w, "a", 1)
-			w.Wrote("a", "store-s", "POST")
+			w.Wrote("a", Write{Namespace: "store-s", What: "POST"})
 		}, 1},
 		{"a run is tried again by the first worker", func(w *Watch) {
 			first(w, "a", 1)
 			first(w, "a", 1)
-			w.Wrote("a", "store-s", "POST")
+			w.Wrote("a", Write{Namespace: "store-s", What: "POST"})
 		}, 0},
 		{"a generation returns to the worker that began it", func(w *Watch) {
 			first(w, "a", 1)
@@ -75,7 +80,7 @@ func TestWatch(t *testing.T) {
 			w.Gone("b")
 			first(w, "a", 1)
 			begin(w, "a", 1)
-			w.Wrote("a", "store-s", "POST")
+			w.Wrote("a", Write{Namespace: "store-s", What: "POST"})
 		}, 0},
 		{"Redis was away at the end", func(w *Watch) { begin(w, "a", 1); w.RedisAway(); begin(w, "b", 2) }, 0},
 		{"Redis was away before", func(w *Watch) { w.RedisAway(); begin(w, "a", 1); begin(w, "b", 2) }, 1},
@@ -95,12 +100,12 @@ func TestAimIsReachedOnceWhileTheRunIsHeld(t *testing.T) {
 	w, reached := NewWatch(), 0
 	w.Await(&Aim{At: func(p StepID) bool { return p.Step == "release" }, Write: true, Fire: func(Run) { reached++ }})
 	step(w, "a", "s", 1, "release", provision.StepStarted)
-	w.Wrote("a", "store-other", "POST")
+	w.Wrote("a", Write{Namespace: "store-other", What: "POST"})
 	if reached != 0 {
 		t.Error("reached by another store's write")
 	}
-	w.Wrote("a", "store-s", "POST")
-	w.Wrote("a", "store-s", "POST")
+	w.Wrote("a", Write{Namespace: "store-s", What: "POST"})
+	w.Wrote("a", Write{Namespace: "store-s", What: "POST"})
 	if reached != 1 {
 		t.Errorf("reached %d times, want once", reached)
 	}
