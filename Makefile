@@ -136,7 +136,7 @@ chaos: tools build devcluster ## inject faults at random, then compare the state
 .PHONY: chaos-short
 chaos-short: tools build devcluster ## the same with 20 stores and a minute of faults
 	go build -o bin/ ./cmd/testkit/chaos
-	bin/chaos --stores 20 --faults 60s --seed $(or $(SEED),0)
+	bin/chaos --stores 20 --clusters 1 --faults 60s --seed $(or $(SEED),0)
 
 .PHONY: chaos-mutants
 chaos-mutants: tools build devcluster ## remove one guard at a time and check that chaos finds it (15 minutes)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -202,18 +203,21 @@ func (c *client) post(r provision.Request) (int, []byte, error) {
 // awaitOutcome waits up to 30 seconds for a callback with the outcome of the newest accepted request. The next request is
 // then sent while that callback may still wait for its response. It reports false when it was cut short.
 func (c *client) awaitOutcome(ctx context.Context) bool {
-	newest := c.newest()
 	for range 300 {
-		for _, d := range c.rig.Backend.Deliveries(c.id) {
-			if d.Generation >= newest && d.Status.Final() {
-				return true
-			}
+		if c.told() {
+			return true
 		}
 		if !c.rest(ctx, 100*time.Millisecond) {
 			return false
 		}
 	}
 	return true
+}
+
+// told reports whether the outcome of the newest accepted request has arrived.
+func (c *client) told() bool {
+	newest := c.newest()
+	return slices.ContainsFunc(c.rig.Backend.Deliveries(c.id), func(d model.Delivery) bool { return d.Generation >= newest && d.Status.Final() })
 }
 
 func (c *client) newest() (generation int64) {
@@ -245,12 +249,15 @@ func (c *client) healing() bool {
 }
 
 // conclude ends the traffic of the store. A store whose namespace was deleted by hand is requested again: the service does
-// not notice the deletion by itself.
+// not notice the deletion by itself. It waits for the outcome before, since the equal request would join a run that may be past the
+// namespace.
 func (c *client) conclude(ctx context.Context) {
 	if c.healing() || c.wiped > 0 && c.want.Action == provision.OpProvision {
 		r := c.want
 		if r.Action == provision.OpDelete {
 			r = provision.Request{StoreID: c.id, Action: provision.OpDelete}
+		}
+		for !c.told() && rig.Sleep(ctx, 100*time.Millisecond) {
 		}
 		c.insist(ctx, r)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"syscall"
 	"time"
 
 	"orchestrator/cmd/testkit/chaos/model"
@@ -105,9 +104,5 @@ func (inj *injector) repair(ctx context.Context) error {
 	for _, w := range inj.rig.Workers() {
 		w.Join()
 	}
-	inj.rig.Cluster.SignalAPI(syscall.SIGCONT)
-	if inj.rig.Cluster.Exited() {
-		return fmt.Errorf("the development cluster has exited; see its log")
-	}
-	return inj.rig.Cluster.AwaitAPI(ctx)
+	return inj.rig.Clusters.Resume(ctx)
 }

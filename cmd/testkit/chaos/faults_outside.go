@@ -83,7 +83,7 @@ func (inj *injector) wipe(ctx context.Context, dice *rand.Rand) {
 				runs = append(runs, r)
 			}
 		}
-		if inj.rig.Cluster.Kube.Delete(ctx, "/api/v1/namespaces/store-"+c.id) == nil {
+		if inj.rig.Clusters.Delete(ctx, "/api/v1/namespaces/store-"+c.id) {
 			inj.note(wiped, runs)
 		}
 		return

@@ -71,14 +71,19 @@ func (inj *injector) pauseRedis(ctx context.Context, dice *rand.Rand) {
 
 func (inj *injector) stopAPI(ctx context.Context, dice *rand.Rand) {
 	inj.note("API server stopped", inj.rig.Watch.Running(""))
-	inj.rig.Cluster.SignalAPI(syscall.SIGSTOP)
+	cluster := inj.cluster(dice)
+	cluster.SignalAPI(syscall.SIGSTOP)
 	rig.Sleep(ctx, inj.between(dice, 3*time.Second, 30*time.Second))
-	inj.rig.Cluster.SignalAPI(syscall.SIGCONT)
+	cluster.SignalAPI(syscall.SIGCONT)
 	rig.Sleep(ctx, 3*time.Second)
 }
 
-func (inj *injector) killAPI(ctx context.Context, _ *rand.Rand) {
+func (inj *injector) cluster(dice *rand.Rand) *rig.Cluster {
+	return inj.rig.Clusters[dice.IntN(len(inj.rig.Clusters))]
+}
+
+func (inj *injector) killAPI(ctx context.Context, dice *rand.Rand) {
 	inj.note("API server killed", inj.rig.Watch.Running(""))
-	inj.rig.Cluster.SignalAPI(syscall.SIGKILL)
+	inj.cluster(dice).SignalAPI(syscall.SIGKILL)
 	rig.Sleep(ctx, 5*time.Second) // the cluster restarts it after one second
 }

@@ -26,6 +26,7 @@ type options struct {
 	workers  int
 	seed     uint64
 	aim      string
+	clusters int
 	creator  int  // new stores of one creator in progress at a time; 0 is no limit
 	guest    bool // another installation in the same cluster
 	programs rig.Programs
@@ -39,6 +40,7 @@ func parse() options {
 	flag.IntVar(&o.workers, "workers", 3, "number of workers")
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of requests and faults; 0 picks one at random")
 	flag.StringVar(&o.aim, "aim", "", "inject only the faults that one guard protects against: lease, fence, outcome, sweeper, claim, delete or identity; none injects no faults")
+	flag.IntVar(&o.clusters, "clusters", 0, "number of clusters; 0 picks one or two by the seed")
 	flag.IntVar(&o.creator, "max-per-creator", -1, "new stores of one creator in progress at a time, 0 for no limit; -1 picks by the seed")
 	flag.BoolVar(&o.guest, "beside", false, "run another installation in the same cluster, and let each Redis lose its data once nothing is outstanding")
 	flag.StringVar(&o.programs.Services, "bin", "bin", "directory of ingest and worker")
@@ -49,6 +51,9 @@ func parse() options {
 	}
 	if o.creator < 0 {
 		o.creator = []int{0, 2, 4}[o.seed%3]
+	}
+	if o.clusters == 0 {
+		o.clusters = 1 + int(o.seed/3%2)
 	}
 	o.guest = o.guest || o.aim == "identity"
 	return o
@@ -76,8 +81,8 @@ type installation struct {
 
 // run tests the installations. An error is about the test rig; what is wrong with the service is a finding.
 func (o options) run(ctx context.Context) (findings int, err error) {
-	fmt.Printf("chaos: seed %d, %d stores, %d workers, %d new stores of a creator at a time (0: no limit), %s of faults\n", o.seed, o.stores, o.workers, o.creator, o.faults)
-	r, err := rig.Up(ctx, o.programs, "ORCH_MAX_PER_CREATOR="+strconv.Itoa(o.creator))
+	fmt.Printf("chaos: seed %d, %d stores, %d workers, %d clusters, %d new stores of a creator at a time (0: no limit), %s of faults\n", o.seed, o.stores, o.workers, o.clusters, o.creator, o.faults)
+	r, err := rig.Up(ctx, o.programs, o.clusters, "ORCH_MAX_PER_CREATOR="+strconv.Itoa(o.creator))
 	keep := true
 	if r != nil {
 		defer func() {
@@ -185,10 +190,8 @@ func (o options) settled(ctx context.Context, installations []installation, inj 
 		if crashed := one.rig.Crashed(); len(crashed) > 0 {
 			return nil, fmt.Errorf("workers of installation %s exited that were not asked to: %v; see their logs", one.rig.Name, crashed)
 		}
-		for _, c := range one.clients {
-			c.conclude(ctx)
-		}
 	}
+	conclude(ctx, installations)
 	var all []model.Finding
 	for {
 		found, err := compareAll(context.WithoutCancel(ctx), installations)
@@ -204,6 +207,16 @@ func (o options) settled(ctx context.Context, installations []installation, inj 
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+func conclude(ctx context.Context, installations []installation) {
+	var all sync.WaitGroup
+	for _, one := range installations {
+		for _, c := range one.clients {
+			all.Go(func() { c.conclude(ctx) })
+		}
+	}
+	all.Wait()
 }
 
 var errSettle = errors.New("the time to become idle is over")

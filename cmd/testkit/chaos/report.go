@@ -76,7 +76,15 @@ func traffic(w io.Writer, one installation) {
 			delivered[string(d.Status)]++
 		}
 	}
+	retained := 0
+	for _, c := range one.clients {
+		for _, r := range c.history().Requests {
+			if r.RetainData {
+				retained++
+			}
+		}
+	}
 	_, writes := one.rig.Watch.Found()
-	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused; deliveries: %v; %d writes to the cluster observed\n",
-		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], delivered, writes)
+	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused, %d retain the data; deliveries: %v; %d writes to the cluster observed\n",
+		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], retained, delivered, writes)
 }

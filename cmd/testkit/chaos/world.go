@@ -53,13 +53,15 @@ func observe(ctx context.Context, r *rig.Rig, ids []string) (world, error) {
 		{"/api/v1/persistentvolumeclaims", noteClaim},
 		{"/api/v1/persistentvolumes", noteVolume},
 	} {
-		var list struct{ Items []object }
-		if err := r.Cluster.Kube.Get(ctx, kind.path, &list); err != nil {
-			return w, err
-		}
-		for _, o := range list.Items {
-			if found := w.stores[ownerOf(o)]; found != nil {
-				kind.note(found, o)
+		for _, c := range r.Clusters {
+			var list struct{ Items []object }
+			if err := c.Kube.Get(ctx, kind.path, &list); err != nil {
+				return w, err
+			}
+			for _, o := range list.Items {
+				if found := w.stores[ownerOf(o)]; found != nil {
+					kind.note(found, o)
+				}
 			}
 		}
 	}
@@ -150,7 +152,7 @@ func (w world) observeRedis(ctx context.Context, r *rig.Rig, ids []string) error
 }
 
 func (w world) observeQueues(ctx context.Context, r *rig.Rig) error {
-	for _, queue := range []string{"provision", "delete", "callback"} {
+	for _, queue := range r.Clusters.Queues() {
 		base := "asynq:{" + queue + "}:"
 		for _, list := range []string{"pending", "active"} {
 			w.queues[base+list] = r.Redis.Client.LLen(ctx, base+list).Val()

@@ -19,26 +19,28 @@ import (
 // Cluster is a development cluster of its own.
 type Cluster struct {
 	*process.Process
+	Name       string // "" when it is the only one
 	Kube       *kube.Client
 	Kubeconfig string
 	dir        string
 }
 
-// StartCluster starts a development cluster whose state and log are below dir. delay is how long its pods take to become
+// startCluster starts a development cluster whose state and log are below dir. delay is how long its pods take to become
 // ready: a duration such as 5s, or a range such as 0s..10s.
-func StartCluster(ctx context.Context, program, dir, delay string) (*Cluster, error) {
+func startCluster(ctx context.Context, program, dir, name, delay string) (*Cluster, error) {
+	folder := "cluster" + name
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p, err := process.Start(process.Spec{Name: "devcluster", Path: program, Log: filepath.Join(dir, "logs", "devcluster.log"), Stdout: in,
-		Args: []string{"up", "--dir", filepath.Join(dir, "cluster"), "--ready-delay", delay}})
+	p, err := process.Start(process.Spec{Name: "devcluster", Path: program, Log: filepath.Join(dir, "logs", "dev"+folder+".log"), Stdout: in,
+		Args: []string{"up", "--dir", filepath.Join(dir, folder), "--ready-delay", delay}})
 	in.Close() // the child has a copy
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Process: p, dir: filepath.Join(dir, "cluster")}
+	c := &Cluster{Process: p, Name: name, dir: filepath.Join(dir, folder)}
 	c.Kubeconfig, err = readyLine(ctx, out)
 	if err == nil {
 		c.Kube, err = kube.Load(c.Kubeconfig)
@@ -79,8 +81,8 @@ func (c *Cluster) SignalAPI(signal syscall.Signal) {
 	}
 }
 
-// AwaitAPI returns when the API server answers.
-func (c *Cluster) AwaitAPI(ctx context.Context) error {
+// awaitAPI returns when the API server answers.
+func (c *Cluster) awaitAPI(ctx context.Context) error {
 	return await(ctx, func() bool {
 		once, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,17 +26,17 @@ type Programs struct{ Services, Devcluster string }
 
 // Rig is one installation.
 type Rig struct {
-	Name    string
-	Dir     string
-	API     string // URL of ingest
-	Cluster *Cluster
-	Redis   *Redis
-	Backend *Backend
-	Watch   *Watch
-	Lose    Losses
+	Name     string
+	Dir      string
+	API      string // URL of ingest
+	Clusters Clusters
+	Redis    *Redis
+	Backend  *Backend
+	Watch    *Watch
+	Lose     Losses
 
 	programs Programs
-	guest    bool // the cluster is another rig's
+	guest    bool // the clusters are another rig's
 	settings []string
 	env      []string
 	mu       sync.Mutex
@@ -45,22 +46,29 @@ type Rig struct {
 	started  int
 }
 
-// Up starts everything but workers, in a temporary directory of its own, with settings (ORCH_NAME=value) for the services. Call Down also
+// Up starts everything but workers, in a temporary directory of its own, with some clusters and with settings (ORCH_NAME=value) for the services. Call Down also
 // after an error.
-func Up(ctx context.Context, programs Programs, settings ...string) (*Rig, error) {
+func Up(ctx context.Context, programs Programs, clusters int, settings ...string) (*Rig, error) {
 	dir, err := os.MkdirTemp("", "chaos")
 	if err != nil {
 		return nil, err
 	}
 	r := &Rig{Name: "chaos", Dir: dir, Watch: NewWatch(), programs: programs, settings: settings}
+	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
+		return r, err
+	}
+	r.Clusters, err = startClusters(ctx, programs.Devcluster, dir, clusters)
+	if err != nil {
+		return r, err
+	}
 	return r, r.up(ctx)
 }
 
-// Beside starts another installation in the same cluster, with a Redis and a backend of its own. Call its Down before that of r, also
+// Beside starts another installation in the same clusters, with a Redis and a backend of its own. Call its Down before that of r, also
 // after an error.
 func (r *Rig) Beside(ctx context.Context, name string) (*Rig, error) {
-	other := &Rig{Name: name, Dir: filepath.Join(r.Dir, name), Watch: NewWatch(), programs: r.programs, settings: r.settings, guest: true, Cluster: r.Cluster}
-	if err := os.Mkdir(other.Dir, 0o700); err != nil {
+	other := &Rig{Name: name, Dir: filepath.Join(r.Dir, name), Watch: NewWatch(), programs: r.programs, settings: r.settings, guest: true, Clusters: r.Clusters}
+	if err := os.MkdirAll(filepath.Join(other.Dir, "logs"), 0o700); err != nil {
 		return other, err
 	}
 	return other, other.up(ctx)
@@ -68,19 +76,11 @@ func (r *Rig) Beside(ctx context.Context, name string) (*Rig, error) {
 
 func (r *Rig) up(ctx context.Context) (err error) {
 	r.Lose.ambiguous = map[string]bool{}
-	if err := os.Mkdir(filepath.Join(r.Dir, "logs"), 0o700); err != nil {
-		return err
-	}
 	if r.Backend, err = NewBackend(); err != nil {
 		return err
 	}
 	if r.Redis, err = StartRedis(ctx, r.Dir); err != nil {
 		return err
-	}
-	if !r.guest {
-		if r.Cluster, err = StartCluster(ctx, r.programs.Devcluster, r.Dir, "0s..10s"); err != nil {
-			return err
-		}
 	}
 	if r.proxy, err = NewRedisProxy(filepath.Join(r.Dir, "ingest.sock"), r.Redis.socket, r.Lose.ofIngest, func() {}); err != nil {
 		return err
@@ -90,8 +90,8 @@ func (r *Rig) up(ctx context.Context) (err error) {
 		return err
 	}
 	r.API = "http://" + addr
-	r.env = append(r.settings, "ORCH_INSTALLATION="+r.Name, "ORCHESTRATOR_TOKEN="+Token, "BACKEND_API_BASE="+r.Backend.URL, "ORCH_ADDR="+addr,
-		"ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0", "ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_QUEUE_POLL=100ms")
+	r.env = slices.Concat(r.settings, []string{"ORCH_INSTALLATION=" + r.Name, "ORCHESTRATOR_TOKEN=" + Token, "BACKEND_API_BASE=" + r.Backend.URL, "ORCH_ADDR=" + addr,
+		"ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0", "ORCH_WORKER_ADMIN_ADDR=127.0.0.1:0", "ORCH_QUEUE_POLL=100ms"})
 	return r.StartIngest(ctx)
 }
 
@@ -102,7 +102,7 @@ func Launch(name, program, dir string, env ...string) (*process.Process, error) 
 
 // StartIngest starts ingest and returns when it answers.
 func (r *Rig) StartIngest(ctx context.Context) error {
-	p, err := Launch("ingest", filepath.Join(r.programs.Services, "ingest"), r.Dir, append(r.env, "REDIS_URL=unix://"+r.proxy.Socket)...)
+	p, err := Launch("ingest", filepath.Join(r.programs.Services, "ingest"), r.Dir, append(r.env, "REDIS_URL=unix://"+r.proxy.Socket, r.Clusters.settings(func(c *Cluster) string { return c.Kubeconfig }))...)
 	if err != nil {
 		return err
 	}
@@ -144,18 +144,27 @@ func (r *Rig) KillIngest() { r.ingest.Kill() }
 type Worker struct {
 	*process.Process
 	redis   *RedisProxy
-	kube    *KubeProxy
+	kube    map[*Cluster]*KubeProxy
 	retired bool
 }
 
 // SplitFromRedis lets nothing pass between the worker and Redis until Join.
 func (w *Worker) SplitFromRedis() { w.redis.Split() }
 
-// SplitFromAPI lets nothing pass between the worker and the API server until Join.
-func (w *Worker) SplitFromAPI() { w.kube.Split() }
+// SplitFromAPI lets nothing pass between the worker and any API server until Join.
+func (w *Worker) SplitFromAPI() {
+	for _, p := range w.kube {
+		p.Split()
+	}
+}
 
 // Join ends every split.
-func (w *Worker) Join() { w.redis.Join(); w.kube.Join() }
+func (w *Worker) Join() {
+	w.redis.Join()
+	for _, p := range w.kube {
+		p.Join()
+	}
+}
 
 // StartWorker starts one more worker. It does not wait until the worker takes tasks.
 func (r *Rig) StartWorker() (*Worker, error) {
@@ -163,7 +172,7 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	defer r.mu.Unlock()
 	r.started++
 	name := fmt.Sprintf("worker-%d", r.started)
-	w := &Worker{}
+	w := &Worker{kube: map[*Cluster]*KubeProxy{}}
 	var err error
 	w.redis, err = NewRedisProxy(filepath.Join(r.Dir, name+".sock"), r.Redis.socket, func(words []string) Treatment {
 		r.Watch.Command(name, words)
@@ -172,14 +181,14 @@ func (r *Rig) StartWorker() (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.kube, err = NewKubeProxy(filepath.Join(r.Dir, name+".kubeconfig"), r.Cluster.Kube, func(w Write) {
-		r.Watch.Wrote(name, w)
-	})
-	if err != nil {
-		return nil, err
+	for _, c := range r.Clusters {
+		w.kube[c], err = NewKubeProxy(filepath.Join(r.Dir, name+c.Name+".kubeconfig"), c.Kube, func(w Write) { r.Watch.Wrote(name, w) })
+		if err != nil {
+			return nil, err
+		}
 	}
 	w.Process, err = Launch(name, filepath.Join(r.programs.Services, "worker"), r.Dir,
-		append(r.env, "REDIS_URL=unix://"+w.redis.Socket, "KUBECONFIG="+w.kube.Kubeconfig)...)
+		append(r.env, "REDIS_URL=unix://"+w.redis.Socket, r.Clusters.settings(func(c *Cluster) string { return w.kube[c].Kubeconfig }))...)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +239,9 @@ func (r *Rig) Retire(w *Worker) {
 	w.retired = true
 	r.mu.Unlock()
 	w.redis.Close()
-	w.kube.Close()
+	for _, p := range w.kube {
+		p.Close()
+	}
 	r.Watch.Gone(w.Name)
 }
 
@@ -247,10 +258,8 @@ func (r *Rig) Down(keepLogs bool) {
 	if r.proxy != nil {
 		r.proxy.Close()
 	}
-	if r.Cluster != nil && !r.guest {
-		r.Cluster.SignalAPI(syscall.SIGCONT)
-		r.removeVolumes()
-		r.Cluster.Stop(30 * time.Second)
+	if !r.guest {
+		r.Clusters.stop()
 	}
 	if r.Redis != nil && r.Redis.Process != nil {
 		r.Redis.Kill()
@@ -276,26 +285,6 @@ func (r *Rig) removeFiles(keepLogs bool) {
 	for _, e := range entries {
 		if e.Name() != "logs" {
 			_ = os.RemoveAll(filepath.Join(r.Dir, e.Name()))
-		}
-	}
-}
-
-// removeVolumes removes the directories of the cluster's volumes, which are outside of the cluster's own directory.
-func (r *Rig) removeVolumes() {
-	if r.Cluster.Kube == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var list struct {
-		Items []struct {
-			Spec struct{ HostPath struct{ Path string } }
-		}
-	}
-	_ = r.Cluster.Kube.Get(ctx, "/api/v1/persistentvolumes", &list) // if the cluster does not answer, its empty directories stay
-	for _, v := range list.Items {
-		if filepath.Dir(v.Spec.HostPath.Path) == "/tmp/hostpath_pv" {
-			_ = os.RemoveAll(v.Spec.HostPath.Path)
 		}
 	}
 }
