@@ -67,7 +67,7 @@ func (inj *injector) gaps() []string {
 	defer inj.mu.Unlock()
 	least := max(1, int(inj.options.faults/perOccurrence))
 	var all []string
-	for _, name := range []string{killed, slept, stopped, "ingest killed", "redis killed", "redis paused", "API server stopped",
+	for _, name := range []string{killed, slept, stopped, "ingest killed", "redis killed", "redis paused", shifted, "API server stopped",
 		"API server killed", "backend: 500", "backend: hangs", "backend: down", splitFromRedis, splitFromAPI, wiped, superseded, rig.LostOutcome, rig.LostAccept, rig.LostEnqueue} {
 		if n := inj.happened[name]; n < least {
 			all = append(all, fmt.Sprintf("%s: happened %d times, must happen at least %d times", name, n, least))

@@ -22,7 +22,7 @@ func TestSummary(t *testing.T) {
 func TestCoverageGaps(t *testing.T) {
 	inj := newInjector(nil, options{faults: time.Minute}, nil)
 	all := len(inj.gaps())
-	if all != 18+len(rig.Steps) {
+	if all != 19+len(rig.Steps) {
 		t.Errorf("%d gaps in a run without faults", all)
 	}
 	inj.note(killed, []rig.Run{{Step: rig.Steps[0]}})

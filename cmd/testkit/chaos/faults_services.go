@@ -10,12 +10,15 @@ import (
 	"orchestrator/cmd/testkit/chaos/rig"
 )
 
+const shifted = "redis clock shifted"
+
 // serviceFaults hit what workers depend on, one at a time, so that retries against the others can succeed.
 func (inj *injector) serviceFaults() schedule {
 	return schedule{[]fault{
 		{"ingest killed", inj.killIngest},
 		{"redis killed", inj.killRedis},
 		{"redis paused", inj.pauseRedis},
+		{shifted, inj.shiftClock},
 		{"API server stopped", inj.stopAPI},
 		{"API server killed", inj.killAPI},
 	}, 4 * time.Second}
@@ -66,6 +69,27 @@ func (inj *injector) pauseRedis(ctx context.Context, dice *rand.Rand) {
 	inj.rig.Redis.Pause(ctx, pause)
 	if pause > 10*time.Second {
 		inj.rig.Watch.Disturbed("redis")
+	}
+}
+
+// maxShift is less than what lies between the end of a run's writes, by its worker's clock, and the end of its lease, by Redis'.
+const maxShift = 4 * time.Second
+
+// shiftClock sets Redis' clock forward or back, and right again.
+func (inj *injector) shiftClock(ctx context.Context, dice *rand.Rand) {
+	by := time.Second + time.Duration(dice.Int64N(int64(maxShift-time.Second)))
+	if dice.IntN(2) == 0 {
+		by = -by
+	}
+	inj.note(shifted, inj.rig.Watch.Running(""))
+	inj.shift(by)
+	rig.Sleep(ctx, inj.between(dice, 3*time.Second, 20*time.Second))
+	inj.shift(0)
+}
+
+func (inj *injector) shift(by time.Duration) {
+	if err := inj.rig.Redis.ShiftClock(by); err != nil {
+		inj.find(model.Stuck, "Redis' clock can be set", "%v", err)
 	}
 }
 

@@ -19,18 +19,27 @@ type Redis struct {
 	Client *redis.Client // not through a proxy
 	dir    string
 	socket string
+	clock  clock
 }
 
 // StartRedis starts a server whose data and log are below dir.
 func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 	r := &Redis{dir: dir, socket: filepath.Join(dir, "redis.sock")}
 	r.Client = redis.NewClient(&redis.Options{Network: "unix", Addr: r.socket, MaxRetries: -1, ReadTimeout: 2 * time.Second})
+	var err error
+	if r.clock, err = newClock(ctx, dir); err != nil {
+		return r, err
+	}
 	return r, r.Start(ctx)
 }
+
+// ShiftClock sets by how much the server's clock is wrong.
+func (r *Redis) ShiftClock(by time.Duration) error { return r.clock.shift(by) }
 
 // Start starts the server with the data that it had, and returns when it answers.
 func (r *Redis) Start(ctx context.Context) error {
 	p, err := process.Start(process.Spec{Name: "redis", Path: "redis-server", Log: filepath.Join(r.dir, "logs", "redis.log"),
+		Env: append(os.Environ(), r.clock.env()...),
 		Args: []string{"--port", "0", "--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--appendonly", "yes",
 			"--appendfsync", "everysec", "--maxmemory-policy", "noeviction"}})
 	if err != nil {
