@@ -172,6 +172,10 @@ third-engine: ## add a third engine to a copy of the tree, and check that exam, 
 third-engine-mock: ## the part of third-engine that is in test: without the demo on the development cluster
 	ORCH_MOCK=1 .ci/third-engine
 
+.PHONY: compose-test
+compose-test: build devcluster ## run docker compose as its users do, with mock.yml and with existing-cluster.yml (starts a Docker engine where none runs)
+	.ci/compose-test
+
 .PHONY: tools
 tools: ## install what the tests need and the machine lacks (Debian: by apt-get)
 	@.ci/need redis-server redis-server

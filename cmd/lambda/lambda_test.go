@@ -32,7 +32,8 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 	if r := s.drain(aDrain, enough); r.Ended != "idle" || len(r.Runs) != 0 {
 		t.Errorf("with nothing to do: %+v", r)
 	}
-	for way, store := range map[string]string{"REST API": "a", "HTTP API": "b", "function URL": "c"} {
+	ways := map[string]string{"REST API": "a", "HTTP API": "b", "function URL": "c"}
+	for way, store := range ways {
 		if status, body := s.request(way, http.MethodPost, "/orchestrate", shop(store, "medusa")); status != http.StatusAccepted {
 			t.Errorf("POST by %s answered %d %s", way, status, body)
 		}
@@ -44,16 +45,24 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 	if r.Ended != "idle" || r.Runs["provision READY"] != 3 || r.Callbacks["READY delivered"] != 3 || r.Left["provision"].Pending+r.Left["callback"].Pending != 0 {
 		t.Errorf("%+v", r)
 	}
-	if status, body := s.request("HTTP API", http.MethodGet, "/stores/b", ""); status != http.StatusOK || !strings.Contains(body, `"READY"`) {
-		t.Errorf("shown %d %s", status, body)
+	for way, store := range ways {
+		if status, body := s.request(way, http.MethodGet, "/stores/"+store, ""); status != http.StatusOK || !strings.Contains(body, `"READY"`) {
+			t.Errorf("by %s it is shown %d %s", way, status, body)
+		}
+		if status, body := s.request(way, http.MethodGet, "/stores?limit=2", ""); status != http.StatusOK || strings.Count(body, `"store_id"`) != 2 {
+			t.Errorf("by %s the list is %d %s", way, status, body)
+		}
+		if status, body := s.request(way, http.MethodDelete, "/stores/"+store, ""); status != http.StatusAccepted {
+			t.Errorf("DELETE by %s answered %d %s", way, status, body)
+		}
+		if status, _ := s.request(way, http.MethodPut, "/stores/"+store, "{}"); status != http.StatusMethodNotAllowed {
+			t.Errorf("PUT by %s answered %d", way, status)
+		}
+		if r := s.drain(aDrain, enough); r.Runs["delete DELETED"] != 1 {
+			t.Errorf("%+v", r)
+		}
 	}
-	if status, _ := s.request("REST API", http.MethodDelete, "/stores/b", ""); status != http.StatusAccepted {
-		t.Errorf("DELETE answered %d", status)
-	}
-	if r := s.drain(aDrain, enough); r.Runs["delete DELETED"] != 1 {
-		t.Errorf("%+v", r)
-	}
-	if received, want := b.all(), []string{"a READY", "b DELETED", "b READY", "c READY"}; !slices.Equal(received, want) {
+	if received, want := b.all(), []string{"a DELETED", "a READY", "b DELETED", "b READY", "c DELETED", "c READY"}; !slices.Equal(received, want) {
 		t.Errorf("received %q", received)
 	}
 }

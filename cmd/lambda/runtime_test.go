@@ -192,18 +192,20 @@ func (s *sandbox) drain(payload string, timeout time.Duration) (r report) {
 // request sends an HTTP request as one of the gateways does that can call a function.
 func (s *sandbox) request(way, method, path, body string) (status int, text string) {
 	s.t.Helper()
+	path, query, _ := strings.Cut(path, "?")
 	header := map[string]string{"x-orchestrator-token": token, "content-type": "application/json"}
 	event := map[string]any{"headers": header, "body": body}
 	switch way {
 	case "REST API":
 		event["httpMethod"], event["path"] = method, path
+		event["queryStringParameters"] = parameters(query)
 		event["requestContext"] = map[string]any{"stage": "prod", "path": "/prod" + path, "identity": map[string]any{"sourceIp": "192.0.2.7"}}
 	case "HTTP API", "function URL":
 		stage, prefix := "$default", ""
 		if way == "HTTP API" {
 			stage, prefix = "prod", "/prod"
 		}
-		event["version"], event["rawPath"] = "2.0", prefix+path
+		event["version"], event["rawPath"], event["rawQueryString"] = "2.0", prefix+path, query
 		event["requestContext"] = map[string]any{"stage": stage, "http": map[string]any{"method": method, "path": path, "sourceIp": "192.0.2.7", "protocol": "HTTP/1.1"}}
 	}
 	payload, _ := json.Marshal(event)
@@ -216,6 +218,19 @@ func (s *sandbox) request(way, method, path, body string) (status int, text stri
 		s.t.Fatalf("%s %s by %s answered %s", method, path, way, answered.body)
 	}
 	return a.StatusCode, a.Body
+}
+
+// parameters is a query as REST APIs hand it on; they send null for none.
+func parameters(query string) map[string]string {
+	if query == "" {
+		return nil
+	}
+	all := map[string]string{}
+	for _, one := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(one, "=")
+		all[name] = value
+	}
+	return all
 }
 
 // environment returns the variables of a function with this Redis and backend.
