@@ -172,6 +172,11 @@ third-engine: ## add a third engine to a copy of the tree, and check that exam, 
 third-engine-mock: ## the part of third-engine that is in test: without the demo on the development cluster
 	ORCH_MOCK=1 .ci/third-engine
 
+.PHONY: test-oldest
+test-oldest: tools build devcluster ## the tests on a real API server, on that of the oldest Kubernetes that the charts claim (builds it first: ten minutes)
+	go build -C deploy/devcluster/oldest -ldflags="-s -w" -o $(CURDIR)/bin/kubernetes-oldest .
+	ORCH_TEST_KUBERNETES=$(CURDIR)/bin/kubernetes-oldest .ci/integration $(if $(RUN),-run "$(RUN)")
+
 .PHONY: compose-test
 compose-test: build devcluster ## run docker compose as its users do, with mock.yml and with existing-cluster.yml (starts a Docker engine where none runs)
 	.ci/compose-test

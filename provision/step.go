@@ -35,6 +35,8 @@ type Step struct {
 	Millis     int64     `json:"millis,omitempty"` // from started to here
 	Code       Code      `json:"code,omitempty"`
 	Error      string    `json:"error,omitempty"` // the public text
+	Tries      int       `json:"tries,omitempty"` // how many tries in a row failed like this one; 0: this one only
+	Since      time.Time `json:"since,omitzero"`  // when the first of those began
 	Cause      error     `json:"-"`               // for the log
 	Outputs    Outputs   `json:"-"`               // of a step that is done
 }

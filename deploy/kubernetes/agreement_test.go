@@ -34,6 +34,23 @@ func TestTerminationGracePeriodCoversTheWorkersDrain(t *testing.T) {
 	}
 }
 
+// TestOldestKubernetesIsTheOneThatIsTested: what the chart claims to run on is what make test-oldest runs it on.
+func TestOldestKubernetesIsTheOneThatIsTested(t *testing.T) {
+	for file, pattern := range map[string]string{
+		"../devcluster/oldest/go.mod": `k8s\.io/kubernetes v1\.(\d+)\.`,
+		"orchestrator/Chart.yaml":     `kubeVersion: ">=1\.(\d+)\.0-0"`,
+		"../../docs/kubernetes.md":    `requires Kubernetes 1\.(\d+) or later`,
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if match := regexp.MustCompile(pattern).FindSubmatch(text); match == nil || string(match[1]) != "30" {
+			t.Errorf("%s names %q as the oldest Kubernetes, want 1.30", file, match)
+		}
+	}
+}
+
 // variable finds the variables that a binary is configured by.
 var variable = regexp.MustCompile(`env:"([A-Z_]+)`)
 

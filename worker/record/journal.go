@@ -13,15 +13,20 @@ import (
 // journalLength is how many steps of a store are kept, about.
 const journalLength = 100
 
-// AppendStep appends a step to what is shown of the store. Nothing depends on it: an error is only worth a log line.
+// AppendStep appends a step to what is shown of the store. A step that fails as it did at the try before is folded with that one. Nothing
+// depends on it: an error is only worth a log line.
 func (r *Runs) AppendStep(ctx context.Context, storeID string, step provision.Step) error {
 	text, err := json.Marshal(step)
 	if err != nil {
 		return err
 	}
-	return redisconn.WrapError(r.redis.XAdd(ctx, &redis.XAddArgs{
+	err = r.redis.XAdd(ctx, &redis.XAddArgs{
 		Stream: keyJournal(storeID), MaxLen: journalLength, Approx: true, Values: []any{"step", text},
-	}).Err())
+	}).Err()
+	if err == nil && step.State == provision.StepFailed {
+		err = foldStepScript.Run(ctx, r.redis, []string{keyJournal(storeID)}).Err()
+	}
+	return redisconn.WrapError(err)
 }
 
 // steps parses what a journal's stream holds, oldest first.

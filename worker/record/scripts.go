@@ -25,6 +25,7 @@ var (
 	replayDeadLetterScript = script("replay_dead_letter")
 	takeLeaseScript        = script("take_lease")
 	releaseLeaseScript     = script("release_lease")
+	foldStepScript         = script("fold_step")
 	dropExpiredScript      = script("drop_expired")
 	dueStoresScript        = script("due_stores")
 	restoreScript          = script("restore")

@@ -142,7 +142,7 @@ func TestAppendStepCapsTheJournal(t *testing.T) {
 		b.accept(request("a"))
 		const n = 5 * journalLength
 		for i := range n {
-			step := provision.Step{At: time.UnixMilli(int64(i)).UTC(), Op: provision.OpProvision, Name: provision.StepReady,
+			step := provision.Step{At: time.UnixMilli(int64(i)).UTC(), Op: provision.OpProvision, Name: []string{provision.StepReady, provision.StepVerify}[i%2],
 				State: provision.StepFailed, Millis: int64(i), Code: provision.CodeImage, Error: "<no> \"image\""}
 			if err := b.records.Runs.AppendStep(b.ctx, "a", step); err != nil {
 				b.Fatal(err)

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -56,6 +57,9 @@ func Progress(s provision.State, now time.Time) string {
 		switch {
 		case step.State == provision.StepFailed:
 			text = step.Name + " failed: " + step.Error
+			if step.Tries > 1 {
+				text = fmt.Sprintf("%s failed %d times: %s", step.Name, step.Tries, step.Error)
+			}
 		case step.State == provision.StepStarted && s.Status.Final():
 			text = step.Name + " interrupted"
 		case step.State == provision.StepStarted:

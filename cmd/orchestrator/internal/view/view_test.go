@@ -207,3 +207,11 @@ func TestNoColor(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestProgressCountsTheTriesThatFailedAlike(t *testing.T) {
+	s := failed()
+	s.Steps[len(s.Steps)-1].Tries = 41
+	if got := Progress(s, now); !strings.HasSuffix(got, "ready failed 41 times: "+s.Error) {
+		t.Errorf("%q", got)
+	}
+}

@@ -198,9 +198,16 @@ func (e Event) Line() string {
 	case e.Step.State == provision.StepStarted:
 		return e.Step.Name + " is still in progress"
 	case e.Step.State == provision.StepFailed:
-		return fmt.Sprintf("%s failed %s: %s", e.Step.Name, took(e.Step.Millis), e.Step.Error)
+		return fmt.Sprintf("%s failed %s%s: %s", e.Step.Name, took(e.Step.Millis), e.tries(), e.Step.Error)
 	}
 	return fmt.Sprintf("%s %s %s", e.Step.Name, e.Step.State, took(e.Step.Millis))
+}
+
+func (e Event) tries() string {
+	if e.Step.Tries < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", like %d tries since %s", e.Step.Tries-1, e.Step.Since.Local().Format(time.TimeOnly))
 }
 
 func (e Event) outcomeLine() string {

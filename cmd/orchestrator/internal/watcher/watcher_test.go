@@ -149,3 +149,14 @@ func TestPollReturnsTheErrorOfItsSource(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestLineCountsTheTriesThatFailedAlike(t *testing.T) {
+	step := provision.Step{Name: "release", State: provision.StepFailed, Millis: 2000, Error: "the API server does not answer"}
+	if got, want := (Event{Step: &step}).Line(), "release failed 2.0 s: the API server does not answer"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	step.Tries, step.Since = 41, time.Date(2026, 1, 1, 3, 4, 5, 0, time.Local)
+	if got, want := (Event{Step: &step}).Line(), "release failed 2.0 s, like 40 tries since 03:04:05: the API server does not answer"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -18,7 +18,7 @@ import (
 
 const help = `devcluster runs a Kubernetes control plane on 127.0.0.1, for development and tests.
 
-  devcluster up --dir DIR [--ready-delay MIN..MAX] [--node-count N] [--quiet]
+  devcluster up --dir DIR [--ready-delay MIN..MAX] [--node-count N] [--kubernetes PROGRAM] [--quiet]
   devcluster down --dir DIR
   devcluster clean --dir DIR
 
@@ -33,6 +33,8 @@ clean  removes the state in DIR. Nothing may run there.
   --dir DIR               the cluster's folder; made if it is missing, readable by its owner alone
   --ready-delay MIN..MAX  how long a simulated pod takes to become ready, at random between the two (default 0s..2s)
   --node-count N          how many simulated nodes there are: kwok-0, kwok-1, … (default 1)
+  --kubernetes PROGRAM    kube-apiserver, kube-controller-manager and kube-scheduler of another version, in one program that is each
+                          of them by the name that it is called by
   --quiet                 say nothing of progress, only what goes wrong
 
 In DIR: kubeconfig (administrator), ports.json, shop-admin (URL that makes shops misbehave), logs/*.log, run/*.pid.

@@ -18,6 +18,7 @@ func parseUp(args []string) (cluster.Options, error) {
 	flags := newFlags("up")
 	flags.StringVar(&options.Dir, "dir", "", "")
 	flags.IntVar(&options.NodeCount, "node-count", 1, "")
+	flags.StringVar(&options.Kubernetes, "kubernetes", "", "")
 	flags.BoolVar(&options.Quiet, "quiet", false, "")
 	flags.Func("ready-delay", "", func(text string) (err error) {
 		options.ReadyMin, options.ReadyMax, err = parseDelay(text)

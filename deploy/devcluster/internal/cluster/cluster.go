@@ -17,7 +17,7 @@ import (
 	"orchestrator/deploy/devcluster/internal/supervise"
 )
 
-// Options say what to run. All are needed.
+// Options say what to run. All but Kubernetes are needed.
 type Options struct {
 	Dir                string
 	ReadyMin, ReadyMax time.Duration // how long a simulated pod takes to become ready
@@ -25,6 +25,7 @@ type Options struct {
 	Quiet              bool      // no progress; ended processes and errors are still reported
 	Out, Log           io.Writer // the ready line; everything else
 	Exe                string    // this program, which is also every component
+	Kubernetes         string    // a program that is the control plane's components instead; may be empty
 }
 
 type cluster struct {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"orchestrator/deploy/devcluster/internal/state"
@@ -29,8 +30,12 @@ type component struct {
 }
 
 func (c *cluster) process(comp component) supervise.Process {
+	path := c.exe
+	if c.Kubernetes != "" && slices.Contains([]string{APIServer, ControllerManager, Scheduler}, comp.name) {
+		path = c.Kubernetes
+	}
 	return supervise.Process{
-		Name: comp.name, Path: c.exe, Args: comp.args, Env: c.environment(),
+		Name: comp.name, Path: path, Args: comp.args, Env: c.environment(),
 		LogFile: c.dir.Path("logs", comp.name+".log"), PidFile: c.dir.Path("run", comp.name+".pid"),
 		Before: comp.before, Ready: comp.ready, Grace: comp.grace,
 	}
