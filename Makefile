@@ -174,7 +174,10 @@ third-engine-mock: ## the part of third-engine that is in test: without the demo
 
 .PHONY: test-oldest
 test-oldest: tools build devcluster ## the tests on a real API server, on that of the oldest Kubernetes that the charts claim (builds it first: ten minutes)
-	go build -C deploy/devcluster/oldest -ldflags="-s -w" -o $(CURDIR)/bin/kubernetes-oldest .
+	@version=$$(sed -n 's/^\tk8s.io\/kubernetes //p' deploy/devcluster/oldest/go.mod); minor=$${version#v1.}; \
+	named=k8s.io/component-base/version.; echo "building the control plane of Kubernetes $$version"; \
+	go build -C deploy/devcluster/oldest -o $(CURDIR)/bin/kubernetes-oldest \
+	  -ldflags="-s -w -X $${named}gitVersion=$$version -X $${named}gitMajor=1 -X $${named}gitMinor=$${minor%%.*}" .
 	ORCH_TEST_KUBERNETES=$(CURDIR)/bin/kubernetes-oldest .ci/integration $(if $(RUN),-run "$(RUN)")
 
 .PHONY: compose-test

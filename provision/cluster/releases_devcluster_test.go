@@ -173,9 +173,9 @@ func TestReleasesApplyErrors(t *testing.T) {
 			forbid(t, c, s, "count/configmaps")
 		}, map[string]any{"extraName": "more"}, provision.CodeQuota, "exceeded quota: none"},
 		{"an object that the API server finds invalid", func(*testing.T, provision.Store) {},
-			map[string]any{"size": "-1Gi"}, provision.CodeInvalid, "storage"},
+			map[string]any{"nodeSelector": map[string]any{"disk": "a value with blanks"}}, provision.CodeInvalid, "nodeSelector"},
 		{"one that it finds invalid on upgrade", func(t *testing.T, s provision.Store) { apply(t, c, s, nil) },
-			map[string]any{"size": "128Mi"}, provision.CodeInvalid, "spec.volumeClaimTemplates: field is immutable"},
+			map[string]any{"size": "128Mi"}, provision.CodeInvalid, "StatefulSet shop-db: spec"},
 		{"a newer generation", func(t *testing.T, s provision.Store) {
 			s.Generation = 9
 			if _, err := c.Namespaces.Ensure(t.Context(), s); err != nil {

@@ -50,7 +50,8 @@ func parse() options {
 		o.seed = rand.Uint64N(1e6) + 1
 	}
 	if o.creator < 0 {
-		o.creator = []int{0, 2, 4}[o.seed%3]
+		// With fewer slots a request would wait for minutes, and so would the tasks of those that superseded it.
+		o.creator = []int{0, o.stores/10 + 1, o.stores / 5}[o.seed%3]
 	}
 	if o.clusters == 0 {
 		o.clusters = 1 + int(o.seed/3%2)
