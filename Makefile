@@ -77,7 +77,7 @@ test-quick: ## for the inner loop: linter, unit tests without the race detector,
 	@ORCH_MOCK=1 $(MAKE) --no-print-directory demo
 
 .PHONY: test-long
-test-long: tools build devcluster redis-topologies third-engine ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
+test-long: tools build devcluster redis-topologies third-engine test-oldest compose-test ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
 	go test -race ./...
 	.ci/integration -race
 	ORCH_TEST_STORES=10000 .ci/integration -run "^TestManyStoresAreRecovered$$" # on a cluster of its own: it is busy deleting them afterwards
