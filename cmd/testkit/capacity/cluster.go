@@ -29,7 +29,7 @@ func (o options) onCluster(ctx context.Context) error {
 	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o700); err != nil {
 		return err
 	}
-	cluster, err := rig.StartCluster(ctx, o.devcluster, dir, "1s")
+	cluster, err := rig.StartCluster(ctx, o.devcluster, dir, "", "1s")
 	if cluster != nil {
 		defer cluster.Stop(rig.StopTime)
 	}

@@ -22,7 +22,7 @@ func startClusters(ctx context.Context, program, dir string, n int) (Clusters, e
 		if n > 1 {
 			name = fmt.Sprint("c", i+1)
 		}
-		c, err := startCluster(ctx, program, dir, name, "0s..10s")
+		c, err := StartCluster(ctx, program, dir, name, "0s..10s")
 		if c != nil {
 			all = append(all, c)
 		}

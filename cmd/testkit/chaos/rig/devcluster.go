@@ -25,9 +25,9 @@ type Cluster struct {
 	dir        string
 }
 
-// startCluster starts a development cluster whose state and log are below dir. delay is how long its pods take to become
+// StartCluster starts a development cluster whose state and log are below dir; name tells several apart. delay is how long its pods take to become
 // ready: a duration such as 5s, or a range such as 0s..10s.
-func startCluster(ctx context.Context, program, dir, name, delay string) (*Cluster, error) {
+func StartCluster(ctx context.Context, program, dir, name, delay string) (*Cluster, error) {
 	folder := "cluster" + name
 	out, in, err := os.Pipe()
 	if err != nil {
