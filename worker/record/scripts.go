@@ -35,7 +35,7 @@ var (
 
 // libraries are sent before each script.
 var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") +
-	read("lib_lost_clusters")
+	read("lib_lost_clusters") + read("lib_end_lost_store")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }
 

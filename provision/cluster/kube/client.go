@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	"golang.org/x/sync/semaphore"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/kubernetes"
@@ -26,7 +25,7 @@ type Client struct {
 
 	rest   *rest.Config // as loaded; port-forwards open connections of their own with it
 	conn   *connection
-	writes *semaphore.Weighted
+	writes writeSlots
 }
 
 // Connect prepares a Client without network requests, so its API server need not be reachable yet.
@@ -69,7 +68,7 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 		Log:       cfg.Log,
 		rest:      server,
 		conn:      conn,
-		writes:    semaphore.NewWeighted(int64(cfg.Writes)),
+		writes:    newWriteSlots(cfg.Writes),
 	}, nil
 }
 
@@ -77,18 +76,6 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 // wrap, if that is not nil, and are fenced by their contexts like all others.
 func (c *Client) RESTConfig(wrap func(http.RoundTripper) http.RoundTripper) *rest.Config {
 	return c.conn.config(wrap)
-}
-
-// Write runs one write, or a few that belong together, in a write slot. It does not start after ctx has ended.
-func (c *Client) Write(ctx context.Context, do func() error) error {
-	if err := c.writes.Acquire(ctx, 1); err != nil {
-		return context.Cause(ctx)
-	}
-	defer c.writes.Release(1)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return do()
 }
 
 // Ping returns nil if the API server answers.
