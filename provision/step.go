@@ -37,8 +37,11 @@ type Step struct {
 	Error      string    `json:"error,omitempty"` // the public text
 	Tries      int       `json:"tries,omitempty"` // how many tries in a row failed like this one; 0: this one only
 	Since      time.Time `json:"since,omitzero"`  // when the first of those began
-	Cause      error     `json:"-"`               // for the log
-	Outputs    Outputs   `json:"-"`               // of a step that is done
+	// RequestedBy and RequestID are of the request that a run is for, on the first entry of each run.
+	RequestedBy string  `json:"requested_by,omitempty"`
+	RequestID   string  `json:"request_id,omitempty"`
+	Cause       error   `json:"-"` // for the log
+	Outputs     Outputs `json:"-"` // of a step that is done
 }
 
 type journal struct{ write func(Step) }

@@ -177,9 +177,13 @@ func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outpu
 	return a, err
 }
 
-// onStep journals and logs each step.
+// onStep journals and logs each step. The first entry says whose request the run is for.
 func (h *runHandler) onStep(p *lease, log *slog.Logger) func(provision.Step) {
+	begun := false
 	return func(step provision.Step) {
+		if !begun {
+			begun, step.RequestedBy, step.RequestID = true, p.run.RequestedBy, p.run.RequestID
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), redisTimeout)
 		defer cancel()
 		if err := h.journal.AppendStep(ctx, p.run.Store.StoreID, step); err != nil {

@@ -336,19 +336,6 @@ func TestRunHandlerArchivesForeignTasks(t *testing.T) {
 	}
 }
 
-func TestRunHandlerIgnoresAFailingJournal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(_ context.Context, onStep func(provision.Step)) error {
-			onStep(provision.Step{Name: "ready", State: provision.StepStarted})
-			onStep(provision.Step{Name: "ready", State: provision.StepDone})
-			return nil
-		})
-		if reply := r.process(t, t.Context()); reply.err != nil || len(r.steps) != 2 {
-			t.Errorf("asynq gets %v, steps %v", reply.err, r.steps)
-		}
-	})
-}
-
 func TestRunHandlerFencesTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(ctx context.Context, _ func(provision.Step)) error {

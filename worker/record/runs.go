@@ -35,7 +35,10 @@ type Run struct {
 	Attempts int           // counted attempts before this one
 	Crashes  int           // runs before this one that never released the lease
 	TimeLeft time.Duration // until the generation's deadline; may be negative
-	Next     []queue.Task  // runs of other stores that may begin now, since this one has freed a slot
+	// RequestedBy and RequestID say whose request the run is for, where the generation is the newest; "" for one that the service made itself.
+	RequestedBy, RequestID string
+
+	Next []queue.Task // runs of other stores that may begin now, since this one has freed a slot
 
 	Outputs provision.Outputs // of the shop; recorded with READY
 }
@@ -53,7 +56,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, Next: tasksOf(provision.OpProvision, answer[6:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[8:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}

@@ -313,3 +313,28 @@ func TestReleaseKeepsTheLeaseOfAnotherRun(t *testing.T) {
 		}
 	})
 }
+
+func TestAcquireSaysWhoseRequestTheRunIsFor(t *testing.T) {
+	each(t, func(b *bench) {
+		asked := func(name, id string, req provision.Request) queue.Task {
+			b.Helper()
+			accepted, err := b.records.Requests.Accept(provision.WithOrigin(b.ctx, provision.Origin{By: name, RequestID: id}), req, generationTimeout)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return queue.Task{Op: req.Action, StoreID: req.StoreID, Generation: accepted.Generation, Cluster: provision.DefaultCluster}
+		}
+		first := asked("billing", "r-1", request("a"))
+		if run := b.acquire(first, "one"); run.RequestedBy != "billing" || run.RequestID != "r-1" {
+			t.Errorf("%q, %q", run.RequestedBy, run.RequestID)
+		}
+		if _, err := b.records.Runs.Release(b.ctx, b.acquire(first, "one"), RunEnd{}); err != nil {
+			t.Fatal(err)
+		}
+		deleted := asked("support", "r-2", deletion("a"))
+		asked("billing", "r-3", request("a"))
+		if run := b.acquire(deleted, "two"); run.RequestedBy != "" || run.RequestID != "" {
+			t.Errorf("a delete that is not the newest any more has the newest's request: %q, %q", run.RequestedBy, run.RequestID)
+		}
+	})
+}
