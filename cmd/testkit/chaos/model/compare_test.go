@@ -85,6 +85,10 @@ func TestCompareCorrectStates(t *testing.T) {
 	gaveUp := existing()
 	gaveUp.Deliveries[1] = delivery(provision.StatusFailed, 2, 200, "")
 	gaveUp.Deliveries[1].Error = "the work on this store ended the worker 5 times; it is not tried again by itself"
+	halfDeleted := existing()
+	halfDeleted.Requests = []Request{halfDeleted.Requests[0], at(30, provision.OpDelete, "", Accepted, 150), halfDeleted.Requests[1]}
+	halfDeleted.Deliveries = []Delivery{ready(1, 100, "before"), delivery(provision.StatusDeleteFailed, 2, 150, ""), ready(3, 200, "secret")}
+	halfDeleted.Deliveries[1].Error = gaveUp.Deliveries[1].Error
 	twice := deleted()
 	twice.Requests = append(twice.Requests[:1], at(50, provision.OpDelete, "", Accepted, 150), twice.Requests[1])
 	joined := deleted()
@@ -93,7 +97,7 @@ func TestCompareCorrectStates(t *testing.T) {
 		"existing": existing(), "deleted": deleted(), "recreated": recreated(), "never accepted": never, "uncertain and not accepted": uncertainRejected,
 		"uncertain and accepted": uncertainAccepted, "uncertain and recorded after a later request": reordered, "wiped by hand": wiped,
 		"delivered twice under one id": repeated, "superseded before it was delivered": superseded, "failed, then ready": failedFirst,
-		"given up after five crashes": gaveUp, "deleted twice": twice, "delete joined": joined,
+		"given up after five crashes": gaveUp, "created again after a delete that was given up": halfDeleted, "deleted twice": twice, "delete joined": joined,
 		"data retained": kept(), "created again with its data": keptAndRecreated(), "deleted before Redis lost its data": forgotten(),
 		"created after Redis lost its data": anew(),
 	} {
