@@ -77,7 +77,7 @@ test-quick: ## for the inner loop: linter, unit tests without the race detector,
 	@ORCH_MOCK=1 $(MAKE) --no-print-directory demo
 
 .PHONY: test-long
-test-long: tools build devcluster redis-topologies redis-kinds third-engine test-oldest compose-test ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
+test-long: tools build devcluster redis-topologies redis-kinds third-engine test-oldest compose-test bootstrap-test ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
 	go test -race ./...
 	.ci/integration -race
 	ORCH_TEST_STORES=10000 .ci/integration -run "^TestManyStoresAreRecovered$$" # on a cluster of its own: it is busy deleting them afterwards
@@ -101,6 +101,10 @@ fuzz: ## arbitrary inputs for all that reads what others send (FUZZTIME=5m for e
 redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a Cluster, and a failover of each
 	ORCH_TEST_REDIS=sentinel go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
 	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
+
+.PHONY: bootstrap-test
+bootstrap-test: ## WooCommerce's bootstrap on a real PHP and a real MariaDB
+	.ci/bootstrap-test
 
 .PHONY: redis-kinds
 redis-kinds: tools ## the tests on a real Redis again, on Redis 8 and on Valkey 8

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"helm.sh/helm/v3/pkg/kube"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -74,6 +75,28 @@ func TestVolumesAreKept(t *testing.T) {
 				if c := volume.PersistentVolumeClaim; c != nil && !slices.ContainsFunc(r.claims, func(o *corev1.PersistentVolumeClaim) bool { return o.Name == c.ClaimName }) {
 					t.Errorf("%s waits for the volume %s, which does not exist", name, c.ClaimName)
 				}
+			}
+		}
+	})
+}
+
+// TestShopsStayOpenWhereTheVolumeAllowsIt: a pod whose volume another one can share stays until that is ready; one whose volume cannot be shared
+// goes first, or the replacement would wait for it for ever.
+func TestShopsStayOpenWhereTheVolumeAllowsIt(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, v variant, r rendered) {
+		shared := r.claims[slices.IndexFunc(r.claims, func(c *corev1.PersistentVolumeClaim) bool { return strings.HasSuffix(c.Name, "-data") })].Spec.AccessModes[0]
+		for _, o := range r.objects {
+			deployment, ok := o.(*appsv1.Deployment)
+			if !ok {
+				continue
+			}
+			want := appsv1.RecreateDeploymentStrategyType
+			// In the stock layout of WooCommerce the volume holds the code.
+			if shared == corev1.ReadWriteMany && !strings.HasSuffix(v.name, "-stock") {
+				want = appsv1.RollingUpdateDeploymentStrategyType
+			}
+			if got := deployment.Spec.Strategy; got.Type != want || (got.RollingUpdate != nil && got.RollingUpdate.MaxUnavailable.IntValue() != 0) {
+				t.Errorf("%s on a %s volume is replaced by %+v, want %s", deployment.Name, shared, got, want)
 			}
 		}
 	})

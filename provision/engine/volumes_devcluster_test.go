@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -177,6 +178,26 @@ func TestOtherVolumesLeaveStoresAsTheyAre(t *testing.T) {
 				if diff := cmp.Diff(before, claimSizes(t, client, s.Namespace)); diff != "" {
 					t.Errorf("%v changed the volumes (-before +after):\n%s", other, diff)
 				}
+			}
+		})
+	}
+}
+
+// TestTheExistingVolumeDecidesHowPodsAreReplaced: a replacement that is started beside a pod on another node would wait for a volume that only one node can have.
+func TestTheExistingVolumeDecidesHowPodsAreReplaced(t *testing.T) {
+	client := devClient(t)
+	for _, name := range engine.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := devStore(t, client, name)
+			devApply(t, s, nil)
+			devApply(t, s, map[string]any{"persistence": map[string]any{"data": map[string]any{"accessMode": "ReadWriteMany"}}})
+			deployment, err := client.AppsV1().Deployments(s.Namespace).Get(t.Context(), "shop-1", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := deployment.Spec.Strategy.Type; got != appsv1.RecreateDeploymentStrategyType {
+				t.Errorf("pods on the ReadWriteOnce volume that exists are replaced by %s", got)
 			}
 		})
 	}

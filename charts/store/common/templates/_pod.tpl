@@ -76,15 +76,15 @@ httpGet:
 {{- end -}}
 
 {{/*
-What depends on the number of pods, without indentation, for a Deployment's spec. A single pod is deleted before its
-replacement starts: its volume may be attached to one node at a time. Several are replaced one after the other, without a gap.
-Takes (list $ "component" replicas).
+What depends on the number of pods and on the volume, without indentation, for a Deployment's spec. Pods are replaced one after the other and
+without a gap where several may use the shop's volume; otherwise the pod is deleted before its replacement starts, because its volume may be attached to
+one node at a time. Takes (list $ "component" replicas "true where two pods may run at once").
 */}}
 {{- define "common.rollout" -}}
 replicas: {{ index . 2 }}
 revisionHistoryLimit: 2
 strategy:
-{{- if gt (int (index . 2)) 1 }}
+{{- if index . 3 }}
   type: RollingUpdate
   rollingUpdate:
     maxSurge: 1

@@ -73,13 +73,15 @@ The number of pods that the shop can have: one, where the existing volume can be
 changed. Takes (list $ replicas).
 */}}
 {{- define "common.replicas" -}}
-{{- $root := index . 0 -}}
-{{- $replicas := index . 1 -}}
-{{- if gt (int $replicas) 1 -}}
-{{- $claim := lookup "v1" "PersistentVolumeClaim" $root.Release.Namespace (include "common.name" (list $root "data")) -}}
-{{- if and $claim (not (has "ReadWriteMany" $claim.spec.accessModes)) -}}{{- $replicas = 1 -}}{{- end -}}
+{{- if include "common.shared" (index . 0) -}}{{- index . 1 -}}{{- else -}}{{- min 1 (index . 1) -}}{{- end -}}
 {{- end -}}
-{{- $replicas -}}
+
+{{/* Whether several pods may use the shop's volume: what the existing one allows, which cannot be changed, or what is wanted of a new one. */}}
+{{- define "common.shared" -}}
+{{- $claim := lookup "v1" "PersistentVolumeClaim" .Release.Namespace (include "common.name" (list . "data")) -}}
+{{- $modes := list .Values.persistence.data.accessMode -}}
+{{- if $claim -}}{{- $modes = $claim.spec.accessModes -}}{{- end -}}
+{{- if has "ReadWriteMany" $modes -}}true{{- end -}}
 {{- end -}}
 
 {{/* Fails the rendering unless several pods may use the volume of the shop. Takes (list $ "what needs that"). */}}

@@ -1,7 +1,7 @@
 // Configures the migrated shop; run by `medusa exec`, which gives it Medusa's container. Loading Medusa has already made a
 // store, a sales channel and a publishable key with defaults.
 //
-// What a shop needs to work is checked at every start. The settings of the request are applied when they differ from
+// What a shop needs to work is checked whenever code or settings have changed. The settings of the request are applied when they differ from
 // those applied last, so that a restart does not undo what the owner has changed in the dashboard since.
 const fs = require("node:fs")
 const { ContainerRegistrationKeys, FeatureFlag, Modules } = require("@medusajs/framework/utils")

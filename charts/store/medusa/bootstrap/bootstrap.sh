@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a migrated and configured shop of what exists: an empty database, a half-finished set-up, or a shop that
-# only needs looking at. It runs in Medusa's folder, before the shop is reachable, and again at every start of the pod;
-# run.js starts it. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
+# only needs looking at. It runs in Medusa's folder, before the shop is reachable; run.js starts it, and says whether this
+# code has migrated this database before. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
 set -eu
 
 here=$(dirname "$0")
@@ -11,7 +11,7 @@ PATH="$PWD/node_modules/.bin:$PATH"
 
 # Without the flag it asks about links that were removed or changed, and no terminal is there to answer. What is safe is done; tables of
 # links that are gone stay.
-medusa db:migrate --execute-safe-links
+[ "${STORE_MIGRATED:-no}" = yes ] || medusa db:migrate --execute-safe-links
 medusa exec "$here/bootstrap.js"
 # medusa ends with 0 even where its configuration is wrong, so the script itself says that it came to its end.
 if ! [ -e "$STORE_BOOTSTRAP_DONE" ]; then

@@ -2,9 +2,13 @@
 // one pod at a time, and exits with its exit code. Its output is passed on without the store's secrets; where it fails,
 // the last lines become the container's termination message, which the caller can read.
 //
+// What has run to its end for this very code and these settings is not run again: a restart keeps the shop closed no longer than it takes to see that, and
+// other settings alone need no migrations (STORE_MIGRATED=yes). The marks are in the shop's database, so that they come back with a backup of it.
+//
 // The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
 // would look like a program that crashes. Medusa itself would hang without the one and exit without the other.
 const { spawn } = require("node:child_process")
+const crypto = require("node:crypto")
 const fs = require("node:fs")
 const net = require("node:net")
 const path = require("node:path")
@@ -81,6 +85,85 @@ function run([command, ...args]) {
   })
 }
 
+// files lists the files below a folder, in order, without the folders that are named.
+function files(folder, without) {
+  const entries = fs.readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))
+  return entries.flatMap((entry) => {
+    const at = path.join(folder, entry.name)
+    if (entry.isDirectory()) return without.includes(entry.name) ? [] : files(at, without)
+    return entry.isFile() ? [at] : []
+  })
+}
+
+// packages lists the package.json of every installed package, whose version stands for its migrations.
+function packages(folder) {
+  if (!fs.existsSync(folder)) return []
+  const inside = (of) => fs.readdirSync(path.join(folder, of)).sort().map((name) => path.join(of, name))
+  const all = inside("").flatMap((name) => (name.startsWith("@") ? inside(name) : [name]))
+  return all.map((name) => path.join(folder, name, "package.json")).filter((file) => fs.existsSync(file))
+}
+
+function hash(variables, contents) {
+  const all = crypto.createHash("sha256").update(JSON.stringify(variables))
+  for (const [name, file] of contents) all.update(`\0${name}\0`).update(fs.readFileSync(file))
+  return all.digest("hex")
+}
+
+// inputs returns what the results of the two steps depend on, as hashes: the code and Medusa's feature flags; these and the settings. The
+// administrator's password is for a new shop only.
+function inputs() {
+  const variables = (prefix) => Object.entries(process.env).filter(([name]) => name.startsWith(prefix) && name !== "STORE_ADMIN_PASSWORD").sort()
+  const code = [...files(".", ["node_modules", "static", "bootstrap"]), ...packages("node_modules")].map((file) => [file, file])
+  const migrations = hash(variables("MEDUSA_FF_"), code)
+  // A mounted folder has another path in each pod.
+  const scripts = files(__dirname, []).map((file) => [path.basename(file), file])
+  return { migrations, settings: hash([migrations, variables("STORE_")], scripts) }
+}
+
+// finished returns the marks of an earlier start; a database without their table has none.
+async function finished(client) {
+  try {
+    const { rows } = await client.query("select step, inputs from orchestrator_bootstrap")
+    return Object.fromEntries(rows.map(({ step, inputs }) => [step, inputs]))
+  } catch {
+    return {}
+  }
+}
+
+// mark saves that both steps have run to their end. A mark that cannot be saved means that the next start does them again.
+async function mark(client, done) {
+  try {
+    await client.query("create table if not exists orchestrator_bootstrap (step text primary key, inputs text not null)")
+    for (const [step, value] of Object.entries(done)) {
+      await client.query("insert into orchestrator_bootstrap values ($1, $2) on conflict (step) do update set inputs = excluded.inputs", [step, value])
+    }
+  } catch (error) {
+    console.error(`bootstrap: the next start will do all of it again (${error.code ?? "no code"})`)
+  }
+}
+
+// bootstrap runs the command where something is to do, and returns its exit code.
+async function bootstrap(client, command) {
+  const wanted = inputs()
+  const before = await finished(client)
+  if (before.settings === wanted.settings) {
+    console.log("bootstrap: nothing has changed")
+    return 0
+  }
+  process.env.STORE_MIGRATED = before.migrations === wanted.migrations ? "yes" : "no"
+  const { code, last } = await run(command)
+  if (code === 0) {
+    await mark(client, wanted)
+    return 0
+  }
+  try {
+    fs.writeFileSync("/dev/termination-log", last.join("\n"))
+  } catch {
+    // Outside of a cluster there is no such file.
+  }
+  return code
+}
+
 // The first process of a container is ended by no signal that it does not listen to, and the pod would keep its volume until it
 // is killed. What is left of the command ends with the container; the next start goes on.
 for (const signal of ["SIGTERM", "SIGINT"]) {
@@ -93,13 +176,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 async function main() {
   await waitFor("Valkey", askValkey)
   const held = await waitFor("PostgreSQL", lock)
-  const { code, last } = await run(process.argv.slice(2))
-  try {
-    if (code !== 0) fs.writeFileSync("/dev/termination-log", last.join("\n"))
-  } catch {
-    // Outside of a cluster there is no such file.
-  }
-  process.exitCode = code
+  process.exitCode = await bootstrap(held, process.argv.slice(2))
   await held.end().catch(() => {})
 }
 

@@ -2,7 +2,7 @@
 /**
  * Configures the installed shop; run by `wp eval-file` after WooCommerce is active.
  *
- * What a shop needs to work is checked at every start. The settings of the request are applied when they differ from
+ * What a shop needs to work is checked whenever code or settings have changed. The settings of the request are applied when they differ from
  * those applied last, so that a restart does not undo what the owner has changed in the dashboard since.
  */
 

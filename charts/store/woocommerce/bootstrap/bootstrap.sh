@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes an installed and configured shop of what exists: an empty database, a half-finished installation, or a shop
-# that only needs looking at. It runs in WordPress's folder, before the shop is reachable, and again at every start of the
-# pod; run.php starts it. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
+# that only needs looking at. It runs in WordPress's folder, before the shop is reachable, whenever code or settings have changed
+# since; run.php starts it. Settings come from STORE_*, secrets from the environment; no secret is ever an argument.
 set -eu
 
 here=$(dirname "$0")

@@ -4,6 +4,9 @@
  * time, and exits with its exit code. Its output is passed on without the store's secrets; where it fails, the last lines
  * become the container's termination message, which the caller can read.
  *
+ * Where the command has run to its end for this very code and these settings, and WooCommerce is still active, nothing is run: a
+ * restart keeps the shop closed no longer than it takes to see that. The mark is in the shop's database, so that it comes back with a backup of it.
+ *
  * The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
  * would look like a program that crashes.
  */
@@ -74,9 +77,49 @@ function run( array $command, array $secrets ): array {
 	return array( proc_close( $process ), $last[2] ? $last[2] : $last[1] );
 }
 
-$lock                = lock();
+const MARK = 'orchestrator_bootstrap';
+
+/** Returns what the result of the command depends on, as a hash: settings, code, translations. The password is for a new shop only. */
+function inputs(): string {
+	$inputs = array();
+	foreach ( getenv() as $name => $value ) {
+		if ( preg_match( '/^(STORE_|WOOCOMMERCE_VERSION$)/', $name ) && 'STORE_ADMIN_PASSWORD' !== $name ) {
+			$inputs[ $name ] = $value;
+		}
+	}
+	ksort( $inputs );
+	$code = array( 'wp-includes/version.php', 'wp-content/plugins/woocommerce/woocommerce.php' );
+	foreach ( array_merge( glob( __DIR__ . '/*' ), $code ) as $file ) {
+		// A mounted folder has another path in each pod.
+		$inputs[] = array( basename( $file ), is_file( $file ) ? hash_file( 'sha256', $file ) : '' );
+	}
+	return hash( 'sha256', json_encode( array( $inputs, glob( 'wp-content/languages/*.mo' ) ) ) );
+}
+
+function options(): string {
+	return '`' . ( getenv( 'WORDPRESS_TABLE_PREFIX' ) ?: 'wp_' ) . 'options`';
+}
+
+/** Whether nothing is to do. A database without WordPress's tables answers with an error, which is a no. */
+function done( mysqli $db ): bool {
+	$answer = @mysqli_query( $db, 'SELECT option_name, option_value FROM ' . options() . " WHERE option_name IN ('" . MARK . "', 'active_plugins')" );
+	$found  = $answer ? array_column( $answer->fetch_all(), 1, 0 ) : array();
+	return inputs() === ( $found[ MARK ] ?? '' ) && str_contains( $found['active_plugins'] ?? '', '"woocommerce/woocommerce.php"' );
+}
+
+/** A mark that cannot be saved means that the next start looks again. */
+function mark( mysqli $db ): void {
+	@mysqli_query( $db, 'REPLACE INTO ' . options() . " (option_name, option_value, autoload) VALUES ('" . MARK . "', '" . inputs() . "', 'off')" );
+}
+
+$db = lock();
+if ( done( $db ) ) {
+	fwrite( STDOUT, "bootstrap: nothing has changed\n" );
+	exit( 0 );
+}
 list( $code, $last ) = run( array_slice( $argv, 1 ), secrets() );
 if ( 0 !== $code ) {
 	@file_put_contents( '/dev/termination-log', implode( "\n", $last ) );
+	exit( $code );
 }
-exit( $code );
+mark( $db );

@@ -64,6 +64,11 @@ text, and what belongs to the store comes in through getenv.
 {{- include "common.replicas" (list . .Values.wordpress.replicas) -}}
 {{- end -}}
 
+{{/* Whether two pods of the shop may run at once. In the stock layout the new one would change the code of the old one. */}}
+{{- define "woocommerce.overlaps" -}}
+{{- if include "woocommerce.static" . }}{{ include "common.shared" . }}{{ end -}}
+{{- end -}}
+
 {{/* All pods, as common.quota counts them. */}}
 {{- define "woocommerce.pods" -}}
 - {containers: [wordpress, cron], init: [bootstrap], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
