@@ -171,6 +171,10 @@ func (d *callbackHandler) expired(call record.Callback) bool {
 // settle records what the backend's answer means. A delivered callback that cannot be recorded is delivered again, under the
 // same id.
 func (d *callbackHandler) settle(ctx context.Context, call record.Callback, result callback.Result, tries int, log *slog.Logger) error {
+	if result.Outcome == callback.Delivered && call.Status.Final() && (call.Status != provision.StatusDeleted || call.Store.RetainData) {
+		// First in the cluster: a worker that ends in between delivers again, under the same id.
+		saveState(ctx, log, call.Store, func(ctx context.Context) error { return d.state.SaveDelivered(ctx, call.Store, call.Status) })
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	var err error
@@ -178,9 +182,6 @@ func (d *callbackHandler) settle(ctx context.Context, call record.Callback, resu
 	case result.Outcome == callback.Delivered:
 		log.Info("callback delivered")
 		err = d.claims.MarkDelivered(ctx, call)
-		if call.Status.Final() && (call.Status != provision.StatusDeleted || call.Store.RetainData) {
-			saveState(ctx, log, call.Store, func(ctx context.Context) error { return d.state.SaveDelivered(ctx, call.Store, call.Status) })
-		}
 	case result.Outcome == callback.Refused, d.expired(call):
 		log.Error("callback refused; kept as a dead letter", "reason", result.Reason)
 		err = d.claims.KeepDeadLetter(ctx, call, result.Reason, result.Unknown)

@@ -29,12 +29,12 @@ type ClusterState interface {
 // RecoveryStore restores records: [record.Recovery].
 type RecoveryStore interface {
 	Complete(ctx context.Context) (bool, error)
-	Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (record.RestoreResult, int64, error)
+	Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (record.Comparison, error)
 	MarkComplete(ctx context.Context) error
 }
 
-// recoverer reconciles the records with one cluster: it restores records that Redis has lost, and deletes namespaces that
-// outlived their delete.
+// recoverer reconciles the records with one cluster: it restores records that Redis has lost, saves outcomes that the cluster
+// does not know, and deletes namespaces that outlived their delete.
 type recoverer struct {
 	cluster           string // "" is the default one
 	records           RecoveryStore
@@ -132,12 +132,14 @@ func (b *recoverer) reconcile(ctx context.Context, stores []provision.SavedState
 
 func (b *recoverer) reconcileStore(ctx context.Context, saved provision.SavedState) (record.RestoreResult, error) {
 	id, namespace := saved.Store.StoreID, saved.Store.Namespace
-	result, newest, err := b.records.Restore(ctx, b.cluster, saved, b.generationTimeout)
+	found, err := b.records.Restore(ctx, b.cluster, saved, b.generationTimeout)
 	if err != nil {
-		return result, fmt.Errorf("store %s: %w", id, err)
+		return found.Result, fmt.Errorf("store %s: %w", id, err)
 	}
-	switch result {
-	case record.Restored, record.RestoreKnown:
+	switch found.Result {
+	case record.Restored:
+	case record.RestoreKnown:
+		return found.Result, b.saveAgain(ctx, saved, found)
 	case record.RestoreLost:
 		b.log.Debug("a store of a cluster that was given up is left alone", "store_id", id, "namespace", namespace)
 	case record.RestoreOtherCluster:
@@ -146,19 +148,41 @@ func (b *recoverer) reconcileStore(ctx context.Context, saved provision.SavedSta
 	case record.RestoreLeftover:
 		b.log.Warn("a namespace outlived its delete and is deleted again", "store_id", id, "namespace", namespace)
 		remove := provision.Request{StoreID: id, Action: provision.OpDelete, Cluster: b.cluster}
-		if _, err := b.acceptor.AcceptIf(ctx, remove, newest); err != nil && provision.CodeOf(err) != provision.CodeSuperseded {
-			return result, fmt.Errorf("store %s: %w", id, err)
+		if _, err := b.acceptor.AcceptIf(ctx, remove, found.Newest); err != nil && provision.CodeOf(err) != provision.CodeSuperseded {
+			return found.Result, fmt.Errorf("store %s: %w", id, err)
 		}
 	}
-	return result, nil
+	return found.Result, nil
+}
+
+// saveAgain saves an outcome or its delivery that is on record and that the cluster does not know: its API server was away, or a worker ended before it
+// had saved it.
+func (b *recoverer) saveAgain(ctx context.Context, saved provision.SavedState, found record.Comparison) error {
+	if found.Outcome == nil {
+		return nil
+	}
+	if saved.Outcome == nil || saved.Outcome.Status != found.Outcome.Status {
+		b.log.Info("an outcome is saved in the cluster, which did not know it", "store_id", saved.Store.StoreID, "status", found.Outcome.Status)
+		if err := b.state.SaveOutcome(ctx, saved.Store, *found.Outcome); err != nil {
+			return fmt.Errorf("store %s: %w", saved.Store.StoreID, err)
+		}
+		saved.Delivered = false
+	}
+	if !found.Delivered || saved.Delivered {
+		return nil
+	}
+	if err := b.state.SaveDelivered(ctx, saved.Store, found.Outcome.Status); err != nil {
+		return fmt.Errorf("store %s: %w", saved.Store.StoreID, err)
+	}
+	return nil
 }
 
 // saveState saves an outcome in the cluster too. Nothing depends on it but a recovery after Redis has lost its data: an outcome
-// that was not saved is then found again by a run, or delivered twice.
+// that was not saved is then found again by a run, or delivered twice. One that could not be saved is saved by the next reconciliation.
 func saveState(ctx context.Context, log *slog.Logger, s provision.Store, write func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if err := write(ctx); err != nil {
-		log.Warn("an outcome was not saved in the cluster; it is on record in Redis", "store_id", s.StoreID, "error", err)
+		log.Warn("an outcome was not saved in the cluster yet; it is on record in Redis", "store_id", s.StoreID, "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,34 +29,47 @@ type lossyRedis struct {
 	complete atomic.Bool
 	saved    []provision.SavedState
 	answers  map[string]record.RestoreResult
-	fail     error         // of the restoration
-	latency  time.Duration // of the restoration
+	known    map[string]record.Comparison // of stores whose record is as new
+	fail     error                        // of the restoration
+	latency  time.Duration                // of the restoration
 	leader   bool
 
-	lists    int
-	foreign  map[string]int
-	restored []string
-	accepted []provision.Request
+	lists     int
+	foreign   map[string]int
+	restored  []string
+	wrote     []string // outcomes and deliveries that were saved in the cluster
+	failWrite error
+	accepted  []provision.Request
 }
 
 func (l *lossyRedis) Complete(context.Context) (bool, error) { return l.complete.Load(), nil }
 func (l *lossyRedis) MarkComplete(context.Context) error     { l.complete.Store(true); return nil }
-func (l *lossyRedis) Restore(_ context.Context, _ string, m provision.SavedState, _ time.Duration) (record.RestoreResult, int64, error) {
+func (l *lossyRedis) Restore(_ context.Context, _ string, m provision.SavedState, _ time.Duration) (record.Comparison, error) {
 	time.Sleep(l.latency)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.restored = append(l.restored, m.Store.StoreID)
-	return l.answers[m.Store.StoreID], leftoverGeneration, l.fail
+	found := record.Comparison{Result: l.answers[m.Store.StoreID], Newest: leftoverGeneration}
+	if known, ok := l.known[m.Store.StoreID]; ok {
+		found = known
+	}
+	return found, l.fail
 }
 func (l *lossyRedis) ListStores(context.Context) (provision.SavedStores, error) {
 	l.lists++
 	return provision.SavedStores{Stores: l.saved, Foreign: l.foreign}, nil
 }
-func (l *lossyRedis) SaveOutcome(context.Context, provision.Store, provision.Outcome) error {
-	return nil
+func (l *lossyRedis) SaveOutcome(_ context.Context, s provision.Store, o provision.Outcome) error {
+	return l.write(s.StoreID + " " + string(o.Status))
 }
-func (l *lossyRedis) SaveDelivered(context.Context, provision.Store, provision.Status) error {
-	return nil
+func (l *lossyRedis) SaveDelivered(_ context.Context, s provision.Store, status provision.Status) error {
+	return l.write(s.StoreID + " delivered " + string(status))
+}
+func (l *lossyRedis) write(what string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrote = append(l.wrote, what)
+	return l.failWrite
 }
 func (l *lossyRedis) leads(context.Context) (bool, error) { return l.leader, nil }
 func (l *lossyRedis) AcceptIf(_ context.Context, r provision.Request, generation int64) (provision.Accepted, error) {
@@ -202,5 +216,42 @@ func TestRecovererCountsTheStoresOfOthersAndLogsThemOnce(t *testing.T) {
 	}
 	if len(l.restored)+len(l.accepted) != 0 {
 		t.Errorf("restored %v, accepted %v", l.restored, l.accepted)
+	}
+}
+
+// TestRecovererSavesWhatTheClusterDoesNotKnow: the API server was away when the outcome was recorded, or the worker ended. After a loss of Redis the
+// backend would be told once more.
+func TestRecovererSavesWhatTheClusterDoesNotKnow(t *testing.T) {
+	outcome := func(status provision.Status) *provision.Outcome {
+		return &provision.Outcome{Generation: 7, Status: status}
+	}
+	known := func(status provision.Status, delivered bool) record.Comparison {
+		return record.Comparison{Result: record.RestoreKnown, Newest: 7, Outcome: outcome(status), Delivered: delivered}
+	}
+	tests := []struct {
+		id        string
+		saved     *provision.Outcome
+		delivered bool
+		found     record.Comparison
+		want      []string
+	}{
+		{"nothing is saved", nil, false, known(provision.StatusReady, true), []string{"nothing is saved READY", "nothing is saved delivered READY"}},
+		{"not delivered yet", nil, false, known(provision.StatusFailed, false), []string{"not delivered yet FAILED"}},
+		{"delivery is not saved", outcome(provision.StatusReady), false, known(provision.StatusReady, true), []string{"delivery is not saved delivered READY"}},
+		{"became ready", outcome(provision.StatusFailed), true, known(provision.StatusReady, true), []string{"became ready READY", "became ready delivered READY"}},
+		{"all is saved", outcome(provision.StatusReady), true, known(provision.StatusReady, true), nil},
+		{"no outcome", nil, false, record.Comparison{Result: record.RestoreKnown, Newest: 7}, nil},
+	}
+	for _, test := range tests {
+		l := (&lossyRedis{leader: true, known: map[string]record.Comparison{test.id: test.found}}).intact().saves(test.id)
+		l.saved[0].Outcome, l.saved[0].Delivered = test.saved, test.delivered
+		if err := l.recoverer().round(t.Context()); err != nil || !slices.Equal(l.wrote, test.want) {
+			t.Errorf("%s: saved %q, want %q (%v)", test.id, l.wrote, test.want, err)
+		}
+		if l.failWrite = errors.New("away"); len(test.want) > 0 {
+			if err := l.recoverer().round(t.Context()); !errors.Is(err, l.failWrite) {
+				t.Errorf("%s: an API server that is away gives %v", test.id, err)
+			}
+		}
 	}
 }

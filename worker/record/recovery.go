@@ -72,15 +72,23 @@ const (
 	RestoreLeftover     RestoreResult = "leftover"      // a later delete has ended: the namespace should not be there
 )
 
-// Restore also returns the newest generation on record. It restores the record of one store from what its namespace on a cluster says, unless there is a record as new. A generation
+// Comparison is what [Recovery.Restore] has found on record and done.
+type Comparison struct {
+	Result    RestoreResult
+	Newest    int64              // the newest generation on record
+	Outcome   *provision.Outcome // of the saved generation, where it is the newest on record and has one
+	Delivered bool               // the backend has confirmed that outcome
+}
+
+// Restore restores the record of one store from what its namespace on a cluster says, unless there is a record as new. A generation
 // without an outcome is then run again, and an outcome that was not delivered is delivered again. timeout is the time from
 // now to the end of the generation.
-func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (RestoreResult, int64, error) {
+func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.SavedState, timeout time.Duration) (Comparison, error) {
 	req := saved.Store.Request
 	req.Action, req.RetainData, req.Cluster = provision.OpProvision, false, inRequest(cluster)
 	text, err := json.Marshal(req)
 	if err != nil {
-		return "", 0, err
+		return Comparison{}, err
 	}
 	digest := req.Digest()
 	if saved.Op == provision.OpDelete {
@@ -92,7 +100,7 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 	}
 	outputs, err := outputsText(o.Outputs)
 	if err != nil {
-		return "", 0, err
+		return Comparison{}, err
 	}
 	id := req.StoreID
 	answer, err := r.runScript(ctx, restoreScript,
@@ -100,7 +108,13 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
 		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs)
 	if err != nil {
-		return "", 0, err
+		return Comparison{}, err
 	}
-	return RestoreResult(answer[0]), number(answer[1]), nil
+	found := Comparison{Result: RestoreResult(answer[0]), Newest: number(answer[1])}
+	if len(answer) == 7 {
+		found.Outcome = &provision.Outcome{Generation: found.Newest, Status: provision.Status(answer[2]), Code: provision.Code(answer[3]), Error: answer[4]}
+		found.Delivered = answer[6] == "1"
+		_ = json.Unmarshal([]byte(answer[5]), &found.Outcome.Outputs)
+	}
+	return found, nil
 }

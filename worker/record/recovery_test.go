@@ -25,9 +25,40 @@ func (b *bench) loseData() {
 
 func (b *bench) restore(m provision.SavedState, want RestoreResult) {
 	b.Helper()
-	if got, _, err := b.records.Recovery.Restore(b.ctx, cmp.Or(m.Store.Cluster, provision.DefaultCluster), m, generationTimeout); err != nil || got != want {
-		b.Fatalf("restoring %s: %s, %v; want %s", m.Store.StoreID, got, err, want)
+	if got := b.compare(m); got.Result != want {
+		b.Fatalf("restoring %s: %s, want %s", m.Store.StoreID, got.Result, want)
 	}
+}
+
+func (b *bench) compare(m provision.SavedState) Comparison {
+	b.Helper()
+	got, err := b.records.Recovery.Restore(b.ctx, cmp.Or(m.Store.Cluster, provision.DefaultCluster), m, generationTimeout)
+	if err != nil {
+		b.Fatalf("restoring %s: %v", m.Store.StoreID, err)
+	}
+	return got
+}
+
+// TestComparingTellsWhatTheClusterDoesNotKnow: an outcome that was recorded while the API server was away.
+func TestComparingTellsWhatTheClusterDoesNotKnow(t *testing.T) {
+	each(t, func(b *bench) {
+		task := b.accept(request("a"))
+		if got := b.compare(savedState(task, "", false)); got.Result != RestoreKnown || got.Outcome != nil {
+			b.Errorf("without an outcome: %+v", got)
+		}
+		b.end(task, provision.StatusReady)
+		if got := b.compare(savedState(task, "", false)); got.Outcome == nil || got.Outcome.Status != provision.StatusReady || got.Outcome.Generation != task.Generation || got.Delivered {
+			b.Errorf("ready, and not delivered: %+v", got)
+		}
+		b.deliver("a")
+		if got := b.compare(savedState(task, provision.StatusReady, false)); !got.Delivered {
+			b.Errorf("delivered: %+v", got)
+		}
+		b.accept(titled(request("a"), "another"))
+		if got := b.compare(savedState(task, provision.StatusReady, false)); got.Outcome != nil {
+			b.Errorf("of an older generation: %+v", got)
+		}
+	})
 }
 
 func TestAcceptRefusesUntilTheRecordsAreComplete(t *testing.T) {

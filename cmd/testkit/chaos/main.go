@@ -152,6 +152,9 @@ func (o options) rounds(ctx context.Context, all []installation, inj *injector) 
 		return found, err
 	}
 	for _, one := range all {
+		if found, err := o.awaitSaved(ctx, one); err != nil || len(found) > 0 {
+			return found, err
+		}
 		fmt.Printf("Redis of installation %s loses its data\n", one.rig.Name)
 		if err := one.rig.LoseRedis(ctx); err != nil {
 			return nil, fmt.Errorf("installation %s: %w", one.rig.Name, err)

@@ -81,7 +81,7 @@ func ownerOf(o object) string {
 func noteNamespace(f *model.Found, o object) {
 	f.Namespace = &model.Namespace{Label: o.Metadata.Labels[provision.LabelStore], StoreID: o.Metadata.Annotations["orchestrator/store-id"],
 		Generation: whole(o.Metadata.Annotations["orchestrator/generation"]), Op: provision.Op(o.Metadata.Annotations["orchestrator/op"]),
-		Terminating: o.Metadata.DeletionTimestamp != ""}
+		Delivered: o.Metadata.Annotations["orchestrator/delivered"], Terminating: o.Metadata.DeletionTimestamp != ""}
 }
 
 func noteRevision(f *model.Found, o object) {
@@ -123,7 +123,7 @@ func (w world) observeRedis(ctx context.Context, r *rig.Rig, ids []string) error
 			return err
 		}
 		record := &w.stores[id].Record
-		*record = model.Record{Generation: whole(f["generation"]), Op: provision.Op(f["op"]), Digest: f["digest"],
+		*record = model.Record{Generation: whole(f["generation"]), Op: provision.Op(f["op"]), Digest: f["digest"], Status: provision.Status(f["status"]),
 			Decided: f["generation"] != "" && f["outcome_generation"] == f["generation"], Deleting: whole(f["open_delete"]) > 0}
 		record.PendingCallbacks = int(c.HLen(ctx, "{orch}:callbacks:"+id).Val())
 		record.Lease = c.Exists(ctx, "{orch}:run-lease:"+id).Val() > 0

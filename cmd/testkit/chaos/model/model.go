@@ -74,6 +74,7 @@ type Namespace struct {
 	Label, StoreID string
 	Generation     int64
 	Op             provision.Op
+	Delivered      string // the generation and the outcome that the backend was told
 	Terminating    bool
 }
 
@@ -83,6 +84,7 @@ type Record struct {
 	Op               provision.Op
 	Digest           string
 	Decided          bool
+	Status           provision.Status
 	PendingCallbacks int
 	Deleting         bool // a delete has not ended
 	Lease            bool // a run holds the store's lease
