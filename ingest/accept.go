@@ -83,16 +83,20 @@ func (s *server) accept(c echo.Context, r provision.Request, bad []provision.Fie
 	if err != nil {
 		return err
 	}
-	// The client may disconnect now; the task of what is recorded must be enqueued all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
+	ctx, cancel := s.changing(c)
 	defer cancel()
-	ctx = provision.WithOrigin(ctx, provision.Origin{By: callerOf(c), RequestID: c.Response().Header().Get(echo.HeaderXRequestID)})
 	a, err := s.acceptIf(ctx, r, generation)
 	if err != nil {
 		return uncertain(err)
 	}
 	c.Set(requestInfoKey, requestInfo{r.StoreID, a.Generation, a.TaskID, a.Joined})
 	return c.JSON(http.StatusAccepted, accepted{true, true, r.StoreID, r.Action, a.Generation, a.TaskID})
+}
+
+// changing is the context of what changes the record. The client may disconnect; the task of what is recorded must be enqueued all the same.
+func (s *server) changing(c echo.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
+	return provision.WithOrigin(ctx, provision.Origin{By: callerOf(c), RequestID: c.Response().Header().Get(echo.HeaderXRequestID)}), cancel
 }
 
 // acceptIf accepts r, if the generation is the newest one where it is not 0.

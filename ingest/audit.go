@@ -13,6 +13,8 @@ var actions = map[string]string{
 	"POST /":                        "store.submit",
 	"POST /orchestrate":             "store.submit",
 	"DELETE /stores/:store_id":      "store.delete",
+	"POST /stores/:store_id/retry":  "store.retry",
+	"POST /stores/:store_id/cancel": "store.cancel",
 	"POST /clusters/:name/lost":     "cluster.lose",
 	"POST /clusters/:name/found":    "cluster.find",
 	"POST /dead-letters/:id/replay": "dead-letter.replay",

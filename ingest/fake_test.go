@@ -22,7 +22,7 @@ const (
 	powerlessToken = "powerless" // has no scope
 )
 
-// fake is an Acceptor, a Reader, a Replayer, Clusters and a Readiness with configured results.
+// fake is an Acceptor, a Repeater, a Reader, a Replayer, Clusters and a Readiness with configured results.
 type fake struct {
 	err    error // of every method
 	panics any
@@ -36,6 +36,8 @@ type fake struct {
 	kind   provision.OrphanKind
 	ifGen  int64
 	origin provision.Origin
+	force  []provision.Force
+	cancel provision.Cancelled
 	places []provision.ClusterState
 	lose   string
 	find   string
@@ -66,6 +68,16 @@ func (f *fake) Accept(ctx context.Context, r provision.Request) (provision.Accep
 func (f *fake) AcceptIf(ctx context.Context, r provision.Request, generation int64) (provision.Accepted, error) {
 	f.ifGen = generation
 	return f.Accept(ctx, r)
+}
+
+func (f *fake) Retry(ctx context.Context, id string, generation int64, force []provision.Force) (provision.Accepted, bool, error) {
+	f.id, f.ifGen, f.force, f.origin = id, generation, force, provision.OriginOf(ctx)
+	return f.next, f.state.StoreID == id, f.answer(ctx)
+}
+
+func (f *fake) Cancel(ctx context.Context, id string, generation int64) (provision.Cancelled, bool, error) {
+	f.id, f.ifGen, f.origin = id, generation, provision.OriginOf(ctx)
+	return f.cancel, f.state.StoreID == id, f.answer(ctx)
 }
 
 func (f *fake) Store(ctx context.Context, id string) (provision.State, bool, error) {
@@ -134,7 +146,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Reader: f, Replayer: f, Clusters: f, Readiness: f,
+		Acceptor: f, Repeater: f, Reader: f, Replayer: f, Clusters: f, Readiness: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

@@ -24,6 +24,13 @@ type Acceptor interface {
 	AcceptIf(ctx context.Context, r provision.Request, generation int64) (provision.Accepted, error)
 }
 
+// Repeater repeats what the record of a store asks for, and gives up what has not begun. Its errors follow the rules of [Acceptor];
+// found is false where there is no record. A generation that is not 0 has to be the newest of the store: CodeSuperseded (412) otherwise.
+type Repeater interface {
+	Retry(ctx context.Context, storeID string, generation int64, force []provision.Force) (a provision.Accepted, found bool, err error)
+	Cancel(ctx context.Context, storeID string, generation int64) (c provision.Cancelled, found bool, err error)
+}
+
 // Replayer sends a dead letter again. Its errors follow the rules of [Acceptor]. It is idempotent.
 type Replayer interface {
 	Replay(ctx context.Context, callbackID string) (provision.ReplayResult, error)
@@ -51,7 +58,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Reader, Replayer, Clusters and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Reader, Replayer, Clusters and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -59,6 +66,7 @@ type Config struct {
 
 	Policy    provision.Policy
 	Acceptor  Acceptor
+	Repeater  Repeater
 	Reader    Reader
 	Replayer  Replayer
 	Clusters  Clusters
@@ -106,8 +114,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Reader, Replayer, Clusters and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Reader, Replayer, Clusters and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -132,6 +140,8 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/", s.post, s.authorize(ScopeWrite))
 	e.POST("/orchestrate", s.post, s.authorize(ScopeWrite))
 	e.DELETE("/stores/:store_id", s.remove, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/retry", s.retry, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))
 	e.Match(read, "/stores/:store_id", s.show, s.authorize(ScopeRead))
 	e.Match(read, "/stores", s.list, s.authorize(ScopeRead))
 	e.Match(read, "/orphans", s.orphans, s.authorize(ScopeOperate))

@@ -13,7 +13,9 @@ func TestRoutesRefuseUnknownPathsAndMethods(t *testing.T) {
 		allow        string
 	}{
 		{"GET /nothing", "no-route", 404, ""},
-		{"POST /stores/s-1/x", "no-method", 405, "DELETE, GET, HEAD"}, // the last parameter takes the rest of a path
+		{"POST /stores/s-1", "no-method", 405, "DELETE, GET, HEAD"},
+		{"POST /stores/s-1/x", "no-route", 404, ""},
+		{"DELETE /stores/s-1/retry", "no-method", 405, "POST"},
 		{"GET /metrics", "no-route", 404, ""},
 		{"GET /debug/pprof/", "no-route", 404, ""},
 		{"PUT /", "no-method", 405, "GET, HEAD, POST"},

@@ -20,6 +20,8 @@ type cluster struct {
 	secrets int  // passwords made
 	retain  bool // what deletes say of the data
 
+	verifiedAs provision.Shop // by the last verification
+
 	fail    map[string]error                       // by call
 	hold    map[string]func(context.Context) error // by call: what happens instead
 	crashAt int                                    // the point at which the run ends without a trace; 0: never
@@ -199,7 +201,8 @@ func (e engine) Release(s provision.Store) (provision.Release, error) {
 		Credentials: []provision.Credential{{Key: provision.AdminPassword}, {Key: "database-password"}}}, e.refuses
 }
 
-func (e engine) Verify(ctx context.Context, _ provision.Store, _ provision.Shop) (provision.Outputs, error) {
+func (e engine) Verify(ctx context.Context, _ provision.Store, shop provision.Shop) (provision.Outputs, error) {
+	e.verifiedAs = shop
 	return provision.Outputs{"key": "open to all"}, e.call(ctx, "shop.Verify")
 }
 

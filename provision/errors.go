@@ -19,6 +19,7 @@ const (
 	CodeUnschedulable Code = "unschedulable" // a pod fits on no node
 	CodeVolume        Code = "volume"        // a volume cannot be bound
 	CodeLost          Code = "lost"          // the store's cluster was given up, and the store with it
+	CodeCancelled     Code = "cancelled"     // the request was cancelled before it was carried out
 )
 
 // Codes that are retried. Busy, Superseded and Unavailable are not counted as attempts; Blocked and Internal are.
@@ -33,7 +34,7 @@ const (
 // Final reports whether an error of this code ends the generation.
 func (c Code) Final() bool {
 	switch c {
-	case CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume, CodeLost:
+	case CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume, CodeLost, CodeCancelled:
 		return true
 	case CodeBusy, CodeSuperseded, CodeUnavailable, CodeBlocked, CodeInternal:
 	}

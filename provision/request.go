@@ -68,7 +68,8 @@ func (r Request) Digest() string {
 // Store is one generation of a store: what a run acts on. A newer request of the same store has a higher generation.
 type Store struct {
 	Request
-	Generation int64 `json:"generation"`
+	Generation int64   `json:"generation"`
+	Force      []Force `json:"-"` // of the retry that asked for this generation
 }
 
 // ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is
@@ -83,6 +84,7 @@ func (r Request) ReleaseName() string {
 
 // Accepted is the answer to a request that was recorded.
 type Accepted struct {
+	Action     Op
 	Generation int64
 	TaskID     string
 	// Joined says that an equal request was in progress already, and that this one shares its generation and its outcome.

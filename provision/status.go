@@ -49,15 +49,17 @@ func (op Op) Failure() Status {
 
 // State is what the API shows about one store. It is for people and programs to read; no decision is made from it.
 type State struct {
-	StoreID     string    `json:"store_id"`
-	Name        string    `json:"name,omitempty"`
-	Engine      string    `json:"engine,omitempty"`
-	Namespace   string    `json:"namespace,omitempty"`
-	Host        string    `json:"host,omitempty"`
-	StoreURL    string    `json:"store_url,omitempty"`
-	CreatorID   string    `json:"creator_id,omitempty"`
-	Cluster     string    `json:"cluster,omitempty"` // where the store lives; "": on [DefaultCluster]
-	Action      Op        `json:"action"`
+	StoreID   string `json:"store_id"`
+	Name      string `json:"name,omitempty"`
+	Engine    string `json:"engine,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	Host      string `json:"host,omitempty"`
+	StoreURL  string `json:"store_url,omitempty"`
+	CreatorID string `json:"creator_id,omitempty"`
+	Cluster   string `json:"cluster,omitempty"` // where the store lives; "": on [DefaultCluster]
+	Action    Op     `json:"action"`
+	// Request is the newest provision as it was accepted, whole; only where one store is shown.
+	Request     *Request  `json:"request,omitempty"`
 	Generation  int64     `json:"generation"`
 	TaskID      string    `json:"task_id"`
 	Status      Status    `json:"status"`

@@ -46,6 +46,7 @@ func (r *Runner) verifyOnce(ctx context.Context, s Store, engine Engine, deadlin
 		return nil, err
 	}
 	defer closeShop()
+	shop.VerifiedBefore = shop.VerifiedBefore && !s.Forced(ForceVerify)
 	outputs, err := engine.Verify(ctx, s, shop)
 	if err == nil && r.PublicClient != nil {
 		err = engine.VerifyPublic(ctx, s, Shop{HTTP: r.PublicClient, VerifiedBefore: shop.VerifiedBefore})

@@ -195,3 +195,21 @@ func TestTheOutsideIsAskedUntilItAnswers(t *testing.T) {
 		}
 	})
 }
+
+// TestAForcedVerificationIsThatOfANewShop: its owner may have changed what is not looked at any more.
+func TestAForcedVerificationIsThatOfANewShop(t *testing.T) {
+	for _, force := range [][]provision.Force{nil, {provision.ForceApply}, {provision.ForceVerify}} {
+		c := &cluster{}
+		if _, err := c.run(t.Context(), provision.OpProvision, 1); err != nil {
+			t.Fatal(err)
+		}
+		s := store(2)
+		s.Force = force
+		if err := c.runner().Run(t.Context(), provision.OpProvision, s, func(provision.Step) {}); err != nil {
+			t.Fatal(err)
+		}
+		if strict := !c.verifiedAs.VerifiedBefore; strict != s.Forced(provision.ForceVerify) {
+			t.Errorf("with force %v the shop was verified as a new one: %t", force, strict)
+		}
+	}
+}

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestNamespacesEnsureRecordsStoreAndGeneration(t *testing.T) {
 	if generationOf(ns) != 2 || ns.Annotations[annotationStoreID] != s.StoreID || ns.Annotations[annotationOp] != "provision" {
 		t.Errorf("annotations are %v", ns.Annotations)
 	}
-	if found := storeFrom(ns, s); found != s {
+	if found := storeFrom(ns, s); !reflect.DeepEqual(found, s) {
 		t.Errorf("the namespace describes %+v, want %+v", found, s)
 	}
 }

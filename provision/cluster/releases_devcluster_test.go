@@ -133,6 +133,31 @@ func TestReleasesApplyRecordsTheTimeOncePerGeneration(t *testing.T) {
 	}
 }
 
+// TestReleasesApplyAgainByForce: what Helm and the API server hold may be wrong in a way that no comparison shows.
+func TestReleasesApplyAgainByForce(t *testing.T) {
+	t.Parallel()
+	c := devCluster(t)
+	s := prepared(t, c)
+	revisions := func() int {
+		list, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list.Items)
+	}
+	apply(t, c, s, nil)
+	for want, force := range [][]provision.Force{1: nil, 2: {provision.ForceApply}} {
+		if want == 0 {
+			continue
+		}
+		s.Force = force
+		apply(t, c, s, nil)
+		if got := revisions(); got != want {
+			t.Errorf("with force %v there are %d revisions, want %d", force, got, want)
+		}
+	}
+}
+
 func TestReleasesApplyKeepsThreeRevisions(t *testing.T) {
 	t.Parallel()
 	c := devCluster(t)

@@ -3,6 +3,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -38,6 +39,44 @@ func (i *Intake) Accept(ctx context.Context, req provision.Request) (provision.A
 func (i *Intake) AcceptIf(ctx context.Context, req provision.Request, generation int64) (provision.Accepted, error) {
 	accepted, err := i.Records.Requests.AcceptIf(ctx, req, generation, i.GenerationTimeout)
 	return i.enqueued(ctx, req, accepted, err)
+}
+
+// Retry accepts what the store's record asks for once more: [record.Requests.Repeat]. A run that waits for its next try begins now.
+func (i *Intake) Retry(ctx context.Context, storeID string, generation int64, force []provision.Force) (a provision.Accepted, found bool, err error) {
+	var task queue.Task
+	for range 2 { // a request that comes in between is what has to be repeated
+		task, a.Joined, found, err = i.Records.Requests.Repeat(ctx, storeID, generation, force, i.GenerationTimeout)
+		if generation != 0 || provision.CodeOf(err) != provision.CodeSuperseded {
+			break
+		}
+	}
+	if err != nil || !found {
+		return provision.Accepted{}, found, err
+	}
+	a.Action, a.Generation, a.TaskID, a.Cluster = task.Op, task.Generation, task.ID(), task.Cluster
+	if err := i.Tasks.Revive(ctx, task, true); err != nil {
+		i.Log.Warn("a retry is accepted but not enqueued; the sweeper enqueues it", "store_id", storeID, "generation", task.Generation, "error", err)
+	}
+	return a, true, nil
+}
+
+// Cancel is [record.Requests.Cancel] followed by the tasks: of the callback, and of the runs that have a slot now.
+func (i *Intake) Cancel(ctx context.Context, storeID string, generation int64) (provision.Cancelled, bool, error) {
+	cancelled, next, found, err := i.Records.Requests.Cancel(ctx, storeID, generation)
+	if err != nil || !found {
+		return cancelled, found, err
+	}
+	calls, err := i.Records.Callbacks.Pending(ctx, storeID)
+	for _, call := range calls {
+		err = errors.Join(err, i.Tasks.EnqueueCallback(ctx, call))
+	}
+	for _, task := range next {
+		err = errors.Join(err, i.Tasks.Revive(ctx, task, true))
+	}
+	if err != nil {
+		i.Log.Warn("a cancel is recorded but not all its tasks are enqueued; the sweeper enqueues them", "store_id", storeID, "error", err)
+	}
+	return cancelled, true, nil
 }
 
 func (i *Intake) enqueued(ctx context.Context, req provision.Request, accepted provision.Accepted, err error) (provision.Accepted, error) {

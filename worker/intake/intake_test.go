@@ -111,3 +111,58 @@ func TestAcceptHoldsARequestUntilTheRecordsAreComplete(t *testing.T) {
 		}
 	})
 }
+
+// taskState is the state of a task in asynq.
+func taskState(t *testing.T, client redis.UniversalClient, queueName, id string) string {
+	t.Helper()
+	return client.HGet(t.Context(), "asynq:{"+queueName+"}:t:"+id, "state").Val()
+}
+
+func TestRetryAndCancelEnqueueTheirTasks(t *testing.T) {
+	each(t, func(t *testing.T, client redis.UniversalClient, _ *record.Records, in *intake.Intake) {
+		ctx := t.Context()
+		if _, found, err := in.Retry(ctx, "a", 0, nil); found || err != nil {
+			t.Fatalf("an unknown store: found %t, %v", found, err)
+		}
+		first, err := in.Accept(ctx, shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancelled, found, err := in.Cancel(ctx, "a", first.Generation)
+		if err != nil || !found || cancelled.Status != provision.StatusFailed {
+			t.Fatalf("cancel: %+v, found %t, %v", cancelled, found, err)
+		}
+		told := queue.CallbackTask{StoreID: "a", Generation: first.Generation, Sequence: 1, Cluster: provision.AnyCluster}
+		if state := taskState(t, client, told.Queue(), told.ID()); state != "pending" {
+			t.Errorf("the task of the callback is %q", state)
+		}
+		again, found, err := in.Retry(ctx, "a", 0, []provision.Force{provision.ForceApply})
+		if err != nil || !found || again.Joined || again.Generation <= first.Generation || again.Action != provision.OpProvision {
+			t.Fatalf("retry: %+v, found %t, %v", again, found, err)
+		}
+		if state := taskState(t, client, queue.QueueProvision, again.TaskID); state != "pending" {
+			t.Errorf("the task of the retry is %q", state)
+		}
+	})
+}
+
+// TestRetryTriesAWaitingRunNow: an operator who has mended something does not wait for the backoff.
+func TestRetryTriesAWaitingRunNow(t *testing.T) {
+	each(t, func(t *testing.T, client redis.UniversalClient, _ *record.Records, in *intake.Intake) {
+		accepted, err := in.Accept(t.Context(), shop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const base = "asynq:{provision}:"
+		client.LRem(t.Context(), base+"pending", 0, accepted.TaskID)
+		client.ZAdd(t.Context(), base+"retry", redis.Z{Score: float64(time.Now().Add(time.Hour).Unix()), Member: accepted.TaskID})
+		client.HSet(t.Context(), base+"t:"+accepted.TaskID, "state", "retry")
+		again, _, err := in.Retry(t.Context(), "a", 0, nil)
+		if err != nil || !again.Joined {
+			t.Fatalf("%+v, %v", again, err)
+		}
+		if state := taskState(t, client, queue.QueueProvision, accepted.TaskID); state != "pending" {
+			t.Errorf("its task is %q", state)
+		}
+	})
+}

@@ -120,6 +120,9 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	b.wantOutcome(run, provision.StatusReady, OutcomeRecorded, 0)
 	b.release(run, RunEnd{Ended: true})
 	see()
+	forced, _ := b.repeat("a", provision.ForceApply)
+	see()
+	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: forced, Cluster: "us"}, provision.StatusReady)
 	from := provision.WithOrigin(b.ctx, provision.Origin{By: "backend", RequestID: "r"})
 	asked, err := b.records.Requests.Accept(from, deletion("a"), generationTimeout)
 	if err != nil {

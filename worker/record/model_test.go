@@ -17,6 +17,8 @@ type generation struct {
 	status     provision.Status // its outcome
 	over       bool             // a delete that has ended, or that a newer delete has superseded
 	superseded bool             // no callback is to be delivered
+	cancelled  bool             // no run of it begins any more
+	force      string           // what its run does again
 	progressed bool
 }
 
@@ -122,6 +124,39 @@ func (m *model) joins(req provision.Request) bool {
 	return n.Generation > 0 && n.status == "" && n.req == req
 }
 
+// retry is the request that a retry repeats. false means that there is nothing to repeat.
+func (s *modelStore) retry() (req provision.Request, some bool) {
+	n := s.newest()
+	switch {
+	case n.status == provision.StatusDeleted:
+		return req, false
+	case n.Op == provision.OpDelete:
+		return provision.Request{StoreID: n.StoreID, Action: provision.OpDelete, RetainData: s.retain}, true
+	}
+	return n.req, true
+}
+
+// cancel gives the newest generation up. It says why not, or returns the stores that may begin now.
+func (m *model) cancel(id string) (why string, next []queue.Task) {
+	s := m.stores[id]
+	n := s.newest()
+	switch {
+	case n.cancelled:
+		return "", nil
+	case n.status != "":
+		return "ended", nil
+	case s.lease != "" && (n.Op == provision.OpDelete || !s.deleting()):
+		return "at store", nil
+	}
+	n.status, n.over, n.cancelled, n.force = n.Op.Failure(), true, true, ""
+	if n.Op == provision.OpDelete {
+		s.failedDelete = n.Generation
+	}
+	s.addCallback(n, n.status)
+	s.throttled = false
+	return "", m.leaveCreatorQueue(s)
+}
+
 func (m *model) accept(req provision.Request, gen int64) *generation {
 	s := m.stores[req.StoreID]
 	s.throttled, s.forgotten, s.contested = false, false, false
@@ -154,7 +189,7 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 		return AcquireDone, nil
 	case !s.isCurrent(g):
 		return AcquireSuperseded, nil
-	case g.status == provision.StatusReady:
+	case g.status == provision.StatusReady, g.cancelled && g == s.newest():
 		return AcquireDone, nil
 	case g.Op == provision.OpProvision && s.deleting():
 		return AcquireWaiting, nil
@@ -268,7 +303,9 @@ func (s *modelStore) nextCallback() (Callback, bool) {
 func (s *modelStore) stale(c Callback) bool {
 	older := c.Generation < s.newest().Generation
 	if c.Sequence < s.lastDelivered {
-		s.dropped[c.Generation] = c.Status
+		if c.Status.Final() {
+			s.dropped[c.Generation] = c.Status
+		}
 		return true
 	}
 	switch c.Status {

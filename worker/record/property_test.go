@@ -29,6 +29,8 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"acquire":          m.acquire,
 				"renew":            m.renew,
 				"record outcome":   m.recordOutcome,
+				"cancel":           m.cancel,
+				"retry":            m.retry,
 				"release":          m.release,
 				"expire leases":    m.expireLeases,
 				"claim":            m.claim,
@@ -161,6 +163,9 @@ func (m *machine) acquireFor(t *rapid.T, g *generation, worker string, progress 
 	want(t, "the run retains the data", run.Store.RetainData, g.req.RetainData)
 	if g.Op == provision.OpProvision {
 		want(t, "request of the run", run.Store.Request, g.req)
+	}
+	if g == m.stores[g.StoreID].newest() {
+		want(t, "what the run does again", forceText(run.Store.Force), g.force)
 	}
 	m.runs = append(m.runs, activeRun{g, run})
 	return m.runs[len(m.runs)-1], true

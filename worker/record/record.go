@@ -43,6 +43,7 @@ type Record struct {
 	DeadLetterID     string `redis:"dead_letter_id"`
 	RequestedBy      string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
 	RequestID        string `redis:"request_id"`
+	Force            string `redis:"force"`        // what the run of the newest request does again, separated by spaces
 	ContestedBy      string `redis:"contested_by"` // the last store that was refused because of what this one owns
 }
 
@@ -89,6 +90,15 @@ func (r Record) runs(storeID string) (tasks []queue.Task) {
 		add(r.Op, r.Generation)
 	}
 	return tasks
+}
+
+// request is the newest provision, or nil where there was none.
+func (r Record) request() *provision.Request {
+	var req provision.Request
+	if json.Unmarshal([]byte(r.RequestJSON), &req) != nil || req.Action != provision.OpProvision {
+		return nil
+	}
+	return &req
 }
 
 // state is what the API shows of the record.

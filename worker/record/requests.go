@@ -49,16 +49,16 @@ func (r *Requests) Ready(ctx context.Context) error {
 // Errors of code conflict name the field: one that may not change while the store lives or its data is retained, one that
 // another store owns, or a retain_data that comes too late. Code unavailable may be tried again, invalid may not.
 func (r *Requests) Accept(ctx context.Context, req provision.Request, timeout time.Duration) (provision.Accepted, error) {
-	return r.accept(ctx, req, "", timeout)
+	return r.accept(ctx, req, timeout, "", nil)
 }
 
 // AcceptIf is [Requests.Accept] if the generation is the newest of the store, and an error of code superseded otherwise: what was
 // decided by looking at a record must not override what its owner has asked for meanwhile.
 func (r *Requests) AcceptIf(ctx context.Context, req provision.Request, generation int64, timeout time.Duration) (provision.Accepted, error) {
-	return r.accept(ctx, req, strconv.FormatInt(generation, 10), timeout)
+	return r.accept(ctx, req, timeout, strconv.FormatInt(generation, 10), nil)
 }
 
-func (r *Requests) accept(ctx context.Context, req provision.Request, newest string, timeout time.Duration) (provision.Accepted, error) {
+func (r *Requests) accept(ctx context.Context, req provision.Request, timeout time.Duration, newest string, force []provision.Force) (provision.Accepted, error) {
 	kept := req
 	kept.RetainData = false // a field of its own: the record's request is the provision's
 	text, err := json.Marshal(kept)
@@ -69,7 +69,7 @@ func (r *Requests) accept(ctx context.Context, req provision.Request, newest str
 	answer, err := r.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req), newest, origin.By, origin.RequestID)
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req), newest, origin.By, origin.RequestID, forceText(force))
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -77,7 +77,7 @@ func (r *Requests) accept(ctx context.Context, req provision.Request, newest str
 		return provision.Accepted{}, err
 	}
 	gen := number(answer[1])
-	return provision.Accepted{Generation: gen, TaskID: queue.TaskID(gen, req.StoreID), Joined: answer[0] == "joined", Cluster: answer[2]}, nil
+	return provision.Accepted{Action: req.Action, Generation: gen, TaskID: queue.TaskID(gen, req.StoreID), Joined: answer[0] == "joined", Cluster: answer[2]}, nil
 }
 
 // refusal is the error of a request that the script accept has refused.
@@ -86,7 +86,7 @@ func refusal(req provision.Request, answer []string) error {
 	case "incomplete":
 		return errIncomplete(answer[1])
 	case "overtaken":
-		return provision.Errorf(provision.CodeSuperseded, "store %s has a newer request: its generation is %s by now", req.StoreID, answer[1])
+		return errOvertaken(req.StoreID, answer[1])
 	case "closed":
 		return errNoCluster(req)
 	case "changed":

@@ -22,7 +22,7 @@ const (
 	AcquireOtherCluster AcquireResult = "other-cluster" // the run belongs on another cluster
 	AcquireThrottled    AcquireResult = "throttled"     // its creator has as many new stores in progress as allowed
 	AcquireSuperseded   AcquireResult = "superseded"    // a newer request took its place
-	AcquireDone         AcquireResult = "done"          // the generation has succeeded; make sure that its callback is queued
+	AcquireDone         AcquireResult = "done"          // the generation has succeeded, or was cancelled; make sure that its callback is queued
 	AcquireNoRecord     AcquireResult = "no-record"
 )
 
@@ -56,11 +56,12 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[8:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[9:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
 	run.Store.Generation, run.Store.Cluster, run.Store.RetainData = t.Generation, inRequest(t.Cluster), answer[5] == "1"
+	run.Store.Force = forcesOf(answer[8])
 	return Acquired, run, nil
 }
 

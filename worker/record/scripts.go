@@ -14,6 +14,7 @@ var scripts embed.FS
 
 var (
 	acceptScript           = script("accept")
+	cancelScript           = script("cancel")
 	acquireRunScript       = script("acquire_run")
 	renewRunScript         = script("renew_run")
 	releaseRunScript       = script("release_run")

@@ -78,7 +78,7 @@ func (r *Requests) dropExpired(ctx context.Context, ids []string) error {
 	return redisconn.WrapError(dropExpiredScript.Run(ctx, r.redis, keys, args...).Err())
 }
 
-// states reads records in one round trip, skipping those that are gone.
+// states reads records in one round trip, skipping those that are gone. With a journal, each has its latest steps and its whole request.
 func (r *Requests) states(ctx context.Context, ids []string, journal int64) ([]provision.State, error) {
 	type row struct {
 		record  *redis.MapStringStringCmd
@@ -111,7 +111,7 @@ func (r *Requests) states(ctx context.Context, ids []string, journal int64) ([]p
 		state := record.state(id)
 		state.Running, state.PendingCallbacks = rows[i].running.Val() > 0, int(rows[i].pending.Val())
 		if rows[i].steps != nil {
-			state.Steps = steps(rows[i].steps.Val())
+			state.Steps, state.Request = steps(rows[i].steps.Val()), record.request()
 		}
 		states = append(states, state)
 	}

@@ -20,7 +20,7 @@ func TestStoreShowsWhatIsKnown(t *testing.T) {
 		req.CreatorID = "creator"
 		task := b.accept(req)
 		run := b.acquire(task, "run")
-		want := provision.State{StoreID: "a", Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host,
+		want := provision.State{StoreID: "a", Request: &req, Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host,
 			StoreURL: req.StoreURL, CreatorID: "creator", Action: provision.OpProvision, Generation: task.Generation, TaskID: task.ID(),
 			Status: provision.StatusProvisioning, Running: true, AcceptedAt: time.UnixMilli(task.Generation).UTC(),
 			Deadline: time.UnixMilli(task.Generation).Add(generationTimeout).UTC(), Steps: []provision.Step{}}

@@ -112,6 +112,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Tokens: common.Tokens.Tokens, NamedTokens: named,
 		Policy:    c.policy(placement.Clusters),
 		Acceptor:  intake,
+		Repeater:  intake,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
 		Clusters:  records.Requests,

@@ -31,6 +31,7 @@ const (
 //	last release in storage                    Apply                          Remove
 //	none                                       install                        remove orphans, done
 //	deployed, same digest, objects exist       restore what was changed       uninstall
+//	                                           (with force: upgrade once)
 //	deployed otherwise, failed, superseded     upgrade                        uninstall
 //	pending-* (of a dead run), unknown         mark failed                    mark failed
 //	uninstalling, uninstalled                  uninstall                      uninstall
@@ -124,7 +125,7 @@ func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, c *
 		case "":
 			err = o.install(s, want)
 		case release.StatusDeployed, release.StatusFailed, release.StatusSuperseded:
-			if isDeployed(last, want.digest) {
+			if isDeployed(last, want.digest) && (acted || !s.Forced(provision.ForceApply)) {
 				missing, err := o.restore(last, log)
 				if acted || !missing || err != nil {
 					return err == nil, o.applyError(err, s, want)

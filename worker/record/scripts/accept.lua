@@ -1,6 +1,6 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, journal, records-complete
 -- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
--- the generation that has to be the newest, or '' for any, who asks, the id of that request
+-- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
@@ -62,6 +62,14 @@ local function contest(owner)
   index_orphan(key, owner)
 end
 
+-- Whether the newest request does again all that this one wants done again.
+local function forces_as_much()
+  for word in string.gmatch(ARGV[17], '%S+') do
+    if not has_word(r.force or '', word) then return false end
+  end
+  return true
+end
+
 -- Redis has lost its data: until the records are recovered, a live store would look like an unknown one.
 if redis.call('EXISTS', KEYS[7]) == 0 then
   local missing = unrecovered()
@@ -69,7 +77,7 @@ if redis.call('EXISTS', KEYS[7]) == 0 then
 end
 
 if current and placement and placement.named ~= '' and placement.named ~= current then return { gone(r) and 'retained' or 'changed', 'cluster' } end
-if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest then
+if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() then
   return { 'joined', text(r.generation), run_cluster(r, op) }
 end
 -- The request was made for a generation, and a newer one was accepted meanwhile.
@@ -108,7 +116,8 @@ redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'forgotten', 'contested_by')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'forgotten', 'contested_by', 'force')
+if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))
   if retain == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') else redis.call('HDEL', KEYS[1], 'retain_data') end

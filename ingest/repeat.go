@@ -1,0 +1,106 @@
+package ingest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"orchestrator/provision"
+)
+
+// cancelled is the response to a cancel.
+type cancelled struct {
+	OK         bool             `json:"ok"`
+	StoreID    string           `json:"store_id"`
+	Action     provision.Op     `json:"action"`
+	Generation int64            `json:"generation"`
+	Status     provision.Status `json:"status"`
+}
+
+// retry is POST /stores/{store_id}/retry.
+func (s *server) retry(c echo.Context) error {
+	force, err := s.forceOf(c)
+	if err != nil {
+		return err
+	}
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		a, found, err := s.Repeater.Retry(ctx, id, generation, force)
+		if err != nil || !found {
+			return unknownOr(err, id)
+		}
+		c.Set(requestInfoKey, requestInfo{id, a.Generation, a.TaskID, a.Joined})
+		return c.JSON(http.StatusAccepted, accepted{true, true, id, a.Action, a.Generation, a.TaskID})
+	})
+}
+
+// cancel is POST /stores/{store_id}/cancel.
+func (s *server) cancel(c echo.Context) error {
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		given, found, err := s.Repeater.Cancel(ctx, id, generation)
+		if err != nil || !found {
+			return unknownOr(err, id)
+		}
+		return c.JSON(http.StatusOK, cancelled{true, id, given.Action, given.Generation, given.Status})
+	})
+}
+
+// change carries out a request that names its store in the path, and the generation that it is for in If-Match or not at all.
+func (s *server) change(c echo.Context, do func(ctx context.Context, id string, generation int64) error) error {
+	id := pathID(c)
+	c.Set(requestInfoKey, requestInfo{storeID: id})
+	if provision.CheckStoreID(id) != "" {
+		return noStore.problem("the store id is not valid")
+	}
+	generation, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.changing(c)
+	defer cancel()
+	return do(ctx, id, generation)
+}
+
+// unknownOr is the problem of a change that was not made: err, or that there is no such store.
+func unknownOr(err error, id string) error {
+	if err != nil {
+		return uncertain(err)
+	}
+	return noStore.problem("no store is recorded with the id " + id)
+}
+
+// forceOf reads what a retry is to do again from its body, which may be empty.
+func (s *server) forceOf(c echo.Context) ([]provision.Force, error) {
+	body, err := s.readBody(c)
+	if err != nil || len(body) == 0 {
+		return nil, err
+	}
+	top, err := parse(body)
+	if err != nil {
+		return nil, malformed.problem(err.Error())
+	}
+	var force []provision.Force
+	f := fields{from: top}
+	take(&f, "force", "an array of "+forces(), &force)
+	for _, one := range force {
+		if !slices.Contains(provision.Forces, one) {
+			f.refuse("force", "may hold "+forces()+" only")
+			break
+		}
+	}
+	if len(f.bad) > 0 {
+		return nil, invalidFields(f.bad)
+	}
+	slices.Sort(force)
+	return slices.Compact(force), nil
+}
+
+func forces() string {
+	words := make([]string, len(provision.Forces))
+	for i, f := range provision.Forces {
+		words[i] = `"` + string(f) + `"`
+	}
+	return strings.Join(words, " and ")
+}

@@ -1,0 +1,64 @@
+package ingest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"orchestrator/provision"
+)
+
+func TestRetryRepeatsTheRecord(t *testing.T) {
+	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, next: provision.Accepted{Action: provision.OpDelete, Generation: 7, TaskID: "7.s-1"}})
+	for body, want := range map[string][]provision.Force{
+		"": nil, "{}": nil, `{"force":null}`: nil, `{"force":[]}`: {}, `{"force":["verify","apply","verify"]}`: {provision.ForceApply, provision.ForceVerify},
+	} {
+		a := r.send("POST", "/stores/s-1/retry", body, "If-Match", `"6"`)
+		if a.status != 202 || a.body["action"] != "delete" || a.body["generation"] != 7.0 || a.body["task_id"] != "7.s-1" {
+			t.Errorf("%q: %d %s", body, a.status, a.raw)
+		}
+		if r.id != "s-1" || r.ifGen != 6 || !slices.Equal(r.force, want) || r.origin.By == "" || r.origin.RequestID == "" {
+			t.Errorf("%q: id %q, generation %d, force %v, origin %+v", body, r.id, r.ifGen, r.force, r.origin)
+		}
+	}
+}
+
+func TestCancelAnswersWithTheOutcome(t *testing.T) {
+	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, cancel: provision.Cancelled{Action: provision.OpProvision, Generation: 7, Status: provision.StatusFailed}})
+	a := r.send("POST", "/stores/s-1/cancel", "")
+	if a.status != 200 || a.body["status"] != "FAILED" || a.body["generation"] != 7.0 || r.ifGen != 0 {
+		t.Errorf("%d %s, generation %d", a.status, a.raw, r.ifGen)
+	}
+	if log := r.log.String(); !strings.Contains(log, `"action":"store.cancel","target":"s-1","result":"accepted"`) {
+		t.Errorf("the audit line is missing: %s", log)
+	}
+}
+
+func TestRetryAndCancelRefuse(t *testing.T) {
+	conflicting := provision.Errorf(provision.CodeConflict, "a worker is at it")
+	tests := []struct {
+		target, body string
+		err          error
+		status       int
+		part         string
+	}{
+		{"/stores/other/retry", "", nil, 404, "other"},
+		{"/stores/other/cancel", "", nil, 404, "other"},
+		{"/stores/" + strings.Repeat("x", 300) + "/retry", "", nil, 404, "not valid"},
+		{"/stores/s-1/retry", `{"force":["delete"]}`, nil, 422, `"apply" and "verify"`},
+		{"/stores/s-1/retry", `{"force":"apply"}`, nil, 422, "array"},
+		{"/stores/s-1/retry", `[`, nil, 400, "JSON"},
+		{"/stores/s-1/cancel", "", conflicting, 409, "a worker is at it"},
+		{"/stores/s-1/retry", "", provision.Errorf(provision.CodeSuperseded, "its generation is 9"), 412, "9"},
+		{"/stores/s-1/retry", "", provision.Errorf(provision.CodeUnavailable, "away"), 503, "Send the same request again"},
+	}
+	for _, test := range tests {
+		r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, err: test.err})
+		if a := r.send("POST", test.target, test.body); a.status != test.status || !strings.Contains(a.body["detail"].(string), test.part) {
+			t.Errorf("%s %s: %d %s", test.target, test.body, a.status, a.raw)
+		}
+	}
+	if a := newRig(t, &fake{}).send("POST", "/stores/s-1/cancel", "", "If-Match", "6"); a.status != 400 {
+		t.Errorf("If-Match without quotes: %d %s", a.status, a.raw)
+	}
+}

@@ -1,0 +1,107 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// Repeat accepts what the store's record asks for once more, as [Requests.AcceptIf] does: a delete that has failed or is under way, and
+// otherwise the newest provision. What is under way already is joined, unless force names something that it does not do again. If generation is not 0, it has to
+// be the newest; an error of code superseded says that it is not, or that a request has come in between.
+//
+// found is false where there is no record. The error has code conflict for a store that is deleted: nothing is left to repeat.
+func (r *Requests) Repeat(ctx context.Context, storeID string, generation int64, force []provision.Force, timeout time.Duration) (task queue.Task, joined, found bool, err error) {
+	known, err := r.record(ctx, storeID)
+	if err != nil || known.Generation == 0 {
+		return queue.Task{}, false, false, err
+	}
+	req, err := known.repeated(storeID)
+	if err != nil {
+		return queue.Task{}, false, true, err
+	}
+	if generation == 0 {
+		generation = known.Generation
+	}
+	accepted, err := r.accept(ctx, req, timeout, strconv.FormatInt(generation, 10), force)
+	return queue.Task{Op: req.Action, StoreID: storeID, Generation: accepted.Generation, Cluster: accepted.Cluster}, accepted.Joined, true, err
+}
+
+// repeated is the request that the record keeps.
+func (r Record) repeated(storeID string) (req provision.Request, err error) {
+	if r.Op == provision.OpDelete {
+		if r.Status == provision.StatusDeleted {
+			return req, provision.Errorf(provision.CodeConflict, "store %s is deleted, so there is nothing to repeat; post it again to make it anew", storeID)
+		}
+		return provision.Request{StoreID: storeID, Action: provision.OpDelete, RetainData: r.RetainData}, nil
+	}
+	if err := json.Unmarshal([]byte(r.RequestJSON), &req); err != nil {
+		return req, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)
+	}
+	return req, nil
+}
+
+// Cancel gives up the newest generation of a store that has not begun or only waits: its outcome is FAILED, or DELETE_FAILED, with code
+// cancelled, and is told like any other. Nothing is deleted. next are the runs of other stores that may begin now. If
+// generation is not 0, it has to be the newest; an error of code superseded says that it is not.
+//
+// found is false where there is no record. The error has code conflict where there is nothing to cancel, or a worker is at it.
+func (r *Requests) Cancel(ctx context.Context, storeID string, generation int64) (cancelled provision.Cancelled, next []queue.Task, found bool, err error) {
+	newest := ""
+	if generation != 0 {
+		newest = strconv.FormatInt(generation, 10)
+	}
+	answer, err := r.runScript(ctx, cancelScript,
+		[]string{keyStore(storeID), keyRunLease(storeID), keyCallbacks(storeID), keyOutstanding},
+		storeID, newest, r.creatorLimit, cancelledBy(provision.OriginOf(ctx).By))
+	if err != nil {
+		return cancelled, nil, false, err
+	}
+	switch answer[0] {
+	case "no-record":
+		return cancelled, nil, false, nil
+	case "overtaken":
+		return cancelled, nil, true, errOvertaken(storeID, answer[1])
+	case "decided":
+		return cancelled, nil, true, provision.Errorf(provision.CodeConflict, "the newest request of store %s has ended already: it is %s", storeID, answer[1])
+	case "running":
+		return cancelled, nil, true, provision.Errorf(provision.CodeConflict,
+			"a worker is at store %s just now, and what it does is not broken off; cancel it when the run waits for its next try, or send the request that is to take its place", storeID)
+	}
+	op := provision.Op(answer[1])
+	return provision.Cancelled{Action: op, Generation: number(answer[2]), Status: op.Failure()}, tasksOf(provision.OpProvision, answer[3:]), true, nil
+}
+
+// cancelledBy is what the backend is told.
+func cancelledBy(name string) string {
+	if name == "" {
+		return "the request was cancelled before it was carried out; nothing was deleted"
+	}
+	return "the request was cancelled by " + name + " before it was carried out; nothing was deleted"
+}
+
+func errOvertaken(storeID, generation string) error {
+	return provision.Errorf(provision.CodeSuperseded, "store %s has a newer request: its generation is %s by now", storeID, generation)
+}
+
+// forceText is how the record keeps what is forced.
+func forceText(force []provision.Force) string {
+	words := make([]string, len(force))
+	for i, f := range force {
+		words[i] = string(f)
+	}
+	return strings.Join(words, " ")
+}
+
+func forcesOf(text string) (force []provision.Force) {
+	for _, word := range strings.Fields(text) {
+		force = append(force, provision.Force(word))
+	}
+	return force
+}
