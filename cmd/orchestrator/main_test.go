@@ -31,7 +31,7 @@ func (f *fakeIngest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	body, _ := io.ReadAll(r.Body)
-	f.asked, f.bodies = append(f.asked, r.Method+" "+r.URL.Path), append(f.bodies, string(body))
+	f.asked, f.bodies = append(f.asked, r.Method+" "+r.URL.Path+ifMatch(r)), append(f.bodies, string(body))
 	switch {
 	case r.Header.Get("X-Orchestrator-Token") != "secret":
 		w.WriteHeader(401)
@@ -50,6 +50,13 @@ func (f *fakeIngest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.states = f.states[1:]
 		}
 	}
+}
+
+func ifMatch(r *http.Request) string {
+	if tag := r.Header.Get("If-Match"); tag != "" {
+		return " if " + tag
+	}
+	return ""
 }
 
 // environment serves a fake ingest and sets the variables that lead to it.
@@ -90,8 +97,8 @@ func TestSubmitDerivesARequestFromAnID(t *testing.T) {
 		t.Fatal(code, out, errOut)
 	}
 	var got provision.Request
-	if err := json.Unmarshal([]byte(f.bodies[0]), &got); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal([]byte(f.bodies[1]), &got); err != nil || f.asked[0] != "GET /stores/shop" {
+		t.Fatal(err, f.asked)
 	}
 	want := provision.Request{StoreID: "shop", Name: "shop", Engine: "medusa", Namespace: "store-shop", Host: "shop.localhost", StoreURL: "http://shop.localhost",
 		Action: provision.OpProvision, Settings: provision.Settings{Title: "Käse", SampleProduct: true}}
@@ -189,6 +196,16 @@ func TestRunExitCodesAndMessages(t *testing.T) {
 		{"submit a --file x", 2, "not both"},
 		{"submit --file x --host y", 2, "--host cannot be combined with --file"},
 		{"submit --file /nowhere", 1, "no such file"},
+		{"edit shop", 2, "edit needs a flag"},
+		{"edit shop --engine medusa", 2, "unknown flag"},
+		{"edit shop --title x", 1, "nothing is recorded about the store shop"},
+		{"cancel", 2, "cancel takes store ids"},
+		{"retry", 2, "or --failed, or --all"},
+		{"retry shop --all", 2, "or --failed, or --all"},
+		{"retry --all --code image", 2, "--code needs --failed"},
+		{"retry a b --watch", 2, "--watch follows one store"},
+		{"retry --all --rate 0", 2, "--rate must be above 0"},
+		{"retry shop --force delete", 2, "it must be one of: apply verify"},
 		{"list --bad", 2, "unknown flag"},
 		{"list -o xml", 2, "must be text or json"},
 		{"lisp", 2, "unknown command"},

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,7 +83,10 @@ func reclaim(c *cobra.Command, ids []string) error {
 	if !wantsJSON(c) {
 		printOrphans(c, chosen)
 	}
-	if err := confirm(c, len(chosen)); err != nil {
+	if err := confirm(c, len(chosen), question{
+		without: "%d stores would be deleted with all their data; add --yes to do it",
+		ask:     "Delete these %d stores with all their data?", no: "nothing was deleted",
+	}); err != nil {
 		return err
 	}
 	return deleteOrphans(c, client, chosen)
@@ -114,22 +115,6 @@ func chooseOrphans(all []provision.Orphan, ids []string, age time.Duration, now 
 		}
 	}
 	return chosen, refused
-}
-
-// confirm asks a human, unless --yes is given.
-func confirm(c *cobra.Command, stores int) error {
-	if yes, _ := c.Flags().GetBool("yes"); yes {
-		return nil
-	}
-	if !view.IsTerminal(os.Stdin) {
-		return fmt.Errorf("%d stores would be deleted with all their data; add --yes to do it", stores)
-	}
-	fmt.Fprintf(c.OutOrStdout(), "\nDelete these %d stores with all their data? Type %d to do it: ", stores, stores)
-	answer, _ := bufio.NewReader(c.InOrStdin()).ReadString('\n')
-	if strings.TrimSpace(answer) != strconv.Itoa(stores) {
-		return errors.New("nothing was deleted")
-	}
-	return nil
 }
 
 // deleteOrphans deletes each store while it has the generation that was shown.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,17 +20,21 @@ import (
 )
 
 func submitCommand() *cobra.Command {
-	r := &provision.Request{Action: provision.OpProvision}
+	r := &provision.Request{Action: provision.OpProvision, Engine: engine.Names()[0]}
+	submitted := slices.Clone(fixed)
+	submitted[0].usage += ": " + strings.Join(engine.Names(), ", ")
 	c := &cobra.Command{
 		Use:   "submit ID",
 		Short: "Create or change a store",
 		Long: `submit requests that a store exists as described. It returns once the request is recorded; with --watch it waits until the
 store is READY or FAILED.
 
-Every field except the id has a default, most of them derived from the id. If an equal request is still in progress, submit
-joins it. After it has ended, an equal request is a new run: it repairs what is wrong, changes nothing else, and the backend
-receives a callback again. A different request for the same id changes the store; engine, name and namespace cannot change
-while the store exists.
+Every field except the id has a default, most of them derived from the id. Where the store exists, submit starts from its
+record and prints what changes; engine, name and namespace cannot change while the store exists. With --replace all fields
+without a flag take their defaults, as for a new store.
+
+If an equal request is still in progress, submit joins it. After it has ended, an equal request is a new run: it repairs what is
+wrong, changes nothing else, and the backend receives a callback again.
 
 Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILED.`,
 		Example: `  orchestrator submit my-shop --watch
@@ -40,21 +45,10 @@ Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILE
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error { return submit(c, args, *r) },
 	}
+	addRequestFlags(c, r, slices.Concat(submitted, changeable))
 	f := c.Flags()
-	f.StringVar(&r.Engine, "engine", engine.Names()[0], "platform: "+strings.Join(engine.Names(), ", "))
-	f.StringVar(&r.Name, "name", "", "name of the Helm release (default: derived from the id)")
-	f.StringVar(&r.Namespace, "namespace", "", "namespace, used by this store only (default: store-<id>)")
-	f.StringVar(&r.Host, "host", "", "DNS name of the shop (default: <id>.localhost)")
-	f.StringVar(&r.StoreURL, "store-url", "", "URL of the shop, with the same host (default: http://<host>)")
-	f.StringVar(&r.BaseURL, "base-url", "", "URL of the API that the shop belongs to")
-	f.StringVar(&r.CreatorID, "creator", "", "id of the user that the store belongs to")
-	f.StringVar(&r.Settings.Title, "title", "", "title of the shop")
-	f.StringVar(&r.Settings.AdminEmail, "admin-email", "", "e-mail address of the owner")
-	f.StringVar(&r.Settings.Currency, "currency", "", "currency of the shop, such as EUR")
-	f.StringVar(&r.Settings.Country, "country", "", "country of the shop, such as DE")
-	f.StringVar(&r.Settings.Locale, "locale", "", "language of the shop, such as de_DE")
-	f.BoolVar(&r.Settings.SampleProduct, "sample-product", false, "put one product into the shop")
 	f.StringP("file", "f", "", "send this JSON file as the request, - for standard input; excludes the id and the flags of fields")
+	f.Bool("replace", false, "do not start from the store's record: fields without a flag take their defaults")
 	f.BoolP("watch", "w", false, "print the steps and wait for READY or FAILED")
 	outputFlag(c)
 	return c
@@ -68,6 +62,15 @@ func submit(c *cobra.Command, args []string, r provision.Request) error {
 	client, err := newClient(c)
 	if err != nil {
 		return err
+	}
+	if replace, _ := c.Flags().GetBool("replace"); !replace && len(args) > 0 {
+		s, err := client.Store(c.Context(), args[0])
+		if err == nil && exists(s) {
+			return submitChanges(c, client, s, r)
+		}
+		if err != nil && !api.IsNotFound(err) {
+			return err
+		}
 	}
 	accepted, err := client.Submit(c.Context(), body)
 	if err != nil {
@@ -89,10 +92,8 @@ func requestBody(c *cobra.Command, args []string, r provision.Request) (json.Raw
 	if len(args) > 0 {
 		return nil, usageError{errors.New("submit takes a store id or --file, not both")}
 	}
-	for _, name := range []string{"engine", "name", "namespace", "host", "store-url", "base-url", "creator", "title", "admin-email", "currency", "country", "locale", "sample-product"} {
-		if c.Flags().Changed(name) {
-			return nil, usageError{fmt.Errorf("--%s cannot be combined with --file: write the field into the file", name)}
-		}
+	if given := givenFlags(c); len(given) > 0 {
+		return nil, usageError{fmt.Errorf("--%s cannot be combined with --file: write the field into the file", given[0])}
 	}
 	if file == "-" {
 		return io.ReadAll(c.InOrStdin())

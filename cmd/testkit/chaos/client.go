@@ -29,11 +29,12 @@ type client struct {
 	pause time.Duration
 	nudge chan struct{} // makes it send the next request now
 
-	mu       sync.Mutex
-	requests []model.Request
-	wiped    int
-	retains  bool // the last request retains the data: an operator does not delete the namespace meanwhile
-	heal     bool // the namespace was deleted by hand: the next request repeats the last one
+	mu                 sync.Mutex
+	requests           []model.Request
+	wiped              int
+	retains            bool // the last request retains the data: an operator does not delete the namespace meanwhile
+	retried, cancelled int  // how often that was accepted
+	heal               bool // the namespace was deleted by hand: the next request repeats the last one
 
 	want provision.Request // the last request
 }
@@ -82,11 +83,16 @@ func (c *client) act(ctx context.Context) {
 		c.delete(ctx)
 	case c.want.Action == provision.OpDelete:
 		c.provision(ctx)
-	case c.healing() || dice < 25: // repeat the last request
+	case c.healing():
 		c.submit(ctx, c.want)
+	case dice < 25:
+		c.repeat(ctx)
 	case dice < 50:
 		c.want.Settings.Title = fmt.Sprintf("Shop \"%d\"", c.dice.IntN(1e6))
 		c.submit(ctx, c.want)
+		if c.dice.IntN(3) == 0 {
+			c.cancel(ctx)
+		}
 	case dice < 65:
 		c.move()
 		c.submit(ctx, c.want)
@@ -170,27 +176,32 @@ func (c *client) send(r provision.Request) model.Answer {
 	default:
 		sent.Answer, sent.Response = model.Refused, fmt.Sprintf("%d %.300s", status, body)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.requests = append(c.requests, sent)
-	c.retains = c.retains && r.RetainData
+	c.note(sent)
 	return sent.Answer
 }
 
-// post has a context of its own: a request that was begun is not broken off when the traffic ends.
 func (c *client) post(r provision.Request) (int, []byte, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return 0, nil, err
 	}
+	return c.call("/", 0, text)
+}
+
+// call POSTs to ingest, if the generation is the newest where it is not 0. It has a context of its own: a request that was begun is not broken off
+// when the traffic ends.
+func (c *client) call(path string, generation int64, text []byte) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.rig.API+"/", bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.rig.API+path, bytes.NewReader(text))
 	if err != nil {
 		return 0, nil, err
 	}
 	req.Header.Set("X-Orchestrator-Token", rig.Token)
 	req.Header.Set("Content-Type", "application/json")
+	if generation != 0 {
+		req.Header.Set("If-Match", fmt.Sprintf(`"%d"`, generation))
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err

@@ -76,8 +76,9 @@ func traffic(w io.Writer, one installation) {
 			delivered[string(d.Status)]++
 		}
 	}
-	retained := 0
+	retained, retried, cancelled := 0, 0, 0
 	for _, c := range one.clients {
+		retried, cancelled = retried+c.retried, cancelled+c.cancelled
 		for _, r := range c.history().Requests {
 			if r.RetainData {
 				retained++
@@ -85,6 +86,6 @@ func traffic(w io.Writer, one installation) {
 		}
 	}
 	_, writes := one.rig.Watch.Found()
-	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused, %d retain the data; deliveries: %v; %d writes to the cluster observed\n",
-		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], retained, delivered, writes)
+	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused, %d retries, %d cancelled, %d retain the data; deliveries: %v; %d writes to the cluster observed\n",
+		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], retried, cancelled, retained, delivered, writes)
 }

@@ -61,6 +61,36 @@ func (c *Client) Submit(ctx context.Context, request json.RawMessage) (Accepted,
 	return a, c.do(ctx, http.MethodPost, "/", request, &a)
 }
 
+// SubmitIf posts a request while the generation is the newest of its store. Otherwise the error is a [Problem] with status 412.
+func (c *Client) SubmitIf(ctx context.Context, generation int64, request json.RawMessage) (Accepted, error) {
+	var a Accepted
+	return a, c.doIf(ctx, generation, http.MethodPost, "/", request, &a)
+}
+
+// Retry repeats what the store's record asks for, while the generation is its newest where it is not 0. force names what is done again.
+func (c *Client) Retry(ctx context.Context, id string, generation int64, force []string) (Accepted, error) {
+	body, err := json.Marshal(map[string][]string{"force": force})
+	if err != nil {
+		return Accepted{}, err
+	}
+	var a Accepted
+	return a, c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/retry", body, &a)
+}
+
+// Cancelled is the response to a cancel.
+type Cancelled struct {
+	StoreID    string           `json:"store_id"`
+	Action     provision.Op     `json:"action"`
+	Generation int64            `json:"generation"`
+	Status     provision.Status `json:"status"`
+}
+
+// Cancel gives up the newest request of a store that has not begun, or only waits.
+func (c *Client) Cancel(ctx context.Context, id string) (Cancelled, error) {
+	var a Cancelled
+	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/cancel", nil, &a)
+}
+
 // Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept.
 func (c *Client) Delete(ctx context.Context, id string, retainData bool) (Accepted, error) {
 	path := "/stores/" + url.PathEscape(id)

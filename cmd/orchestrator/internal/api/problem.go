@@ -70,3 +70,9 @@ func IsTemporary(err error) bool {
 	}
 	return errors.Is(err, ErrUnreachable)
 }
+
+// IsNotFound reports whether ingest knows no such store.
+func IsNotFound(err error) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return ok && p.Status == http.StatusNotFound
+}

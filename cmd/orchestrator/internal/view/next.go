@@ -26,9 +26,9 @@ func Next(s provision.State, now time.Time) string {
 	case s.Status == provision.StatusDeleted:
 		return "Nothing: the store is gone and the backend has received the callback."
 	case s.Status == provision.StatusDeleteFailed:
-		return "Nothing: the backend has received the callback. Fix the cause, then delete the store again."
+		return "Nothing: the backend has received the callback. Fix the cause, then run: orchestrator retry " + s.StoreID
 	}
-	return "Nothing: the backend has received the callback. Fix the cause, then submit the request again; the new run continues with what exists."
+	return "Nothing: the backend has received the callback. Fix the cause, then run: orchestrator retry " + s.StoreID + " (it continues with what exists)"
 }
 
 func nextOfLive(s provision.State, now time.Time) string {

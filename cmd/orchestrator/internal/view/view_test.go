@@ -122,11 +122,11 @@ func TestNextDescribesEveryCase(t *testing.T) {
 		return s
 	}
 	tests := map[string]provision.State{
-		"Nothing: the store is up":   ready(),
-		"Fix the cause, then submit": failed(),
-		"in step ready for 2.0 s":    underway(),
+		"Nothing: the store is up":        ready(),
+		"(it continues with what exists)": failed(),
+		"in step ready for 2.0 s":         underway(),
 		"waits for a worker; the request fails if it is not finished in 24h00m": queued(),
-		"Fix the cause, then delete":                     set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
+		"Fix the cause, then run: orchestrator retry":                           set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
 		"the store is gone":                              set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
 		"not accepted one callback yet; it is retried":   set(ready(), func(s *provision.State) { s.PendingCallbacks = 1 }),
 		"not accepted 2 callbacks yet; they are retried": set(failed(), func(s *provision.State) { s.PendingCallbacks = 2 }),

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"orchestrator/cmd/testkit/chaos/model"
+	"orchestrator/cmd/testkit/chaos/rig"
+)
+
+// repeat sends the last request again. Where nothing but that can be the newest on record, the record is asked for it some of the time.
+func (c *client) repeat(ctx context.Context) {
+	generation, certain := c.certain()
+	if !certain || c.dice.IntN(2) == 0 {
+		c.submit(ctx, c.want)
+		return
+	}
+	status, body, err := c.call("/stores/"+c.id+"/retry", generation, []byte(`{"force":["apply"]}`))
+	sent := model.Request{Request: c.want, Sent: time.Now(), Answer: model.Uncertain}
+	var answer struct{ Generation int64 }
+	switch {
+	case err != nil || status == http.StatusServiceUnavailable:
+	case status == http.StatusAccepted && json.Unmarshal(body, &answer) == nil && answer.Generation > 0:
+		sent.Answer, sent.Generation = model.Accepted, answer.Generation
+		c.count(&c.retried)
+	default:
+		sent.Answer, sent.Response = model.Refused, strconv.Itoa(status)+" "+string(body)
+	}
+	c.note(sent)
+}
+
+// cancel gives the last request up, and sends it again: whatever became of the cancel, the store is to be as it says in the end.
+func (c *client) cancel(ctx context.Context) {
+	generation, certain := c.certain()
+	if !certain {
+		return
+	}
+	rig.Sleep(ctx, c.upTo(500*time.Millisecond))
+	if status, _, err := c.call("/stores/"+c.id+"/cancel", generation, nil); err == nil && status == http.StatusOK {
+		c.count(&c.cancelled)
+	}
+	c.insist(context.WithoutCancel(ctx), c.want)
+}
+
+// certain reports whether the last request is the newest one on record, and its generation: it was accepted, and no earlier one can still arrive.
+func (c *client) certain() (generation int64, certain bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.requests {
+		if r.Answer == model.Uncertain && time.Since(r.Sent) < 2*model.Reordered {
+			return 0, false
+		}
+	}
+	if len(c.requests) == 0 || c.wiped > 0 || c.rig.Lose.Ambiguous(c.id) {
+		return 0, false
+	}
+	last := c.requests[len(c.requests)-1]
+	return last.Generation, last.Answer == model.Accepted && last.Request == c.want
+}
+
+func (c *client) note(r model.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, r)
+	c.retains = c.retains && r.RetainData
+}
+
+func (c *client) count(n *int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*n++
+}
