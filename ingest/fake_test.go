@@ -37,6 +37,7 @@ type fake struct {
 	ifGen  int64
 	origin provision.Origin
 	force  []provision.Force
+	reason string
 	cancel provision.Cancelled
 	places []provision.ClusterState
 	lose   string
@@ -73,6 +74,16 @@ func (f *fake) AcceptIf(ctx context.Context, r provision.Request, generation int
 func (f *fake) Retry(ctx context.Context, id string, generation int64, force []provision.Force) (provision.Accepted, bool, error) {
 	f.id, f.ifGen, f.force, f.origin = id, generation, force, provision.OriginOf(ctx)
 	return f.next, f.state.StoreID == id, f.answer(ctx)
+}
+
+func (f *fake) Suspend(ctx context.Context, id string, generation int64, reason string) (provision.Accepted, bool, error) {
+	f.reason = reason
+	return f.Retry(ctx, id, generation, nil)
+}
+
+func (f *fake) Resume(ctx context.Context, id string, generation int64) (provision.Accepted, bool, error) {
+	f.reason = "none: resumed"
+	return f.Retry(ctx, id, generation, nil)
 }
 
 func (f *fake) Cancel(ctx context.Context, id string, generation int64) (provision.Cancelled, bool, error) {

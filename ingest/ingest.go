@@ -24,10 +24,12 @@ type Acceptor interface {
 	AcceptIf(ctx context.Context, r provision.Request, generation int64) (provision.Accepted, error)
 }
 
-// Repeater repeats what the record of a store asks for, and gives up what has not begun. Its errors follow the rules of [Acceptor];
+// Repeater repeats what the record of a store asks for, stops the shop and starts it again, and gives up what has not begun. Its errors follow the rules of [Acceptor];
 // found is false where there is no record. A generation that is not 0 has to be the newest of the store: CodeSuperseded (412) otherwise.
 type Repeater interface {
 	Retry(ctx context.Context, storeID string, generation int64, force []provision.Force) (a provision.Accepted, found bool, err error)
+	Suspend(ctx context.Context, storeID string, generation int64, reason string) (a provision.Accepted, found bool, err error)
+	Resume(ctx context.Context, storeID string, generation int64) (a provision.Accepted, found bool, err error)
 	Cancel(ctx context.Context, storeID string, generation int64) (c provision.Cancelled, found bool, err error)
 }
 
@@ -141,6 +143,8 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/orchestrate", s.post, s.authorize(ScopeWrite))
 	e.DELETE("/stores/:store_id", s.remove, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/retry", s.retry, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/suspend", s.suspend, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/resume", s.resume, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))
 	e.Match(read, "/stores/:store_id", s.show, s.authorize(ScopeRead))
 	e.Match(read, "/stores", s.list, s.authorize(ScopeRead))

@@ -194,6 +194,30 @@ func examples() map[string]map[string]example {
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
+		"POST /stores/{store_id}/suspend": {
+			"202": {fake: known, body: `{"reason":"unpaid"}`},
+			"400": {body: "{"},
+			"401": {noToken: true},
+			"403": {noScope: true},
+			"404": {},
+			"409": {fake: failing(provision.CodeConflict)},
+			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
+			"413": {body: large},
+			"422": {body: `{"reason":7}`},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"POST /stores/{store_id}/resume": {
+			"202": {fake: known},
+			"400": {ifMatch: "7"},
+			"401": {noToken: true},
+			"403": {noScope: true},
+			"404": {},
+			"409": {fake: failing(provision.CodeConflict)},
+			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
 		"POST /stores/{store_id}/cancel": {
 			"200": {fake: known},
 			"400": {ifMatch: "7"},
@@ -350,7 +374,7 @@ func TestOpenAPIExamplesAreAccepted(t *testing.T) {
 func TestOpenAPIHasEveryStatus(t *testing.T) {
 	statuses := []any{}
 	for _, s := range []provision.Status{
-		provision.StatusProvisioning, provision.StatusReady, provision.StatusFailed,
+		provision.StatusProvisioning, provision.StatusReady, provision.StatusSuspended, provision.StatusFailed,
 		provision.StatusDeleting, provision.StatusDeleted, provision.StatusDeleteFailed,
 	} {
 		statuses = append(statuses, string(s))

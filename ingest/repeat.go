@@ -2,9 +2,12 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,12 +31,37 @@ func (s *server) retry(c echo.Context) error {
 	}
 	return s.change(c, func(ctx context.Context, id string, generation int64) error {
 		a, found, err := s.Repeater.Retry(ctx, id, generation, force)
-		if err != nil || !found {
-			return unknownOr(err, id)
-		}
-		c.Set(requestInfoKey, requestInfo{id, a.Generation, a.TaskID, a.Joined})
-		return c.JSON(http.StatusAccepted, accepted{true, true, id, a.Action, a.Generation, a.TaskID})
+		return answerAccepted(c, id, a, found, err)
 	})
+}
+
+// suspend is POST /stores/{store_id}/suspend.
+func (s *server) suspend(c echo.Context) error {
+	reason, err := s.reasonOf(c)
+	if err != nil {
+		return err
+	}
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		a, found, err := s.Repeater.Suspend(ctx, id, generation, reason)
+		return answerAccepted(c, id, a, found, err)
+	})
+}
+
+// resume is POST /stores/{store_id}/resume.
+func (s *server) resume(c echo.Context) error {
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		a, found, err := s.Repeater.Resume(ctx, id, generation)
+		return answerAccepted(c, id, a, found, err)
+	})
+}
+
+// answerAccepted answers a request that was made of the record, or says why it was not.
+func answerAccepted(c echo.Context, id string, a provision.Accepted, found bool, err error) error {
+	if err != nil || !found {
+		return unknownOr(err, id)
+	}
+	c.Set(requestInfoKey, requestInfo{id, a.Generation, a.TaskID, a.Joined})
+	return c.JSON(http.StatusAccepted, accepted{true, true, id, a.Action, a.Generation, a.TaskID})
 }
 
 // cancel is POST /stores/{store_id}/cancel.
@@ -71,18 +99,45 @@ func unknownOr(err error, id string) error {
 	return noStore.problem("no store is recorded with the id " + id)
 }
 
-// forceOf reads what a retry is to do again from its body, which may be empty.
-func (s *server) forceOf(c echo.Context) ([]provision.Force, error) {
+// optionsOf parses a body that may be empty.
+func (s *server) optionsOf(c echo.Context) (fields, error) {
 	body, err := s.readBody(c)
 	if err != nil || len(body) == 0 {
-		return nil, err
+		return fields{}, err
 	}
 	top, err := parse(body)
 	if err != nil {
-		return nil, malformed.problem(err.Error())
+		return fields{}, malformed.problem(err.Error())
+	}
+	return fields{from: top}, nil
+}
+
+// maxReason is how many characters the reason of a suspension may have.
+const maxReason = 200
+
+// reasonOf reads why a store is suspended.
+func (s *server) reasonOf(c echo.Context) (reason string, err error) {
+	f, err := s.optionsOf(c)
+	if err != nil {
+		return "", err
+	}
+	take(&f, "reason", "a string, in quotes", &reason)
+	if utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
+		f.refuse("reason", fmt.Sprintf("must have at most %d characters, and none that controls a terminal", maxReason))
+	}
+	if len(f.bad) > 0 {
+		return "", invalidFields(f.bad)
+	}
+	return reason, nil
+}
+
+// forceOf reads what a retry is to do again.
+func (s *server) forceOf(c echo.Context) ([]provision.Force, error) {
+	f, err := s.optionsOf(c)
+	if err != nil {
+		return nil, err
 	}
 	var force []provision.Force
-	f := fields{from: top}
 	take(&f, "force", "an array of "+forces(), &force)
 	for _, one := range force {
 		if !slices.Contains(provision.Forces, one) {

@@ -23,6 +23,23 @@ func TestRetryRepeatsTheRecord(t *testing.T) {
 	}
 }
 
+func TestSuspendAndResumeNameTheStore(t *testing.T) {
+	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, next: provision.Accepted{Action: provision.OpProvision, Generation: 7, TaskID: "7.s-1"}})
+	for body, reason := range map[string]string{"": "", `{"reason":"unpaid since März"}`: "unpaid since März"} {
+		if a := r.send("POST", "/stores/s-1/suspend", body, "If-Match", `"6"`); a.status != 202 || a.body["task_id"] != "7.s-1" || r.ifGen != 6 || r.reason != reason {
+			t.Errorf("%q: %d %s, generation %d, reason %q", body, a.status, a.raw, r.ifGen, r.reason)
+		}
+	}
+	if a := r.send("POST", "/stores/s-1/resume", ""); a.status != 202 || r.reason != "none: resumed" || r.ifGen != 0 {
+		t.Errorf("%d %s", a.status, a.raw)
+	}
+	for _, body := range []string{`{"reason":"` + strings.Repeat("ä", 201) + `"}`, `{"reason":"a\u001b[2J"}`, `{"reason":1}`} {
+		if a := r.send("POST", "/stores/s-1/suspend", body); a.status != 422 || !slices.Equal(a.fields(), []string{"reason"}) {
+			t.Errorf("%q: %d %s", body, a.status, a.raw)
+		}
+	}
+}
+
 func TestCancelAnswersWithTheOutcome(t *testing.T) {
 	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, cancel: provision.Cancelled{Action: provision.OpProvision, Generation: 7, Status: provision.StatusFailed}})
 	a := r.send("POST", "/stores/s-1/cancel", "")

@@ -19,6 +19,7 @@ var scopes = map[string]Scope{
 	"GET /stores": ScopeRead, "GET /stores/:store_id": ScopeRead, "GET /dead-letters": ScopeRead,
 	"POST /": ScopeWrite, "POST /orchestrate": ScopeWrite, "DELETE /stores/:store_id": ScopeWrite,
 	"POST /stores/:store_id/retry": ScopeWrite, "POST /stores/:store_id/cancel": ScopeWrite,
+	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
 	"POST /dead-letters/:id/replay": ScopeOperate,
 }

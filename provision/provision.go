@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// provision creates or updates the store: namespace → credentials → release → ready → verify.
+// provision creates or updates the store: namespace → credentials → release → ready → verify. One that is suspended: namespace →
+// credentials → release → stopped.
 func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	engine, ok := r.Engines[s.Engine]
 	if !ok {
@@ -24,6 +25,10 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
 	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
 	step(StepRelease, func(ctx context.Context) (err error) { applied, err = r.Releases.Apply(ctx, s, release); return err })
+	if s.Suspended {
+		step(StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, applied.Add(r.ReadinessTimeout)) })
+		return err
+	}
 	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.ReadinessTimeout)) })
 	if r.Shops != nil {
 		if err == nil {
@@ -50,4 +55,11 @@ func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error 
 		return Errorf(CodeUnavailable, "namespace %s is still being deleted", s.Namespace)
 	}
 	return err
+}
+
+// stopped waits until no pod of the shop is left that could still sell or write.
+func (r *Runner) stopped(ctx context.Context, s Store, deadline time.Time) error {
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, Errorf(CodeTimeout, "the pods of %s did not end in time", s.Name))
+	defer cancel()
+	return causeOf(ctx, r.Volumes.Detach(ctx, s))
 }

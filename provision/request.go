@@ -70,6 +70,7 @@ type Store struct {
 	Request
 	Generation int64   `json:"generation"`
 	Force      []Force `json:"-"` // of the retry that asked for this generation
+	Suspended  bool    `json:"-"` // the shop is to be stopped, and everything of it kept
 }
 
 // ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is

@@ -52,7 +52,8 @@ type Readiness interface {
 type Volumes interface {
 	// Remove deletes the claims and returns when they are gone.
 	Remove(context.Context, Store) error
-	// Detach keeps the claims and returns when no pod exists that could still write to them.
+	// Detach keeps the claims and returns when no pod exists that could still write to them. Its release has been removed, or is
+	// suspended.
 	Detach(context.Context, Store) error
 }
 

@@ -54,6 +54,44 @@ func TestDeleteTakesItsStepsInOrder(t *testing.T) {
 	}
 }
 
+// TestASuspendedStoreIsStopped: it is not asked whether it sells, and nothing of it is removed.
+func TestASuspendedStoreIsStopped(t *testing.T) {
+	c := &cluster{}
+	if _, err := c.run(t.Context(), provision.OpProvision, 1); err != nil {
+		t.Fatal(err)
+	}
+	c.calls = nil
+	s := store(2)
+	s.Suspended = true
+	var steps []string
+	err := c.runner().Run(t.Context(), provision.OpProvision, s, func(step provision.Step) { steps = append(steps, step.Name+" "+string(step.State)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"namespace.Ensure", "credentials.Ensure", "release.Apply", "volumes.Detach"}, c.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if last := steps[len(steps)-1]; last != "stopped done" || c.Volumes == 0 {
+		t.Errorf("the last step is %q, and there are %d volumes", last, c.Volumes)
+	}
+	if got := [2]provision.Status{s.Success(provision.OpProvision), s.Success(provision.OpDelete)}; got != [2]provision.Status{provision.StatusSuspended, provision.StatusDeleted} {
+		t.Errorf("its outcomes are %v", got)
+	}
+}
+
+func TestPodsThatDoNotEndAreATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{hold: map[string]func(context.Context) error{"volumes.Detach": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}}
+		s := store(1)
+		s.Suspended = true
+		start := time.Now()
+		err := c.runner().Run(t.Context(), provision.OpProvision, s, func(provision.Step) {})
+		if provision.CodeOf(err) != provision.CodeTimeout || time.Since(start) != budget {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
 func TestWithoutShopsNothingIsVerified(t *testing.T) {
 	c := &cluster{}
 	r := c.runner()

@@ -5,10 +5,12 @@ import "time"
 // Status is the status of a store as the callbacks report it.
 type Status string
 
-// The statuses of the contract. Provisioning and Deleting are progress; the others are outcomes.
+// The statuses of the contract. Provisioning and Deleting are progress; the others are outcomes. Suspended is told of stores only that were
+// asked to be.
 const (
 	StatusProvisioning Status = "PROVISIONING"
 	StatusReady        Status = "READY"
+	StatusSuspended    Status = "SUSPENDED"
 	StatusFailed       Status = "FAILED"
 	StatusDeleting     Status = "DELETING"
 	StatusDeleted      Status = "DELETED"
@@ -16,7 +18,9 @@ const (
 )
 
 // Succeeded reports whether the status is an outcome that nothing later may change.
-func (s Status) Succeeded() bool { return s == StatusReady || s == StatusDeleted }
+func (s Status) Succeeded() bool {
+	return s == StatusReady || s == StatusSuspended || s == StatusDeleted
+}
 
 // Final reports whether the status is an outcome.
 func (s Status) Final() bool {
@@ -31,12 +35,20 @@ func (op Op) Progress() Status {
 	return StatusProvisioning
 }
 
-// Success is the outcome of an operation that returned no error.
+// Success is the outcome of an operation that returned no error, on a store that is not suspended.
 func (op Op) Success() Status {
 	if op == OpDelete {
 		return StatusDeleted
 	}
 	return StatusReady
+}
+
+// Success is the outcome of an operation on this store that returned no error.
+func (s Store) Success(op Op) Status {
+	if op == OpProvision && s.Suspended {
+		return StatusSuspended
+	}
+	return op.Success()
 }
 
 // Failure is the outcome of an operation that ended with an error.
@@ -76,6 +88,9 @@ type State struct {
 	NextRunAt   time.Time `json:"next_run_at,omitzero"` // of a generation whose last run is to be tried again; tasks may wait longer in a full queue
 	// Outputs are values read from the running shop, for storefronts and others to use.
 	Outputs Outputs `json:"outputs,omitempty"`
+	// Suspended says that the newest request leaves the shop stopped, or stops it; SuspendReason is what was said about it.
+	Suspended     bool   `json:"suspended,omitempty"`
+	SuspendReason string `json:"suspend_reason,omitempty"`
 	// RetainData is set for a delete that keeps namespace, credentials and volumes.
 	RetainData bool `json:"retain_data,omitempty"`
 	// PendingCallbacks is the number of callbacks that the backend has not answered with 2xx; 0 with an outcome means that all are delivered.

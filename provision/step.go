@@ -13,6 +13,7 @@ const (
 	StepReady       = "ready"
 	StepVerify      = "verify"
 	StepVolumes     = "volumes"
+	StepStopped     = "stopped"
 )
 
 // StepState is the state of a step.

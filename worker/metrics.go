@@ -66,8 +66,8 @@ func (m metrics) on(cluster string) *metrics {
 	return &m
 }
 
-func (m *metrics) ran(op provision.Op, err error, a decision, took time.Duration) {
-	m.runs.WithLabelValues(string(op), outcomeOf(op, err, a)).Observe(took.Seconds())
+func (m *metrics) ran(run record.Run, err error, a decision, took time.Duration) {
+	m.runs.WithLabelValues(string(run.Op), outcomeOf(run, err, a)).Observe(took.Seconds())
 }
 
 func (m *metrics) stepped(s provision.Step) {
@@ -93,14 +93,14 @@ func (m *metrics) orphaned(queue string, n int) {
 }
 
 // outcomeOf names how a run ended: by its outcome, or by the code of the error that is tried again.
-func outcomeOf(op provision.Op, err error, a decision) string {
+func outcomeOf(run record.Run, err error, a decision) string {
 	switch {
 	case a.nextCluster:
 		return string(record.OutcomeNextCluster)
 	case a.final && err == nil:
-		return string(op.Success())
+		return string(run.Store.Success(run.Op))
 	case a.final:
-		return string(op.Failure())
+		return string(run.Op.Failure())
 	}
 	return string(provision.CodeOf(err))
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"orchestrator/provision"
+	"orchestrator/worker/record"
 )
 
 func TestOutcomeOfARun(t *testing.T) {
@@ -19,7 +20,7 @@ func TestOutcomeOfARun(t *testing.T) {
 		"DELETE_FAILED": {provision.OpDelete, failed, decision{final: true}},
 		"unavailable":   {provision.OpDelete, provision.Errorf(provision.CodeUnavailable, "x"), decision{retry: true}},
 	} {
-		if got := outcomeOf(c.op, c.err, c.a); got != want {
+		if got := outcomeOf(record.Run{Op: c.op}, c.err, c.a); got != want {
 			t.Errorf("%+v is counted as %s, want %s", c, got, want)
 		}
 	}

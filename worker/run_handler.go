@@ -114,8 +114,8 @@ func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error 
 		a, err = h.recordOutcome(p, a, outputs, err)
 	}
 	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry, Again: a.delay})
-	h.metrics.ran(p.run.Op, err, a, time.Since(start))
-	log.Log(context.WithoutCancel(ctx), levelOf(err, a), "run ends", "outcome", outcomeOf(p.run.Op, err, a), "code", codeOrNone(err),
+	h.metrics.ran(p.run, err, a, time.Since(start))
+	log.Log(context.WithoutCancel(ctx), levelOf(err, a), "run ends", "outcome", outcomeOf(p.run, err, a), "code", codeOrNone(err),
 		"cause", err, "ms", time.Since(start).Milliseconds(), "again_in", a.delay)
 	return a.reply(err)
 }
@@ -165,7 +165,7 @@ var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store wa
 func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outputs, err error) (decision, error) {
 	run := p.run
 	run.Outputs = outputs
-	status, code, text := p.run.Op.Success(), provision.Code(""), ""
+	status, code, text := p.run.Store.Success(p.run.Op), provision.Code(""), ""
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
 	}

@@ -27,6 +27,7 @@ const (
 	annotationRequest    = "orchestrator/request" // JSON of the latest provision request
 	annotationRelease    = "orchestrator/release"
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
+	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
 	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
@@ -72,7 +73,7 @@ func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 	if name := ns.Annotations[annotationRelease]; name != "" {
 		found.Name = name
 	}
-	found.RetainData = retained(ns)
+	found.RetainData, found.Suspended = retained(ns), ns.Annotations[annotationSuspended] == "true"
 	return found
 }
 
@@ -126,6 +127,10 @@ func annotateOp(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	ns.Annotations[annotationGeneration] = strconv.FormatInt(s.Generation, 10)
 	ns.Annotations[annotationOp] = string(op)
 	delete(ns.Annotations, annotationRetain)
+	delete(ns.Annotations, annotationSuspended)
+	if op == provision.OpProvision && s.Suspended {
+		ns.Annotations[annotationSuspended] = "true"
+	}
 	if op == provision.OpDelete && s.RetainData {
 		ns.Annotations[annotationRetain] = "true"
 	}

@@ -42,23 +42,25 @@ func Names() []string {
 
 // commonValues are the values that every store's chart accepts: those of the library chart, under its name.
 func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, adminUser string) map[string]any {
-	return map[string]any{
-		"common": map[string]any{
-			"storeLabel":        provision.StoreLabel(s.StoreID),
-			"credentialsSecret": provision.CredentialsSecret,
-			"store": map[string]any{
-				"host":          s.Host,
-				"url":           origin.String(),
-				"title":         set.title,
-				"adminUser":     adminUser,
-				"adminEmail":    set.email,
-				"currency":      set.currency,
-				"country":       set.country,
-				"locale":        set.locale,
-				"sampleProduct": set.sample,
-			},
+	common := map[string]any{
+		"storeLabel":        provision.StoreLabel(s.StoreID),
+		"credentialsSecret": provision.CredentialsSecret,
+		"store": map[string]any{
+			"host":          s.Host,
+			"url":           origin.String(),
+			"title":         set.title,
+			"adminUser":     adminUser,
+			"adminEmail":    set.email,
+			"currency":      set.currency,
+			"country":       set.country,
+			"locale":        set.locale,
+			"sampleProduct": set.sample,
 		},
 	}
+	if s.Suspended {
+		common["suspended"] = true
+	}
+	return map[string]any{"common": common}
 }
 
 // originOf returns scheme, host and port of the store's URL. A path is dropped: a shop is served at the root of its host,

@@ -49,6 +49,9 @@ func variants() []variant {
 		}
 		all = append(all,
 			variant{name: name + "-production-route", engine: name, env: "production", store: store(name, wanted), extra: values(installation, gateway)})
+		suspended := store(name, wanted)
+		suspended.Suspended = true
+		all = append(all, variant{name: name + "-production-suspended", engine: name, env: "production", store: suspended, extra: installation})
 		all = append(all, chartVariants(name)...)
 	}
 	return all

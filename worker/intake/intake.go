@@ -42,10 +42,31 @@ func (i *Intake) AcceptIf(ctx context.Context, req provision.Request, generation
 }
 
 // Retry accepts what the store's record asks for once more: [record.Requests.Repeat]. A run that waits for its next try begins now.
-func (i *Intake) Retry(ctx context.Context, storeID string, generation int64, force []provision.Force) (a provision.Accepted, found bool, err error) {
-	var task queue.Task
-	for range 2 { // a request that comes in between is what has to be repeated
-		task, a.Joined, found, err = i.Records.Requests.Repeat(ctx, storeID, generation, force, i.GenerationTimeout)
+func (i *Intake) Retry(ctx context.Context, storeID string, generation int64, force []provision.Force) (provision.Accepted, bool, error) {
+	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
+		return i.Records.Requests.Repeat(ctx, storeID, generation, force, i.GenerationTimeout)
+	})
+}
+
+// Suspend is [record.Requests.Suspend] followed by the task.
+func (i *Intake) Suspend(ctx context.Context, storeID string, generation int64, reason string) (provision.Accepted, bool, error) {
+	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
+		return i.Records.Requests.Suspend(ctx, storeID, generation, reason, i.GenerationTimeout)
+	})
+}
+
+// Resume is [record.Requests.Resume] followed by the task.
+func (i *Intake) Resume(ctx context.Context, storeID string, generation int64) (provision.Accepted, bool, error) {
+	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
+		return i.Records.Requests.Resume(ctx, storeID, generation, i.GenerationTimeout)
+	})
+}
+
+// again accepts something of the record, and makes sure that its task is tried now. A request that comes in between is what counts then, unless the caller
+// means a certain generation.
+func (i *Intake) again(ctx context.Context, storeID string, generation int64, accept func(int64) (provision.Accepted, bool, error)) (a provision.Accepted, found bool, err error) {
+	for range 2 {
+		a, found, err = accept(generation)
 		if generation != 0 || provision.CodeOf(err) != provision.CodeSuperseded {
 			break
 		}
@@ -53,9 +74,9 @@ func (i *Intake) Retry(ctx context.Context, storeID string, generation int64, fo
 	if err != nil || !found {
 		return provision.Accepted{}, found, err
 	}
-	a.Action, a.Generation, a.TaskID, a.Cluster = task.Op, task.Generation, task.ID(), task.Cluster
+	task := queue.Task{Op: a.Action, StoreID: storeID, Generation: a.Generation, Cluster: a.Cluster}
 	if err := i.Tasks.Revive(ctx, task, true); err != nil {
-		i.Log.Warn("a retry is accepted but not enqueued; the sweeper enqueues it", "store_id", storeID, "generation", task.Generation, "error", err)
+		i.Log.Warn("a request is accepted but not enqueued; the sweeper enqueues it", "store_id", storeID, "generation", task.Generation, "error", err)
 	}
 	return a, true, nil
 }

@@ -132,7 +132,7 @@ func TestRetryAndCancelEnqueueTheirTasks(t *testing.T) {
 		if err != nil || !found || cancelled.Status != provision.StatusFailed {
 			t.Fatalf("cancel: %+v, found %t, %v", cancelled, found, err)
 		}
-		told := queue.CallbackTask{StoreID: "a", Generation: first.Generation, Sequence: 1, Cluster: provision.AnyCluster}
+		told := queue.CallbackTask{StoreID: "a", Generation: first.Generation, Sequence: 1, Cluster: provision.DefaultCluster}
 		if state := taskState(t, client, told.Queue(), told.ID()); state != "pending" {
 			t.Errorf("the task of the callback is %q", state)
 		}

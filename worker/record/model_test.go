@@ -19,6 +19,7 @@ type generation struct {
 	superseded bool             // no callback is to be delivered
 	cancelled  bool             // no run of it begins any more
 	force      string           // what its run does again
+	suspends   bool             // the store is suspended
 	progressed bool
 }
 
@@ -29,7 +30,8 @@ type modelStore struct {
 	claim         string   // token of the delivery
 	runHosts      []string // that runs had since READY
 	retain        bool     // the last delete retains the data
-	owns          bool     // the namespace
+	suspended     bool
+	owns          bool // the namespace
 	seq           int64
 	failedDelete  int64      // the last delete that failed
 	pending       []Callback // to be delivered, in order
@@ -124,6 +126,11 @@ func (m *model) joins(req provision.Request) bool {
 	return n.Generation > 0 && n.status == "" && n.req == req
 }
 
+// up reports whether a store is as a provision wanted it.
+func up(status provision.Status) bool {
+	return status == provision.StatusReady || status == provision.StatusSuspended
+}
+
 // retry is the request that a retry repeats. false means that there is nothing to repeat.
 func (s *modelStore) retry() (req provision.Request, some bool) {
 	n := s.newest()
@@ -170,14 +177,14 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	}
 	if req.Action == provision.OpProvision {
 		if s.isDeleted() {
-			s.runHosts = nil
+			s.runHosts, s.suspended = nil, false
 			s.queue, s.queuedAs, s.started = req.CreatorID, gen, false
 		}
 		maps.DeleteFunc(m.hosts, func(host, owner string) bool { return owner == req.StoreID && !slices.Contains(s.runHosts, host) })
 		s.owns = true
 		m.hosts[req.Host] = req.StoreID
 	}
-	g := &generation{Task: queue.Task{Op: req.Action, StoreID: req.StoreID, Generation: gen, Cluster: provision.DefaultCluster}, req: req}
+	g := &generation{suspends: s.suspended, Task: queue.Task{Op: req.Action, StoreID: req.StoreID, Generation: gen, Cluster: provision.DefaultCluster}, req: req}
 	s.gens = append(s.gens, g)
 	return g
 }
@@ -189,7 +196,7 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 		return AcquireDone, nil
 	case !s.isCurrent(g):
 		return AcquireSuperseded, nil
-	case g.status == provision.StatusReady, g.cancelled && g == s.newest():
+	case up(g.status), g.cancelled && g == s.newest():
 		return AcquireDone, nil
 	case g.Op == provision.OpProvision && s.deleting():
 		return AcquireWaiting, nil
@@ -242,7 +249,7 @@ func (m *model) recordOutcome(g *generation, token string, status provision.Stat
 	case again:
 		g.over = true
 		return OutcomeUnchanged, s.waitingProvision(g)
-	case g.status == provision.StatusReady, g.status == status:
+	case up(g.status), g.status == status:
 		return OutcomeUnchanged, nil
 	}
 	next := s.waitingProvision(g)
@@ -281,9 +288,9 @@ func (m *model) releaseHosts(g *generation, next bool) {
 	s := m.stores[g.StoreID]
 	maps.DeleteFunc(m.hosts, func(_, owner string) bool { return owner == g.StoreID })
 	s.runHosts = nil
-	if n := s.newest(); g.status == provision.StatusReady || next {
+	if n := s.newest(); up(g.status) || next {
 		m.hosts[n.req.Host] = g.StoreID
-		if g.status == provision.StatusReady {
+		if up(g.status) {
 			s.runHosts = []string{n.req.Host}
 		}
 	}
@@ -311,7 +318,7 @@ func (s *modelStore) stale(c Callback) bool {
 	switch c.Status {
 	case provision.StatusProvisioning, provision.StatusDeleting:
 		return older || c.Sequence < s.seq
-	case provision.StatusReady, provision.StatusFailed:
+	case provision.StatusReady, provision.StatusSuspended, provision.StatusFailed:
 		return older
 	}
 	return false
@@ -330,8 +337,11 @@ func (s *modelStore) removePending(seq int64) (Callback, bool) {
 
 // markDelivered closes a callback that the backend took. true means that it is news.
 func (s *modelStore) markDelivered(seq int64) bool {
-	_, open := s.removePending(seq)
+	c, open := s.removePending(seq)
 	news := open && seq > s.lastDelivered
+	if open && !news && c.Status.Final() { // it was on its way when a later one was confirmed: as good as dropped
+		s.dropped[c.Generation] = c.Status
+	}
 	if open {
 		if s.lastRefused < seq {
 			s.lastRefused, s.forgotten, s.contested = 0, false, false

@@ -33,7 +33,7 @@ func (m *machine) retry(t *rapid.T) {
 	s := m.stores[id]
 	before := s.newest()
 	force := pick(t, "force", []string{"", "apply", "apply verify"})
-	task, joined, found, err := m.r.Requests.Repeat(m.ctx, id, 0, forcesOf(force), generationTimeout)
+	a, found, err := m.r.Requests.Repeat(m.ctx, id, 0, forcesOf(force), generationTimeout)
 	want(t, "retry finds the store", found, before.Generation != 0)
 	if !found {
 		return
@@ -50,13 +50,50 @@ func (m *machine) retry(t *rapid.T) {
 	}
 	ok(t, err)
 	joins := m.joins(req) && covers(before.force, force)
-	want(t, "joined", joined, joins)
+	want(t, "joined", a.Joined, joins)
 	if joins {
-		want(t, "joined generation", task.Generation, before.Generation)
+		want(t, "joined generation", a.Generation, before.Generation)
 		return
 	}
-	g := m.model.accept(req, task.Generation)
+	g := m.model.accept(req, a.Generation)
 	g.force = force
+}
+
+// suspend suspends or resumes a store.
+func (m *machine) suspend(t *rapid.T) {
+	id := pick(t, "store", propertyStores)
+	s := m.stores[id]
+	before := s.newest()
+	suspended := rapid.Bool().Draw(t, "suspended")
+	change := func() (provision.Accepted, bool, error) {
+		if suspended {
+			return m.r.Requests.Suspend(m.ctx, id, 0, "unpaid", generationTimeout)
+		}
+		return m.r.Requests.Resume(m.ctx, id, 0, generationTimeout)
+	}
+	a, found, err := change()
+	want(t, "the store is found", found, before.Generation != 0)
+	if !found {
+		return
+	}
+	if before.Op == provision.OpDelete || m.refusal(before.req) != "" {
+		if provision.CodeOf(err) != provision.CodeConflict {
+			t.Fatalf("suspend %t of store %s: %v, want a conflict", suspended, id, err)
+		}
+		if before.Op == provision.OpProvision {
+			m.stores[m.hosts[before.req.Host]].contested = true
+		}
+		return
+	}
+	ok(t, err)
+	joins := before.status == "" && before.suspends == suspended
+	want(t, "joined", a.Joined, joins)
+	if joins {
+		want(t, "joined generation", a.Generation, before.Generation)
+		return
+	}
+	s.suspended = suspended
+	m.model.accept(before.req, a.Generation)
 }
 
 // covers reports whether all words of more are among those of force.

@@ -31,6 +31,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"record outcome":   m.recordOutcome,
 				"cancel":           m.cancel,
 				"retry":            m.retry,
+				"suspend":          m.suspend,
 				"release":          m.release,
 				"expire leases":    m.expireLeases,
 				"claim":            m.claim,
@@ -166,6 +167,7 @@ func (m *machine) acquireFor(t *rapid.T, g *generation, worker string, progress 
 	}
 	if g == m.stores[g.StoreID].newest() {
 		want(t, "what the run does again", forceText(run.Store.Force), g.force)
+		want(t, "the run suspends", g.Op == provision.OpProvision && run.Store.Suspended, g.Op == provision.OpProvision && g.suspends)
 	}
 	m.runs = append(m.runs, activeRun{g, run})
 	return m.runs[len(m.runs)-1], true
@@ -185,7 +187,7 @@ func (m *machine) recordOutcome(t *rapid.T) {
 func (m *machine) recordOutcomeOf(t *rapid.T, p activeRun, good bool) {
 	status := p.gen.Op.Failure()
 	if good {
-		status = p.gen.Op.Success()
+		status = p.run.Store.Success(p.gen.Op)
 	}
 	expected, expectedNext := m.model.recordOutcome(p.gen, p.run.Token, status)
 	result, next, err := m.r.Runs.RecordOutcome(m.ctx, p.run, status, "", "")

@@ -43,6 +43,8 @@ type Record struct {
 	DeadLetterID     string `redis:"dead_letter_id"`
 	RequestedBy      string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
 	RequestID        string `redis:"request_id"`
+	Suspended        bool   `redis:"suspended"`
+	SuspendReason    string `redis:"suspend_reason"`
 	Force            string `redis:"force"`        // what the run of the newest request does again, separated by spaces
 	ContestedBy      string `redis:"contested_by"` // the last store that was refused because of what this one owns
 }
@@ -111,6 +113,7 @@ func (r Record) state(id string) provision.State {
 		Status: r.Op.Progress(), AcceptedAt: r.AcceptedAt.time(), Deadline: r.Deadline.time(),
 		RetainData: r.Op == provision.OpDelete && r.RetainData, DeadLetterID: r.DeadLetterID, CreatorInProgress: r.Throttled,
 		ContestedBy: r.ContestedBy, RequestedBy: r.RequestedBy, RequestID: r.RequestID,
+		Suspended: r.Suspended, SuspendReason: r.SuspendReason,
 	}
 	if r.RunGeneration == r.Generation {
 		s.Attempts, s.Crashes = r.Attempts, r.Crashes

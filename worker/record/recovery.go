@@ -106,7 +106,8 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 	answer, err := r.runScript(ctx, restoreScript,
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyCallbacks(id)},
 		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
-		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs)
+		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs,
+		flag(saved.Store.Suspended))
 	if err != nil {
 		return Comparison{}, err
 	}

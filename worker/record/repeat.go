@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,20 +18,37 @@ import (
 // be the newest; an error of code superseded says that it is not, or that a request has come in between.
 //
 // found is false where there is no record. The error has code conflict for a store that is deleted: nothing is left to repeat.
-func (r *Requests) Repeat(ctx context.Context, storeID string, generation int64, force []provision.Force, timeout time.Duration) (task queue.Task, joined, found bool, err error) {
+func (r *Requests) Repeat(ctx context.Context, storeID string, generation int64, force []provision.Force, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	return r.again(ctx, storeID, timeout, terms{newest: generation, force: force}, Record.repeated)
+}
+
+// Suspend has the store stopped, with everything of it kept, and Resume has it started again: each is the newest provision once more, as
+// [Requests.Repeat] describes it. A store that is being deleted, or is deleted, is an error of code conflict. Until it is resumed the store stays suspended,
+// whatever else is requested of it.
+func (r *Requests) Suspend(ctx context.Context, storeID string, generation int64, reason string, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	return r.again(ctx, storeID, timeout, terms{newest: generation, suspend: "1", suspendReason: reason}, Record.provisioned)
+}
+
+// Resume is the opposite of [Requests.Suspend].
+func (r *Requests) Resume(ctx context.Context, storeID string, generation int64, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	return r.again(ctx, storeID, timeout, terms{newest: generation, suspend: "0"}, Record.provisioned)
+}
+
+// again accepts a request that the store's record holds, on other terms.
+func (r *Requests) again(ctx context.Context, storeID string, timeout time.Duration, t terms, which func(Record, string) (provision.Request, error)) (a provision.Accepted, found bool, err error) {
 	known, err := r.record(ctx, storeID)
 	if err != nil || known.Generation == 0 {
-		return queue.Task{}, false, false, err
+		return provision.Accepted{}, false, err
 	}
-	req, err := known.repeated(storeID)
+	req, err := which(known, storeID)
 	if err != nil {
-		return queue.Task{}, false, true, err
+		return provision.Accepted{}, true, err
 	}
-	if generation == 0 {
-		generation = known.Generation
+	if t.newest == 0 {
+		t.newest = known.Generation
 	}
-	accepted, err := r.accept(ctx, req, timeout, strconv.FormatInt(generation, 10), force)
-	return queue.Task{Op: req.Action, StoreID: storeID, Generation: accepted.Generation, Cluster: accepted.Cluster}, accepted.Joined, true, err
+	a, err = r.accept(ctx, req, timeout, t)
+	return a, true, err
 }
 
 // repeated is the request that the record keeps.
@@ -40,6 +58,14 @@ func (r Record) repeated(storeID string) (req provision.Request, err error) {
 			return req, provision.Errorf(provision.CodeConflict, "store %s is deleted, so there is nothing to repeat; post it again to make it anew", storeID)
 		}
 		return provision.Request{StoreID: storeID, Action: provision.OpDelete, RetainData: r.RetainData}, nil
+	}
+	return r.provisioned(storeID)
+}
+
+// provisioned is the newest provision, of a store that is not to be deleted.
+func (r Record) provisioned(storeID string) (req provision.Request, err error) {
+	if r.Op == provision.OpDelete {
+		return req, provision.Errorf(provision.CodeConflict, "store %s is %s; it cannot be suspended or resumed", storeID, cmp.Or(r.Status, provision.StatusDeleting))
 	}
 	if err := json.Unmarshal([]byte(r.RequestJSON), &req); err != nil {
 		return req, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)

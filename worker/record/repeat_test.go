@@ -9,11 +9,11 @@ import (
 
 func (b *bench) repeat(id string, force ...provision.Force) (generation int64, joined bool) {
 	b.Helper()
-	task, joined, found, err := b.records.Requests.Repeat(b.ctx, id, 0, force, generationTimeout)
+	a, found, err := b.records.Requests.Repeat(b.ctx, id, 0, force, generationTimeout)
 	if err != nil || !found {
 		b.Fatalf("repeating store %s: found %t, %v", id, found, err)
 	}
-	return task.Generation, joined
+	return a.Generation, a.Joined
 }
 
 func TestRepeatAcceptsWhatIsOnRecord(t *testing.T) {
@@ -56,16 +56,16 @@ func TestRepeatRetainsWhatADeleteRetains(t *testing.T) {
 
 func TestRepeatRefusesWhatIsGoneOrOvertaken(t *testing.T) {
 	each(t, func(b *bench) {
-		if _, _, found, err := b.records.Requests.Repeat(b.ctx, "unknown", 0, nil, generationTimeout); found || err != nil {
+		if _, found, err := b.records.Requests.Repeat(b.ctx, "unknown", 0, nil, generationTimeout); found || err != nil {
 			b.Errorf("an unknown store: found %t, %v", found, err)
 		}
 		first := b.accept(request("a"))
 		b.end(first, provision.StatusReady)
-		if _, _, _, err := b.records.Requests.Repeat(b.ctx, "a", first.Generation-1, nil, generationTimeout); provision.CodeOf(err) != provision.CodeSuperseded {
+		if _, _, err := b.records.Requests.Repeat(b.ctx, "a", first.Generation-1, nil, generationTimeout); provision.CodeOf(err) != provision.CodeSuperseded {
 			b.Errorf("another generation: %v", err)
 		}
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		if _, _, found, err := b.records.Requests.Repeat(b.ctx, "a", 0, nil, generationTimeout); !found || provision.CodeOf(err) != provision.CodeConflict {
+		if _, found, err := b.records.Requests.Repeat(b.ctx, "a", 0, nil, generationTimeout); !found || provision.CodeOf(err) != provision.CodeConflict {
 			b.Errorf("a deleted store: found %t, %v", found, err)
 		}
 	})

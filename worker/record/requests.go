@@ -49,16 +49,31 @@ func (r *Requests) Ready(ctx context.Context) error {
 // Errors of code conflict name the field: one that may not change while the store lives or its data is retained, one that
 // another store owns, or a retain_data that comes too late. Code unavailable may be tried again, invalid may not.
 func (r *Requests) Accept(ctx context.Context, req provision.Request, timeout time.Duration) (provision.Accepted, error) {
-	return r.accept(ctx, req, timeout, "", nil)
+	return r.accept(ctx, req, timeout, terms{})
 }
 
 // AcceptIf is [Requests.Accept] if the generation is the newest of the store, and an error of code superseded otherwise: what was
 // decided by looking at a record must not override what its owner has asked for meanwhile.
 func (r *Requests) AcceptIf(ctx context.Context, req provision.Request, generation int64, timeout time.Duration) (provision.Accepted, error) {
-	return r.accept(ctx, req, timeout, strconv.FormatInt(generation, 10), nil)
+	return r.accept(ctx, req, timeout, terms{newest: generation})
 }
 
-func (r *Requests) accept(ctx context.Context, req provision.Request, timeout time.Duration, newest string, force []provision.Force) (provision.Accepted, error) {
+// terms are what goes with a request, and is no part of it.
+type terms struct {
+	newest        int64             // the generation that has to be the newest; 0 is any
+	force         []provision.Force // what its run does again
+	suspend       string            // "1" suspends the store, "0" resumes it, "" leaves it as it is
+	suspendReason string
+}
+
+func (t terms) newestText() string {
+	if t.newest == 0 {
+		return ""
+	}
+	return strconv.FormatInt(t.newest, 10)
+}
+
+func (r *Requests) accept(ctx context.Context, req provision.Request, timeout time.Duration, t terms) (provision.Accepted, error) {
 	kept := req
 	kept.RetainData = false // a field of its own: the record's request is the provision's
 	text, err := json.Marshal(kept)
@@ -69,7 +84,7 @@ func (r *Requests) accept(ctx context.Context, req provision.Request, timeout ti
 	answer, err := r.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req), newest, origin.By, origin.RequestID, forceText(force))
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req), t.newestText(), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason)
 	if err != nil {
 		return provision.Accepted{}, err
 	}

@@ -18,18 +18,40 @@ func (c *client) repeat(ctx context.Context) {
 		c.submit(ctx, c.want)
 		return
 	}
-	status, body, err := c.call("/stores/"+c.id+"/retry", generation, []byte(`{"force":["apply"]}`))
+	c.change("/retry", generation, `{"force":["apply"]}`, &c.retried)
+}
+
+// suspend has the shop stopped, and some time later, whatever became of that, started again.
+func (c *client) suspend(ctx context.Context) {
+	generation, certain := c.certain()
+	if !certain {
+		return
+	}
+	c.change("/suspend", generation, `{"reason":"unpaid"}`, &c.suspended)
+	rig.Sleep(ctx, c.upTo(5*time.Second))
+	var resumed int
+	for c.change("/resume", 0, "", &resumed) == model.Uncertain {
+		rig.Sleep(context.WithoutCancel(ctx), time.Second)
+	}
+}
+
+// change sends a request that is the last one once more on other terms, if the generation is the newest where it is not 0, and counts it where it was accepted.
+func (c *client) change(verb string, generation int64, text string, count *int) model.Answer {
 	sent := model.Request{Request: c.want, Sent: time.Now(), Answer: model.Uncertain}
+	status, body, err := c.call("/stores/"+c.id+verb, generation, []byte(text))
 	var answer struct{ Generation int64 }
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
 	case status == http.StatusAccepted && json.Unmarshal(body, &answer) == nil && answer.Generation > 0:
 		sent.Answer, sent.Generation = model.Accepted, answer.Generation
-		c.count(&c.retried)
+		c.count(count)
+	case status == http.StatusPreconditionFailed: // the service has run it again by itself
+		return model.Refused
 	default:
 		sent.Answer, sent.Response = model.Refused, strconv.Itoa(status)+" "+string(body)
 	}
 	c.note(sent)
+	return sent.Answer
 }
 
 // cancel gives the last request up, and sends it again: whatever became of the cancel, the store is to be as it says in the end.

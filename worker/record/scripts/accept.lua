@@ -1,6 +1,7 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, journal, records-complete
 -- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
--- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces
+-- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
+-- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
@@ -70,6 +71,10 @@ local function forces_as_much()
   return true
 end
 
+-- Whether the store is to be suspended from this request on. A new one is not.
+local suspend = ARGV[18]
+if suspend == '' then suspend = gone(r) and '0' or r.suspended or '0' end
+
 -- Redis has lost its data: until the records are recovered, a live store would look like an unknown one.
 if redis.call('EXISTS', KEYS[7]) == 0 then
   local missing = unrecovered()
@@ -77,7 +82,7 @@ if redis.call('EXISTS', KEYS[7]) == 0 then
 end
 
 if current and placement and placement.named ~= '' and placement.named ~= current then return { gone(r) and 'retained' or 'changed', 'cluster' } end
-if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() then
+if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() and (op == 'delete' or (r.suspended or '0') == suspend) then
   return { 'joined', text(r.generation), run_cluster(r, op) }
 end
 -- The request was made for a generation, and a newer one was accepted meanwhile.
@@ -133,6 +138,12 @@ if op == 'delete' then
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
+  if suspend == '1' then
+    redis.call('HSET', KEYS[1], 'suspended', '1')
+    if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'suspend_reason', ARGV[19]) end
+  else
+    redis.call('HDEL', KEYS[1], 'suspended', 'suspend_reason')
+  end
   redis.call('HSET', KEYS[1], 'request', request, 'name', want.name, 'namespace', want.namespace, 'engine', want.engine, 'host', want.host)
   free_hosts(KEYS[2], id, r.owned_hosts, hosts)
   redis.call('HSET', KEYS[1], 'owned_hosts', hosts)

@@ -1,6 +1,6 @@
 -- KEYS: store, run lease, callbacks   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0, cluster
 -- Answers {acquired, request, attempts, crashes, ms until the deadline, 1 for a delete that retains the data or 0, who requested it and by which
--- request and what it does again, where the generation is the newest, then id, generation and cluster of each store that may begin now},
+-- request and what it does again, where the generation is the newest, 1 for a store that is to be suspended or 0, then id, generation and cluster of each store that may begin now},
 -- or why not: {no-record|superseded|done|waiting|throttled|held|other-cluster}.
 local op, gen, token, id, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], tonumber(ARGV[7])
 local r, at = load(KEYS[1]), now()
@@ -10,7 +10,7 @@ if op == 'delete' and gen <= r.deleted_generation then return { 'done' } end
 if not wanted(r, op, gen) then return { 'superseded' } end
 if r.generation == gen and has_outcome(r) and r.code == 'cancelled' then return { 'done' } end
 if run_cluster(r, op) ~= ARGV[8] then return { 'other-cluster' } end
-if op == 'provision' and r.status == 'READY' then return { 'done' } end
+if op == 'provision' and succeeded(r) then return { 'done' } end
 if op == 'provision' and r.open_delete > 0 then return { 'waiting' } end
 if op == 'provision' and not has_slot(r, id, limit) then
   redis.call('HSET', KEYS[1], 'throttled', ARGV[7])
@@ -36,7 +36,7 @@ elseif not has_word(r.run_hosts or '', r.host or '') then
 end
 local answer = { 'acquired', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at),
   (op == 'delete' and r.retain_data) and '1' or '0', r.generation == gen and r.requested_by or '', r.generation == gen and r.request_id or '',
-  r.generation == gen and r.force or '' }
+  r.generation == gen and r.force or '', r.suspended or '0' }
 if r.creator_queue and op == 'delete' then
   -- The run before this one has ended: from here on its slot is free.
   leave_queue(r, KEYS[1], id)

@@ -12,8 +12,7 @@ local waits = r.op == 'provision' and r.open_delete > 0
 if not waits and redis.call('EXISTS', KEYS[2]) == 1 then return { 'running' } end
 
 local status = r.op == 'delete' and 'DELETE_FAILED' or 'FAILED'
--- No password is told, so that any worker may tell it: those of its cluster may be why it was cancelled.
-add_callback(r, KEYS[1], KEYS[3], at, r.generation, status, 'cancelled', ARGV[4], 'any')
+add_callback(r, KEYS[1], KEYS[3], at, r.generation, status, 'cancelled', ARGV[4])
 redis.call('HSET', KEYS[1], 'outcome_generation', text(r.generation), 'status', status, 'code', 'cancelled', 'error', ARGV[4], 'decided_at', text(at))
 redis.call('HDEL', KEYS[1], 'next_run_at', 'force')
 if r.op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', '0', 'delete_failed_generation', text(r.generation)) end

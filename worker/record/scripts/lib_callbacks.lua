@@ -15,7 +15,7 @@ local function obsolete(r, c)
   local gen, seq = tonumber(c.generation), tonumber(c.sequence)
   if seq < tonumber(r.delivered or 0) then return true end
   if c.status == 'PROVISIONING' or c.status == 'DELETING' then return seq < r.sequence or gen < r.generation or r.generation == 0 end
-  return (c.status == 'READY' or c.status == 'FAILED') and (gen < r.generation or r.generation == 0)
+  return (c.status == 'READY' or c.status == 'SUSPENDED' or c.status == 'FAILED') and (gen < r.generation or r.generation == 0)
 end
 
 -- The sequence numbers of the pending callbacks, in order.

@@ -44,6 +44,9 @@ end
 
 local function has_outcome(r) return r.outcome_generation == r.generation end
 
+-- Whether a provision has ended as it was to end.
+local function succeeded(r) return r.status == 'READY' or r.status == 'SUSPENDED' end
+
 local function gone(r) return r.generation == 0 or (r.op == 'delete' and has_outcome(r) and r.status == 'DELETED') end
 
 -- Whether the store still needs a run of this generation: a delete until it has ended, whatever was accepted after it; a

@@ -3,11 +3,12 @@
 -- {next-cluster, then those of the delete itself}: it has to look in another cluster.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local r, at = load(KEYS[1]), now()
-local success = status == 'READY' or status == 'DELETED'
+local up = status == 'READY' or status == 'SUSPENDED' -- the store is as the newest provision wants it
+local success = up or status == 'DELETED'
 
 local function release_hosts(except)
   free_hosts(KEYS[4], id, r.owned_hosts, except)
-  redis.call('HSET', KEYS[1], 'owned_hosts', except, 'run_hosts', status == 'READY' and except or '')
+  redis.call('HSET', KEYS[1], 'owned_hosts', except, 'run_hosts', up and except or '')
 end
 
 -- The provision that waited for this delete.
@@ -37,14 +38,14 @@ if failed_again then
   redis.call('HSET', KEYS[1], 'open_delete', '0')
   return answer('unchanged', waiting_provision())
 end
-if op == 'provision' and has_outcome(r) and (r.status == 'READY' or not success) then return { 'unchanged' } end
+if op == 'provision' and has_outcome(r) and (succeeded(r) or not success) then return { 'unchanged' } end
 
 add_callback(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
 if r.generation == gen then
   redis.call('HSET', KEYS[1], 'outcome_generation', text(gen), 'status', status, 'code', ARGV[6], 'error', ARGV[7], 'decided_at', text(at))
 end
+if up then release_hosts(r.host) end
 if status == 'READY' then
-  release_hosts(r.host)
   redis.call('HSET', KEYS[1], 'ready_generation', text(gen))
   if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'outputs', ARGV[10]) else redis.call('HDEL', KEYS[1], 'outputs') end
 end

@@ -1,6 +1,6 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, callbacks
 -- ARGV: id, op, generation, digest, request, name, namespace, engine, host, timeout ms, status or '', code, error, delivered (1 or 0),
--- retain (1 or 0), cluster, outputs or ''
+-- retain (1 or 0), cluster, outputs or '', suspended (1 or 0)
 -- Restores a record from the annotations of the store's namespace, where there is none or an older one.
 -- Answers the newest generation on record after restored, known, other-cluster (the store lives on another cluster) or leftover (a
 -- later delete has ended, and the namespace should not be there) or lost (the cluster was given up). After known with the outcome of this
@@ -25,7 +25,8 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason')
+if ARGV[18] == '1' then redis.call('HSET', KEYS[1], 'suspended', '1') end
 -- The cluster does not say whether the store was READY before: it may have been.
 if status == 'DELETED' then redis.call('HDEL', KEYS[1], 'ready_generation') else redis.call('HSET', KEYS[1], 'ready_generation', text(gen)) end
 if ARGV[15] == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') end

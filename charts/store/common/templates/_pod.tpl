@@ -81,7 +81,7 @@ without a gap where several may use the shop's volume; otherwise the pod is dele
 one node at a time. Takes (list $ "component" replicas "true where two pods may run at once").
 */}}
 {{- define "common.rollout" -}}
-replicas: {{ index . 2 }}
+replicas: {{ include "common.running" (list (index . 0) (index . 2)) }}
 revisionHistoryLimit: 2
 strategy:
 {{- if index . 3 }}
@@ -95,6 +95,11 @@ strategy:
 selector:
   matchLabels:
     {{- include "common.selector" . | nindent 4 }}
+{{- end -}}
+
+{{/* How many pods run: none of a store that is suspended. Takes (list $ replicas). */}}
+{{- define "common.running" -}}
+{{- ternary 0 (index . 1) (index . 0).Values.common.suspended -}}
 {{- end -}}
 
 {{/* Pods of one component are spread over the nodes. Takes (list $ "component" replicas). */}}

@@ -77,6 +77,22 @@ func (c *Client) Retry(ctx context.Context, id string, generation int64, force [
 	return a, c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/retry", body, &a)
 }
 
+// Suspend stops a shop and keeps everything of it.
+func (c *Client) Suspend(ctx context.Context, id, reason string) (Accepted, error) {
+	body, err := json.Marshal(map[string]string{"reason": reason})
+	if err != nil {
+		return Accepted{}, err
+	}
+	var a Accepted
+	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/suspend", body, &a)
+}
+
+// Resume starts a shop again that was suspended.
+func (c *Client) Resume(ctx context.Context, id string) (Accepted, error) {
+	var a Accepted
+	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/resume", nil, &a)
+}
+
 // Cancelled is the response to a cancel.
 type Cancelled struct {
 	StoreID    string           `json:"store_id"`

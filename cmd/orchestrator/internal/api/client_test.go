@@ -53,9 +53,12 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	_, _ = c.SubmitIf(ctx, 7, []byte(`{}`))
 	_, _ = c.Retry(ctx, "a.b", 7, []string{"apply"})
 	_, _ = c.Cancel(ctx, "a.b")
+	_, _ = c.Suspend(ctx, "a.b", "unpaid")
+	_, _ = c.Resume(ctx, "a.b")
 	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5 first",
 		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first",
-		`POST / first"7"`, `POST /stores/a.b/retry first"7"`, "POST /stores/a.b/cancel first"}
+		`POST / first"7"`, `POST /stores/a.b/retry first"7"`, "POST /stores/a.b/cancel first",
+		"POST /stores/a.b/suspend first", "POST /stores/a.b/resume first"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -19,6 +19,8 @@ func Next(s provision.State, now time.Time) string {
 		return fmt.Sprintf("Nothing: the backend refused a callback (see: orchestrator dead-letters). Fix the cause, then run: orchestrator replay %s", s.DeadLetterID)
 	}
 	switch {
+	case s.Status == provision.StatusSuspended:
+		return "Nothing: the shop is stopped and the backend has received the callback. Start it with: orchestrator resume " + s.StoreID
 	case s.Status == provision.StatusReady:
 		return "Nothing: the store is up and the backend has received the callback."
 	case s.Status == provision.StatusDeleted && s.RetainData:

@@ -70,6 +70,8 @@ func note(s provision.State) string {
 		return "the backend refused a callback"
 	case s.Error != "":
 		return s.Error
+	case s.Status == provision.StatusSuspended:
+		return s.SuspendReason
 	case !s.Status.Final() && s.DeleteGeneration > 0:
 		return "waits for an earlier delete"
 	case s.CreatorInProgress > 0:
@@ -93,6 +95,9 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	add("store", s.StoreID, Bold)
 	add("status", string(s.Status), ColorOf(s.Status))
 	add("cause", cause(s), Bad)
+	if s.Suspended {
+		add("suspended", cmp.Or(s.SuspendReason, "no reason was given"), Busy)
+	}
 	add("engine", s.Engine, "")
 	add("release", s.Name, "")
 	add("cluster", s.Cluster, "")

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"orchestrator/cmd/orchestrator/internal/api"
+)
+
+func suspendCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "suspend ID", Short: "Stop a shop and keep everything of it",
+		Long: `suspend stops all pods of a shop. Its address, volumes and credentials stay, and shoppers get the error page of the ingress. The backend
+is told SUSPENDED. Requests that change the store leave it suspended, until it is resumed or deleted.
+
+Exit code: 0 once the request is accepted; with --watch 0 for SUSPENDED, 1 for FAILED.`,
+		Example: `  orchestrator suspend my-shop --reason "unpaid since March"`,
+		Args:    oneStoreID,
+		RunE: func(c *cobra.Command, args []string) error {
+			reason, _ := c.Flags().GetString("reason")
+			return changeStore(c, func(ctx context.Context, client *api.Client) (api.Accepted, error) {
+				return client.Suspend(ctx, args[0], reason)
+			})
+		},
+	}
+	c.Flags().String("reason", "", "why; it is shown with the store")
+	c.Flags().BoolP("watch", "w", false, "print the steps and wait for SUSPENDED or FAILED")
+	outputFlag(c)
+	return c
+}
+
+func resumeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "resume ID", Short: "Start a shop again that was suspended",
+		Long: `resume starts the pods of a shop that was suspended, with the data and the password that it had. The backend is told READY. What was due
+meanwhile is done then: WooCommerce sends the mails and renews the subscriptions that are overdue.
+
+Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILED.`,
+		Example: "  orchestrator resume my-shop --watch",
+		Args:    oneStoreID,
+		RunE: func(c *cobra.Command, args []string) error {
+			return changeStore(c, func(ctx context.Context, client *api.Client) (api.Accepted, error) {
+				return client.Resume(ctx, args[0])
+			})
+		},
+	}
+	c.Flags().BoolP("watch", "w", false, "print the steps and wait for READY or FAILED")
+	outputFlag(c)
+	return c
+}
+
+// changeStore sends a request that changes one store and reports what was accepted.
+func changeStore(c *cobra.Command, send func(context.Context, *api.Client) (api.Accepted, error)) error {
+	client, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	accepted, err := send(c.Context(), client)
+	if err != nil {
+		return err
+	}
+	return reportAccepted(c, client, accepted)
+}
