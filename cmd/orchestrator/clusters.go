@@ -41,7 +41,7 @@ Stores are told to have failed although their shops may still answer: do this on
 		Args:    oneCluster,
 		RunE: func(c *cobra.Command, args []string) error {
 			return printClusters(c, func(client *api.Client) (provision.ClusterStates, error) {
-				return client.FindCluster(c.Context(), args[0])
+				return client.SetLost(c.Context(), args[0], false)
 			})
 		},
 	}
@@ -61,7 +61,7 @@ func loseCluster(c *cobra.Command, args []string) error {
 	yes, _ := c.Flags().GetBool("yes")
 	return printClusters(c, func(client *api.Client) (provision.ClusterStates, error) {
 		if yes {
-			return client.LoseCluster(c.Context(), args[0])
+			return client.SetLost(c.Context(), args[0], true)
 		}
 		stores, err := storesOn(c.Context(), client, args[0])
 		if err != nil {

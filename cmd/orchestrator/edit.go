@@ -66,7 +66,7 @@ func submitChanges(c *cobra.Command, client *api.Client, s provision.State, give
 	if err != nil {
 		return err
 	}
-	accepted, err := client.SubmitIf(c.Context(), s.Generation, body)
+	accepted, err := client.Submit(c.Context(), s.Generation, body)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func chooseOrphans(all []provision.Orphan, ids []string, age time.Duration, now 
 func deleteOrphans(c *cobra.Command, client *api.Client, chosen []provision.Orphan) error {
 	failed := false
 	for _, o := range chosen {
-		accepted, err := client.DeleteIf(c.Context(), o.Store.StoreID, o.Store.Generation)
+		accepted, err := client.Delete(c.Context(), o.Store.StoreID, o.Store.Generation, false)
 		switch {
 		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
 			return err

@@ -85,7 +85,7 @@ func retry(c *cobra.Command, ids []string) error {
 	}
 	force, _ := c.Flags().GetStringSlice("force")
 	if len(ids) == 1 {
-		accepted, err := client.Retry(c.Context(), ids[0], 0, force)
+		accepted, err := client.Change(c.Context(), ids[0], 0, api.Retry, forced(force))
 		if err != nil {
 			return err
 		}
@@ -101,6 +101,14 @@ func retry(c *cobra.Command, ids []string) error {
 		}
 	}
 	return retryEach(c, client, chosen, force)
+}
+
+// forced are the options of a retry.
+func forced(force []string) any {
+	if len(force) == 0 {
+		return nil
+	}
+	return map[string][]string{"force": force}
 }
 
 // storesToRetry are all stores that the flags choose, the oldest request first. A human has agreed to them.
@@ -158,7 +166,7 @@ func retryEach(c *cobra.Command, client *api.Client, chosen []provision.State, f
 			case <-pause.C:
 			}
 		}
-		accepted, err := client.Retry(c.Context(), s.StoreID, s.Generation, force)
+		accepted, err := client.Change(c.Context(), s.StoreID, s.Generation, api.Retry, forced(force))
 		switch {
 		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
 			return err

@@ -103,7 +103,7 @@ Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DEL
 				return err
 			}
 			retain, _ := c.Flags().GetBool("retain-data")
-			accepted, err := client.Delete(c.Context(), args[0], retain)
+			accepted, err := client.Delete(c.Context(), args[0], 0, retain)
 			if err != nil {
 				return err
 			}

@@ -72,7 +72,7 @@ func submit(c *cobra.Command, args []string, r provision.Request) error {
 			return err
 		}
 	}
-	accepted, err := client.Submit(c.Context(), body)
+	accepted, err := client.Submit(c.Context(), 0, body)
 	if err != nil {
 		return err
 	}

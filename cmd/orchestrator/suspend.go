@@ -20,7 +20,7 @@ Exit code: 0 once the request is accepted; with --watch 0 for SUSPENDED, 1 for F
 		RunE: func(c *cobra.Command, args []string) error {
 			reason, _ := c.Flags().GetString("reason")
 			return changeStore(c, func(ctx context.Context, client *api.Client) (api.Accepted, error) {
-				return client.Suspend(ctx, args[0], reason)
+				return client.Change(ctx, args[0], 0, api.Suspend, map[string]string{"reason": reason})
 			})
 		},
 	}
@@ -41,7 +41,7 @@ Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILE
 		Args:    oneStoreID,
 		RunE: func(c *cobra.Command, args []string) error {
 			return changeStore(c, func(ctx context.Context, client *api.Client) (api.Accepted, error) {
-				return client.Resume(ctx, args[0])
+				return client.Change(ctx, args[0], 0, api.Resume, nil)
 			})
 		},
 	}

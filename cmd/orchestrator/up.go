@@ -196,7 +196,7 @@ func (u *upView) submitDemo(ctx context.Context) {
 	body, err := json.Marshal(withDefaults(provision.Request{StoreID: demoID, Engine: engine.Names()[0], Action: provision.OpProvision,
 		Settings: provision.Settings{Title: "Demo shop", SampleProduct: true}}))
 	for end := time.Now().Add(outageLimit); err == nil; {
-		if u.demo, err = u.service.API.Submit(ctx, body); err == nil {
+		if u.demo, err = u.service.API.Submit(ctx, 0, body); err == nil {
 			return
 		}
 		if api.IsTemporary(err) && time.Now().Before(end) {

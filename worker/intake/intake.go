@@ -41,24 +41,24 @@ func (i *Intake) AcceptIf(ctx context.Context, req provision.Request, generation
 	return i.enqueued(ctx, req, accepted, err)
 }
 
-// Retry accepts what the store's record asks for once more: [record.Requests.Repeat]. A run that waits for its next try begins now.
+// Retry accepts what the store's record asks for once more: [record.Repeats.Repeat]. A run that waits for its next try begins now.
 func (i *Intake) Retry(ctx context.Context, storeID string, generation int64, force []provision.Force) (provision.Accepted, bool, error) {
 	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
-		return i.Records.Requests.Repeat(ctx, storeID, generation, force, i.GenerationTimeout)
+		return i.Records.Repeats.Repeat(ctx, storeID, generation, force, i.GenerationTimeout)
 	})
 }
 
-// Suspend is [record.Requests.Suspend] followed by the task.
+// Suspend is [record.Repeats.Suspend] followed by the task.
 func (i *Intake) Suspend(ctx context.Context, storeID string, generation int64, reason string) (provision.Accepted, bool, error) {
 	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
-		return i.Records.Requests.Suspend(ctx, storeID, generation, reason, i.GenerationTimeout)
+		return i.Records.Repeats.Suspend(ctx, storeID, generation, reason, i.GenerationTimeout)
 	})
 }
 
-// Resume is [record.Requests.Resume] followed by the task.
+// Resume is [record.Repeats.Resume] followed by the task.
 func (i *Intake) Resume(ctx context.Context, storeID string, generation int64) (provision.Accepted, bool, error) {
 	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
-		return i.Records.Requests.Resume(ctx, storeID, generation, i.GenerationTimeout)
+		return i.Records.Repeats.Resume(ctx, storeID, generation, i.GenerationTimeout)
 	})
 }
 
@@ -81,9 +81,9 @@ func (i *Intake) again(ctx context.Context, storeID string, generation int64, ac
 	return a, true, nil
 }
 
-// Cancel is [record.Requests.Cancel] followed by the tasks: of the callback, and of the runs that have a slot now.
+// Cancel is [record.Repeats.Cancel] followed by the tasks: of the callback, and of the runs that have a slot now.
 func (i *Intake) Cancel(ctx context.Context, storeID string, generation int64) (provision.Cancelled, bool, error) {
-	cancelled, next, found, err := i.Records.Requests.Cancel(ctx, storeID, generation)
+	cancelled, next, found, err := i.Records.Repeats.Cancel(ctx, storeID, generation)
 	if err != nil || !found {
 		return cancelled, found, err
 	}

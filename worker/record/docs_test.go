@@ -123,6 +123,12 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	forced, _ := b.repeat("a", provision.ForceApply)
 	see()
 	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: forced, Cluster: "us"}, provision.StatusReady)
+	suspended, _, err := b.records.Repeats.Suspend(b.ctx, "a", 0, "unpaid", generationTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	see()
+	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: suspended.Generation, Cluster: "us"}, provision.StatusSuspended)
 	from := provision.WithOrigin(b.ctx, provision.Origin{By: "backend", RequestID: "r"})
 	asked, err := b.records.Requests.Accept(from, deletion("a"), generationTimeout)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 func (m *machine) cancel(t *rapid.T) {
 	id := pick(t, "store", propertyStores)
 	newest := m.stores[id].newest()
-	cancelled, next, found, err := m.r.Requests.Cancel(m.ctx, id, 0)
+	cancelled, next, found, err := m.r.Repeats.Cancel(m.ctx, id, 0)
 	want(t, "cancel finds the store", found, newest.Generation != 0)
 	if !found {
 		return
@@ -33,7 +33,7 @@ func (m *machine) retry(t *rapid.T) {
 	s := m.stores[id]
 	before := s.newest()
 	force := pick(t, "force", []string{"", "apply", "apply verify"})
-	a, found, err := m.r.Requests.Repeat(m.ctx, id, 0, forcesOf(force), generationTimeout)
+	a, found, err := m.r.Repeats.Repeat(m.ctx, id, 0, forcesOf(force), generationTimeout)
 	want(t, "retry finds the store", found, before.Generation != 0)
 	if !found {
 		return
@@ -67,9 +67,9 @@ func (m *machine) suspend(t *rapid.T) {
 	suspended := rapid.Bool().Draw(t, "suspended")
 	change := func() (provision.Accepted, bool, error) {
 		if suspended {
-			return m.r.Requests.Suspend(m.ctx, id, 0, "unpaid", generationTimeout)
+			return m.r.Repeats.Suspend(m.ctx, id, 0, "unpaid", generationTimeout)
 		}
-		return m.r.Requests.Resume(m.ctx, id, 0, generationTimeout)
+		return m.r.Repeats.Resume(m.ctx, id, 0, generationTimeout)
 	}
 	a, found, err := change()
 	want(t, "the store is found", found, before.Generation != 0)

@@ -1,6 +1,11 @@
 package record
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/provision"
@@ -10,6 +15,7 @@ import (
 // are safe for concurrent use.
 type Records struct {
 	Requests  *Requests
+	Repeats   *Repeats
 	Runs      *Runs
 	Callbacks *Callbacks
 	Recovery  *Recovery
@@ -17,6 +23,9 @@ type Records struct {
 
 // Requests accepts requests and shows what is on record of the stores.
 type Requests struct{ client }
+
+// Repeats accepts once more what the records ask for, on other terms, and gives up what has not begun.
+type Repeats struct{ client }
 
 // Runs leases stores to runs, one run per store at a time, and records their outcomes.
 type Runs struct{ client }
@@ -40,7 +49,7 @@ type Options struct {
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
 	c := client{redis: redis, creatorLimit: o.CreatorLimit, placement: o.Placement}
-	return &Records{Requests: &Requests{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
+	return &Records{Requests: &Requests{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
 }
 
 // client is what the groups of records share.
@@ -48,4 +57,31 @@ type client struct {
 	redis        redis.UniversalClient
 	creatorLimit int
 	placement    provision.Placement
+}
+
+// asynqCancel is the channel by which asynq cancels tasks.
+const asynqCancel = "asynq:cancel"
+
+// CheckAccess returns an error that says what the Redis user lacks, and nil where Redis does not answer. It changes nothing. Without
+// it the first request would meet what is missing, in the middle of a script.
+func CheckAccess(ctx context.Context, client redis.UniversalClient) error {
+	var missing []error
+	for _, need := range []struct {
+		rule string
+		try  func() error
+	}{
+		{"~{orch}:* for the records", func() error { return client.Exists(ctx, keyComplete).Err() }},
+		{"~asynq:* for the queues", func() error { return client.Exists(ctx, "asynq:queues").Err() }},
+		{"+eval +evalsha +script for the scripts", func() error { return client.Eval(ctx, "return 1", nil).Err() }},
+		{"&" + channelNewest + " for newer requests", func() error { return client.Publish(ctx, channelNewest, "").Err() }},
+		{"&" + asynqCancel + " for asynq", func() error { return client.Publish(ctx, asynqCancel, "").Err() }},
+	} {
+		if err := need.try(); err != nil && strings.HasPrefix(err.Error(), "NOPERM") {
+			missing = append(missing, errors.New(need.rule))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the Redis user lacks rights; add to its ACL rules:\n%w", errors.Join(missing...))
 }

@@ -18,24 +18,24 @@ import (
 // be the newest; an error of code superseded says that it is not, or that a request has come in between.
 //
 // found is false where there is no record. The error has code conflict for a store that is deleted: nothing is left to repeat.
-func (r *Requests) Repeat(ctx context.Context, storeID string, generation int64, force []provision.Force, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+func (r *Repeats) Repeat(ctx context.Context, storeID string, generation int64, force []provision.Force, timeout time.Duration) (a provision.Accepted, found bool, err error) {
 	return r.again(ctx, storeID, timeout, terms{newest: generation, force: force}, Record.repeated)
 }
 
 // Suspend has the store stopped, with everything of it kept, and Resume has it started again: each is the newest provision once more, as
-// [Requests.Repeat] describes it. A store that is being deleted, or is deleted, is an error of code conflict. Until it is resumed the store stays suspended,
+// [Repeats.Repeat] describes it. A store that is being deleted, or is deleted, is an error of code conflict. Until it is resumed the store stays suspended,
 // whatever else is requested of it.
-func (r *Requests) Suspend(ctx context.Context, storeID string, generation int64, reason string, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+func (r *Repeats) Suspend(ctx context.Context, storeID string, generation int64, reason string, timeout time.Duration) (a provision.Accepted, found bool, err error) {
 	return r.again(ctx, storeID, timeout, terms{newest: generation, suspend: "1", suspendReason: reason}, Record.provisioned)
 }
 
-// Resume is the opposite of [Requests.Suspend].
-func (r *Requests) Resume(ctx context.Context, storeID string, generation int64, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+// Resume is the opposite of [Repeats.Suspend].
+func (r *Repeats) Resume(ctx context.Context, storeID string, generation int64, timeout time.Duration) (a provision.Accepted, found bool, err error) {
 	return r.again(ctx, storeID, timeout, terms{newest: generation, suspend: "0"}, Record.provisioned)
 }
 
 // again accepts a request that the store's record holds, on other terms.
-func (r *Requests) again(ctx context.Context, storeID string, timeout time.Duration, t terms, which func(Record, string) (provision.Request, error)) (a provision.Accepted, found bool, err error) {
+func (r *Repeats) again(ctx context.Context, storeID string, timeout time.Duration, t terms, which func(Record, string) (provision.Request, error)) (a provision.Accepted, found bool, err error) {
 	known, err := r.record(ctx, storeID)
 	if err != nil || known.Generation == 0 {
 		return provision.Accepted{}, false, err
@@ -78,7 +78,7 @@ func (r Record) provisioned(storeID string) (req provision.Request, err error) {
 // generation is not 0, it has to be the newest; an error of code superseded says that it is not.
 //
 // found is false where there is no record. The error has code conflict where there is nothing to cancel, or a worker is at it.
-func (r *Requests) Cancel(ctx context.Context, storeID string, generation int64) (cancelled provision.Cancelled, next []queue.Task, found bool, err error) {
+func (r *Repeats) Cancel(ctx context.Context, storeID string, generation int64) (cancelled provision.Cancelled, next []queue.Task, found bool, err error) {
 	newest := ""
 	if generation != 0 {
 		newest = strconv.FormatInt(generation, 10)

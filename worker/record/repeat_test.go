@@ -9,7 +9,7 @@ import (
 
 func (b *bench) repeat(id string, force ...provision.Force) (generation int64, joined bool) {
 	b.Helper()
-	a, found, err := b.records.Requests.Repeat(b.ctx, id, 0, force, generationTimeout)
+	a, found, err := b.records.Repeats.Repeat(b.ctx, id, 0, force, generationTimeout)
 	if err != nil || !found {
 		b.Fatalf("repeating store %s: found %t, %v", id, found, err)
 	}
@@ -56,16 +56,16 @@ func TestRepeatRetainsWhatADeleteRetains(t *testing.T) {
 
 func TestRepeatRefusesWhatIsGoneOrOvertaken(t *testing.T) {
 	each(t, func(b *bench) {
-		if _, found, err := b.records.Requests.Repeat(b.ctx, "unknown", 0, nil, generationTimeout); found || err != nil {
+		if _, found, err := b.records.Repeats.Repeat(b.ctx, "unknown", 0, nil, generationTimeout); found || err != nil {
 			b.Errorf("an unknown store: found %t, %v", found, err)
 		}
 		first := b.accept(request("a"))
 		b.end(first, provision.StatusReady)
-		if _, _, err := b.records.Requests.Repeat(b.ctx, "a", first.Generation-1, nil, generationTimeout); provision.CodeOf(err) != provision.CodeSuperseded {
+		if _, _, err := b.records.Repeats.Repeat(b.ctx, "a", first.Generation-1, nil, generationTimeout); provision.CodeOf(err) != provision.CodeSuperseded {
 			b.Errorf("another generation: %v", err)
 		}
 		b.end(b.accept(deletion("a")), provision.StatusDeleted)
-		if _, found, err := b.records.Requests.Repeat(b.ctx, "a", 0, nil, generationTimeout); !found || provision.CodeOf(err) != provision.CodeConflict {
+		if _, found, err := b.records.Repeats.Repeat(b.ctx, "a", 0, nil, generationTimeout); !found || provision.CodeOf(err) != provision.CodeConflict {
 			b.Errorf("a deleted store: found %t, %v", found, err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestCancelTellsAndDeletesNothing(t *testing.T) {
 			gen    int64
 		}{{"a", provision.StatusFailed, provisioned.Generation}, {"b", provision.StatusDeleteFailed, removed.Generation}} {
 			ctx := provision.WithOrigin(b.ctx, provision.Origin{By: "anna"})
-			got, _, found, err := b.records.Requests.Cancel(ctx, task.id, 0)
+			got, _, found, err := b.records.Repeats.Cancel(ctx, task.id, 0)
 			if err != nil || !found || got.Status != task.status || got.Generation != task.gen {
 				b.Fatalf("%s: %+v, found %t, %v", task.id, got, found, err)
 			}
@@ -109,7 +109,7 @@ func TestCancelTellsAndDeletesNothing(t *testing.T) {
 			if sent := b.deliver(task.id); len(sent) != 1 || sent[0].Status != task.status {
 				b.Errorf("%s: told %+v", task.id, sent)
 			}
-			if again, _, _, err := b.records.Requests.Cancel(b.ctx, task.id, 0); err != nil || again != got || len(b.deliver(task.id)) != 0 {
+			if again, _, _, err := b.records.Repeats.Cancel(b.ctx, task.id, 0); err != nil || again != got || len(b.deliver(task.id)) != 0 {
 				b.Errorf("%s: after the answer was lost: %+v, %v", task.id, again, err)
 			}
 		}
@@ -125,21 +125,21 @@ func TestCancelLeavesWhatAWorkerIsAt(t *testing.T) {
 	each(t, func(b *bench) {
 		task := b.accept(request("a"))
 		run := b.acquire(task, "run")
-		if _, _, _, err := b.records.Requests.Cancel(b.ctx, "a", 0); provision.CodeOf(err) != provision.CodeConflict {
+		if _, _, _, err := b.records.Repeats.Cancel(b.ctx, "a", 0); provision.CodeOf(err) != provision.CodeConflict {
 			b.Errorf("while it runs: %v", err)
 		}
 		b.end(b.accept(request("r")), provision.StatusReady)
-		if _, _, _, err := b.records.Requests.Cancel(b.ctx, "r", 0); provision.CodeOf(err) != provision.CodeConflict || !strings.Contains(provision.Public(err), "READY") {
+		if _, _, _, err := b.records.Repeats.Cancel(b.ctx, "r", 0); provision.CodeOf(err) != provision.CodeConflict || !strings.Contains(provision.Public(err), "READY") {
 			b.Errorf("after its outcome: %v", err)
 		}
 		b.release(run, RunEnd{Counted: true})
-		if _, _, _, err := b.records.Requests.Cancel(b.ctx, "a", task.Generation-1); provision.CodeOf(err) != provision.CodeSuperseded {
+		if _, _, _, err := b.records.Repeats.Cancel(b.ctx, "a", task.Generation-1); provision.CodeOf(err) != provision.CodeSuperseded {
 			b.Errorf("another generation: %v", err)
 		}
-		if _, _, found, err := b.records.Requests.Cancel(b.ctx, "a", task.Generation); err != nil || !found {
+		if _, _, found, err := b.records.Repeats.Cancel(b.ctx, "a", task.Generation); err != nil || !found {
 			b.Errorf("while it waits for its next try: found %t, %v", found, err)
 		}
-		if _, _, found, err := b.records.Requests.Cancel(b.ctx, "unknown", 0); found || err != nil {
+		if _, _, found, err := b.records.Repeats.Cancel(b.ctx, "unknown", 0); found || err != nil {
 			b.Errorf("an unknown store: found %t, %v", found, err)
 		}
 	})
@@ -153,7 +153,7 @@ func TestCancelFreesASlotAndNotADelete(t *testing.T) {
 		b.accept(first)
 		waits := b.accept(second)
 		b.wantAcquire(waits, AcquireThrottled)
-		_, next, _, err := b.records.Requests.Cancel(b.ctx, "a", 0)
+		_, next, _, err := b.records.Repeats.Cancel(b.ctx, "a", 0)
 		if err != nil || len(next) != 1 || next[0] != waits {
 			b.Errorf("may begin now: %v, %v; want store b", next, err)
 		}
@@ -162,7 +162,7 @@ func TestCancelFreesASlotAndNotADelete(t *testing.T) {
 		remove := b.accept(deletion("c"))
 		b.acquire(remove, "run")
 		b.accept(titled(request("c"), "again")) // waits for the delete, which goes on
-		if _, _, _, err := b.records.Requests.Cancel(b.ctx, "c", 0); err != nil {
+		if _, _, _, err := b.records.Repeats.Cancel(b.ctx, "c", 0); err != nil {
 			b.Errorf("a provision that waits for a delete: %v", err)
 		}
 		if open, err := b.records.Recovery.Inspect(b.ctx, "c"); err != nil || len(open.Runs) != 1 || open.Runs[0] != remove {

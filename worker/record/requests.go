@@ -73,7 +73,7 @@ func (t terms) newestText() string {
 	return strconv.FormatInt(t.newest, 10)
 }
 
-func (r *Requests) accept(ctx context.Context, req provision.Request, timeout time.Duration, t terms) (provision.Accepted, error) {
+func (c client) accept(ctx context.Context, req provision.Request, timeout time.Duration, t terms) (provision.Accepted, error) {
 	kept := req
 	kept.RetainData = false // a field of its own: the record's request is the provision's
 	text, err := json.Marshal(kept)
@@ -81,10 +81,10 @@ func (r *Requests) accept(ctx context.Context, req provision.Request, timeout ti
 		return provision.Accepted{}, err
 	}
 	origin := provision.OriginOf(ctx)
-	answer, err := r.runScript(ctx, acceptScript,
+	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), r.placementOf(req), t.newestText(), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason)
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), c.placementOf(req), t.newestText(), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason)
 	if err != nil {
 		return provision.Accepted{}, err
 	}

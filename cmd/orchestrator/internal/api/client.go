@@ -55,42 +55,34 @@ type Accepted struct {
 	TaskID     string       `json:"task_id"`
 }
 
-// Submit posts a request unchanged; ingest validates it.
-func (c *Client) Submit(ctx context.Context, request json.RawMessage) (Accepted, error) {
-	var a Accepted
-	return a, c.do(ctx, http.MethodPost, "/", request, &a)
-}
-
-// SubmitIf posts a request while the generation is the newest of its store. Otherwise the error is a [Problem] with status 412.
-func (c *Client) SubmitIf(ctx context.Context, generation int64, request json.RawMessage) (Accepted, error) {
+// Submit posts a request unchanged; ingest validates it. If generation is not 0 it has to be the newest of the store; otherwise the error is a
+// [Problem] with status 412.
+func (c *Client) Submit(ctx context.Context, generation int64, request json.RawMessage) (Accepted, error) {
 	var a Accepted
 	return a, c.doIf(ctx, generation, http.MethodPost, "/", request, &a)
 }
 
-// Retry repeats what the store's record asks for, while the generation is its newest where it is not 0. force names what is done again.
-func (c *Client) Retry(ctx context.Context, id string, generation int64, force []string) (Accepted, error) {
-	body, err := json.Marshal(map[string][]string{"force": force})
-	if err != nil {
-		return Accepted{}, err
+// Verb is what is done with a store as its record has it.
+type Verb string
+
+// The verbs of [Client.Change].
+const (
+	Retry   Verb = "retry"   // the newest request is repeated; options: force, a list
+	Suspend Verb = "suspend" // the shop is stopped, and everything of it kept; options: reason
+	Resume  Verb = "resume"  // a shop that was suspended is started again
+)
+
+// Change requests something of a store that its record describes, while the generation is its newest where it is not 0. options is marshalled; nil is none.
+func (c *Client) Change(ctx context.Context, id string, generation int64, verb Verb, options any) (Accepted, error) {
+	var body []byte
+	if options != nil {
+		var err error
+		if body, err = json.Marshal(options); err != nil {
+			return Accepted{}, err
+		}
 	}
 	var a Accepted
-	return a, c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/retry", body, &a)
-}
-
-// Suspend stops a shop and keeps everything of it.
-func (c *Client) Suspend(ctx context.Context, id, reason string) (Accepted, error) {
-	body, err := json.Marshal(map[string]string{"reason": reason})
-	if err != nil {
-		return Accepted{}, err
-	}
-	var a Accepted
-	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/suspend", body, &a)
-}
-
-// Resume starts a shop again that was suspended.
-func (c *Client) Resume(ctx context.Context, id string) (Accepted, error) {
-	var a Accepted
-	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/resume", nil, &a)
+	return a, c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/"+string(verb), body, &a)
 }
 
 // Cancelled is the response to a cancel.
@@ -107,20 +99,14 @@ func (c *Client) Cancel(ctx context.Context, id string) (Cancelled, error) {
 	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/cancel", nil, &a)
 }
 
-// Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept.
-func (c *Client) Delete(ctx context.Context, id string, retainData bool) (Accepted, error) {
+// Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept. The generation is as for [Client.Submit].
+func (c *Client) Delete(ctx context.Context, id string, generation int64, retainData bool) (Accepted, error) {
 	path := "/stores/" + url.PathEscape(id)
 	if retainData {
 		path += "?retain_data=true"
 	}
 	var a Accepted
-	return a, c.do(ctx, http.MethodDelete, path, nil, &a)
-}
-
-// DeleteIf requests the deletion of a store with all its data while the generation is its newest. Otherwise the error is a [Problem] with status 412.
-func (c *Client) DeleteIf(ctx context.Context, id string, generation int64) (Accepted, error) {
-	var a Accepted
-	return a, c.doIf(ctx, generation, http.MethodDelete, "/stores/"+url.PathEscape(id), nil, &a)
+	return a, c.doIf(ctx, generation, http.MethodDelete, path, nil, &a)
 }
 
 // Clusters returns the installation's clusters.
@@ -129,16 +115,14 @@ func (c *Client) Clusters(ctx context.Context) (provision.ClusterStates, error) 
 	return s, c.do(ctx, http.MethodGet, "/clusters", nil, &s)
 }
 
-// LoseCluster gives a cluster up for good. It returns the installation's clusters.
-func (c *Client) LoseCluster(ctx context.Context, name string) (provision.ClusterStates, error) {
+// SetLost gives a cluster up for good, or takes it back. It returns the installation's clusters.
+func (c *Client) SetLost(ctx context.Context, name string, lost bool) (provision.ClusterStates, error) {
+	verb := "/found"
+	if lost {
+		verb = "/lost"
+	}
 	var s provision.ClusterStates
-	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+"/lost", nil, &s)
-}
-
-// FindCluster takes a cluster back that was given up. It returns the installation's clusters.
-func (c *Client) FindCluster(ctx context.Context, name string) (provision.ClusterStates, error) {
-	var s provision.ClusterStates
-	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+"/found", nil, &s)
+	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, nil, &s)
 }
 
 // Orphans returns a page of the orphans of one kind, the latest first.

@@ -35,26 +35,26 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 		fmt.Fprint(w, `{"store_id":"a.b","action":"delete","generation":7,"task_id":"7.a.b"}`)
 	})
 	ctx := context.Background()
-	a, err := c.Submit(ctx, []byte(`{}`))
+	a, err := c.Submit(ctx, 0, []byte(`{}`))
 	if err != nil || a.Generation != 7 || a.TaskID != "7.a.b" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	_, _ = c.Delete(ctx, "a.b", false)
+	_, _ = c.Delete(ctx, "a.b", 0, false)
 	_, _ = c.Store(ctx, "a/b")
 	_, _ = c.Stores(ctx, "", 50)
 	_, _ = c.Stores(ctx, "12", 5)
 	_, _ = c.DeadLetters(ctx, "12", 5)
-	_, _ = c.DeleteIf(ctx, "a.b", 7)
+	_, _ = c.Delete(ctx, "a.b", 7, false)
 	_, _ = c.Orphans(ctx, "failed", "12", 5)
 	_, _ = c.Clusters(ctx)
-	_, _ = c.LoseCluster(ctx, "e/u")
-	_, _ = c.FindCluster(ctx, "eu")
+	_, _ = c.SetLost(ctx, "e/u", true)
+	_, _ = c.SetLost(ctx, "eu", false)
 	_, _ = c.Replay(ctx, "7.1.a/b")
-	_, _ = c.SubmitIf(ctx, 7, []byte(`{}`))
-	_, _ = c.Retry(ctx, "a.b", 7, []string{"apply"})
+	_, _ = c.Submit(ctx, 7, []byte(`{}`))
+	_, _ = c.Change(ctx, "a.b", 7, Retry, nil)
 	_, _ = c.Cancel(ctx, "a.b")
-	_, _ = c.Suspend(ctx, "a.b", "unpaid")
-	_, _ = c.Resume(ctx, "a.b")
+	_, _ = c.Change(ctx, "a.b", 0, Suspend, map[string]string{"reason": "unpaid"})
+	_, _ = c.Change(ctx, "a.b", 0, Resume, nil)
 	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5 first",
 		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first",
 		`POST / first"7"`, `POST /stores/a.b/retry first"7"`, "POST /stores/a.b/cancel first",
@@ -100,7 +100,7 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 		asked++
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	})
-	if _, err := c.Submit(context.Background(), []byte(`{}`)); err == nil || asked != 1 {
+	if _, err := c.Submit(context.Background(), 0, []byte(`{}`)); err == nil || asked != 1 {
 		t.Errorf("asked %d times, %v", asked, err)
 	}
 }

@@ -114,7 +114,7 @@ func (t *Script) provision(ctx context.Context, report *Report) ([]Request, erro
 		if err != nil {
 			return nil, err
 		}
-		if accepted[i], err = t.API.Submit(ctx, body); err != nil {
+		if accepted[i], err = t.API.Submit(ctx, 0, body); err != nil {
 			return nil, fmt.Errorf("store %s was not accepted: %w", store.StoreID, err)
 		}
 		watchers[i] = watcher.One(t.API, store.StoreID)
