@@ -14,7 +14,7 @@ import (
 
 func main() {
 	os.Exit(service.Main("worker", "provisions and deletes stores on Kubernetes and sends the callbacks to the backend", run,
-		service.Command[config]{Name: "adopt", Help: adoptHelp, Run: adopt}))
+		service.Command[config]{Name: "adopt", Help: adoptHelp, Run: adopt}, service.Command[config]{Name: "check", Help: checkHelp, Run: check}))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {

@@ -33,6 +33,11 @@ type Command[C Configuration] struct {
 // ErrUsage says that the arguments of a command are wrong.
 var ErrUsage = errors.New("wrong arguments")
 
+// ExitCode ends a command that has printed its result with this exit code.
+type ExitCode int
+
+func (e ExitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 func (c Command[C]) main(name string, args []string) int {
 	config, err := parse[C]()
 	if err != nil {
@@ -42,9 +47,13 @@ func (c Command[C]) main(name string, args []string) int {
 	ctx, stop := Signals()
 	defer stop()
 	log := config.LogSettings().logger(os.Stderr).With("service", name)
+	setDefaultLoggers(log)
 	err = c.Run(ctx, config, args, os.Stdout, log)
 	if err == nil {
 		return 0
+	}
+	if code, ok := errors.AsType[ExitCode](err); ok {
+		return int(code)
 	}
 	fmt.Fprintf(os.Stderr, "%s %s: %v\n", name, c.Name, err)
 	if errors.Is(err, ErrUsage) {

@@ -121,11 +121,13 @@ func (c Config) charts() (helm.Charts, error) {
 	return installed, named("STORE_VALUES_FILE", checkValues(installed))
 }
 
+// sampleStore is what charts are rendered for where no store is meant.
+var sampleStore = provision.Store{Generation: 1, Request: provision.Request{StoreID: "sample", Name: "sample", Namespace: "sample", Host: "sample.localhost",
+	StoreURL: "https://sample.localhost", Action: provision.OpProvision}}
+
 // checkValues renders a store of each engine: a mistake in the installation's values would make each store FAILED.
 func checkValues(installed helm.Charts) error {
-	s := provision.Store{Generation: 1, Request: provision.Request{StoreID: "sample", Name: "sample", Namespace: "sample", Host: "sample.localhost",
-		StoreURL: "https://sample.localhost", Action: provision.OpProvision}}
-	releases := map[string]provision.Release{}
+	s, releases := sampleStore, map[string]provision.Release{}
 	for name, e := range engine.All() {
 		s.Engine = name
 		release, err := e.Release(s)
