@@ -103,7 +103,7 @@ redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a
 	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
 
 .PHONY: bootstrap-test
-bootstrap-test: ## WooCommerce's bootstrap on a real PHP and a real MariaDB
+bootstrap-test: ## the shops' bootstraps on a real PHP, MariaDB and PostgreSQL
 	.ci/bootstrap-test
 
 .PHONY: redis-kinds
