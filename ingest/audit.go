@@ -10,16 +10,18 @@ import (
 
 // actions are the names in the audit log of what the routes change.
 var actions = map[string]string{
-	"POST /":                         "store.submit",
-	"POST /orchestrate":              "store.submit",
-	"DELETE /stores/:store_id":       "store.delete",
-	"POST /stores/:store_id/retry":   "store.retry",
-	"POST /stores/:store_id/suspend": "store.suspend",
-	"POST /stores/:store_id/resume":  "store.resume",
-	"POST /stores/:store_id/cancel":  "store.cancel",
-	"POST /clusters/:name/lost":      "cluster.lose",
-	"POST /clusters/:name/found":     "cluster.find",
-	"POST /dead-letters/:id/replay":  "dead-letter.replay",
+	"POST /":                           "store.submit",
+	"POST /orchestrate":                "store.submit",
+	"DELETE /stores/:store_id":         "store.delete",
+	"POST /stores/:store_id/retry":     "store.retry",
+	"POST /stores/:store_id/suspend":   "store.suspend",
+	"POST /stores/:store_id/resume":    "store.resume",
+	"POST /stores/:store_id/protect":   "store.protect",
+	"POST /stores/:store_id/unprotect": "store.unprotect",
+	"POST /stores/:store_id/cancel":    "store.cancel",
+	"POST /clusters/:name/lost":        "cluster.lose",
+	"POST /clusters/:name/found":       "cluster.find",
+	"POST /dead-letters/:id/replay":    "dead-letter.replay",
 }
 
 // audit logs what a request changed, and each one that was refused for its token.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -24,29 +25,30 @@ const (
 
 // fake is an Acceptor, a Repeater, a Reader, a Replayer, Clusters and a Readiness with configured results.
 type fake struct {
-	err    error // of every method
-	panics any
-	hangs  bool
-	next   provision.Accepted
-	got    []provision.Request
-	state  provision.State
-	page   provision.Page
-	dead   provision.DeadLetters
-	lost   provision.Orphans
-	kind   provision.OrphanKind
-	ifGen  int64
-	origin provision.Origin
-	force  []provision.Force
-	reason string
-	cancel provision.Cancelled
-	places []provision.ClusterState
-	lose   string
-	find   string
-	replay provision.ReplayResult
-	id     string // of the replayed callback
-	cursor string
-	limit  int
-	calls  int
+	err       error // of every method
+	panics    any
+	hangs     bool
+	next      provision.Accepted
+	got       []provision.Request
+	state     provision.State
+	page      provision.Page
+	dead      provision.DeadLetters
+	lost      provision.Orphans
+	kind      provision.OrphanKind
+	ifGen     int64
+	origin    provision.Origin
+	force     []provision.Force
+	reason    string
+	protected bool
+	cancel    provision.Cancelled
+	places    []provision.ClusterState
+	lose      string
+	find      string
+	replay    provision.ReplayResult
+	id        string // of the replayed callback
+	cursor    string
+	limit     int
+	calls     int
 }
 
 func (f *fake) answer(ctx context.Context) error {
@@ -84,6 +86,11 @@ func (f *fake) Suspend(ctx context.Context, id string, generation int64, reason 
 func (f *fake) Resume(ctx context.Context, id string, generation int64) (provision.Accepted, bool, error) {
 	f.reason = "none: resumed"
 	return f.Retry(ctx, id, generation, nil)
+}
+
+func (f *fake) Protect(ctx context.Context, id string, protected bool) (bool, error) {
+	f.id, f.protected = id, protected
+	return f.state.StoreID == id, f.answer(ctx)
 }
 
 func (f *fake) Cancel(ctx context.Context, id string, generation int64) (provision.Cancelled, bool, error) {
@@ -157,7 +164,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Reader: f, Replayer: f, Clusters: f, Readiness: f,
+		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Readiness: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,
@@ -229,4 +236,9 @@ func store(changes map[string]any) string {
 		panic(err)
 	}
 	return string(text)
+}
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	m.Run()
 }

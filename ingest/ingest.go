@@ -33,6 +33,12 @@ type Repeater interface {
 	Cancel(ctx context.Context, storeID string, generation int64) (c provision.Cancelled, found bool, err error)
 }
 
+// Protector has deletes of a store refused with CodeConflict, or lifts that. Its errors follow the rules of [Acceptor]; found is false where there is no record.
+// It is idempotent.
+type Protector interface {
+	Protect(ctx context.Context, storeID string, protected bool) (found bool, err error)
+}
+
 // Replayer sends a dead letter again. Its errors follow the rules of [Acceptor]. It is idempotent.
 type Replayer interface {
 	Replay(ctx context.Context, callbackID string) (provision.ReplayResult, error)
@@ -60,7 +66,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Reader, Replayer, Clusters and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -69,6 +75,7 @@ type Config struct {
 	Policy    provision.Policy
 	Acceptor  Acceptor
 	Repeater  Repeater
+	Protector Protector
 	Reader    Reader
 	Replayer  Replayer
 	Clusters  Clusters
@@ -116,8 +123,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Reader, Replayer, Clusters and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -145,6 +152,8 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/stores/:store_id/retry", s.retry, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/suspend", s.suspend, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/resume", s.resume, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/protect", s.protect(true), s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/unprotect", s.protect(false), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))
 	e.Match(read, "/stores/:store_id", s.show, s.authorize(ScopeRead))
 	e.Match(read, "/stores", s.list, s.authorize(ScopeRead))

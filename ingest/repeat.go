@@ -75,6 +75,26 @@ func (s *server) cancel(c echo.Context) error {
 	})
 }
 
+// protection is the response to a change of a store's protection.
+type protection struct {
+	OK        bool   `json:"ok"`
+	StoreID   string `json:"store_id"`
+	Protected bool   `json:"protected"`
+}
+
+// protect is POST /stores/{store_id}/protect and /stores/{store_id}/unprotect.
+func (s *server) protect(protected bool) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return s.change(c, func(ctx context.Context, id string, _ int64) error {
+			found, err := s.Protector.Protect(ctx, id, protected)
+			if err != nil || !found {
+				return unknownOr(err, id)
+			}
+			return c.JSON(http.StatusOK, protection{true, id, protected})
+		})
+	}
+}
+
 // change carries out a request that names its store in the path, and the generation that it is for in If-Match or not at all.
 func (s *server) change(c echo.Context, do func(ctx context.Context, id string, generation int64) error) error {
 	id := pathID(c)

@@ -40,6 +40,18 @@ func TestSuspendAndResumeNameTheStore(t *testing.T) {
 	}
 }
 
+func TestProtectAndUnprotect(t *testing.T) {
+	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}})
+	for verb, want := range map[string]bool{"protect": true, "unprotect": false} {
+		if a := r.send("POST", "/stores/s-1/"+verb, ""); a.status != 200 || a.body["protected"] != want || r.protected != want || r.id != "s-1" {
+			t.Errorf("%s: %d %s, asked for %t", verb, a.status, a.raw, r.protected)
+		}
+	}
+	if log := r.log.String(); !strings.Contains(log, `"action":"store.unprotect","target":"s-1","result":"accepted"`) {
+		t.Errorf("the audit line is missing: %s", log)
+	}
+}
+
 func TestCancelAnswersWithTheOutcome(t *testing.T) {
 	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, cancel: provision.Cancelled{Action: provision.OpProvision, Generation: 7, Status: provision.StatusFailed}})
 	a := r.send("POST", "/stores/s-1/cancel", "")

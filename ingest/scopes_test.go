@@ -20,6 +20,7 @@ var scopes = map[string]Scope{
 	"POST /": ScopeWrite, "POST /orchestrate": ScopeWrite, "DELETE /stores/:store_id": ScopeWrite,
 	"POST /stores/:store_id/retry": ScopeWrite, "POST /stores/:store_id/cancel": ScopeWrite,
 	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite,
+	"POST /stores/:store_id/protect": ScopeWrite, "POST /stores/:store_id/unprotect": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
 	"POST /dead-letters/:id/replay": ScopeOperate,
 }

@@ -72,6 +72,7 @@ type Store struct {
 	Generation int64   `json:"generation"`
 	Force      []Force `json:"-"` // of the retry that asked for this generation
 	Suspended  bool    `json:"-"` // the shop is to be stopped, and everything of it kept
+	Protected  bool    `json:"-"` // no delete of the store is accepted
 }
 
 // ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is

@@ -91,6 +91,8 @@ type State struct {
 	// Suspended says that the newest request leaves the shop stopped, or stops it; SuspendReason is what was said about it.
 	Suspended     bool   `json:"suspended,omitempty"`
 	SuspendReason string `json:"suspend_reason,omitempty"`
+	// Protected says that no delete of the store is accepted.
+	Protected bool `json:"protected,omitempty"`
 	// RetainData is set for a delete that keeps namespace, credentials and volumes.
 	RetainData bool `json:"retain_data,omitempty"`
 	// PendingCallbacks is the number of callbacks that the backend has not answered with 2xx; 0 with an outcome means that all are delivered.

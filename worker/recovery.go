@@ -23,6 +23,7 @@ const (
 type ClusterState interface {
 	SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error
 	SaveDelivered(ctx context.Context, s provision.Store, delivered provision.Status) error
+	SaveProtected(ctx context.Context, s provision.Store, protected bool) error
 	ListStores(ctx context.Context) (provision.SavedStores, error)
 }
 
@@ -158,6 +159,11 @@ func (b *recoverer) reconcileStore(ctx context.Context, saved provision.SavedSta
 // saveAgain saves an outcome or its delivery that is on record and that the cluster does not know: its API server was away, or a worker ended before it
 // had saved it.
 func (b *recoverer) saveAgain(ctx context.Context, saved provision.SavedState, found record.Comparison) error {
+	if found.Protected != saved.Store.Protected && found.Newest == saved.Store.Generation {
+		if err := b.state.SaveProtected(ctx, saved.Store, found.Protected); err != nil {
+			return fmt.Errorf("store %s: %w", saved.Store.StoreID, err)
+		}
+	}
 	if found.Outcome == nil {
 		return nil
 	}

@@ -65,6 +65,9 @@ func (l *lossyRedis) SaveOutcome(_ context.Context, s provision.Store, o provisi
 func (l *lossyRedis) SaveDelivered(_ context.Context, s provision.Store, status provision.Status) error {
 	return l.write(s.StoreID + " delivered " + string(status))
 }
+func (l *lossyRedis) SaveProtected(_ context.Context, s provision.Store, protected bool) error {
+	return l.write(fmt.Sprintf("%s protected %t", s.StoreID, protected))
+}
 func (l *lossyRedis) write(what string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -241,10 +244,12 @@ func TestRecovererSavesWhatTheClusterDoesNotKnow(t *testing.T) {
 		{"became ready", outcome(provision.StatusFailed), true, known(provision.StatusReady, true), []string{"became ready READY", "became ready delivered READY"}},
 		{"all is saved", outcome(provision.StatusReady), true, known(provision.StatusReady, true), nil},
 		{"no outcome", nil, false, record.Comparison{Result: record.RestoreKnown, Newest: 7}, nil},
+		{"protected", nil, false, record.Comparison{Result: record.RestoreKnown, Newest: 7, Protected: true}, []string{"protected protected true"}},
+		{"protected in another generation", nil, false, record.Comparison{Result: record.RestoreKnown, Newest: 8, Protected: true}, nil},
 	}
 	for _, test := range tests {
 		l := (&lossyRedis{leader: true, known: map[string]record.Comparison{test.id: test.found}}).intact().saves(test.id)
-		l.saved[0].Outcome, l.saved[0].Delivered = test.saved, test.delivered
+		l.saved[0].Outcome, l.saved[0].Delivered, l.saved[0].Store.Generation = test.saved, test.delivered, 7
 		if err := l.recoverer().round(t.Context()); err != nil || !slices.Equal(l.wrote, test.want) {
 			t.Errorf("%s: saved %q, want %q (%v)", test.id, l.wrote, test.want, err)
 		}

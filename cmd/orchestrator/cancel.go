@@ -36,7 +36,8 @@ func cancel(c *cobra.Command, ids []string) error {
 	}
 	failed := false
 	for _, id := range ids {
-		cancelled, err := client.Cancel(c.Context(), id)
+		var cancelled api.Cancelled
+		err := client.Change(c.Context(), id, 0, api.Cancel, nil, &cancelled)
 		switch {
 		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
 			return err

@@ -85,11 +85,7 @@ func retry(c *cobra.Command, ids []string) error {
 	}
 	force, _ := c.Flags().GetStringSlice("force")
 	if len(ids) == 1 {
-		accepted, err := client.Change(c.Context(), ids[0], 0, api.Retry, forced(force))
-		if err != nil {
-			return err
-		}
-		return reportAccepted(c, client, accepted)
+		return changeStore(c, client, ids[0], api.Retry, forced(force))
 	}
 	chosen := make([]provision.State, len(ids)) // of any generation
 	for i, id := range ids {
@@ -166,7 +162,8 @@ func retryEach(c *cobra.Command, client *api.Client, chosen []provision.State, f
 			case <-pause.C:
 			}
 		}
-		accepted, err := client.Change(c.Context(), s.StoreID, s.Generation, api.Retry, forced(force))
+		var accepted api.Accepted
+		err := client.Change(c.Context(), s.StoreID, s.Generation, api.Retry, forced(force), &accepted)
 		switch {
 		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
 			return err

@@ -161,3 +161,14 @@ func TestRetryForces(t *testing.T) {
 		t.Error(code, out, errOut, f.bodies)
 	}
 }
+
+func TestProtectSaysWhatHoldsNow(t *testing.T) {
+	for command, want := range map[string]string{"protect shop": "shop is protected", "unprotect shop": "shop is not protected", "protect shop -o json": `{"store_id":"shop","protected":false}`} {
+		f := &fakeIngest{}
+		environment(t, f)
+		code, out, errOut := orchestrator(t, strings.Fields(command)...)
+		if code != 0 || !strings.Contains(out, want) || f.asked[0] != "POST /stores/shop/"+strings.Fields(command)[0] {
+			t.Errorf("%s: exit code %d, %q %q, asked %q", command, code, out, errOut, f.asked)
+		}
+	}
+}

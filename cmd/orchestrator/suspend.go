@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"orchestrator/cmd/orchestrator/internal/api"
@@ -19,9 +17,11 @@ Exit code: 0 once the request is accepted; with --watch 0 for SUSPENDED, 1 for F
 		Args:    oneStoreID,
 		RunE: func(c *cobra.Command, args []string) error {
 			reason, _ := c.Flags().GetString("reason")
-			return changeStore(c, func(ctx context.Context, client *api.Client) (api.Accepted, error) {
-				return client.Change(ctx, args[0], 0, api.Suspend, map[string]string{"reason": reason})
-			})
+			client, err := newClient(c)
+			if err != nil {
+				return err
+			}
+			return changeStore(c, client, args[0], api.Suspend, map[string]string{"reason": reason})
 		},
 	}
 	c.Flags().String("reason", "", "why; it is shown with the store")
@@ -40,9 +40,11 @@ Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILE
 		Example: "  orchestrator resume my-shop --watch",
 		Args:    oneStoreID,
 		RunE: func(c *cobra.Command, args []string) error {
-			return changeStore(c, func(ctx context.Context, client *api.Client) (api.Accepted, error) {
-				return client.Change(ctx, args[0], 0, api.Resume, nil)
-			})
+			client, err := newClient(c)
+			if err != nil {
+				return err
+			}
+			return changeStore(c, client, args[0], api.Resume, nil)
 		},
 	}
 	c.Flags().BoolP("watch", "w", false, "print the steps and wait for READY or FAILED")
@@ -51,13 +53,9 @@ Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILE
 }
 
 // changeStore sends a request that changes one store and reports what was accepted.
-func changeStore(c *cobra.Command, send func(context.Context, *api.Client) (api.Accepted, error)) error {
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	accepted, err := send(c.Context(), client)
-	if err != nil {
+func changeStore(c *cobra.Command, client *api.Client, id string, verb api.Verb, options any) error {
+	var accepted api.Accepted
+	if err := client.Change(c.Context(), id, 0, verb, options, &accepted); err != nil {
 		return err
 	}
 	return reportAccepted(c, client, accepted)

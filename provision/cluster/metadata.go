@@ -28,6 +28,7 @@ const (
 	annotationRelease    = "orchestrator/release"
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
 	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
+	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
 	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
@@ -74,6 +75,7 @@ func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 		found.Name = name
 	}
 	found.RetainData, found.Suspended = retained(ns), ns.Annotations[annotationSuspended] == "true"
+	found.Protected = ns.Annotations[annotationProtected] == "true"
 	return found
 }
 
@@ -84,6 +86,10 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 		panic("cluster: a request of plain strings did not marshal: " + err.Error())
 	}
 	annotateOp(ns, provision.OpProvision, s)
+	delete(ns.Annotations, annotationProtected)
+	if s.Protected {
+		ns.Annotations[annotationProtected] = "true"
+	}
 	ns.Annotations[annotationRequest] = string(request)
 	ns.Annotations[annotationRelease] = s.Name
 	if ns.Labels == nil {

@@ -90,6 +90,11 @@ func (a *State) SaveDelivered(ctx context.Context, s provision.Store, delivered 
 	return a.annotate(ctx, s, annotationDelivered, deliveredText(s, delivered))
 }
 
+// SaveProtected records in the store's namespace whether a delete of the store is accepted.
+func (a *State) SaveProtected(ctx context.Context, s provision.Store, protected bool) error {
+	return a.annotate(ctx, s, annotationProtected, strconv.FormatBool(protected))
+}
+
 // deliveredText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
 func deliveredText(s provision.Store, delivered provision.Status) string {
 	return strconv.FormatInt(s.Generation, 10) + " " + string(delivered)

@@ -54,6 +54,13 @@ func TestStateRecordsWhatRedisMayLose(t *testing.T) {
 	note(t, c.State.SaveOutcome(t.Context(), s, ready))
 	check("ready after all, and not delivered")
 
+	want.Store.Protected = true
+	note(t, c.State.SaveProtected(t.Context(), s, true))
+	check("protected")
+	want.Store.Protected = false
+	note(t, c.State.SaveProtected(t.Context(), s, false))
+	check("not protected any more")
+
 	older := s
 	older.Generation--
 	note(t, c.State.SaveOutcome(t.Context(), older, failed))
@@ -61,6 +68,7 @@ func TestStateRecordsWhatRedisMayLose(t *testing.T) {
 
 	next := s
 	next.Generation++
+	next.Suspended, next.Protected = true, true
 	if _, err := c.Namespaces.Ensure(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}

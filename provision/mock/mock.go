@@ -90,6 +90,9 @@ func (ClusterState) SaveOutcome(context.Context, provision.Store, provision.Outc
 }
 
 // SaveDelivered does nothing.
+func (ClusterState) SaveProtected(context.Context, provision.Store, bool) error { return nil }
+
+// SaveDelivered implements worker.ClusterState.
 func (ClusterState) SaveDelivered(context.Context, provision.Store, provision.Status) error {
 	return nil
 }

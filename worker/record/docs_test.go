@@ -129,6 +129,12 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	}
 	see()
 	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: suspended.Generation, Cluster: "us"}, provision.StatusSuspended)
+	for _, protected := range []bool{true, false} {
+		if _, err := b.records.Repeats.Protect(b.ctx, "a", protected); err != nil {
+			t.Fatal(err)
+		}
+		see()
+	}
 	from := provision.WithOrigin(b.ctx, provision.Origin{By: "backend", RequestID: "r"})
 	asked, err := b.records.Requests.Accept(from, deletion("a"), generationTimeout)
 	if err != nil {

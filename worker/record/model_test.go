@@ -31,6 +31,7 @@ type modelStore struct {
 	runHosts      []string // that runs had since READY
 	retain        bool     // the last delete retains the data
 	suspended     bool
+	protected     bool // no delete is accepted
 	owns          bool // the namespace
 	seq           int64
 	failedDelete  int64      // the last delete that failed
@@ -109,6 +110,8 @@ func (m *model) refusal(req provision.Request) string {
 	owner := m.hosts[req.Host]
 	switch {
 	case m.joins(req):
+	case req.Action == provision.OpDelete && s.protected:
+		return "store"
 	case req.Action == provision.OpDelete:
 		if req.RetainData && s.deleting() && !s.retain {
 			return "retain_data"
@@ -177,7 +180,7 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	}
 	if req.Action == provision.OpProvision {
 		if s.isDeleted() {
-			s.runHosts, s.suspended = nil, false
+			s.runHosts, s.suspended, s.protected = nil, false, s.protected && s.retain
 			s.queue, s.queuedAs, s.started = req.CreatorID, gen, false
 		}
 		maps.DeleteFunc(m.hosts, func(host, owner string) bool { return owner == req.StoreID && !slices.Contains(s.runHosts, host) })

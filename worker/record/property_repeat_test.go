@@ -96,6 +96,23 @@ func (m *machine) suspend(t *rapid.T) {
 	m.model.accept(before.req, a.Generation)
 }
 
+// protect has deletes of a store refused, or lifts that.
+func (m *machine) protect(t *rapid.T) {
+	id := pick(t, "store", propertyStores)
+	s := m.stores[id]
+	protected := rapid.IntRange(0, 3).Draw(t, "protected") == 0
+	found, err := m.r.Repeats.Protect(m.ctx, id, protected)
+	switch {
+	case len(s.gens) == 0:
+		want(t, "the store is found", found, false)
+	case s.isDeleted() && !s.retain:
+		want(t, "protecting what is deleted", provision.CodeOf(err), provision.CodeConflict)
+	default:
+		ok(t, err)
+		s.protected = protected
+	}
+}
+
 // covers reports whether all words of more are among those of force.
 func covers(force, more string) bool {
 	for _, word := range strings.Fields(more) {

@@ -32,6 +32,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"cancel":           m.cancel,
 				"retry":            m.retry,
 				"suspend":          m.suspend,
+				"protect":          m.protect,
 				"release":          m.release,
 				"expire leases":    m.expireLeases,
 				"claim":            m.claim,

@@ -45,6 +45,7 @@ type Record struct {
 	RequestID        string `redis:"request_id"`
 	Suspended        bool   `redis:"suspended"`
 	SuspendReason    string `redis:"suspend_reason"`
+	Protected        bool   `redis:"protected"`    // no delete is accepted
 	Force            string `redis:"force"`        // what the run of the newest request does again, separated by spaces
 	ContestedBy      string `redis:"contested_by"` // the last store that was refused because of what this one owns
 }
@@ -113,7 +114,7 @@ func (r Record) state(id string) provision.State {
 		Status: r.Op.Progress(), AcceptedAt: r.AcceptedAt.time(), Deadline: r.Deadline.time(),
 		RetainData: r.Op == provision.OpDelete && r.RetainData, DeadLetterID: r.DeadLetterID, CreatorInProgress: r.Throttled,
 		ContestedBy: r.ContestedBy, RequestedBy: r.RequestedBy, RequestID: r.RequestID,
-		Suspended: r.Suspended, SuspendReason: r.SuspendReason,
+		Suspended: r.Suspended, SuspendReason: r.SuspendReason, Protected: r.Protected,
 	}
 	if r.RunGeneration == r.Generation {
 		s.Attempts, s.Crashes = r.Attempts, r.Crashes

@@ -76,6 +76,7 @@ const (
 type Comparison struct {
 	Result    RestoreResult
 	Newest    int64              // the newest generation on record
+	Protected bool               // the store is, by a record that is known
 	Outcome   *provision.Outcome // of the saved generation, where it is the newest on record and has one
 	Delivered bool               // the backend has confirmed that outcome
 }
@@ -107,15 +108,16 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyCallbacks(id)},
 		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
 		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs,
-		flag(saved.Store.Suspended))
+		flag(saved.Store.Suspended), flag(saved.Store.Protected))
 	if err != nil {
 		return Comparison{}, err
 	}
 	found := Comparison{Result: RestoreResult(answer[0]), Newest: number(answer[1])}
-	if len(answer) == 7 {
-		found.Outcome = &provision.Outcome{Generation: found.Newest, Status: provision.Status(answer[2]), Code: provision.Code(answer[3]), Error: answer[4]}
-		found.Delivered = answer[6] == "1"
-		_ = json.Unmarshal([]byte(answer[5]), &found.Outcome.Outputs)
+	found.Protected = len(answer) > 2 && answer[2] == "1"
+	if len(answer) == 8 {
+		found.Outcome = &provision.Outcome{Generation: found.Newest, Status: provision.Status(answer[3]), Code: provision.Code(answer[4]), Error: answer[5]}
+		found.Delivered = answer[7] == "1"
+		_ = json.Unmarshal([]byte(answer[6]), &found.Outcome.Outputs)
 	}
 	return found, nil
 }

@@ -104,6 +104,21 @@ func (r *Repeats) Cancel(ctx context.Context, storeID string, generation int64) 
 	return provision.Cancelled{Action: op, Generation: number(answer[2]), Status: op.Failure()}, tasksOf(provision.OpProvision, answer[3:]), true, nil
 }
 
+// Protect has every delete of the store refused with an error of code conflict, or lifts that. It makes no generation and is not told to the backend; the cluster knows
+// it within ten minutes, or with the store's next run.
+//
+// found is false where there is no record. The error has code conflict for a store that is deleted.
+func (r *Repeats) Protect(ctx context.Context, storeID string, protected bool) (found bool, err error) {
+	answer, err := r.runScript(ctx, protectScript, []string{keyStore(storeID)}, flag(protected))
+	switch {
+	case err != nil:
+		return false, err
+	case answer[0] == "gone":
+		return true, provision.Errorf(provision.CodeConflict, "store %s is deleted, so there is nothing to protect", storeID)
+	}
+	return answer[0] == "done", nil
+}
+
 // cancelledBy is what the backend is told.
 func cancelledBy(name string) string {
 	if name == "" {

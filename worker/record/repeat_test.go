@@ -170,3 +170,40 @@ func TestCancelFreesASlotAndNotADelete(t *testing.T) {
 		}
 	})
 }
+
+func TestAProtectedStoreIsNotDeleted(t *testing.T) {
+	each(t, func(b *bench) {
+		protect := func(id string, protected bool) {
+			b.Helper()
+			if found, err := b.records.Repeats.Protect(b.ctx, id, protected); err != nil || !found {
+				b.Fatalf("protect %t: found %t, %v", protected, found, err)
+			}
+		}
+		task := b.accept(request("a"))
+		protect("a", true)
+		for _, remove := range []provision.Request{deletion("a"), retaining("a")} {
+			if text := b.refused(remove); !strings.Contains(text, "protected") {
+				b.Errorf("%+v: %q", remove, text)
+			}
+		}
+		if run := b.acquire(task, "run"); !run.Store.Protected || !b.state("a").Protected {
+			b.Error("neither the run nor the record says that the store is protected")
+		}
+		b.flush()
+		b.markComplete()
+		saved := savedState(task, provision.StatusReady, true)
+		saved.Store.Protected = true
+		b.restore(saved, Restored)
+		if text := b.refused(deletion("a")); !strings.Contains(text, "protected") {
+			b.Errorf("after a loss of Redis: %q", text)
+		}
+		protect("a", false)
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		if found, err := b.records.Repeats.Protect(b.ctx, "a", true); !found || provision.CodeOf(err) != provision.CodeConflict {
+			b.Errorf("a deleted store: found %t, %v", found, err)
+		}
+		if found, err := b.records.Repeats.Protect(b.ctx, "unknown", true); found || err != nil {
+			b.Errorf("an unknown store: found %t, %v", found, err)
+		}
+	})
+}

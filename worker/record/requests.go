@@ -113,6 +113,8 @@ func refusal(req provision.Request, answer []string) error {
 	case "deleting":
 		return provision.Errorf(provision.CodeConflict,
 			"retain_data comes too late for store %s: a delete of the store with its data is in progress", req.StoreID)
+	case "protected":
+		return provision.Errorf(provision.CodeConflict, "store %s is protected from deletes; lift that first, if it is really to be deleted", req.StoreID)
 	case "hosts":
 		return provision.Errorf(provision.CodeConflict,
 			"store %s was run with %s hosts since it was last READY, and owns them all; request one of them, wait until the store is READY, or delete it first", req.StoreID, answer[1])

@@ -15,6 +15,7 @@ var scripts embed.FS
 var (
 	acceptScript           = script("accept")
 	cancelScript           = script("cancel")
+	protectScript          = script("protect")
 	acquireRunScript       = script("acquire_run")
 	renewRunScript         = script("renew_run")
 	releaseRunScript       = script("release_run")

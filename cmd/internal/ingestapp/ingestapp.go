@@ -113,6 +113,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Policy:    c.policy(placement.Clusters),
 		Acceptor:  intake,
 		Repeater:  intake,
+		Protector: records.Repeats,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
 		Clusters:  records.Requests,

@@ -44,7 +44,9 @@ func TestPreflightOfTheBackend(t *testing.T) {
 	if found := checksOf(t, url, good, "backend"); found != nil || len(asked) != 1 || asked[0] != "GET /" {
 		t.Errorf("a backend that answers: %+v, asked %q", found, asked)
 	}
-	moved := withBackend(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example.com/", http.StatusMovedPermanently) })
+	moved := withBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://elsewhere.example.com/", http.StatusMovedPermanently)
+	})
 	if found := checksOf(t, url, moved, "backend"); len(found) != 1 || found[0].Result != provision.CheckWarning || !strings.Contains(found[0].Detail, "elsewhere.example.com") {
 		t.Errorf("a backend that redirects: %+v", found)
 	}

@@ -91,6 +91,11 @@ func TestASuspendedStoreStopsAndComesBack(t *testing.T) {
 			if status, body := r.call(http.MethodPost, "/stores/"+s.StoreID+"/cancel", nil); status != http.StatusConflict {
 				t.Errorf("cancel of a store at rest: %d %s", status, body)
 			}
+			r.cli("protect", s.StoreID)
+			if status, body := r.call(http.MethodDelete, "/stores/"+s.StoreID, nil); status != http.StatusConflict || !strings.Contains(string(body), "protected") {
+				t.Errorf("DELETE of a protected store: %d %s", status, body)
+			}
+			r.cli("unprotect", s.StoreID)
 			r.cli("suspend", s.StoreID, "--watch")
 			r.remove(s.StoreID)
 			if !w.gone(s.Namespace) {

@@ -5,7 +5,7 @@
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
--- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {overtaken, generation}.
+-- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {protected} or {overtaken, generation}.
 local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
 end_lost(id) -- the store as it is now, if the pass over all stores has not come to it yet
@@ -100,6 +100,8 @@ if op == 'provision' then
       return { 'owned', field }
     end
   end
+elseif r.protected then
+  return { 'protected' }
 elseif retain == '1' and r.open_delete > 0 and not r.retain_data then
   return { 'deleting' } -- a delete of the data cannot be undone
 end
@@ -138,6 +140,7 @@ if op == 'delete' then
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
+  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected') end
   if suspend == '1' then
     redis.call('HSET', KEYS[1], 'suspended', '1')
     if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'suspend_reason', ARGV[19]) end

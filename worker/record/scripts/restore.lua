@@ -1,10 +1,10 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, callbacks
 -- ARGV: id, op, generation, digest, request, name, namespace, engine, host, timeout ms, status or '', code, error, delivered (1 or 0),
--- retain (1 or 0), cluster, outputs or '', suspended (1 or 0)
+-- retain (1 or 0), cluster, outputs or '', suspended (1 or 0), protected (1 or 0)
 -- Restores a record from the annotations of the store's namespace, where there is none or an older one.
 -- Answers the newest generation on record after restored, known, other-cluster (the store lives on another cluster) or leftover (a
--- later delete has ended, and the namespace should not be there) or lost (the cluster was given up). After known with the outcome of this
--- generation follow status, code, error, outputs and whether it was delivered (1 or 0).
+-- later delete has ended, and the namespace should not be there) or lost (the cluster was given up). After known follow whether the
+-- store is protected (1 or 0), and with the outcome of this generation status, code, error, outputs and whether it was delivered (1 or 0).
 local id, op, gen, status, cluster = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[11], ARGV[16]
 local r, at, micros = load(KEYS[1]), now()
 local host = status ~= 'DELETED' and ARGV[9] or '' -- a deleted store whose data is retained owns no host
@@ -14,9 +14,9 @@ if r.generation >= gen then
   if gone(r) then result = not r.retain_data and r.deleted_generation > gen and 'leftover' or 'known' end
   if result == 'known' and r.generation == gen and has_outcome(r) then
     local delivered = redis.call('HLEN', KEYS[6]) == 0 and not r.dead_letter_id
-    return { result, text(gen), r.status, r.code or '', r.error or '', r.outputs or '', delivered and '1' or '0' }
+    return { result, text(gen), r.protected or '0', r.status, r.code or '', r.error or '', r.outputs or '', delivered and '1' or '0' }
   end
-  return { result, text(r.generation) }
+  return { result, text(r.generation), r.protected or '0' }
 end
 
 -- Sequences were lost too: the next callbacks must come after all that the backend may have heard, under new ids.
@@ -25,8 +25,9 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected')
 if ARGV[18] == '1' then redis.call('HSET', KEYS[1], 'suspended', '1') end
+if ARGV[19] == '1' then redis.call('HSET', KEYS[1], 'protected', '1') end
 -- The cluster does not say whether the store was READY before: it may have been.
 if status == 'DELETED' then redis.call('HDEL', KEYS[1], 'ready_generation') else redis.call('HSET', KEYS[1], 'ready_generation', text(gen)) end
 if ARGV[15] == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') end

@@ -65,25 +65,15 @@ func (c *Client) Submit(ctx context.Context, generation int64, request json.RawM
 // Verb is what is done with a store as its record has it.
 type Verb string
 
-// The verbs of [Client.Change].
+// The verbs of [Client.Change]; the first three are answered with [Accepted].
 const (
-	Retry   Verb = "retry"   // the newest request is repeated; options: force, a list
-	Suspend Verb = "suspend" // the shop is stopped, and everything of it kept; options: reason
-	Resume  Verb = "resume"  // a shop that was suspended is started again
+	Retry     Verb = "retry"     // the newest request is repeated; options: force, a list
+	Suspend   Verb = "suspend"   // the shop is stopped, and everything of it kept; options: reason
+	Resume    Verb = "resume"    // a shop that was suspended is started again
+	Cancel    Verb = "cancel"    // the newest request, which has not begun or only waits, is given up; answered with [Cancelled]
+	Protect   Verb = "protect"   // every delete is refused; answered with [Protected]
+	Unprotect Verb = "unprotect" // deletes are accepted again; answered with [Protected]
 )
-
-// Change requests something of a store that its record describes, while the generation is its newest where it is not 0. options is marshalled; nil is none.
-func (c *Client) Change(ctx context.Context, id string, generation int64, verb Verb, options any) (Accepted, error) {
-	var body []byte
-	if options != nil {
-		var err error
-		if body, err = json.Marshal(options); err != nil {
-			return Accepted{}, err
-		}
-	}
-	var a Accepted
-	return a, c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/"+string(verb), body, &a)
-}
 
 // Cancelled is the response to a cancel.
 type Cancelled struct {
@@ -93,10 +83,23 @@ type Cancelled struct {
 	Status     provision.Status `json:"status"`
 }
 
-// Cancel gives up the newest request of a store that has not begun, or only waits.
-func (c *Client) Cancel(ctx context.Context, id string) (Cancelled, error) {
-	var a Cancelled
-	return a, c.do(ctx, http.MethodPost, "/stores/"+url.PathEscape(id)+"/cancel", nil, &a)
+// Protected is the response to a change of a store's protection.
+type Protected struct {
+	StoreID   string `json:"store_id"`
+	Protected bool   `json:"protected"`
+}
+
+// Change requests something of a store that its record describes, while the generation is its newest where it is not 0, and parses the response into into. options
+// is marshalled; nil is none.
+func (c *Client) Change(ctx context.Context, id string, generation int64, verb Verb, options, into any) error {
+	var body []byte
+	if options != nil {
+		var err error
+		if body, err = json.Marshal(options); err != nil {
+			return err
+		}
+	}
+	return c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/"+string(verb), body, into)
 }
 
 // Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept. The generation is as for [Client.Submit].

@@ -98,6 +98,9 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	if s.Suspended {
 		add("suspended", cmp.Or(s.SuspendReason, "no reason was given"), Busy)
 	}
+	if s.Protected {
+		add("protected", "deletes are refused; lift that with: orchestrator unprotect "+s.StoreID, Busy)
+	}
 	add("engine", s.Engine, "")
 	add("release", s.Name, "")
 	add("cluster", s.Cluster, "")
