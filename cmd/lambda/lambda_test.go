@@ -52,6 +52,7 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 		if status, body := s.request(way, http.MethodGet, "/stores?limit=2", ""); status != http.StatusOK || strings.Count(body, `"store_id"`) != 2 {
 			t.Errorf("by %s the list is %d %s", way, status, body)
 		}
+		s.live(way, store)
 		if status, body := s.request(way, http.MethodDelete, "/stores/"+store, ""); status != http.StatusAccepted {
 			t.Errorf("DELETE by %s answered %d %s", way, status, body)
 		}
@@ -62,8 +63,47 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if received, want := b.all(), []string{"a DELETED", "a READY", "b DELETED", "b READY", "c DELETED", "c READY"}; !slices.Equal(received, want) {
-		t.Errorf("received %q", received)
+	var want []string
+	for _, store := range []string{"a", "b", "c"} {
+		for _, status := range []string{"DELETED", "FAILED", "READY", "READY", "SUSPENDED"} {
+			want = append(want, store+" "+status)
+		}
+	}
+	if received := b.all(); !slices.Equal(received, want) {
+		t.Errorf("received %q, want %q", received, want)
+	}
+}
+
+// live does with a store that is READY whatever may be done with it, but for deleting it.
+func (s *sandbox) live(way, store string) {
+	s.t.Helper()
+	for _, step := range []struct {
+		verb, body string
+		status     int
+		run        string // that a drain then runs
+	}{
+		{"/suspend", `{"reason":"unpaid"}`, http.StatusAccepted, "provision SUSPENDED"},
+		{"/resume", "", http.StatusAccepted, "provision READY"},
+		{"/cancel", "", http.StatusConflict, ""},
+		{"/retry", `{"force":["verify"]}`, http.StatusAccepted, ""},
+		{"/cancel", "", http.StatusOK, "none"},
+		{"/protect", "", http.StatusOK, ""},
+		{"", "", http.StatusConflict, ""},
+		{"/unprotect", "", http.StatusOK, ""},
+	} {
+		method := http.MethodPost
+		if step.verb == "" {
+			method = http.MethodDelete
+		}
+		if status, body := s.request(way, method, "/stores/"+store+step.verb, step.body); status != step.status {
+			s.t.Errorf("%s %s by %s answered %d %s, want %d", method, step.verb, way, status, body, step.status)
+		}
+		if step.run == "" {
+			continue
+		}
+		if r := s.drain(aDrain, enough); r.Runs[step.run] != 1 && step.run != "none" {
+			s.t.Errorf("after %s a drain ran %+v", step.verb, r)
+		}
 	}
 }
 
