@@ -15,7 +15,7 @@ import (
 	"orchestrator/provision/engine"
 )
 
-func (w world) pods(namespace string) int {
+func (w world) podsIn(namespace string) int {
 	w.t.Helper()
 	list, err := w.k.CoreV1().Pods(namespace).List(context.Background(), metav1.ListOptions{})
 	if err != nil {
@@ -59,7 +59,7 @@ func TestASuspendedStoreStopsAndComesBack(t *testing.T) {
 			if told := r.awaitStatus(s.StoreID, provision.StatusSuspended, 1); told.URL != "" || told.Password != "" {
 				t.Errorf("SUSPENDED carries url %q and a password of %d characters", told.URL, len(told.Password))
 			}
-			if n := w.pods(s.Namespace); n != 0 {
+			if n := w.podsIn(s.Namespace); n != 0 {
 				t.Errorf("%d pods run in a suspended store", n)
 			}
 			if text := r.cli("show", s.StoreID); !strings.Contains(text, "unpaid since March") {
@@ -74,7 +74,7 @@ func TestASuspendedStoreStopsAndComesBack(t *testing.T) {
 			s.Settings.Title = "While it is suspended"
 			r.submit(s)
 			r.awaitStatus(s.StoreID, provision.StatusSuspended, 2)
-			if n := w.pods(s.Namespace); n != 0 || !r.state(s.StoreID).Suspended {
+			if n := w.podsIn(s.Namespace); n != 0 || !r.state(s.StoreID).Suspended {
 				t.Errorf("a change has started %d pods", n)
 			}
 
