@@ -19,13 +19,6 @@ import (
 // oldest is the oldest Kubernetes that the stores' charts are made for.
 var oldest = version.MustParseGeneric("1.30.0")
 
-// Needs are what the stores of this installation will ask of a cluster, by the objects of their charts.
-type Needs struct {
-	StorageClasses []string // "" is the default one
-	IngressClasses []string // the same
-	Gateway        bool     // HTTPRoutes
-}
-
 // Preflight looks at everything of the cluster that would make its first store fail. It changes nothing. name is what an operator calls the cluster.
 func (c *Cluster) Preflight(ctx context.Context, name string, needs Needs) []provision.Check {
 	p := preflight{c, name}

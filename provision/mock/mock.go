@@ -89,10 +89,10 @@ func (ClusterState) SaveOutcome(context.Context, provision.Store, provision.Outc
 	return nil
 }
 
-// SaveDelivered does nothing.
+// SaveProtected does nothing.
 func (ClusterState) SaveProtected(context.Context, provision.Store, bool) error { return nil }
 
-// SaveDelivered implements worker.ClusterState.
+// SaveDelivered does nothing.
 func (ClusterState) SaveDelivered(context.Context, provision.Store, provision.Status) error {
 	return nil
 }

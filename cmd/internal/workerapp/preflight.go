@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"orchestrator/cmd/internal/service"
 	"orchestrator/provision"
@@ -139,34 +136,12 @@ func needsOf(installed helm.Charts) (needs cluster.Needs, err error) {
 			return needs, err
 		}
 		for _, text := range files {
-			for document := range strings.SplitSeq(text, "\n---") {
-				var o unstructured.Unstructured
-				if err := yaml.Unmarshal([]byte(document), &o.Object); err != nil {
-					return needs, fmt.Errorf("an object of chart %s does not parse: %w", name, err)
-				}
-				needs = with(needs, o)
+			if err := needs.Add(text); err != nil {
+				return needs, fmt.Errorf("chart %s: %w", name, err)
 			}
 		}
 	}
 	return needs, nil
-}
-
-func with(needs cluster.Needs, o unstructured.Unstructured) cluster.Needs {
-	add := func(to *[]string, path ...string) {
-		class, _, _ := unstructured.NestedString(o.Object, path...)
-		if !slices.Contains(*to, class) {
-			*to = append(*to, class)
-		}
-	}
-	switch o.GetKind() {
-	case "PersistentVolumeClaim":
-		add(&needs.StorageClasses, "spec", "storageClassName")
-	case "Ingress":
-		add(&needs.IngressClasses, "spec", "ingressClassName")
-	case "HTTPRoute":
-		needs.Gateway = true
-	}
-	return needs
 }
 
 func checkBackend(ctx context.Context, c Config) provision.Check {

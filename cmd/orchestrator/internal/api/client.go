@@ -115,7 +115,7 @@ func (c *Client) Delete(ctx context.Context, id string, generation int64, retain
 // Clusters returns the installation's clusters.
 func (c *Client) Clusters(ctx context.Context) (provision.ClusterStates, error) {
 	var s provision.ClusterStates
-	return s, c.do(ctx, http.MethodGet, "/clusters", nil, &s)
+	return s, c.do(ctx, http.MethodGet, "/clusters", &s)
 }
 
 // SetLost gives a cluster up for good, or takes it back. It returns the installation's clusters.
@@ -125,31 +125,31 @@ func (c *Client) SetLost(ctx context.Context, name string, lost bool) (provision
 		verb = "/lost"
 	}
 	var s provision.ClusterStates
-	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, nil, &s)
+	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, &s)
 }
 
 // Orphans returns a page of the orphans of one kind, the latest first.
 func (c *Client) Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error) {
 	var o provision.Orphans
-	return o, c.do(ctx, http.MethodGet, "/orphans?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), nil, &o)
+	return o, c.do(ctx, http.MethodGet, "/orphans?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), &o)
 }
 
 // Store returns the state of a store, with its latest steps.
 func (c *Client) Store(ctx context.Context, id string) (provision.State, error) {
 	var s provision.State
-	return s, c.do(ctx, http.MethodGet, "/stores/"+url.PathEscape(id), nil, &s)
+	return s, c.do(ctx, http.MethodGet, "/stores/"+url.PathEscape(id), &s)
 }
 
 // Stores returns a page of stores, the latest accepted first, without their steps.
 func (c *Client) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
 	var p provision.Page
-	return p, c.do(ctx, http.MethodGet, "/stores?"+page(cursor, limit), nil, &p)
+	return p, c.do(ctx, http.MethodGet, "/stores?"+page(cursor, limit), &p)
 }
 
 // DeadLetters returns a page of the dead letters, the latest refused first.
 func (c *Client) DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error) {
 	var l provision.DeadLetters
-	return l, c.do(ctx, http.MethodGet, "/dead-letters?"+page(cursor, limit), nil, &l)
+	return l, c.do(ctx, http.MethodGet, "/dead-letters?"+page(cursor, limit), &l)
 }
 
 // Replayed is the response to the replay of a dead letter.
@@ -161,7 +161,7 @@ type Replayed struct {
 // Replay sends a dead letter again. For an unknown id the error is a [Problem] with status 404.
 func (c *Client) Replay(ctx context.Context, id string) (Replayed, error) {
 	var r Replayed
-	return r, c.do(ctx, http.MethodPost, "/dead-letters/"+url.PathEscape(id)+"/replay", nil, &r)
+	return r, c.do(ctx, http.MethodPost, "/dead-letters/"+url.PathEscape(id)+"/replay", &r)
 }
 
 func page(cursor string, limit int) string {
@@ -172,8 +172,8 @@ func page(cursor string, limit int) string {
 	return query.Encode()
 }
 
-func (c *Client) do(ctx context.Context, method, path string, body []byte, into any) error {
-	return c.doIf(ctx, 0, method, path, body, into)
+func (c *Client) do(ctx context.Context, method, path string, into any) error {
+	return c.doIf(ctx, 0, method, path, nil, into)
 }
 
 // doIf sends a request that is carried out while the generation is the newest of the store, where it is not 0.
