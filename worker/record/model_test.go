@@ -105,11 +105,14 @@ func (s *modelStore) isCurrent(g *generation) bool {
 }
 
 // refusal is the field for which a request is refused, or "".
-func (m *model) refusal(req provision.Request) string {
+func (m *model) refusal(req provision.Request) string { return m.refusalUnless(m.joins(req), req) }
+
+// refusalUnless is the same for a request that joins the newest, or does not.
+func (m *model) refusalUnless(joins bool, req provision.Request) string {
 	s := m.stores[req.StoreID]
 	owner := m.hosts[req.Host]
 	switch {
-	case m.joins(req):
+	case joins:
 	case req.Action == provision.OpDelete && s.protected:
 		return "store"
 	case req.Action == provision.OpDelete:

@@ -39,17 +39,17 @@ func (m *machine) retry(t *rapid.T) {
 		return
 	}
 	req, some := s.retry()
-	if !some || m.refusal(req) != "" {
+	joins := some && m.joins(req) && covers(before.force, force)
+	if !some || m.refusalUnless(joins, req) != "" {
 		if provision.CodeOf(err) != provision.CodeConflict {
 			t.Fatalf("retry of store %s: %v, want a conflict", id, err)
 		}
-		if some && m.refusal(req) == "host" {
+		if some && m.refusalUnless(joins, req) == "host" {
 			m.stores[m.hosts[req.Host]].contested = true
 		}
 		return
 	}
 	ok(t, err)
-	joins := m.joins(req) && covers(before.force, force)
 	want(t, "joined", a.Joined, joins)
 	if joins {
 		want(t, "joined generation", a.Generation, before.Generation)
@@ -76,7 +76,8 @@ func (m *machine) suspend(t *rapid.T) {
 	if !found {
 		return
 	}
-	if before.Op == provision.OpDelete || m.refusal(before.req) != "" {
+	joins := before.Op == provision.OpProvision && before.status == "" && before.suspends == suspended
+	if before.Op == provision.OpDelete || m.refusalUnless(joins, before.req) != "" {
 		if provision.CodeOf(err) != provision.CodeConflict {
 			t.Fatalf("suspend %t of store %s: %v, want a conflict", suspended, id, err)
 		}
@@ -86,7 +87,6 @@ func (m *machine) suspend(t *rapid.T) {
 		return
 	}
 	ok(t, err)
-	joins := before.status == "" && before.suspends == suspended
 	want(t, "joined", a.Joined, joins)
 	if joins {
 		want(t, "joined generation", a.Generation, before.Generation)

@@ -37,6 +37,9 @@ func (r *Repeats) Resume(ctx context.Context, storeID string, generation int64, 
 // again accepts a request that the store's record holds, on other terms.
 func (r *Repeats) again(ctx context.Context, storeID string, timeout time.Duration, t terms, which func(Record, string) (provision.Request, error)) (a provision.Accepted, found bool, err error) {
 	known, err := r.record(ctx, storeID)
+	if err == nil && known.Generation == 0 {
+		err = r.complete(ctx) // after a loss of data the record may come back
+	}
 	if err != nil || known.Generation == 0 {
 		return provision.Accepted{}, false, err
 	}
@@ -91,7 +94,7 @@ func (r *Repeats) Cancel(ctx context.Context, storeID string, generation int64) 
 	}
 	switch answer[0] {
 	case "no-record":
-		return cancelled, nil, false, nil
+		return cancelled, nil, false, r.complete(ctx)
 	case "overtaken":
 		return cancelled, nil, true, errOvertaken(storeID, answer[1])
 	case "decided":
@@ -115,8 +118,10 @@ func (r *Repeats) Protect(ctx context.Context, storeID string, protected bool) (
 		return false, err
 	case answer[0] == "gone":
 		return true, provision.Errorf(provision.CodeConflict, "store %s is deleted, so there is nothing to protect", storeID)
+	case answer[0] == "no-record":
+		return false, r.complete(ctx)
 	}
-	return answer[0] == "done", nil
+	return true, nil
 }
 
 // cancelledBy is what the backend is told.

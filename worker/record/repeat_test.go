@@ -207,3 +207,20 @@ func TestAProtectedStoreIsNotDeleted(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsUnknownWhileRecordsAreIncomplete: after a loss of data a store that is not on record may exist all the same.
+func TestNothingIsUnknownWhileRecordsAreIncomplete(t *testing.T) {
+	each(t, func(b *bench) {
+		b.loseData()
+		_, _, repeat := b.records.Repeats.Repeat(b.ctx, "a", 0, nil, generationTimeout)
+		_, _, suspend := b.records.Repeats.Suspend(b.ctx, "a", 0, "", generationTimeout)
+		_, _, _, cancel := b.records.Repeats.Cancel(b.ctx, "a", 0)
+		_, _, show := b.records.Requests.Store(b.ctx, "a")
+		_, protect := b.records.Repeats.Protect(b.ctx, "a", true)
+		for what, err := range map[string]error{"repeat": repeat, "suspend": suspend, "cancel": cancel, "protect": protect, "show": show} {
+			if provision.CodeOf(err) != provision.CodeUnavailable {
+				t.Errorf("%s: %v, want unavailable", what, err)
+			}
+		}
+	})
+}

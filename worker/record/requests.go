@@ -23,8 +23,11 @@ func (r *Requests) Ping(ctx context.Context) error {
 
 // Ready returns nil if requests would be accepted now, and else an error of code unavailable: Redis does not answer, or the
 // records are incomplete ([Incomplete]).
-func (r *Requests) Ready(ctx context.Context) error {
-	pipe := r.redis.Pipeline()
+func (r *Requests) Ready(ctx context.Context) error { return r.complete(ctx) }
+
+// complete returns nil if what is not on record does not exist, and else an error of code unavailable.
+func (c client) complete(ctx context.Context) error {
+	pipe := c.redis.Pipeline()
 	complete, recovered := pipe.Exists(ctx, keyComplete), pipe.SMembers(ctx, keyRecoveredClusters)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return redisconn.WrapError(err)
@@ -32,12 +35,12 @@ func (r *Requests) Ready(ctx context.Context) error {
 	if complete.Val() > 0 {
 		return nil
 	}
-	for _, name := range r.placement.Clusters.Names() {
+	for _, name := range c.placement.Clusters.Names() {
 		if !slices.Contains(recovered.Val(), name) {
 			return errIncomplete(name)
 		}
 	}
-	if len(r.placement.Clusters) == 0 {
+	if len(c.placement.Clusters) == 0 {
 		return errIncomplete("")
 	}
 	return nil // the next request declares the records complete

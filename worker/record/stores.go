@@ -12,9 +12,13 @@ import (
 	"orchestrator/worker/redisconn"
 )
 
-// Store returns what is known about a store, with its latest steps. ok is false where there is no record.
+// Store returns what is known about a store, with its latest steps. ok is false where there is no record; while the records are
+// incomplete ([Incomplete]) that is an error of code unavailable instead.
 func (r *Requests) Store(ctx context.Context, id string) (state provision.State, ok bool, err error) {
 	states, err := r.states(ctx, []string{id}, journalLength)
+	if err == nil && len(states) == 0 {
+		err = r.complete(ctx)
+	}
 	if err != nil || len(states) == 0 {
 		return provision.State{}, false, err
 	}
