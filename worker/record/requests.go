@@ -117,7 +117,7 @@ func refusal(req provision.Request, answer []string) error {
 		return provision.Errorf(provision.CodeConflict,
 			"retain_data comes too late for store %s: a delete of the store with its data is in progress", req.StoreID)
 	case "protected":
-		return provision.Errorf(provision.CodeConflict, "store %s is protected from deletes; lift that first, if it is really to be deleted", req.StoreID)
+		return provision.Errorf(provision.CodeConflict, "store %s is protected from deletes; if it is really to be deleted, lift that first: POST /stores/%s/unprotect", req.StoreID, req.StoreID)
 	case "hosts":
 		return provision.Errorf(provision.CodeConflict,
 			"store %s was run with %s hosts since it was last READY, and owns them all; request one of them, wait until the store is READY, or delete it first", req.StoreID, answer[1])
