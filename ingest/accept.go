@@ -89,8 +89,13 @@ func (s *server) accept(c echo.Context, r provision.Request, bad []provision.Fie
 	if err != nil {
 		return uncertain(err)
 	}
-	c.Set(requestInfoKey, requestInfo{r.StoreID, a.Generation, a.TaskID, a.Joined})
-	return c.JSON(http.StatusAccepted, accepted{true, true, r.StoreID, r.Action, a.Generation, a.TaskID})
+	return answerAccepted(c, r.StoreID, r.Action, a)
+}
+
+// answerAccepted answers a request that was recorded.
+func answerAccepted(c echo.Context, id string, action provision.Op, a provision.Accepted) error {
+	c.Set(requestInfoKey, requestInfo{id, a.Generation, a.TaskID, a.Joined})
+	return c.JSON(http.StatusAccepted, accepted{true, true, id, action, a.Generation, a.TaskID})
 }
 
 // changing is the context of what changes the record. The client may disconnect; the task of what is recorded must be enqueued all the same.

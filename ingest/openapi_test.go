@@ -164,6 +164,19 @@ func examples() map[string]map[string]example {
 		"500": {fake: fake{err: errors.New("x")}},
 		"503": {fake: failing(provision.CodeUnavailable)},
 	}
+	ofStore := func(own map[string]example) map[string]example {
+		all := map[string]example{
+			"401": {noToken: true},
+			"403": {noScope: true},
+			"404": {},
+			"409": {fake: failing(provision.CodeConflict)},
+			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		}
+		maps.Copy(all, own)
+		return all
+	}
 	protects := map[string]example{
 		"200": {fake: known},
 		"400": {ifMatch: "7"},
@@ -191,54 +204,26 @@ func examples() map[string]map[string]example {
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
-		"POST /stores/{store_id}/retry": {
+		"POST /stores/{store_id}/retry": ofStore(map[string]example{
 			"202": {fake: known},
 			"400": {body: "{"},
-			"401": {noToken: true},
-			"403": {noScope: true},
-			"404": {},
-			"409": {fake: failing(provision.CodeConflict)},
-			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
 			"413": {body: large},
 			"422": {body: `{"force":["x"]}`},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
-		"POST /stores/{store_id}/suspend": {
+		}),
+		"POST /stores/{store_id}/suspend": ofStore(map[string]example{
 			"202": {fake: known, body: `{"reason":"unpaid"}`},
 			"400": {body: "{"},
-			"401": {noToken: true},
-			"403": {noScope: true},
-			"404": {},
-			"409": {fake: failing(provision.CodeConflict)},
-			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
 			"413": {body: large},
 			"422": {body: `{"reason":7}`},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
-		"POST /stores/{store_id}/resume": {
+		}),
+		"POST /stores/{store_id}/resume": ofStore(map[string]example{
 			"202": {fake: known},
 			"400": {ifMatch: "7"},
-			"401": {noToken: true},
-			"403": {noScope: true},
-			"404": {},
-			"409": {fake: failing(provision.CodeConflict)},
-			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
-		"POST /stores/{store_id}/cancel": {
+		}),
+		"POST /stores/{store_id}/cancel": ofStore(map[string]example{
 			"200": {fake: known},
 			"400": {ifMatch: "7"},
-			"401": {noToken: true},
-			"403": {noScope: true},
-			"404": {},
-			"409": {fake: failing(provision.CodeConflict)},
-			"412": {ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
+		}),
 		"GET /stores/{store_id}": {
 			"200": {fake: known},
 			"401": {fake: known, noToken: true},

@@ -31,7 +31,7 @@ func (s *server) retry(c echo.Context) error {
 	}
 	return s.change(c, func(ctx context.Context, id string, generation int64) error {
 		a, found, err := s.Repeater.Retry(ctx, id, generation, force)
-		return answerAccepted(c, id, a, found, err)
+		return answerRepeated(c, id, a, found, err)
 	})
 }
 
@@ -43,7 +43,7 @@ func (s *server) suspend(c echo.Context) error {
 	}
 	return s.change(c, func(ctx context.Context, id string, generation int64) error {
 		a, found, err := s.Repeater.Suspend(ctx, id, generation, reason)
-		return answerAccepted(c, id, a, found, err)
+		return answerRepeated(c, id, a, found, err)
 	})
 }
 
@@ -51,17 +51,16 @@ func (s *server) suspend(c echo.Context) error {
 func (s *server) resume(c echo.Context) error {
 	return s.change(c, func(ctx context.Context, id string, generation int64) error {
 		a, found, err := s.Repeater.Resume(ctx, id, generation)
-		return answerAccepted(c, id, a, found, err)
+		return answerRepeated(c, id, a, found, err)
 	})
 }
 
-// answerAccepted answers a request that was made of the record, or says why it was not.
-func answerAccepted(c echo.Context, id string, a provision.Accepted, found bool, err error) error {
+// answerRepeated answers a request that was made of the record, or says why it was not.
+func answerRepeated(c echo.Context, id string, a provision.Accepted, found bool, err error) error {
 	if err != nil || !found {
 		return unknownOr(err, id)
 	}
-	c.Set(requestInfoKey, requestInfo{id, a.Generation, a.TaskID, a.Joined})
-	return c.JSON(http.StatusAccepted, accepted{true, true, id, a.Action, a.Generation, a.TaskID})
+	return answerAccepted(c, id, a.Action, a)
 }
 
 // cancel is POST /stores/{store_id}/cancel.
@@ -97,10 +96,9 @@ func (s *server) protect(protected bool) echo.HandlerFunc {
 
 // change carries out a request that names its store in the path, and the generation that it is for in If-Match or not at all.
 func (s *server) change(c echo.Context, do func(ctx context.Context, id string, generation int64) error) error {
-	id := pathID(c)
-	c.Set(requestInfoKey, requestInfo{storeID: id})
-	if provision.CheckStoreID(id) != "" {
-		return noStore.problem("the store id is not valid")
+	id, err := storeInPath(c)
+	if err != nil {
+		return err
 	}
 	generation, err := ifMatch(c)
 	if err != nil {
@@ -116,7 +114,7 @@ func unknownOr(err error, id string) error {
 	if err != nil {
 		return uncertain(err)
 	}
-	return noStore.problem("no store is recorded with the id " + id)
+	return unknownStore(id)
 }
 
 // optionsOf parses a body that may be empty.

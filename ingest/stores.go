@@ -18,10 +18,9 @@ const (
 
 // show is GET /stores/{store_id}.
 func (s *server) show(c echo.Context) error {
-	id := pathID(c)
-	c.Set(requestInfoKey, requestInfo{storeID: id})
-	if provision.CheckStoreID(id) != "" {
-		return noStore.problem("the store id is not valid")
+	id, err := storeInPath(c)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
 	defer cancel()
@@ -30,11 +29,23 @@ func (s *server) show(c echo.Context) error {
 		return err
 	}
 	if !found {
-		return noStore.problem("no store is recorded with the id " + id)
+		return unknownStore(id)
 	}
 	setETag(c.Response().Header(), state.Generation)
 	return c.JSON(http.StatusOK, state)
 }
+
+// storeInPath returns the store_id of the path, and notes it for the log. One that no store can have is a 404.
+func storeInPath(c echo.Context) (string, error) {
+	id := pathID(c)
+	c.Set(requestInfoKey, requestInfo{storeID: id})
+	if provision.CheckStoreID(id) != "" {
+		return "", noStore.problem("the store id is not valid")
+	}
+	return id, nil
+}
+
+func unknownStore(id string) error { return noStore.problem("no store is recorded with the id " + id) }
 
 // list is GET /stores.
 func (s *server) list(c echo.Context) error {

@@ -34,26 +34,15 @@ func cancel(c *cobra.Command, ids []string) error {
 	if err != nil {
 		return err
 	}
-	failed := false
-	for _, id := range ids {
+	return forEach(c, ids, itself, func(id string) error {
 		var cancelled api.Cancelled
-		err := client.Change(c.Context(), id, 0, api.Cancel, nil, &cancelled)
-		switch {
-		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
+		if err := client.Change(c.Context(), id, 0, api.Cancel, nil, &cancelled); err != nil {
 			return err
-		case err != nil:
-			fmt.Fprintf(c.ErrOrStderr(), "orchestrator: %s: %v\n", id, err)
-			failed = true
-		case wantsJSON(c):
-			if err := printJSON(c.OutOrStdout(), cancelled); err != nil {
-				return err
-			}
-		default:
-			fmt.Fprintf(c.OutOrStdout(), "The %s of %s is cancelled: it is %s. Nothing was deleted.\n", cancelled.Action, id, cancelled.Status)
 		}
-	}
-	if failed {
-		return errFailed
-	}
-	return nil
+		if wantsJSON(c) {
+			return printJSON(c.OutOrStdout(), cancelled)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "The %s of %s is cancelled: it is %s. Nothing was deleted.\n", cancelled.Action, id, cancelled.Status)
+		return nil
+	})
 }

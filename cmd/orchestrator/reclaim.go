@@ -119,27 +119,17 @@ func chooseOrphans(all []provision.Orphan, ids []string, age time.Duration, now 
 
 // deleteOrphans deletes each store while it has the generation that was shown.
 func deleteOrphans(c *cobra.Command, client *api.Client, chosen []provision.Orphan) error {
-	failed := false
-	for _, o := range chosen {
+	return forEach(c, chosen, func(o provision.Orphan) string { return o.Store.StoreID }, func(o provision.Orphan) error {
 		accepted, err := client.Delete(c.Context(), o.Store.StoreID, o.Store.Generation, false)
-		switch {
-		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
+		if err != nil {
 			return err
-		case err != nil:
-			fmt.Fprintf(c.ErrOrStderr(), "orchestrator: %s: %v\n", o.Store.StoreID, err)
-			failed = true
-		case wantsJSON(c):
-			if err := printJSON(c.OutOrStdout(), accepted); err != nil {
-				return err
-			}
-		default:
-			fmt.Fprintf(c.OutOrStdout(), "%s will be deleted.\n", o.Store.StoreID)
 		}
-	}
-	if failed {
-		return errFailed
-	}
-	return nil
+		if wantsJSON(c) {
+			return printJSON(c.OutOrStdout(), accepted)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "%s will be deleted.\n", o.Store.StoreID)
+		return nil
+	})
 }
 
 // parseAge reads a duration, in days too.

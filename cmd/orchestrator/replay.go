@@ -49,20 +49,7 @@ func replay(c *cobra.Command, ids []string) error {
 			fmt.Fprintln(c.OutOrStdout(), "There are no dead letters.")
 		}
 	}
-	failed := false
-	for _, id := range bySequence(ids) {
-		if err := replayOne(c, client, id); err != nil {
-			if c.Context().Err() != nil || api.IsTemporary(err) {
-				return err
-			}
-			fmt.Fprintf(c.ErrOrStderr(), "orchestrator: %s: %v\n", id, err)
-			failed = true
-		}
-	}
-	if failed {
-		return errFailed
-	}
-	return nil
+	return forEach(c, bySequence(ids), itself, func(id string) error { return replayOne(c, client, id) })
 }
 
 func replayOne(c *cobra.Command, client *api.Client, id string) error {

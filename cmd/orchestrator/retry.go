@@ -153,9 +153,9 @@ func retryEach(c *cobra.Command, client *api.Client, chosen []provision.State, f
 	rate, _ := c.Flags().GetFloat64("rate")
 	pause := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer pause.Stop()
-	failed := false
-	for i, s := range chosen {
-		if i > 0 {
+	begun := 0
+	return forEach(c, chosen, func(s provision.State) string { return s.StoreID }, func(s provision.State) error {
+		if begun++; begun > 1 {
 			select {
 			case <-c.Context().Done():
 				return c.Context().Err()
@@ -163,23 +163,13 @@ func retryEach(c *cobra.Command, client *api.Client, chosen []provision.State, f
 			}
 		}
 		var accepted api.Accepted
-		err := client.Change(c.Context(), s.StoreID, s.Generation, api.Retry, forced(force), &accepted)
-		switch {
-		case err != nil && (c.Context().Err() != nil || api.IsTemporary(err)):
+		if err := client.Change(c.Context(), s.StoreID, s.Generation, api.Retry, forced(force), &accepted); err != nil {
 			return err
-		case err != nil:
-			fmt.Fprintf(c.ErrOrStderr(), "orchestrator: %s: %v\n", s.StoreID, err)
-			failed = true
-		case wantsJSON(c):
-			if err := printJSON(c.OutOrStdout(), accepted); err != nil {
-				return err
-			}
-		default:
-			fmt.Fprintf(c.OutOrStdout(), "%d of %d: the %s of %s is accepted.\n", i+1, len(chosen), accepted.Action, s.StoreID)
 		}
-	}
-	if failed {
-		return errFailed
-	}
-	return nil
+		if wantsJSON(c) {
+			return printJSON(c.OutOrStdout(), accepted)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "%d of %d: the %s of %s is accepted.\n", begun, len(chosen), accepted.Action, s.StoreID)
+		return nil
+	})
 }

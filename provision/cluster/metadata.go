@@ -86,10 +86,7 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 		panic("cluster: a request of plain strings did not marshal: " + err.Error())
 	}
 	annotateOp(ns, provision.OpProvision, s)
-	delete(ns.Annotations, annotationProtected)
-	if s.Protected {
-		ns.Annotations[annotationProtected] = "true"
-	}
+	setFlag(ns, annotationProtected, s.Protected)
 	ns.Annotations[annotationRequest] = string(request)
 	ns.Annotations[annotationRelease] = s.Name
 	if ns.Labels == nil {
@@ -132,13 +129,15 @@ func annotateOp(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	ns.Annotations[annotationStoreID] = s.StoreID
 	ns.Annotations[annotationGeneration] = strconv.FormatInt(s.Generation, 10)
 	ns.Annotations[annotationOp] = string(op)
-	delete(ns.Annotations, annotationRetain)
-	delete(ns.Annotations, annotationSuspended)
-	if op == provision.OpProvision && s.Suspended {
-		ns.Annotations[annotationSuspended] = "true"
-	}
-	if op == provision.OpDelete && s.RetainData {
-		ns.Annotations[annotationRetain] = "true"
+	setFlag(ns, annotationSuspended, op == provision.OpProvision && s.Suspended)
+	setFlag(ns, annotationRetain, op == provision.OpDelete && s.RetainData)
+}
+
+// setFlag sets an annotation to "true", or removes it.
+func setFlag(ns *corev1.Namespace, annotation string, on bool) {
+	delete(ns.Annotations, annotation)
+	if on {
+		ns.Annotations[annotation] = "true"
 	}
 }
 

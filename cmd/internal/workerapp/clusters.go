@@ -125,18 +125,27 @@ func (c Config) charts() (helm.Charts, error) {
 var sampleStore = provision.Store{Generation: 1, Request: provision.Request{StoreID: "sample", Name: "sample", Namespace: "sample", Host: "sample.localhost",
 	StoreURL: "https://sample.localhost", Action: provision.OpProvision}}
 
-// checkValues renders a store of each engine: a mistake in the installation's values would make each store FAILED.
-func checkValues(installed helm.Charts) error {
+// sampleReleases are the releases of a store of each engine.
+func sampleReleases() (map[string]provision.Release, error) {
 	s, releases := sampleStore, map[string]provision.Release{}
 	for name, e := range engine.All() {
 		s.Engine = name
 		release, err := e.Release(s)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		releases[name] = release
 	}
-	return installed.Check(s, releases)
+	return releases, nil
+}
+
+// checkValues renders a store of each engine: a mistake in the installation's values would make each store FAILED.
+func checkValues(installed helm.Charts) error {
+	releases, err := sampleReleases()
+	if err != nil {
+		return err
+	}
+	return installed.Check(sampleStore, releases)
 }
 
 // startupWait is how long a starting worker waits for all API servers together. After that the worker starts anyway: it answers

@@ -124,13 +124,13 @@ func checkClusters(ctx context.Context, common service.Common, c Config, install
 
 // needsOf renders a store of each engine and reads from its objects what they need of a cluster.
 func needsOf(installed helm.Charts) (needs cluster.Needs, err error) {
-	for name, e := range engine.All() {
+	releases, err := sampleReleases()
+	if err != nil {
+		return needs, err
+	}
+	for name, release := range releases {
 		s := sampleStore
 		s.Engine = name
-		release, err := e.Release(s)
-		if err != nil {
-			return needs, err
-		}
 		files, err := helm.Render(installed, s, release)
 		if err != nil {
 			return needs, err

@@ -168,8 +168,16 @@ func (c *client) insist(ctx context.Context, r provision.Request) {
 
 // send sends a request once.
 func (c *client) send(r provision.Request) model.Answer {
-	sent := model.Request{Request: r, Sent: time.Now(), Answer: model.Uncertain}
+	began := time.Now()
 	status, body, err := c.post(r)
+	sent := answered(r, began, status, body, err)
+	c.note(sent)
+	return sent.Answer
+}
+
+// answered is a request with what is known of it by its answer.
+func answered(r provision.Request, began time.Time, status int, body []byte, err error) model.Request {
+	sent := model.Request{Request: r, Sent: began, Answer: model.Uncertain}
 	var answer struct{ Generation int64 }
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
@@ -178,8 +186,7 @@ func (c *client) send(r provision.Request) model.Answer {
 	default:
 		sent.Answer, sent.Response = model.Refused, fmt.Sprintf("%d %.300s", status, body)
 	}
-	c.note(sent)
-	return sent.Answer
+	return sent
 }
 
 func (c *client) post(r provision.Request) (int, []byte, error) {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"orchestrator/cmd/testkit/chaos/model"
@@ -37,18 +35,14 @@ func (c *client) suspend(ctx context.Context) {
 
 // change sends a request that is the last one once more on other terms, if the generation is the newest where it is not 0, and counts it where it was accepted.
 func (c *client) change(verb string, generation int64, text string, count *int) model.Answer {
-	sent := model.Request{Request: c.want, Sent: time.Now(), Answer: model.Uncertain}
+	began := time.Now()
 	status, body, err := c.call("/stores/"+c.id+verb, generation, []byte(text))
-	var answer struct{ Generation int64 }
-	switch {
-	case err != nil || status == http.StatusServiceUnavailable:
-	case status == http.StatusAccepted && json.Unmarshal(body, &answer) == nil && answer.Generation > 0:
-		sent.Answer, sent.Generation = model.Accepted, answer.Generation
-		c.count(count)
-	case status == http.StatusPreconditionFailed: // the service has run it again by itself
+	if err == nil && status == http.StatusPreconditionFailed { // the service has run it again by itself
 		return model.Refused
-	default:
-		sent.Answer, sent.Response = model.Refused, strconv.Itoa(status)+" "+string(body)
+	}
+	sent := answered(c.want, began, status, body, err)
+	if sent.Answer == model.Accepted {
+		c.count(count)
 	}
 	c.note(sent)
 	return sent.Answer
