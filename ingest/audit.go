@@ -22,6 +22,8 @@ var actions = map[string]string{
 	"POST /clusters/:name/lost":        "cluster.lose",
 	"POST /clusters/:name/found":       "cluster.find",
 	"POST /dead-letters/:id/replay":    "dead-letter.replay",
+
+	"POST /holds/:cluster/:engine/release": "hold.release",
 }
 
 // audit logs what a request changed, and each one that was refused for its token.
@@ -44,6 +46,9 @@ func (s *server) audit(c echo.Context) {
 func target(c echo.Context) string {
 	if info, ok := c.Get(requestInfoKey).(requestInfo); ok && provision.CheckStoreID(info.storeID) == "" {
 		return info.storeID
+	}
+	if hold := pathParam(c, "cluster") + "/" + pathParam(c, "engine"); saneID.MatchString(pathParam(c, "cluster")) && saneID.MatchString(pathParam(c, "engine")) {
+		return hold
 	}
 	for _, name := range []string{"name", "store_id"} {
 		if text := pathParam(c, name); saneID.MatchString(text) {

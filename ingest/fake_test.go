@@ -34,6 +34,8 @@ type fake struct {
 	page      provision.Page
 	dead      provision.DeadLetters
 	lost      provision.Orphans
+	held      []provision.Hold
+	released  string // cluster and engine
 	kind      provision.OrphanKind
 	ifGen     int64
 	origin    provision.Origin
@@ -117,6 +119,13 @@ func (f *fake) DeadLetters(ctx context.Context, cursor string, limit int) (provi
 	return f.dead, f.answer(ctx)
 }
 
+func (f *fake) Holds(ctx context.Context) ([]provision.Hold, error) { return f.held, f.answer(ctx) }
+
+func (f *fake) ReleaseHold(ctx context.Context, cluster, engine string) (bool, error) {
+	f.released = cluster + " " + engine
+	return len(f.held) > 0, f.answer(ctx)
+}
+
 func (f *fake) Clusters(ctx context.Context) ([]provision.ClusterState, error) {
 	return f.places, f.answer(ctx)
 }
@@ -164,7 +173,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Readiness: f,
+		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Readiness: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

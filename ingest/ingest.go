@@ -61,12 +61,19 @@ type Clusters interface {
 	FindCluster(ctx context.Context, name string) error
 }
 
+// Holds shows which stores wait since others have failed for one cause, and lets them go on. Its errors follow the rules of [Acceptor]; found is false
+// where none waits.
+type Holds interface {
+	Holds(ctx context.Context) ([]provision.Hold, error)
+	ReleaseHold(ctx context.Context, cluster, engine string) (found bool, err error)
+}
+
 // Readiness returns nil if a request would be accepted now. Its errors follow the rules of [Acceptor].
 type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -79,6 +86,7 @@ type Config struct {
 	Reader    Reader
 	Replayer  Replayer
 	Clusters  Clusters
+	Holds     Holds
 	Readiness Readiness
 
 	Timeout time.Duration         // for each of them to answer; 0 means 3 s
@@ -123,8 +131,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -161,6 +169,8 @@ func (s *server) routes() *echo.Echo {
 	e.Match(read, "/clusters", s.clusters, s.authorize(ScopeOperate))
 	e.POST("/clusters/:name/lost", s.loseCluster, s.authorize(ScopeOperate))
 	e.POST("/clusters/:name/found", s.findCluster, s.authorize(ScopeOperate))
+	e.Match(read, "/holds", s.holds, s.authorize(ScopeOperate))
+	e.POST("/holds/:cluster/:engine/release", s.releaseHold, s.authorize(ScopeOperate))
 	e.Match(read, "/dead-letters", s.letters, s.authorize(ScopeRead))
 	e.POST("/dead-letters/:id/replay", s.replay, s.authorize(ScopeOperate))
 	return e

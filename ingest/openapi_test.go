@@ -259,6 +259,21 @@ func examples() map[string]map[string]example {
 		},
 		"POST /clusters/{name}/lost":  changes,
 		"POST /clusters/{name}/found": changes,
+		"GET /holds": {
+			"200": {fake: known},
+			"401": {noToken: true},
+			"403": {noScope: true},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
+		"POST /holds/{cluster}/{engine}/release": {
+			"200": {fake: fake{held: []provision.Hold{{Cluster: "eu", Engine: "medusa", Code: provision.CodeImage, Error: "x", Stores: 1}}}},
+			"401": {noToken: true},
+			"403": {noScope: true},
+			"404": {},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: failing(provision.CodeUnavailable)},
+		},
 		"GET /dead-letters": {
 			"200": {fake: known},
 			"400": {path: "/dead-letters?a;b"},

@@ -22,6 +22,7 @@ var scopes = map[string]Scope{
 	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite,
 	"POST /stores/:store_id/protect": ScopeWrite, "POST /stores/:store_id/unprotect": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
+	"GET /holds": ScopeOperate, "POST /holds/:cluster/:engine/release": ScopeOperate,
 	"POST /dead-letters/:id/replay": ScopeOperate,
 }
 
@@ -32,7 +33,7 @@ func named(name, token string, scopes ...Scope) NamedToken {
 // withTokens is a rig with these tokens beside the backend's.
 func withTokens(t *testing.T, tokens ...NamedToken) *rig {
 	t.Helper()
-	r := newRig(t, &fake{replay: provision.ReplayQueued, state: provision.State{StoreID: "s-1"}})
+	r := newRig(t, &fake{replay: provision.ReplayQueued, state: provision.State{StoreID: "s-1"}, held: make([]provision.Hold, 1)})
 	r.rebuild(t, func(c *Config) { c.NamedTokens = tokens })
 	return r
 }
@@ -48,7 +49,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 			continue
 		}
 		tried[route.Method+" "+route.Path] = true
-		path := strings.NewReplacer(":store_id", "s-1", ":id", "7.1.s-1", ":name", "eu").Replace(route.Path)
+		path := strings.NewReplacer(":store_id", "s-1", ":id", "7.1.s-1", ":name", "eu", ":cluster", "eu", ":engine", "medusa").Replace(route.Path)
 		if route.Path == "/orphans" {
 			path += "?kind=failed"
 		}

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// AfterHold is what a store that has waited on a hold gets to become ready besides: the kubelet asks a registry that has failed only every five
+// minutes.
+const AfterHold = 6 * time.Minute
+
 // provision creates or updates the store: namespace → credentials → release → ready → verify. One that is suspended: namespace →
 // credentials → release → stopped.
 func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
@@ -22,18 +26,24 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 			err = j.step(ctx, OpProvision, s, name, run)
 		}
 	}
+	deadline := func() time.Time {
+		if s.OnHold > 0 {
+			return applied.Add(r.ReadinessTimeout + s.OnHold + AfterHold)
+		}
+		return applied.Add(r.ReadinessTimeout)
+	}
 	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
 	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
 	step(StepRelease, func(ctx context.Context) (err error) { applied, err = r.Releases.Apply(ctx, s, release); return err })
 	if s.Suspended {
-		step(StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, applied.Add(r.ReadinessTimeout)) })
+		step(StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, deadline()) })
 		return err
 	}
-	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, applied.Add(r.ReadinessTimeout)) })
+	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, deadline()) })
 	if r.Shops != nil {
 		if err == nil {
 			err = j.stepWithOutputs(ctx, OpProvision, s, StepVerify, func(ctx context.Context) (Outputs, error) {
-				return r.verify(ctx, s, engine, applied.Add(r.ReadinessTimeout))
+				return r.verify(ctx, s, engine, deadline())
 			})
 		}
 	}

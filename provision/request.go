@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Op is the operation that a request asks for.
@@ -73,6 +74,8 @@ type Store struct {
 	Force      []Force `json:"-"` // of the retry that asked for this generation
 	Suspended  bool    `json:"-"` // the shop is to be stopped, and everything of it kept
 	Protected  bool    `json:"-"` // no delete of the store is accepted
+	// OnHold is how long this generation has waited on a hold: it does not count against its readiness budget.
+	OnHold time.Duration `json:"-"`
 }
 
 // ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is
@@ -116,4 +119,16 @@ type Cancelled struct {
 	Action     Op
 	Generation int64
 	Status     Status
+}
+
+// LabelStore is the key of the label that says which store an object of the cluster belongs to. The store's namespace
+// carries it, and so does every object and every pod template of its chart: ownership, readiness and the search for a
+// store without a record use it.
+const LabelStore = "orchestrator/store"
+
+// StoreLabel is the value of [LabelStore] for a store: a hash of its id, because an id may have characters and a length
+// that a label value may not have, and because labels are visible to people who need not know the store.
+func StoreLabel(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:16])
 }

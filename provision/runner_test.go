@@ -92,6 +92,20 @@ func TestPodsThatDoNotEndAreATimeout(t *testing.T) {
 	})
 }
 
+// TestTheReadinessBudgetStandsStillOnHold: what has waited for a cause to be mended gets its time after that.
+func TestTheReadinessBudgetStandsStillOnHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{hold: map[string]func(context.Context) error{"volumes.Detach": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}}
+		s := store(1)
+		s.Suspended, s.OnHold = true, time.Hour
+		start := time.Now()
+		err := c.runner().Run(t.Context(), provision.OpProvision, s, func(provision.Step) {})
+		if took := time.Since(start); provision.CodeOf(err) != provision.CodeTimeout || took != budget+time.Hour+provision.AfterHold {
+			t.Errorf("%v after %s", err, took)
+		}
+	})
+}
+
 func TestWithoutShopsNothingIsVerified(t *testing.T) {
 	c := &cluster{}
 	r := c.runner()

@@ -107,8 +107,11 @@ type State struct {
 	DeleteGeneration int64 `json:"delete_generation,omitempty"`
 	// CreatorInProgress is set while the generation waits for another new store of its creator to finish: it is the number of
 	// those in progress, which is the limit.
-	CreatorInProgress int    `json:"creator_in_progress,omitempty"`
-	Steps             []Step `json:"steps,omitempty"`
+	CreatorInProgress int `json:"creator_in_progress,omitempty"`
+	// OnHoldSince is set while the generation waits since others of its engine and cluster have failed for one cause ([Hold]). The time does not
+	// count against its deadline.
+	OnHoldSince time.Time `json:"on_hold_since,omitzero"`
+	Steps       []Step    `json:"steps,omitempty"`
 }
 
 // Page is a part of the list of stores, newest accepted first.

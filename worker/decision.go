@@ -43,6 +43,13 @@ func decide(err error, run record.Run, l Limits) decision {
 	return decision{retry: true, counted: true, delay: backoff(run.Attempts, 5*time.Second, 5*time.Minute)}
 }
 
+// errOnHold is why a run does not begin. The operators see the cause with the hold.
+var errOnHold = provision.Errorf(provision.CodeBusy, "the stores of this engine and cluster wait, since several have failed for one cause; `orchestrator holds` shows it")
+
+// onHold is what follows where a store has to wait until a cause is gone that is not its own: it asks again about once a minute, and is tried
+// at once when the hold ends.
+func onHold() decision { return decision{retry: true, delay: 30*time.Second + rand.N(time.Minute)} }
+
 // unrecorded is what follows from an outcome that could not be recorded. The run itself has ended, so the attempt does not
 // count, and is not the last one: the outcome has to be on record before the task is finished.
 func unrecorded(err error) decision {

@@ -34,12 +34,13 @@ type Limits struct {
 	CallbackMaxAge    time.Duration // how long a callback is tried
 	GenerationTimeout time.Duration // from acceptance to the end of a generation, for one accepted again by the worker
 	CreatorLimit      int           // new stores of one creator in progress at a time; 0: no limit
+	HoldAfter         int           // creators whose stores fail for one cause of the installation, before the others wait; 0: they never wait
 }
 
 // DefaultLimits are the limits of an installation that sets none.
 func DefaultLimits() Limits {
 	return Limits{ReadinessTimeout: 30 * 10 * time.Second, DeleteTimeout: 10 * time.Minute, MaxAttempts: 10, MaxCrashes: 5,
-		CallbackMaxAge: 72 * time.Hour, GenerationTimeout: 24 * time.Hour}
+		CallbackMaxAge: 72 * time.Hour, GenerationTimeout: 24 * time.Hour, HoldAfter: 5}
 }
 
 // run is the limit of one run: all that it may wait for, and time for the calls in between.
@@ -60,6 +61,9 @@ func (l Limits) Validate() error {
 	}
 	if l.CreatorLimit < 0 {
 		errs = append(errs, errors.New("the limit of new stores per creator must not be negative; 0 means none"))
+	}
+	if l.HoldAfter < 0 {
+		errs = append(errs, errors.New("the number of creators that may fail before others wait must not be negative; 0 means that none waits"))
 	}
 	if l.CallbackMaxAge <= 0 || l.GenerationTimeout <= 0 {
 		errs = append(errs, errors.New("the callbacks' maximum age and the generations' timeout must be positive"))

@@ -60,6 +60,9 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		return h.retryLater(ctx, provision.Errorf(provision.CodeBusy, "a delete of store %s has to end first", task.StoreID), log)
 	case record.AcquireThrottled:
 		return h.throttle(task, log)
+	case record.AcquireOnHold:
+		log.Info("on hold: stores of several creators have failed for one cause")
+		return onHold().reply(errOnHold)
 	case record.AcquireDone:
 		h.outcomes.enqueueCallbacks(ctx, task.StoreID)
 	case record.AcquireOtherCluster, record.AcquireSuperseded, record.AcquireNoRecord:
@@ -172,6 +175,9 @@ func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outpu
 	result, failed := h.outcomes.record(run, status, code, text)
 	if failed != nil {
 		return unrecorded(failed), failed
+	}
+	if result == record.OutcomeOnHold {
+		return onHold(), err
 	}
 	a.nextCluster = result == record.OutcomeNextCluster
 	return a, err

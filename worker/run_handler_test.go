@@ -103,6 +103,24 @@ func TestRunHandlerRecordsTheFailureOfTheLastAttempt(t *testing.T) {
 	})
 }
 
+// TestRunHandlerPutsAStoreOnHold: the record says that others have failed for the same cause, so the store waits, and its attempts stay.
+func TestRunHandlerPutsAStoreOnHold(t *testing.T) {
+	for _, err := range []error{provision.Errorf(provision.CodeImage, "cannot be pulled"), provision.Errorf(provision.CodeBlocked, "a webhook is away")} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, returns(err))
+			r.records.acquire = withRun(func(run *record.Run) { run.Attempts = r.limits.MaxAttempts - 1 })
+			r.records.recordOutcome = func() (record.OutcomeResult, []queue.Task, error) { return record.OutcomeOnHold, nil, nil }
+			reply := r.process(t, t.Context())
+			if !reply.again() || reply.counted() || reply.delay() < 30*time.Second || reply.delay() > 90*time.Second {
+				t.Errorf("asynq gets %v", reply.err)
+			}
+			if r.ends[0] != (record.RunEnd{Again: reply.delay()}) {
+				t.Errorf("run end %+v", r.ends[0])
+			}
+		})
+	}
+}
+
 // withRun acquires a run that differs.
 func withRun(change func(*record.Run)) func(string) (record.AcquireResult, record.Run, error) {
 	return func(token string) (record.AcquireResult, record.Run, error) {
@@ -297,6 +315,7 @@ func TestRunHandlerCountsAPanicAsAnAttempt(t *testing.T) {
 func TestRunHandlerWithNothingToRun(t *testing.T) {
 	for result, c := range map[record.AcquireResult]struct{ again, enqueued bool }{
 		record.AcquireDone: {false, true}, record.AcquireSuperseded: {false, false}, record.AcquireNoRecord: {false, false}, record.AcquireHeld: {true, false}, record.AcquireWaiting: {true, false},
+		record.AcquireOnHold: {true, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, nil)

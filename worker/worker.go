@@ -61,11 +61,11 @@ func New(c Config) (*Worker, error) {
 		return nil, err
 	}
 	stopped, stop := context.WithCancelCause(context.Background())
-	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit}), tasks: queue.NewTasks(c.Redis), stop: stop}
+	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit, HoldAfter: c.Limits.HoldAfter}), tasks: queue.NewTasks(c.Redis), stop: stop}
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
-	c.Metrics.MustRegister(newQueueMetrics(w.tasks, c.Log), newOrphanMetrics(w.records.Requests, c.Log))
+	c.Metrics.MustRegister(newQueueMetrics(w.tasks, c.Log), newOrphanMetrics(w.records.Requests, c.Log), newHoldMetrics(w.records.Requests, c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	for _, cluster := range c.Clusters {
 		w.serve(stopped, cluster, m.on(cluster.Name))

@@ -92,7 +92,7 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 			written[field] = true
 		}
 	}
-	b.set(Options{CreatorLimit: 1, Placement: twoClusters})
+	b.set(Options{CreatorLimit: 1, HoldAfter: 1, Placement: twoClusters})
 	search := b.accept(deletion("a"))
 	see()
 	b.endOn(search, "eu", OutcomeNextCluster)
@@ -105,6 +105,16 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	if err != nil || result != Acquired {
 		t.Fatal(result, err)
 	}
+	if held, _, err := b.records.Runs.RecordOutcome(b.ctx, run, provision.StatusFailed, provision.CodeImage, ""); held != OutcomeOnHold || err != nil {
+		t.Fatal(held, err)
+	}
+	see()
+	if _, err := b.records.Requests.ReleaseHold(b.ctx, "us", "woocommerce"); err != nil {
+		t.Fatal(err)
+	}
+	b.release(run, RunEnd{})
+	run = b.acquire(task, "go on")
+	see()
 	b.wantOutcome(run, provision.StatusFailed, OutcomeRecorded, 0)
 	see()
 	b.release(run, RunEnd{Counted: true, Ended: true, Again: time.Minute})

@@ -16,6 +16,7 @@ const (
 	keyInstallation      = prefix + "installation"       // string: the generated name of an installation that was given none
 	keyLostClusters      = prefix + "lost-clusters"      // hash: a cluster that was given up to where the pass over all stores stands
 	keyOrphans           = prefix + "orphans:"           // zset of each kind: store id by the time since when it is an orphan, in microseconds
+	keyHolds             = prefix + "holds"              // hash: "cluster:engine" to why its provisions wait, as JSON
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
 
@@ -30,5 +31,10 @@ func keyRecoveryLease(cluster string) string  { return prefix + "recovery-lease:
 
 func keyClusterStores(cluster string) string { return prefix + "cluster-stores:" + cluster } // set: the stores on a cluster that is not the default one; written by scripts
 
-// One key is made in scripts only, since only the record says which it is: {orch}:creator-queue:CREATOR, the zset of the
-// creator's new stores (lib_creator_queue.lua).
+func keyWaitingStores(cluster, engine string) string {
+	return prefix + "waiting-stores:" + cluster + ":" + engine // zset: the stores that wait on a hold, by when they were told to in ms; written by scripts
+}
+
+// Two keys are made in scripts only, since only the record says which they are: {orch}:creator-queue:CREATOR, the zset of the
+// creator's new stores (lib_creator_queue.lua), and {orch}:failures:CLUSTER:ENGINE:CODE, the zset of those whose stores have failed
+// (lib_holds.lua).

@@ -46,6 +46,7 @@ type modelStore struct {
 	queuedAs  int64  // the generation with which it was queued
 	started   bool   // a run of it was acquired
 	throttled bool   // its newest generation waits for a slot
+	onHold    bool   // its newest generation waits on a hold
 
 	forgotten, contested, ready bool // the backend does not know it; another store wants its host; it was READY
 }
@@ -54,10 +55,11 @@ type model struct {
 	stores map[string]*modelStore
 	hosts  map[string]string // to the owner
 	limit  int               // new stores of one creator in progress; 0: any number
+	modelHolds
 }
 
-func newModel(ids []string, limit int) *model {
-	m := &model{map[string]*modelStore{}, map[string]string{}, limit}
+func newModel(ids []string, limit, holdAfter int) *model {
+	m := &model{map[string]*modelStore{}, map[string]string{}, limit, newModelHolds(holdAfter)}
 	for _, id := range ids {
 		m.stores[id] = &modelStore{dropped: map[int64]provision.Status{}}
 	}
@@ -166,13 +168,13 @@ func (m *model) cancel(id string) (why string, next []queue.Task) {
 		s.failedDelete = n.Generation
 	}
 	s.addCallback(n, n.status)
-	s.throttled = false
+	s.throttled, s.onHold = false, false
 	return "", m.leaveCreatorQueue(s)
 }
 
 func (m *model) accept(req provision.Request, gen int64) *generation {
 	s := m.stores[req.StoreID]
-	s.throttled, s.forgotten, s.contested = false, false, false
+	s.throttled, s.onHold, s.forgotten, s.contested = false, false, false, false
 	for _, g := range s.gens {
 		if g.Op == provision.OpProvision || req.Action == provision.OpDelete {
 			g.over, g.superseded = true, g.superseded || g.status == ""
@@ -211,6 +213,9 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 		return AcquireThrottled, nil
 	case s.lease != "" && s.lease != token:
 		return AcquireHeld, nil
+	case g.Op == provision.OpProvision && m.held[s.engine()]:
+		s.lease, s.onHold = "", true
+		return AcquireOnHold, nil
 	}
 	s.lease, g.over, s.throttled = token, false, false
 	if progress && !g.progressed && g.status == "" {
@@ -220,7 +225,7 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 	if g.Op == provision.OpDelete {
 		return Acquired, m.leaveCreatorQueue(s)
 	}
-	s.started = true
+	s.started, s.onHold = true, false
 	s.runHosts = append(s.runHosts, g.req.Host)
 	return Acquired, nil
 }
@@ -241,7 +246,7 @@ func (m *model) renew(g *generation, token string) RenewResult {
 	return Renewed
 }
 
-func (m *model) recordOutcome(g *generation, token string, status provision.Status) (OutcomeResult, []queue.Task) {
+func (m *model) recordOutcome(g *generation, token string, status provision.Status, code provision.Code) (OutcomeResult, []queue.Task) {
 	s := m.stores[g.StoreID]
 	// The record keeps the last delete that failed. An older one whose run repeats itself is superseded.
 	again := status == provision.StatusDeleteFailed && g.status == status && s.failedDelete == g.Generation
@@ -257,6 +262,9 @@ func (m *model) recordOutcome(g *generation, token string, status provision.Stat
 		return OutcomeUnchanged, s.waitingProvision(g)
 	case up(g.status), g.status == status:
 		return OutcomeUnchanged, nil
+	case status == provision.StatusFailed && m.countFailure(s.engine(), code, g.req):
+		s.onHold = true
+		return OutcomeOnHold, nil
 	}
 	next := s.waitingProvision(g)
 	g.status, g.over = status, true
@@ -265,6 +273,9 @@ func (m *model) recordOutcome(g *generation, token string, status provision.Stat
 		s.failedDelete = g.Generation
 	}
 	s.addCallback(g, status)
+	if up(status) {
+		m.releaseHold(s.engine())
+	}
 	if status.Succeeded() {
 		m.releaseHosts(g, len(next) > 0)
 	}

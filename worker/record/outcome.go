@@ -18,12 +18,13 @@ const (
 	OutcomeUnchanged   OutcomeResult = "unchanged"    // an earlier outcome stays
 	OutcomeSuperseded  OutcomeResult = "superseded"   // a newer request took this generation's place: there is no callback
 	OutcomeNextCluster OutcomeResult = "next-cluster" // a delete has found nothing more here and continues on another cluster: next is its task there
+	OutcomeOnHold      OutcomeResult = "on-hold"      // the store waits instead of failing: others have failed for the same cause
 	OutcomeLeaseLost   OutcomeResult = "lost"         // the run no longer holds the lease: its outcome counts for nothing
 )
 
 // RecordOutcome records the outcome of the run's generation and adds its callback. The first outcome stays, except that a
 // failure may become a success. next are the provisions that may begin now: the one that waited for this delete, and
-// throttled ones that have a slot now.
+// throttled ones that have a slot now. A provision that fails for a cause of the installation may be put on hold instead, see holds.go.
 func (r *Runs) RecordOutcome(ctx context.Context, run Run, status provision.Status, code provision.Code, text string) (result OutcomeResult, next []queue.Task, err error) {
 	id := run.Store.StoreID
 	outputs, err := outputsText(run.Outputs)
@@ -32,7 +33,7 @@ func (r *Runs) RecordOutcome(ctx context.Context, run Run, status provision.Stat
 	}
 	answer, err := r.runScript(ctx, recordOutcomeScript,
 		[]string{keyStore(id), keyRunLease(id), keyCallbacks(id), keyHosts, keyNamespaces, keyOutstanding},
-		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.creatorLimit, run.Cluster, outputs)
+		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.creatorLimit, run.Cluster, outputs, r.holdAfter)
 	if err != nil {
 		return "", nil, err
 	}

@@ -22,7 +22,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			b.flush()
 			b.markComplete()
-			m := newMachine(rt, b, rapid.IntRange(0, 2).Draw(rt, "limit per creator"))
+			m := newMachine(rt, b, rapid.IntRange(0, 2).Draw(rt, "limit per creator"), rapid.IntRange(0, 2).Draw(rt, "hold after"))
 			rt.Repeat(map[string]func(*rapid.T){
 				"":                 m.check,
 				"accept":           m.accept,
@@ -33,6 +33,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"retry":            m.retry,
 				"suspend":          m.suspend,
 				"protect":          m.protect,
+				"release hold":     m.releaseHolds,
 				"release":          m.release,
 				"expire leases":    m.expireLeases,
 				"claim":            m.claim,
@@ -75,8 +76,8 @@ type machine struct {
 	delivered map[string][]Callback // by store, in the order of delivery
 }
 
-func newMachine(t *rapid.T, b *bench, limit int) *machine {
-	return &machine{model: newModel(propertyStores, limit), ctx: b.ctx, r: New(b.redis, Options{CreatorLimit: limit}), b: b, delivered: map[string][]Callback{}}
+func newMachine(t *rapid.T, b *bench, limit, holdAfter int) *machine {
+	return &machine{model: newModel(propertyStores, limit, holdAfter), ctx: b.ctx, r: New(b.redis, Options{CreatorLimit: limit, HoldAfter: holdAfter}), b: b, delivered: map[string][]Callback{}}
 }
 
 func ok(t *rapid.T, err error) {
@@ -182,16 +183,16 @@ func (m *machine) renew(t *rapid.T) {
 }
 
 func (m *machine) recordOutcome(t *rapid.T) {
-	m.recordOutcomeOf(t, pick(t, "run", m.runs), rapid.IntRange(0, 2).Draw(t, "failure") > 0)
+	m.recordOutcomeOf(t, pick(t, "run", m.runs), rapid.IntRange(0, 2).Draw(t, "failure") > 0, pick(t, "code", []provision.Code{provision.CodeTimeout, provision.CodeImage}))
 }
 
-func (m *machine) recordOutcomeOf(t *rapid.T, p activeRun, good bool) {
+func (m *machine) recordOutcomeOf(t *rapid.T, p activeRun, good bool, code provision.Code) {
 	status := p.gen.Op.Failure()
 	if good {
-		status = p.run.Store.Success(p.gen.Op)
+		status, code = p.run.Store.Success(p.gen.Op), ""
 	}
-	expected, expectedNext := m.model.recordOutcome(p.gen, p.run.Token, status)
-	result, next, err := m.r.Runs.RecordOutcome(m.ctx, p.run, status, "", "")
+	expected, expectedNext := m.model.recordOutcome(p.gen, p.run.Token, status, code)
+	result, next, err := m.r.Runs.RecordOutcome(m.ctx, p.run, status, code, "")
 	ok(t, err)
 	want(t, string(status)+" of "+p.gen.ID(), result, expected)
 	wantTasks(t, next, expectedNext)
@@ -322,6 +323,7 @@ func (m *machine) drain(t *rapid.T) {
 		if round > 30 {
 			t.Fatalf("%d stores wait for ever", m.b.redis.ZCard(m.ctx, keyOutstanding).Val())
 		}
+		m.releaseHolds(t)
 		for _, id := range propertyStores {
 			if m.b.outstanding(id) {
 				m.settle(t, id, round)
@@ -333,14 +335,15 @@ func (m *machine) drain(t *rapid.T) {
 func (m *machine) settle(t *rapid.T, id string, round int) {
 	open, err := m.r.Recovery.Inspect(m.ctx, id)
 	ok(t, err)
-	want(t, "has a slot now", open.TryNow, m.stores[id].throttled && m.hasSlot(m.stores[id]))
+	s := m.stores[id]
+	want(t, "may go on now", open.TryNow, s.throttled && m.hasSlot(s) || s.onHold && !m.held[s.engine()])
 	for _, task := range open.Runs {
 		for _, g := range m.stores[id].gens {
 			if g.Task != task {
 				continue
 			}
 			if p, in := m.acquireFor(t, g, "sweep"+strconv.Itoa(round), false); in {
-				m.recordOutcomeOf(t, p, rapid.Bool().Draw(t, "good"))
+				m.recordOutcomeOf(t, p, rapid.Bool().Draw(t, "good"), provision.CodeTimeout)
 				m.releaseRun(t, p, RunEnd{Ended: true})
 			}
 		}

@@ -19,6 +19,7 @@ type Record struct {
 	Generation  int64        `redis:"generation"` // of the newest request
 	Op          provision.Op `redis:"op"`
 	RequestJSON string       `redis:"request"` // the newest provision
+	Engine      string       `redis:"engine"`
 	Cluster     string       `redis:"cluster"` // where the store lives or lived last; "" where the installation names no clusters
 	AcceptedAt  millis       `redis:"accepted_at"`
 	Deadline    millis       `redis:"deadline"`
@@ -40,6 +41,7 @@ type Record struct {
 	RetainData       bool   `redis:"retain_data"`
 	ClustersToSearch string `redis:"clusters_to_search"` // of a delete of an unknown store, separated by spaces
 	Throttled        int    `redis:"throttled"`          // how many new stores the creator may have in progress; 0: not throttled
+	HeldAt           millis `redis:"held_at"`            // since when its newest provision waits on a hold
 	DeadLetterID     string `redis:"dead_letter_id"`
 	RequestedBy      string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
 	RequestID        string `redis:"request_id"`
@@ -125,6 +127,7 @@ func (r Record) state(id string) provision.State {
 	if r.Status != "" {
 		s.Status, s.Code, s.Error, s.DecidedAt = r.Status, r.Code, r.Error, r.DecidedAt.time()
 	}
+	s.OnHoldSince = r.HeldAt.time()
 	if r.OpenDelete != r.Generation {
 		s.DeleteGeneration = r.OpenDelete
 	}

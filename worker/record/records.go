@@ -1,3 +1,12 @@
+// Package record is the record of each store in Redis, which decides: the newest request, who may run it, and its outcome.
+// With it are kept the pending callbacks, the dead letters and the journal, which is only shown.
+//
+// Each change of a record is one Lua script, so that check and change are one. docs/redis.md lists the keys, the fields and
+// the scripts. Every method may be repeated: after an error that leaves the result open, repeating it gives the result of
+// having done it once.
+//
+// Errors: a Redis that does not answer is a [provision.Error] of code unavailable; other codes are named where a method
+// returns them; any other error is a defect.
 package record
 
 import (
@@ -41,6 +50,8 @@ type Options struct {
 	// CreatorLimit is how many new stores of one creator may be in progress; 0 sets no limit. A store is new until its first
 	// outcome. Workers should agree on the limit: the process that asks decides by its own.
 	CreatorLimit int
+	// HoldAfter is how many creators may fail for one cause of the installation before the others wait; 0: they never wait.
+	HoldAfter int
 	// Placement is needed where requests are accepted for an installation with several clusters: all of them. A worker does
 	// not need it: it accepts requests for stores only that live on a cluster already, or that name one.
 	Placement provision.Placement
@@ -48,7 +59,7 @@ type Options struct {
 
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
-	c := client{redis: redis, creatorLimit: o.CreatorLimit, placement: o.Placement}
+	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, placement: o.Placement}
 	return &Records{Requests: &Requests{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
 }
 
@@ -56,6 +67,7 @@ func New(redis redis.UniversalClient, o Options) *Records {
 type client struct {
 	redis        redis.UniversalClient
 	creatorLimit int
+	holdAfter    int
 	placement    provision.Placement
 }
 

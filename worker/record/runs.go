@@ -21,6 +21,7 @@ const (
 	AcquireWaiting      AcquireResult = "waiting"       // a delete of the store has to end first
 	AcquireOtherCluster AcquireResult = "other-cluster" // the run belongs on another cluster
 	AcquireThrottled    AcquireResult = "throttled"     // its creator has as many new stores in progress as allowed
+	AcquireOnHold       AcquireResult = "on-hold"       // the provisions of its engine on its cluster wait, until one cause is gone
 	AcquireSuperseded   AcquireResult = "superseded"    // a newer request took its place
 	AcquireDone         AcquireResult = "done"          // the generation has succeeded, or was cancelled; make sure that its callback is queued
 	AcquireNoRecord     AcquireResult = "no-record"
@@ -48,7 +49,7 @@ type Run struct {
 func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease time.Duration, progress bool) (AcquireResult, Run, error) {
 	answer, err := r.runScript(ctx, acquireRunScript,
 		[]string{keyStore(t.StoreID), keyRunLease(t.StoreID), keyCallbacks(t.StoreID)},
-		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress), t.StoreID, r.creatorLimit, t.Cluster)
+		string(t.Op), t.Generation, token, lease.Milliseconds(), flag(progress), t.StoreID, r.creatorLimit, t.Cluster, flag(r.holdAfter > 0))
 	if err != nil {
 		return "", Run{}, err
 	}
@@ -56,13 +57,13 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[11:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[12:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
 	run.Store.Generation, run.Store.Cluster, run.Store.RetainData = t.Generation, inRequest(t.Cluster), answer[5] == "1"
 	run.Store.Force, run.Store.Suspended = forcesOf(answer[8]), answer[9] == "1"
-	run.Store.Protected = answer[10] == "1"
+	run.Store.Protected, run.Store.OnHold = answer[10] == "1", time.Duration(number(answer[11]))*time.Millisecond
 	return Acquired, run, nil
 }
 
@@ -114,4 +115,22 @@ func (r *Runs) Watch(ctx context.Context, changed func(storeID string)) {
 			changed(m.Payload)
 		}
 	}
+}
+
+// A creator may have a limited number of new stores in progress ([Options.CreatorLimit]). Its new stores stand in the
+// creator's queue, which lib_creator_queue.lua keeps: the first ones have a slot, the runs of the others are throttled. The
+// scripts that free a slot return the runs that it admits.
+
+// hasSlot reports whether a throttled store has a slot now.
+func (c client) hasSlot(ctx context.Context, storeID string) (bool, error) {
+	has, err := creatorSlotScript.Run(ctx, c.redis, []string{keyStore(storeID)}, storeID, c.creatorLimit).Bool()
+	return has, redisconn.WrapError(err)
+}
+
+// tasksOf parses the ids, generations and clusters at the end of a script's answer.
+func tasksOf(op provision.Op, words []string) (tasks []queue.Task) {
+	for ; len(words) >= 3; words = words[3:] {
+		tasks = append(tasks, queue.Task{Op: op, StoreID: words[0], Generation: number(words[1]), Cluster: words[2]})
+	}
+	return tasks
 }

@@ -15,6 +15,7 @@ var scripts embed.FS
 var (
 	acceptScript           = script("accept")
 	cancelScript           = script("cancel")
+	releaseHoldScript      = script("release_hold")
 	protectScript          = script("protect")
 	acquireRunScript       = script("acquire_run")
 	renewRunScript         = script("renew_run")
@@ -36,7 +37,7 @@ var (
 )
 
 // libraries are sent before each script.
-var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") +
+var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") + read("lib_holds") +
 	read("lib_lost_clusters") + read("lib_end_lost_store")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"orchestrator/provision"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/redisconn"
 )
@@ -37,7 +38,7 @@ func (r *Recovery) Due(ctx context.Context, n int, again time.Duration) ([]strin
 type Outstanding struct {
 	Runs      []queue.Task         // generations without an outcome
 	Callbacks []queue.CallbackTask // pending callbacks, in order
-	TryNow    bool                 // a throttled run has a slot now
+	TryNow    bool                 // a throttled run has a slot now, or a hold that it waited on is gone
 	Overdue   bool                 // the deadline of the newest generation passed some time ago, by this machine's clock
 }
 
@@ -51,11 +52,18 @@ func (r *Recovery) Inspect(ctx context.Context, storeID string) (Outstanding, er
 		return Outstanding{}, err
 	}
 	o := Outstanding{Runs: record.runs(storeID)}
-	o.Overdue = len(o.Runs) > 0 && record.Throttled == 0 && time.Since(record.Deadline.time()) > overdueAfter
+	o.Overdue = len(o.Runs) > 0 && record.Throttled == 0 && record.HeldAt == 0 && time.Since(record.Deadline.time()) > overdueAfter
 	if record.Throttled > 0 {
 		if o.TryNow, err = r.hasSlot(ctx, storeID); err != nil {
 			return Outstanding{}, err
 		}
+	}
+	if record.HeldAt > 0 {
+		held, err := r.onHold(ctx, record.cluster(provision.OpProvision), record.Engine)
+		if err != nil {
+			return Outstanding{}, err
+		}
+		o.TryNow = o.TryNow || !held
 	}
 	o.Callbacks, err = r.pending(ctx, storeID)
 	if err == nil && len(o.Runs)+len(o.Callbacks) == 0 {

@@ -43,6 +43,7 @@ type Config struct {
 	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
 	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: twice the number of CPUs"`
 	CreatorLimit   int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
+	HoldAfter      int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
 	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is polled"`
 }
 
@@ -52,7 +53,7 @@ func (c Config) limits(generationTimeout time.Duration) worker.Limits {
 	l.ReadinessTimeout = time.Duration(c.PollAttempts) * c.PollInterval
 	l.DeleteTimeout = c.DeleteTimeout
 	l.GenerationTimeout = generationTimeout
-	l.CreatorLimit = c.CreatorLimit
+	l.CreatorLimit, l.HoldAfter = c.CreatorLimit, c.HoldAfter
 	return l
 }
 
@@ -100,6 +101,7 @@ func (c Config) validateLimits() error {
 	refuse(c.PollInterval <= 0, "ORCH_POLL_INTERVAL is %s; it must be positive", c.PollInterval)
 	refuse(c.DeleteTimeout <= 0, "ORCH_DELETE_TIMEOUT is %s; it must be positive", c.DeleteTimeout)
 	refuse(c.CreatorLimit < 0, "ORCH_MAX_PER_CREATOR is %d; it must not be negative (0 means no limit)", c.CreatorLimit)
+	refuse(c.HoldAfter < 0, "ORCH_HOLD_AFTER is %d; it must not be negative (0 means that no store waits)", c.HoldAfter)
 	refuse(c.ProvisionSlots < 1, "ORCH_PROVISION_CONCURRENCY is %d; it must be at least 1", c.ProvisionSlots)
 	refuse(c.DeleteSlots < 1, "ORCH_DELETE_CONCURRENCY is %d; it must be at least 1", c.DeleteSlots)
 	refuse(c.CallbackSlots < 1, "ORCH_CALLBACK_CONCURRENCY is %d; it must be at least 1", c.CallbackSlots)

@@ -64,7 +64,7 @@ func (w *Watcher) Wait(ctx context.Context, s provision.Store, deadline time.Tim
 	if err != nil {
 		return err
 	}
-	wait := waiting{expected: workloads, deadline: deadline, began: w.clock.Now(), since: map[problemKey]time.Time{}}
+	wait := waiting{patient: s.OnHold > 0, expected: workloads, deadline: deadline, began: w.clock.Now(), since: map[problemKey]time.Time{}}
 	for {
 		now := w.clock.Now()
 		outcome := wait.evaluate(w.cache.view(s.Namespace, storeSelector(s)), now)

@@ -16,6 +16,7 @@ type waiting struct {
 	began    time.Time
 	deadline time.Time
 	since    map[problemKey]time.Time // when each current problem was first seen
+	patient  bool                     // the store has waited on a hold: what Kubernetes tries again ever more rarely is no failure before the deadline
 	missing  time.Time                // since when an expected workload is not there; zero if all are
 }
 
@@ -56,6 +57,9 @@ func (w *waiting) evaluate(v view, now time.Time) outcome {
 	}
 	for _, p := range w.trackSince(append(v.problems(all), v.overduePods(now)...), now) {
 		duration := now.Sub(w.since[p.key()])
+		if w.patient && (p.code == provision.CodeImage || p.code == provision.CodeQuota) {
+			p.grace = untilDeadline
+		}
 		if duration >= p.grace {
 			return outcome{done: true, err: provision.Errorf(p.code, "%s", p.message(duration))}
 		}

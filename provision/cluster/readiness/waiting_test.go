@@ -117,3 +117,19 @@ func TestWaitingEndsWhenAWorkloadIsRemoved(t *testing.T) {
 		t.Errorf("past the deadline: %+v", o)
 	}
 }
+
+// TestAfterAHoldAnImageHasTimeUntilTheDeadline: the kubelet asks a registry that has failed ever more rarely.
+func TestAfterAHoldAnImageHasTimeUntilTheDeadline(t *testing.T) {
+	for _, patient := range []bool{false, true} {
+		w := newWaiting(10 * time.Minute)
+		w.patient = patient
+		broken := rollout(shopPod("new", waitingFor("ImagePullBackOff", "registry is away")))
+		w.evaluate(broken, noon)
+		if o := w.evaluate(broken, noon.Add(5*time.Minute)); o.done == patient {
+			t.Errorf("patient %t: ended %t with %v", patient, o.done, o.err)
+		}
+		if o := w.evaluate(broken, noon.Add(10*time.Minute)); !o.done && !o.deadlineExceeded {
+			t.Errorf("patient %t: waits past the deadline", patient)
+		}
+	}
+}

@@ -123,7 +123,7 @@ redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'forgotten', 'contested_by', 'force')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force')
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))

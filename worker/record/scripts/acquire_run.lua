@@ -1,8 +1,9 @@
--- KEYS: store, run lease, callbacks   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0, cluster
+-- KEYS: store, run lease, callbacks   ARGV: op, generation, token, lease ms, progress (1 or 0), id, limit per creator or 0, cluster, whether runs wait
+-- on a hold (1 or 0)
 -- Answers {acquired, request, attempts, crashes, ms until the deadline, 1 for a delete that retains the data or 0, who requested it and by which
 -- request and what it does again, where the generation is the newest, 1 for a store that is to be suspended or 0, the same for
--- one that is protected, then id, generation and cluster of each store that may begin now},
--- or why not: {no-record|superseded|done|waiting|throttled|held|other-cluster}.
+-- one that is protected, how long this generation has waited on a hold in ms, then id, generation and cluster of each store that may begin now},
+-- or why not: {no-record|superseded|done|waiting|throttled|held|on-hold|other-cluster}.
 local op, gen, token, id, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], tonumber(ARGV[7])
 local r, at = load(KEYS[1]), now()
 
@@ -18,6 +19,16 @@ if op == 'provision' and not has_slot(r, id, limit) then
   return { 'throttled' }
 end
 if not take_lease(KEYS[2], token, ARGV[4]) then return { 'held' } end
+if op == 'provision' and ARGV[9] == '1' and must_wait(r, at) then
+  redis.call('DEL', KEYS[2])
+  start_waiting(r, KEYS[1], id, at)
+  return { 'on-hold' }
+end
+if op == 'provision' and r.held_at then -- the time on hold does not count
+  r.held_ms, r.deadline = r.held_ms + at - r.held_at, r.deadline + at - r.held_at
+  redis.call('HSET', KEYS[1], 'held_ms', text(r.held_ms))
+  redis.call('HDEL', KEYS[1], 'held_at')
+end
 
 local attempts, crashes = tonumber(r.attempts or 0), tonumber(r.crashes or 0)
 if r.run_generation ~= gen or r.run_token == 'ended' then
@@ -37,7 +48,7 @@ elseif not has_word(r.run_hosts or '', r.host or '') then
 end
 local answer = { 'acquired', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at),
   (op == 'delete' and r.retain_data) and '1' or '0', r.generation == gen and r.requested_by or '', r.generation == gen and r.request_id or '',
-  r.generation == gen and r.force or '', r.suspended or '0', r.protected or '0' }
+  r.generation == gen and r.force or '', r.suspended or '0', r.protected or '0', text(r.held_ms) }
 if r.creator_queue and op == 'delete' then
   -- The run before this one has ended: from here on its slot is free.
   leave_queue(r, KEYS[1], id)

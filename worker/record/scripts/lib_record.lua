@@ -1,5 +1,5 @@
 -- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks, orphans,
--- lost_clusters, end_lost_store.
+-- holds, lost_clusters, end_lost_store.
 
 -- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.
 local function text(n) return string.format('%.0f', n) end
@@ -36,7 +36,7 @@ local function load(key)
   local flat, r = redis.call('HGETALL', key), {}
   for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1] end
   for _, field in ipairs({ 'generation', 'open_delete', 'deleted_generation', 'outcome_generation', 'delete_failed_generation', 'sequence',
-    'accepted_at', 'timeout_ms', 'deadline', 'run_generation', 'progress_generation' }) do
+    'accepted_at', 'timeout_ms', 'deadline', 'run_generation', 'progress_generation', 'held_ms' }) do
     r[field] = tonumber(r[field] or 0)
   end
   return r

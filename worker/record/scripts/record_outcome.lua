@@ -1,6 +1,7 @@
--- KEYS: store, run lease, callbacks, hosts, namespaces, outstanding   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, outputs or ''
+-- KEYS: store, run lease, callbacks, hosts, namespaces, outstanding   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, outputs or '', how many creators
+-- may fail for one cause before the others wait, or 0
 -- Answers {recorded|unchanged|superseded|lost, then id, generation and cluster of each provision that may begin now}, or
--- {next-cluster, then those of the delete itself}: it has to look in another cluster.
+-- {next-cluster, then those of the delete itself}: it has to look in another cluster, or {on-hold}: the store waits instead of failing.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local r, at = load(KEYS[1]), now()
 local up = status == 'READY' or status == 'SUSPENDED' -- the store is as the newest provision wants it
@@ -40,11 +41,19 @@ if failed_again then
 end
 if op == 'provision' and has_outcome(r) and (succeeded(r) or not success) then return { 'unchanged' } end
 
+if op == 'provision' and not success and not has_outcome(r) and count_failure(r, id, at, ARGV[6], ARGV[7], tonumber(ARGV[11])) then
+  start_waiting(r, KEYS[1], id, at)
+  return { 'on-hold' }
+end
+
 add_callback(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
 if r.generation == gen then
   redis.call('HSET', KEYS[1], 'outcome_generation', text(gen), 'status', status, 'code', ARGV[6], 'error', ARGV[7], 'decided_at', text(at))
 end
-if up then release_hosts(r.host) end
+if up then
+  release_hosts(r.host)
+  release_hold(run_cluster(r, op), r.engine, at)
+end
 if status == 'READY' then
   redis.call('HSET', KEYS[1], 'ready_generation', text(gen))
   if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'outputs', ARGV[10]) else redis.call('HDEL', KEYS[1], 'outputs') end

@@ -128,6 +128,18 @@ func (c *Client) SetLost(ctx context.Context, name string, lost bool) (provision
 	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, &s)
 }
 
+// Holds returns what waits for one cause to end.
+func (c *Client) Holds(ctx context.Context) (provision.Holds, error) {
+	var h provision.Holds
+	return h, c.do(ctx, http.MethodGet, "/holds", &h)
+}
+
+// ReleaseHold lets the stores of an engine on a cluster go on, and returns what still waits. Where none waits the error is a [Problem] with status 404.
+func (c *Client) ReleaseHold(ctx context.Context, cluster, engine string) (provision.Holds, error) {
+	var h provision.Holds
+	return h, c.do(ctx, http.MethodPost, "/holds/"+url.PathEscape(cluster)+"/"+url.PathEscape(engine)+"/release", &h)
+}
+
 // Orphans returns a page of the orphans of one kind, the latest first.
 func (c *Client) Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error) {
 	var o provision.Orphans

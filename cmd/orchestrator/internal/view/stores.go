@@ -53,6 +53,8 @@ func liveNote(s provision.State, now time.Time) string {
 		return s.Error
 	case !s.Status.Final() && s.DeleteGeneration > 0:
 		return "waits for an earlier delete"
+	case !s.OnHoldSince.IsZero():
+		return "on hold: others have failed for one cause, see orchestrator holds"
 	case s.CreatorInProgress > 0:
 		return "waits for other stores of its creator"
 	case !s.Status.Final() && s.Attempts > 0:
