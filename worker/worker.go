@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/provision"
+	"orchestrator/worker/gauges"
 	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
@@ -65,7 +66,7 @@ func New(c Config) (*Worker, error) {
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
-	c.Metrics.MustRegister(newQueueMetrics(w.tasks, c.Log), newOrphanMetrics(w.records.Requests, c.Log), newHoldMetrics(w.records.Requests, c.Log))
+	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	for _, cluster := range c.Clusters {
 		w.serve(stopped, cluster, m.on(cluster.Name))

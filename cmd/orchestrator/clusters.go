@@ -18,7 +18,7 @@ func clustersCommand() *cobra.Command {
 		Long: `clusters lists the installation's clusters with the number of their stores, and whether a worker reaches them.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return printClusters(c, func(client *api.Client) (provision.ClusterStates, error) { return client.Clusters(c.Context()) })
+			return printClusters(c, func(client *api.Client) (provision.ClusterStates, error) { return client.Fleet().Clusters(c.Context()) })
 		},
 	}
 	outputFlag(c)
@@ -41,7 +41,7 @@ Stores are told to have failed although their shops may still answer: do this on
 		Args:    oneCluster,
 		RunE: func(c *cobra.Command, args []string) error {
 			return printClusters(c, func(client *api.Client) (provision.ClusterStates, error) {
-				return client.SetLost(c.Context(), args[0], false)
+				return client.Fleet().SetLost(c.Context(), args[0], false)
 			})
 		},
 	}
@@ -61,7 +61,7 @@ func loseCluster(c *cobra.Command, args []string) error {
 	yes, _ := c.Flags().GetBool("yes")
 	return printClusters(c, func(client *api.Client) (provision.ClusterStates, error) {
 		if yes {
-			return client.SetLost(c.Context(), args[0], true)
+			return client.Fleet().SetLost(c.Context(), args[0], true)
 		}
 		stores, err := storesOn(c.Context(), client, args[0])
 		if err != nil {
@@ -72,7 +72,7 @@ func loseCluster(c *cobra.Command, args []string) error {
 }
 
 func storesOn(ctx context.Context, client *api.Client, name string) (int64, error) {
-	states, err := client.Clusters(ctx)
+	states, err := client.Fleet().Clusters(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,7 @@ One waiting store a minute is tried all the same. Its success lets all go on: me
   orchestrator holds release default woocommerce`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return printHolds(c, func(client *api.Client) (provision.Holds, error) { return client.Holds(c.Context()) })
+			return printHolds(c, func(client *api.Client) (provision.Holds, error) { return client.Fleet().Holds(c.Context()) })
 		},
 	}
 	outputFlag(c)
@@ -40,7 +40,7 @@ One waiting store a minute is tried all the same. Its success lets all go on: me
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return printHolds(c, func(client *api.Client) (provision.Holds, error) {
-				return client.ReleaseHold(c.Context(), args[0], args[1])
+				return client.Fleet().ReleaseHold(c.Context(), args[0], args[1])
 			})
 		},
 	}

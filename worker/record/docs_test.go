@@ -109,7 +109,7 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 		t.Fatal(held, err)
 	}
 	see()
-	if _, err := b.records.Requests.ReleaseHold(b.ctx, "us", "woocommerce"); err != nil {
+	if _, err := b.records.Fleet.ReleaseHold(b.ctx, "us", "woocommerce"); err != nil {
 		t.Fatal(err)
 	}
 	b.release(run, RunEnd{})

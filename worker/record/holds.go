@@ -22,7 +22,7 @@ import (
 const waitingFor = 3 * time.Minute
 
 // Holds returns what waits, and for which cause, in the order of clusters and engines.
-func (r *Requests) Holds(ctx context.Context) ([]provision.Hold, error) {
+func (r *Fleet) Holds(ctx context.Context) ([]provision.Hold, error) {
 	kept, err := r.redis.HGetAll(ctx, keyHolds).Result()
 	if err != nil {
 		return nil, redisconn.WrapError(err)
@@ -46,7 +46,7 @@ func (r *Requests) Holds(ctx context.Context) ([]provision.Hold, error) {
 	return holds, r.countWaiting(ctx, holds)
 }
 
-func (r *Requests) countWaiting(ctx context.Context, holds []provision.Hold) error {
+func (r *Fleet) countWaiting(ctx context.Context, holds []provision.Hold) error {
 	since := strconv.FormatInt(time.Now().Add(-waitingFor).UnixMilli(), 10)
 	counts := make([]*redis.IntCmd, len(holds))
 	_, err := r.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -63,7 +63,7 @@ func (r *Requests) countWaiting(ctx context.Context, holds []provision.Hold) err
 
 // ReleaseHold lets the stores of an engine on a cluster go on, within seconds, and forgets what they have failed for. found is false where they
 // do not wait.
-func (r *Requests) ReleaseHold(ctx context.Context, cluster, engine string) (found bool, err error) {
+func (r *Fleet) ReleaseHold(ctx context.Context, cluster, engine string) (found bool, err error) {
 	found, err = releaseHoldScript.Run(ctx, r.redis, []string{keyHolds}, cluster, engine).Bool()
 	return found, redisconn.WrapError(err)
 }

@@ -38,7 +38,7 @@ func (b *bench) failures(n int, code provision.Code) {
 
 func (b *bench) holds() []provision.Hold {
 	b.Helper()
-	holds, err := b.records.Requests.Holds(b.ctx)
+	holds, err := b.records.Fleet.Holds(b.ctx)
 	return must(b, holds, err)
 }
 
@@ -155,10 +155,10 @@ func TestTimeOnHoldDoesNotCount(t *testing.T) {
 		if open := b.inspect("a"); open.Overdue || open.TryNow || len(open.Runs) != 1 {
 			b.Errorf("the sweeper sees %+v", open)
 		}
-		if found, err := b.records.Requests.ReleaseHold(b.ctx, "default", "woocommerce"); !found || err != nil {
+		if found, err := b.records.Fleet.ReleaseHold(b.ctx, "default", "woocommerce"); !found || err != nil {
 			b.Fatal(found, err)
 		}
-		if found, err := b.records.Requests.ReleaseHold(b.ctx, "default", "woocommerce"); found || err != nil {
+		if found, err := b.records.Fleet.ReleaseHold(b.ctx, "default", "woocommerce"); found || err != nil {
 			b.Errorf("released twice: %t, %v", found, err)
 		}
 		run := b.acquire(task, "run")

@@ -126,7 +126,7 @@ func covers(force, more string) bool {
 // releaseHolds lets all go on.
 func (m *machine) releaseHolds(t *rapid.T) {
 	for _, engine := range []string{"woocommerce", "medusa"} {
-		found, err := m.r.Requests.ReleaseHold(m.ctx, provision.DefaultCluster, engine)
+		found, err := m.r.Fleet.ReleaseHold(m.ctx, provision.DefaultCluster, engine)
 		ok(t, err)
 		want(t, "was on hold: "+engine, found, m.held[engine])
 		m.model.releaseHold(engine)

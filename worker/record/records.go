@@ -24,6 +24,7 @@ import (
 // are safe for concurrent use.
 type Records struct {
 	Requests  *Requests
+	Fleet     *Fleet
 	Repeats   *Repeats
 	Runs      *Runs
 	Callbacks *Callbacks
@@ -32,6 +33,9 @@ type Records struct {
 
 // Requests accepts requests and shows what is on record of the stores.
 type Requests struct{ client }
+
+// Fleet shows and decides what is about many stores at once.
+type Fleet struct{ client }
 
 // Repeats accepts once more what the records ask for, on other terms, and gives up what has not begun.
 type Repeats struct{ client }
@@ -60,7 +64,7 @@ type Options struct {
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
 	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, placement: o.Placement}
-	return &Records{Requests: &Requests{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
+	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
 }
 
 // client is what the groups of records share.

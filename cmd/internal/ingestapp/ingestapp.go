@@ -117,7 +117,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
 		Clusters:  records.Requests,
-		Holds:     records.Requests,
+		Holds:     records.Fleet,
 		Readiness: records.Requests,
 		Timeout:   c.Timeout,
 		Log:       log,

@@ -112,33 +112,8 @@ func (c *Client) Delete(ctx context.Context, id string, generation int64, retain
 	return a, c.doIf(ctx, generation, http.MethodDelete, path, nil, &a)
 }
 
-// Clusters returns the installation's clusters.
-func (c *Client) Clusters(ctx context.Context) (provision.ClusterStates, error) {
-	var s provision.ClusterStates
-	return s, c.do(ctx, http.MethodGet, "/clusters", &s)
-}
-
-// SetLost gives a cluster up for good, or takes it back. It returns the installation's clusters.
-func (c *Client) SetLost(ctx context.Context, name string, lost bool) (provision.ClusterStates, error) {
-	verb := "/found"
-	if lost {
-		verb = "/lost"
-	}
-	var s provision.ClusterStates
-	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, &s)
-}
-
-// Holds returns what waits for one cause to end.
-func (c *Client) Holds(ctx context.Context) (provision.Holds, error) {
-	var h provision.Holds
-	return h, c.do(ctx, http.MethodGet, "/holds", &h)
-}
-
-// ReleaseHold lets the stores of an engine on a cluster go on, and returns what still waits. Where none waits the error is a [Problem] with status 404.
-func (c *Client) ReleaseHold(ctx context.Context, cluster, engine string) (provision.Holds, error) {
-	var h provision.Holds
-	return h, c.do(ctx, http.MethodPost, "/holds/"+url.PathEscape(cluster)+"/"+url.PathEscape(engine)+"/release", &h)
-}
+// Fleet is what is about many stores at once.
+func (c *Client) Fleet() Fleet { return Fleet{c} }
 
 // Orphans returns a page of the orphans of one kind, the latest first.
 func (c *Client) Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error) {

@@ -1,4 +1,4 @@
-package worker
+package gauges
 
 import (
 	"context"
@@ -14,24 +14,25 @@ type OrphanCounts interface {
 	CountOrphans(ctx context.Context) (map[provision.OrphanKind]int64, error)
 }
 
-// orphanMetrics shows how many orphans there are, asked at each scrape. Every worker shows the same: take the maximum, not the sum.
-type orphanMetrics struct {
+// orphanGauges shows how many orphans there are, asked at each scrape. Every worker shows the same: take the maximum, not the sum.
+type orphanGauges struct {
 	records OrphanCounts
 	log     *slog.Logger
 	stores  *prometheus.Desc
 }
 
-func newOrphanMetrics(records OrphanCounts, log *slog.Logger) *orphanMetrics {
-	return &orphanMetrics{records: records, log: log, stores: prometheus.NewDesc("orchestrator_orphans",
+// Orphans shows how many stores may no longer be wanted.
+func Orphans(records OrphanCounts, log *slog.Logger) prometheus.Collector {
+	return &orphanGauges{records: records, log: log, stores: prometheus.NewDesc("orchestrator_orphans",
 		"Stores that may no longer be wanted, by kind; every worker shows the same.", []string{"kind"}, nil)}
 }
 
 // Describe implements [prometheus.Collector].
-func (m *orphanMetrics) Describe(descs chan<- *prometheus.Desc) { descs <- m.stores }
+func (m *orphanGauges) Describe(descs chan<- *prometheus.Desc) { descs <- m.stores }
 
 // Collect implements [prometheus.Collector]. Where Redis does not answer it collects nothing.
-func (m *orphanMetrics) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), queueStatsTimeout)
+func (m *orphanGauges) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	counts, err := m.records.CountOrphans(ctx)
 	if err != nil {

@@ -1,8 +1,9 @@
-package worker
+package gauges
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -48,8 +49,8 @@ func (q fixedQueues) Queues(context.Context) (names []string, err error) {
 func (q fixedQueues) Stats(context.Context, ...string) ([]queue.Stats, error) { return q.stats, q.err }
 
 func TestQueueMetricsShowTasksAndAge(t *testing.T) {
-	values := gathered(t, newQueueMetrics(fixedQueues{stats: []queue.Stats{
-		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2, Paused: true}}}, quiet()))
+	values := gathered(t, Queues(fixedQueues{stats: []queue.Stats{
+		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2, Paused: true}}}, slog.New(slog.DiscardHandler)))
 	if age := values["orchestrator_queue_age_seconds provision"]; values["orchestrator_queue_tasks provision pending"] != 7 || age < 90 || age > 150 {
 		t.Errorf("delivered %v", values)
 	}
@@ -62,7 +63,7 @@ func TestQueueMetricsShowTasksAndAge(t *testing.T) {
 }
 
 func TestQueueMetricsOfARedisThatIsAway(t *testing.T) {
-	values := gathered(t, newQueueMetrics(fixedQueues{err: errors.New("away")}, quiet()))
+	values := gathered(t, Queues(fixedQueues{err: errors.New("away")}, slog.New(slog.DiscardHandler)))
 	if len(values) != 0 {
 		t.Errorf("delivered %v", values)
 	}

@@ -1,4 +1,5 @@
-package worker
+// Package gauges shows at each scrape what Redis holds: queues, orphans, and what waits.
+package gauges
 
 import (
 	"context"
@@ -10,8 +11,8 @@ import (
 	"orchestrator/worker/queue"
 )
 
-// queueStatsTimeout bounds one look at the queues: a scrape does not wait for a Redis that is away.
-const queueStatsTimeout = 2 * time.Second
+// scrapeTimeout bounds one look at the queues: a scrape does not wait for a Redis that is away.
+const scrapeTimeout = 2 * time.Second
 
 // QueueStats shows what the queues hold: [queue.Tasks].
 type QueueStats interface {
@@ -19,8 +20,8 @@ type QueueStats interface {
 	Stats(ctx context.Context, queues ...string) ([]queue.Stats, error)
 }
 
-// queueMetrics shows what the queues hold, asked at each scrape. Every worker shows the same: take the maximum, not the sum.
-type queueMetrics struct {
+// queueGauges shows what the queues hold, asked at each scrape. Every worker shows the same: take the maximum, not the sum.
+type queueGauges struct {
 	queues QueueStats
 	log    *slog.Logger
 	tasks  *prometheus.Desc
@@ -28,15 +29,16 @@ type queueMetrics struct {
 	paused *prometheus.Desc
 }
 
-func newQueueMetrics(queues QueueStats, log *slog.Logger) *queueMetrics {
-	return &queueMetrics{queues: queues, log: log,
+// Queues shows what the queues hold.
+func Queues(queues QueueStats, log *slog.Logger) prometheus.Collector {
+	return &queueGauges{queues: queues, log: log,
 		tasks:  prometheus.NewDesc("orchestrator_queue_tasks", "Tasks in a queue by state; every worker shows the same.", []string{"queue", "state"}, nil),
 		age:    prometheus.NewDesc("orchestrator_queue_age_seconds", "Age of a queue's oldest pending task; every worker shows the same.", []string{"queue"}, nil),
 		paused: prometheus.NewDesc("orchestrator_queue_paused", "1 while an operator has paused a queue; every worker shows the same.", []string{"queue"}, nil)}
 }
 
 // Describe implements [prometheus.Collector].
-func (m *queueMetrics) Describe(descs chan<- *prometheus.Desc) {
+func (m *queueGauges) Describe(descs chan<- *prometheus.Desc) {
 	descs <- m.tasks
 	descs <- m.age
 	descs <- m.paused
@@ -44,8 +46,8 @@ func (m *queueMetrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector]. Where Redis does not answer it collects nothing, and the other metrics are
 // still scraped.
-func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), queueStatsTimeout)
+func (m *queueGauges) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	all, err := m.stats(ctx)
 	if err != nil {
@@ -69,7 +71,7 @@ func (m *queueMetrics) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-func (m *queueMetrics) stats(ctx context.Context) ([]queue.Stats, error) {
+func (m *queueGauges) stats(ctx context.Context) ([]queue.Stats, error) {
 	queues, err := m.queues.Queues(ctx)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"orchestrator/provision"
+)
+
+// Fleet asks for what is about many stores at once. Its errors are as those of [Client].
+type Fleet struct{ *Client }
+
+// Clusters returns the installation's clusters.
+func (c Fleet) Clusters(ctx context.Context) (provision.ClusterStates, error) {
+	var s provision.ClusterStates
+	return s, c.do(ctx, http.MethodGet, "/clusters", &s)
+}
+
+// SetLost gives a cluster up for good, or takes it back. It returns the installation's clusters.
+func (c Fleet) SetLost(ctx context.Context, name string, lost bool) (provision.ClusterStates, error) {
+	verb := "/found"
+	if lost {
+		verb = "/lost"
+	}
+	var s provision.ClusterStates
+	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, &s)
+}
+
+// Holds returns what waits for one cause to end.
+func (c Fleet) Holds(ctx context.Context) (provision.Holds, error) {
+	var h provision.Holds
+	return h, c.do(ctx, http.MethodGet, "/holds", &h)
+}
+
+// ReleaseHold lets the stores of an engine on a cluster go on, and returns what still waits. Where none waits the error is a [Problem] with status 404.
+func (c Fleet) ReleaseHold(ctx context.Context, cluster, engine string) (provision.Holds, error) {
+	var h provision.Holds
+	return h, c.do(ctx, http.MethodPost, "/holds/"+url.PathEscape(cluster)+"/"+url.PathEscape(engine)+"/release", &h)
+}
