@@ -74,7 +74,7 @@ func TestRetryAndCancelRefuse(t *testing.T) {
 		{"/stores/other/retry", "", nil, 404, "other"},
 		{"/stores/other/cancel", "", nil, 404, "other"},
 		{"/stores/" + strings.Repeat("x", 300) + "/retry", "", nil, 404, "not valid"},
-		{"/stores/s-1/retry", `{"force":["delete"]}`, nil, 422, `"apply" and "verify"`},
+		{"/stores/s-1/retry", `{"force":["delete"]}`, nil, 422, `"apply" and "upgrade" and "verify"`},
 		{"/stores/s-1/retry", `{"force":"apply"}`, nil, 422, "array"},
 		{"/stores/s-1/retry", `[`, nil, 400, "JSON"},
 		{"/stores/s-1/cancel", "", conflicting, 409, "a worker is at it"},

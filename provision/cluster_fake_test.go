@@ -128,9 +128,9 @@ func (c credentials) Ensure(ctx context.Context, _ provision.Store, wanted []pro
 
 type releases struct{ *cluster }
 
-func (c releases) Apply(ctx context.Context, s provision.Store, r provision.Release) (time.Time, error) {
+func (c releases) Apply(ctx context.Context, s provision.Store, r provision.Release) (provision.Applied, error) {
 	if err := c.call(ctx, "release.Apply"); err != nil {
-		return time.Time{}, err
+		return provision.Applied{}, err
 	}
 	if values := fmt.Sprint(r.Chart, r.Values); c.Release != values {
 		c.write(func() { c.Release, c.Volumes = values, 2 })
@@ -138,7 +138,7 @@ func (c releases) Apply(ctx context.Context, s provision.Store, r provision.Rele
 	if _, known := c.Namespace.Applied[s.Generation]; !known {
 		c.write(func() { c.Namespace.Applied[s.Generation] = time.Now() })
 	}
-	return c.Namespace.Applied[s.Generation], nil
+	return provision.Applied{At: c.Namespace.Applied[s.Generation]}, nil
 }
 
 func (c releases) Remove(ctx context.Context, _ provision.Store) error {

@@ -20,7 +20,7 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	if err != nil {
 		return err
 	}
-	var applied time.Time
+	var applied Applied
 	step := func(name string, run func(context.Context) error) {
 		if err == nil {
 			err = j.step(ctx, OpProvision, s, name, run)
@@ -28,9 +28,9 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	}
 	deadline := func() time.Time {
 		if s.OnHold > 0 {
-			return applied.Add(r.ReadinessTimeout + s.OnHold + AfterHold)
+			return applied.At.Add(r.ReadinessTimeout + s.OnHold + AfterHold)
 		}
-		return applied.Add(r.ReadinessTimeout)
+		return applied.At.Add(r.ReadinessTimeout)
 	}
 	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
 	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })

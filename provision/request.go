@@ -104,12 +104,13 @@ type Force string
 
 // What a retry may force.
 const (
-	ForceApply  Force = "apply"  // the release is upgraded although its chart and values are the same
-	ForceVerify Force = "verify" // the shop is verified as a new one is, whatever its owner has changed since
+	ForceApply   Force = "apply"   // the release is upgraded although its chart and values are the same
+	ForceUpgrade Force = "upgrade" // the release gets the chart and the shared values that a new store gets
+	ForceVerify  Force = "verify"  // the shop is verified as a new one is, whatever its owner has changed since
 )
 
 // Forces are all of them.
-var Forces = []Force{ForceApply, ForceVerify}
+var Forces = []Force{ForceApply, ForceUpgrade, ForceVerify}
 
 // Forced reports whether the run has to do this again.
 func (s Store) Forced(f Force) bool { return slices.Contains(s.Force, f) }

@@ -30,11 +30,19 @@ type Credentials interface {
 
 // Releases installs, upgrades and removes the store's Helm release.
 type Releases interface {
-	// Apply installs or upgrades the release to the wanted chart and values, and returns when this generation's release was
-	// first applied; it does not wait for pods. It changes nothing where nothing differs.
-	Apply(context.Context, Store, Release) (time.Time, error)
+	// Apply installs or upgrades the release to the wanted chart and values; it does not wait for pods. It changes nothing where
+	// nothing differs. A release that is deployed keeps its edition, unless the run forces an upgrade.
+	Apply(context.Context, Store, Release) (Applied, error)
 	// Remove uninstalls the release. Not found is success.
 	Remove(context.Context, Store) error
+}
+
+// Applied is what [Releases] has applied. The edition is the chart with the values of the environment and the installation: what all stores of an
+// engine share that were installed by the same build and settings.
+type Applied struct {
+	At       time.Time // when this generation's release was applied first
+	Edition  string
+	Outdated bool // the edition is not the one that a new store gets
 }
 
 // ReleaseTimeout bounds one call of [Releases]. Such a call does not end with its context, since a Helm operation cannot be

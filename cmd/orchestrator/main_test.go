@@ -205,7 +205,7 @@ func TestRunExitCodesAndMessages(t *testing.T) {
 		{"retry --all --code image", 2, "--code needs --failed"},
 		{"retry a b --watch", 2, "--watch follows one store"},
 		{"retry --all --rate 0", 2, "--rate must be above 0"},
-		{"retry shop --force delete", 2, "it must be one of: apply verify"},
+		{"retry shop --force delete", 2, "it must be one of: apply upgrade verify"},
 		{"list --bad", 2, "unknown flag"},
 		{"list -o xml", 2, "must be text or json"},
 		{"lisp", 2, "unknown command"},

@@ -85,11 +85,11 @@ func prepared(t *testing.T, c *Cluster) provision.Store {
 
 func apply(t *testing.T, c *Cluster, s provision.Store, values map[string]any) time.Time {
 	t.Helper()
-	at, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, values))
+	applied, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, values))
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}
-	return at
+	return applied.At
 }
 
 // leave writes a status into the newest record, as a run that died leaves it.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"time"
 
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/helm"
@@ -17,18 +16,20 @@ type Releases struct {
 
 // Apply implements [provision.Releases]. Codes: invalid for chart and values, conflict for an object that does not
 // belong to the release, quota for quotas and admission rules, unavailable.
-func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.Release) (time.Time, error) {
+func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.Release) (provision.Applied, error) {
 	plan, err := r.helm.Plan(want)
 	if err != nil {
-		return time.Time{}, err
+		return provision.Applied{}, err
 	}
 	if _, err := r.owner.namespace(ctx, s); err != nil {
-		return time.Time{}, err
+		return provision.Applied{}, err
 	}
-	if err := r.helm.Apply(ctx, s, plan); err != nil {
-		return time.Time{}, err
+	done, err := r.helm.Apply(ctx, s, plan)
+	if err != nil {
+		return provision.Applied{}, err
 	}
-	return r.owner.markApplied(ctx, s)
+	at, err := r.owner.markApplied(ctx, s)
+	return provision.Applied{At: at, Edition: done.Edition(), Outdated: done.Edition() != plan.Edition()}, err
 }
 
 // Remove implements [provision.Releases]. Only "not found" counts as removed: a record that cannot be read is an error.

@@ -85,6 +85,7 @@ func devApply(t *testing.T, s provision.Store, installation map[string]any) *clu
 	if err := c.Credentials.Ensure(t.Context(), s, releaseOf(t, s).Credentials); err != nil {
 		t.Fatal(err)
 	}
+	s.Force = []provision.Force{provision.ForceUpgrade} // the installation's values have changed
 	if _, err := c.Releases.Apply(t.Context(), s, releaseOf(t, s)); err != nil {
 		t.Fatalf("apply: %v", err)
 	}

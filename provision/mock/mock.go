@@ -54,8 +54,8 @@ func (x credentials) Ensure(ctx context.Context, _ provision.Store, _ []provisio
 
 type releases struct{ c Cluster }
 
-func (r releases) Apply(ctx context.Context, _ provision.Store, _ provision.Release) (time.Time, error) {
-	return time.Now(), r.c.step(ctx)
+func (r releases) Apply(ctx context.Context, _ provision.Store, _ provision.Release) (provision.Applied, error) {
+	return provision.Applied{At: time.Now()}, r.c.step(ctx)
 }
 func (r releases) Remove(ctx context.Context, _ provision.Store) error { return r.c.step(ctx) }
 

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -48,13 +49,20 @@ type chartStore struct {
 	schemas map[string]place // by chart; nil until they are read
 }
 
-// Plan is the desired state of a release: the chart's files, the values that override its defaults, and a digest of both.
+// Plan is the desired state of a release: the chart's files and the values that override its defaults. Its edition is what it shares with the
+// releases of all other stores of the engine: the files, and the values of the environment and the installation.
 type Plan struct {
-	chart  string
-	files  []*loader.BufferedFile
-	values map[string]any
-	digest string
+	chart   string
+	files   []*loader.BufferedFile
+	shared  map[string]any // the values of the environment and the installation
+	own     map[string]any // the values of the store
+	values  map[string]any // both; the store's win
+	edition string         // the digest of files and shared values
+	digest  string         // the digest of the edition and the store's values
 }
+
+// Edition is equal for two plans if and only if they differ in nothing but the values of their stores.
+func (p Plan) Edition() string { return p.edition }
 
 // plan merges the values of the environment, the installation and the release by Helm's own rules: the later ones win, and
 // a null removes a chart's default. Its errors are of CodeInvalid.
@@ -71,14 +79,23 @@ func (c *chartStore) plan(release provision.Release) (Plan, error) {
 	if err != nil {
 		return Plan{}, provision.Wrap(provision.CodeInvalid, err, "the schemas of the charts cannot be read")
 	}
-	values := chartutil.MergeTables(copyValues(release.Values), installation)
-	values = chartutil.MergeTables(values, env)
-	files = releaseFiles(files)
-	digest, err := digestOf(files, values)
-	if err != nil {
+	p := Plan{chart: release.Chart, files: releaseFiles(files), own: release.Values}
+	p.shared = chartutil.MergeTables(copyValues(installation), copyValues(env))
+	if p.edition, err = editionOf(p.files, p.shared); err != nil {
 		return Plan{}, provision.Wrap(provision.CodeInvalid, err, "the values of chart %s cannot be encoded as JSON", release.Chart)
 	}
-	return Plan{release.Chart, files, values, digest}, nil
+	return p.merged()
+}
+
+// merged sets what follows from the edition and the store's values.
+func (p Plan) merged() (Plan, error) {
+	p.values = chartutil.MergeTables(copyValues(p.own), copyValues(p.shared))
+	text, err := json.Marshal(p.own)
+	if err != nil {
+		return Plan{}, provision.Wrap(provision.CodeInvalid, err, "the values of chart %s cannot be encoded as JSON", p.chart)
+	}
+	p.digest = shortHash([]byte(p.edition), text)
+	return p, nil
 }
 
 func (c *chartStore) read(name string) ([]*loader.BufferedFile, error) {
@@ -118,9 +135,9 @@ func releaseFiles(files []*loader.BufferedFile) []*loader.BufferedFile {
 	})
 }
 
-// digestOf is equal for equal chart files and equal values, whatever the values' Go types are. It fits into a label. The
-// files are in the order of fs.WalkDir, which is lexical.
-func digestOf(files []*loader.BufferedFile, values map[string]any) (string, error) {
+// editionOf is equal for equal chart files and equal values, whatever the values' Go types are. The files are in the order of
+// fs.WalkDir, which is lexical.
+func editionOf(files []*loader.BufferedFile, values map[string]any) (string, error) {
 	text, err := json.Marshal(values) // maps are encoded in the order of their keys
 	if err != nil {
 		return "", err
@@ -129,8 +146,13 @@ func digestOf(files []*loader.BufferedFile, values map[string]any) (string, erro
 	for _, f := range files {
 		fmt.Fprintf(hash, "%s\x00%d\x00%s", f.Name, len(f.Data), f.Data)
 	}
-	hash.Write(text)
-	return hex.EncodeToString(hash.Sum(nil)[:20]), nil
+	return shortHash(hash.Sum(nil), text), nil
+}
+
+// shortHash fits into a label.
+func shortHash(parts ...[]byte) string {
+	sum := sha256.Sum256(bytes.Join(parts, []byte{0}))
+	return hex.EncodeToString(sum[:20])
 }
 
 // load returns a chart of its own for the caller: Helm may modify it.
@@ -139,7 +161,7 @@ func (p Plan) load() (*chart.Chart, error) {
 	if err != nil {
 		return nil, provision.Errorf(provision.CodeInvalid, "chart %s cannot be loaded: %v", p.chart, err)
 	}
-	return loaded, nil
+	return loaded, p.keepEdition(loaded)
 }
 
 // render renders the chart as Helm does, to tell an invalid chart or invalid values from a problem of the cluster, which

@@ -23,6 +23,8 @@ const (
 	maxActions = 6
 	// labelDigest is the label of the release record that holds the digest of its chart and values.
 	labelDigest = "orchestrator/digest"
+	// labelEdition is the label of the release record that holds the digest of what the store shares with others.
+	labelEdition = "orchestrator/edition"
 )
 
 // Client converges releases. It reads the newest release record, does the one action that
@@ -57,8 +59,14 @@ func (c *Client) Plan(want provision.Release) (Plan, error) { return c.charts.pl
 // Apply installs or upgrades the store's release until it is as planned. The caller has checked that the namespace belongs
 // to the store. Codes: invalid for chart and values, conflict for an object that does not belong to the release, quota for
 // quotas and admission rules, unavailable.
-func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) error {
-	return c.run(ctx, s, func(op *operation) error { return op.apply(ctx, s, want, c) })
+//
+// A store that is deployed keeps its edition, unless its run forces an upgrade. Apply returns the plan that the release is of.
+func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) (applied Plan, err error) {
+	err = c.run(ctx, s, func(op *operation) (err error) {
+		applied, err = op.apply(ctx, s, want, c)
+		return err
+	})
+	return applied, err
 }
 
 // Remove uninstalls the store's release. No release is success, but then orphaned workloads are removed.
@@ -116,11 +124,38 @@ func (o *operation) last(name string) (*release.Release, error) {
 	return last, nil
 }
 
-func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, c *Client) error {
+// deployed returns the newest record of a release that was deployed, given its last one; nil if there is none. A failed upgrade leaves the one
+// before, which a run that died may have marked as superseded already.
+func (o *operation) deployed(name string, last *release.Release) (*release.Release, error) {
+	if last == nil || last.Info.Status == release.StatusDeployed {
+		return last, nil
+	}
+	history, err := o.cfg.Releases.History(name)
+	if err != nil {
+		return nil, kube.WrapError(o.apiErrors.cause(err), "read the records of release %s", name)
+	}
+	var newest *release.Release
+	for _, one := range history {
+		good := one.Info.Status == release.StatusDeployed || one.Info.Status == release.StatusSuperseded
+		if good && (newest == nil || one.Version > newest.Version) {
+			newest = one
+		}
+	}
+	return newest, nil
+}
+
+// apply converges on the plan, in the edition that the store has, and returns that.
+func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, c *Client) (Plan, error) {
 	began, acted, disco := time.Now(), false, c.discovery
 	log := c.api.Log.With("store_id", s.StoreID, "generation", s.Generation)
-	return o.converge(ctx, s, func(last *release.Release) (bool, error) {
-		var err error
+	asked := false
+	err := o.converge(ctx, s, func(last *release.Release) (_ bool, err error) {
+		if !asked {
+			if want, err = o.pin(s, want, last); err != nil {
+				return false, err
+			}
+			asked = true
+		}
 		switch statusOf(last) {
 		case "":
 			err = o.install(s, want)
@@ -143,6 +178,7 @@ func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, c *
 		acted = true
 		return false, o.applyError(err, s, want)
 	})
+	return want, err
 }
 
 func (o *operation) remove(ctx context.Context, s provision.Store) error {
@@ -169,6 +205,10 @@ func statusOf(last *release.Release) release.Status {
 	return last.Info.Status
 }
 
+func (p Plan) labels() map[string]string {
+	return map[string]string{labelDigest: p.digest, labelEdition: p.edition}
+}
+
 func isDeployed(last *release.Release, digest string) bool {
 	return last.Info.Status == release.StatusDeployed && last.Labels[labelDigest] == digest
 }
@@ -184,7 +224,7 @@ func (o *operation) install(s provision.Store, want Plan) error {
 	install := action.NewInstall(o.cfg)
 	install.ReleaseName, install.Namespace = s.ReleaseName(), s.Namespace
 	install.DisableHooks, install.DisableOpenAPIValidation = true, true
-	install.Labels = map[string]string{labelDigest: want.digest}
+	install.Labels = want.labels()
 	_, err = install.RunWithContext(context.Background(), chart, copyValues(want.values))
 	return err
 }
@@ -206,7 +246,7 @@ func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release)
 	upgrade.Namespace, upgrade.MaxHistory = s.Namespace, maxHistory
 	upgrade.DisableHooks, upgrade.DisableOpenAPIValidation = true, true
 	upgrade.ResetValues = true // else a release without values of its own inherits the last one's
-	upgrade.Labels = map[string]string{labelDigest: want.digest}
+	upgrade.Labels = want.labels()
 	_, err = upgrade.RunWithContext(context.Background(), s.ReleaseName(), chart, copyValues(want.values))
 	return err
 }
