@@ -119,6 +119,11 @@ func (f *fake) DeadLetters(ctx context.Context, cursor string, limit int) (provi
 	return f.dead, f.answer(ctx)
 }
 
+func (f *fake) Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error) {
+	f.kind, f.cursor, f.limit = provision.OrphanKind(kind), cursor, limit
+	return f.page, f.answer(ctx)
+}
+
 func (f *fake) Holds(ctx context.Context) ([]provision.Hold, error) { return f.held, f.answer(ctx) }
 
 func (f *fake) ReleaseHold(ctx context.Context, cluster, engine string) (bool, error) {
@@ -173,7 +178,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Readiness: f,
+		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Readiness: f,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

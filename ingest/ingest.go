@@ -68,12 +68,17 @@ type Holds interface {
 	ReleaseHold(ctx context.Context, cluster, engine string) (found bool, err error)
 }
 
+// Findings lists the stores of which an audit has found something. Its errors are as those of [Reader].
+type Findings interface {
+	Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error)
+}
+
 // Readiness returns nil if a request would be accepted now. Its errors follow the rules of [Acceptor].
 type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -87,6 +92,7 @@ type Config struct {
 	Replayer  Replayer
 	Clusters  Clusters
 	Holds     Holds
+	Findings  Findings
 	Readiness Readiness
 
 	Timeout time.Duration         // for each of them to answer; 0 means 3 s
@@ -131,8 +137,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -169,6 +175,7 @@ func (s *server) routes() *echo.Echo {
 	e.Match(read, "/clusters", s.clusters, s.authorize(ScopeOperate))
 	e.POST("/clusters/:name/lost", s.loseCluster, s.authorize(ScopeOperate))
 	e.POST("/clusters/:name/found", s.findCluster, s.authorize(ScopeOperate))
+	e.Match(read, "/findings", s.findings, s.authorize(ScopeOperate))
 	e.Match(read, "/holds", s.holds, s.authorize(ScopeOperate))
 	e.POST("/holds/:cluster/:engine/release", s.releaseHold, s.authorize(ScopeOperate))
 	e.Match(read, "/dead-letters", s.letters, s.authorize(ScopeRead))

@@ -259,6 +259,15 @@ func examples() map[string]map[string]example {
 		},
 		"POST /clusters/{name}/lost":  changes,
 		"POST /clusters/{name}/found": changes,
+		"GET /findings": {
+			"200": {path: "/findings?kind=drifted", fake: known},
+			"400": {path: "/findings?a;b"},
+			"401": {path: "/findings?kind=drifted", fake: known, noToken: true},
+			"403": {path: "/findings?kind=drifted", fake: known, noScope: true},
+			"422": {path: "/findings?kind=lonely"},
+			"500": {path: "/findings?kind=drifted", fake: fake{err: errors.New("x")}},
+			"503": {path: "/findings?kind=drifted", fake: failing(provision.CodeUnavailable)},
+		},
 		"GET /holds": {
 			"200": {fake: known},
 			"401": {noToken: true},

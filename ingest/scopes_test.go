@@ -22,7 +22,7 @@ var scopes = map[string]Scope{
 	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite,
 	"POST /stores/:store_id/protect": ScopeWrite, "POST /stores/:store_id/unprotect": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
-	"GET /holds": ScopeOperate, "POST /holds/:cluster/:engine/release": ScopeOperate,
+	"GET /holds": ScopeOperate, "GET /findings": ScopeOperate, "POST /holds/:cluster/:engine/release": ScopeOperate,
 	"POST /dead-letters/:id/replay": ScopeOperate,
 }
 
@@ -52,6 +52,9 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		path := strings.NewReplacer(":store_id", "s-1", ":id", "7.1.s-1", ":name", "eu", ":cluster", "eu", ":engine", "medusa").Replace(route.Path)
 		if route.Path == "/orphans" {
 			path += "?kind=failed"
+		}
+		if route.Path == "/findings" {
+			path += "?kind=drifted"
 		}
 		body := ""
 		if route.Method == "POST" {

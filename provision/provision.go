@@ -34,7 +34,13 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	}
 	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
 	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
-	step(StepRelease, func(ctx context.Context) (err error) { applied, err = r.Releases.Apply(ctx, s, release); return err })
+	if err == nil {
+		err = j.stepWithResult(ctx, OpProvision, s, StepRelease, func(ctx context.Context, done *Step) (err error) {
+			applied, err = r.Releases.Apply(ctx, s, release)
+			done.Applied = applied
+			return err
+		})
+	}
 	if s.Suspended {
 		step(StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, deadline()) })
 		return err
@@ -42,8 +48,9 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, deadline()) })
 	if r.Shops != nil {
 		if err == nil {
-			err = j.stepWithOutputs(ctx, OpProvision, s, StepVerify, func(ctx context.Context) (Outputs, error) {
-				return r.verify(ctx, s, engine, deadline())
+			err = j.stepWithResult(ctx, OpProvision, s, StepVerify, func(ctx context.Context, done *Step) (err error) {
+				done.Outputs, err = r.verify(ctx, s, engine, deadline())
+				return err
 			})
 		}
 	}

@@ -82,7 +82,8 @@ type Runner struct {
 	Releases    Releases
 	Readiness   Readiness
 	Volumes     Volumes
-	Shops       Shops // nil: the shop is not verified
+	Shops       Shops   // nil: the shop is not verified
+	Auditor     Auditor // nil: nothing is found
 	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
 	// not.
 	PublicClient *http.Client

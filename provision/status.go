@@ -108,6 +108,13 @@ type State struct {
 	// CreatorInProgress is set while the generation waits for another new store of its creator to finish: it is the number of
 	// those in progress, which is the limit.
 	CreatorInProgress int `json:"creator_in_progress,omitempty"`
+	// Edition is what the store shares with others of its engine: chart, and the values of environment and installation. Outdated says that a new
+	// store gets another one.
+	Edition  string `json:"edition,omitempty"`
+	Outdated bool   `json:"outdated,omitempty"`
+	// Drift is what the last audit has found changed, and left; AuditedAt is when that was.
+	Drift     []Difference `json:"drift,omitempty"`
+	AuditedAt time.Time    `json:"audited_at,omitzero"`
 	// OnHoldSince is set while the generation waits since others of its engine and cluster have failed for one cause ([Hold]). The time does not
 	// count against its deadline.
 	OnHoldSince time.Time `json:"on_hold_since,omitzero"`

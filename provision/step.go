@@ -43,25 +43,28 @@ type Step struct {
 	RequestID   string  `json:"request_id,omitempty"`
 	Cause       error   `json:"-"` // for the log
 	Outputs     Outputs `json:"-"` // of a step that is done
+	Applied     Applied `json:"-"` // of the step release that is done
 }
 
 type journal struct{ write func(Step) }
 
 // step runs one step and writes a journal entry before and after it.
 func (j journal) step(ctx context.Context, op Op, s Store, name string, run func(context.Context) error) error {
-	return j.stepWithOutputs(ctx, op, s, name, func(ctx context.Context) (Outputs, error) { return nil, run(ctx) })
+	return j.stepWithResult(ctx, op, s, name, func(ctx context.Context, _ *Step) error { return run(ctx) })
 }
 
-// stepWithOutputs is a step that returns outputs.
-func (j journal) stepWithOutputs(ctx context.Context, op Op, s Store, name string, run func(context.Context) (Outputs, error)) error {
+// stepWithResult is a step that sets what its entry says when it is done.
+func (j journal) stepWithResult(ctx context.Context, op Op, s Store, name string, run func(context.Context, *Step) error) error {
 	start := time.Now()
 	entry := Step{At: start, Generation: s.Generation, Op: op, Name: name, State: StepStarted}
 	j.write(entry)
-	outputs, err := run(ctx)
-	entry.At, entry.State, entry.Millis = time.Now(), StepDone, time.Since(start).Milliseconds()
+	done := entry
+	err := run(ctx, &done)
 	if err == nil {
-		entry.Outputs = outputs
-	} else {
+		entry = done
+	}
+	entry.At, entry.State, entry.Millis = time.Now(), StepDone, time.Since(start).Milliseconds()
+	if err != nil {
 		err = causeOf(ctx, err)
 		entry.State, entry.Code, entry.Error, entry.Cause = StepFailed, CodeOf(err), Public(err), err
 	}

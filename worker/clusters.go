@@ -13,11 +13,12 @@ import (
 // Cluster is one cluster that a worker serves. All fields but Name are required.
 type Cluster struct {
 	// Name is "" where the installation names no clusters: this is the only one, [provision.DefaultCluster].
-	Name      string
-	Runner    Runner
-	Passwords Passwords
-	State     ClusterState
-	Check     func(context.Context) error // returns nil when the API server answers
+	Name       string
+	Runner     Runner
+	Maintainer Maintainer
+	Passwords  Passwords
+	State      ClusterState
+	Check      func(context.Context) error // returns nil when the API server answers
 }
 
 // id is the cluster's name in tasks and callbacks.

@@ -74,6 +74,22 @@ func (m *leaseManager) try(ctx context.Context, t queue.Task, token string) (rec
 	return m.leases.Acquire(ctx, t, token, leaseTTL, m.progress)
 }
 
+// acquireOnce takes the lease with acquire, or returns at once why not.
+func (m *leaseManager) acquireOnce(ctx context.Context, storeID string, generation int64, acquire func(context.Context, string) (record.AcquireResult, record.Run, error)) (record.AcquireResult, *lease, error) {
+	token, start := rand.Text(), time.Now()
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	defer cancel()
+	result, run, err := acquire(short, token)
+	if err != nil {
+		m.releaseUnanswered(queue.Task{StoreID: storeID, Generation: generation}, token)
+		return "", nil, err
+	}
+	if result != record.Acquired {
+		return result, nil, nil
+	}
+	return result, m.start(ctx, run, start), nil
+}
+
 func (m *leaseManager) start(ctx context.Context, run record.Run, start time.Time) *lease {
 	l := newLease(ctx, m, run, start)
 	m.mu.Lock()

@@ -23,11 +23,12 @@ type metrics struct {
 	foreign   *prometheus.GaugeVec
 	orphans   *prometheus.CounterVec
 	throttled prometheus.Counter
+	audits    prometheus.ObserverVec
 }
 
 type families struct {
-	runs, steps, callbacks *prometheus.HistogramVec
-	up, foreign            *prometheus.GaugeVec
+	runs, steps, callbacks, audits *prometheus.HistogramVec
+	up, foreign                    *prometheus.GaugeVec
 }
 
 // seconds spans what lasts from a Redis round trip to a readiness budget.
@@ -41,6 +42,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Duration of steps by operation, step and state."}, []string{"op", "step", "state", labelCluster}),
 		callbacks: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_callback_seconds", Buckets: seconds,
 			Help: "Duration of callbacks by status and outcome."}, []string{"status", "outcome", labelCluster}),
+		audits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_audit_seconds", Buckets: seconds,
+			Help: "Duration of audits by result: unchanged, drifted, repaired or failed."}, []string{"result", labelCluster}),
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_cluster_up",
 			Help: "1 while the API server of a cluster answers this worker."}, []string{labelCluster}),
 		foreign: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_foreign_stores",
@@ -52,7 +55,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_throttled_tasks_total",
 			Help: "Runs that waited because the store's creator had as many new stores in progress as allowed."}),
 	}
-	reg.MustRegister(all.runs, all.steps, all.callbacks, all.up, all.foreign, m.orphans, m.throttled)
+	reg.MustRegister(all.runs, all.steps, all.callbacks, all.audits, all.up, all.foreign, m.orphans, m.throttled)
 	return m.on("")
 }
 
@@ -62,6 +65,7 @@ const labelCluster = "cluster"
 func (m metrics) on(cluster string) *metrics {
 	labels := prometheus.Labels{labelCluster: cmp.Or(cluster, provision.DefaultCluster)}
 	m.runs, m.steps, m.callbacks = m.all.runs.MustCurryWith(labels), m.all.steps.MustCurryWith(labels), m.all.callbacks.MustCurryWith(labels)
+	m.audits = m.all.audits.MustCurryWith(labels)
 	m.up, m.foreign = m.all.up.With(labels), m.all.foreign.MustCurryWith(labels)
 	return &m
 }
@@ -77,6 +81,20 @@ func (m *metrics) stepped(s provision.Step) {
 func (m *metrics) delivered(status provision.Status, outcome callback.Outcome, took time.Duration) {
 	names := [...]string{callback.Delivered: "delivered", callback.Retry: "retry", callback.Unauthorized: "unauthorized", callback.Refused: "refused"}
 	m.callbacks.WithLabelValues(string(status), names[outcome]).Observe(took.Seconds())
+}
+
+// audited counts an audit by what it has found.
+func (m *metrics) audited(found provision.Finding, err error, took time.Duration) {
+	result := "unchanged"
+	switch {
+	case err != nil:
+		result = "failed"
+	case len(found.Drift) > 0:
+		result = "drifted"
+	case len(found.Repaired) > 0:
+		result = "repaired"
+	}
+	m.audits.WithLabelValues(result).Observe(took.Seconds())
 }
 
 // unreadable counts a callback that was not sent, since the store's password cannot be read.

@@ -111,10 +111,10 @@ func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error 
 	start := time.Now()
 	log.Info("run begins", "attempt", p.run.Attempts+1, "crashes", p.run.Crashes)
 	h.announceStart(p)
-	outputs, err := h.attempt(p, log)
+	result, err := h.attempt(p, log)
 	a := decide(err, p.run, h.limits)
 	if a.final {
-		a, err = h.recordOutcome(p, a, outputs, err)
+		a, err = h.recordOutcome(p, a, result, err)
 	}
 	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry, Again: a.delay})
 	h.metrics.ran(p.run, err, a, time.Since(start))
@@ -133,9 +133,15 @@ func (h *runHandler) announceStart(p *lease) {
 	h.outcomes.enqueueCallbacks(ctx, p.run.Store.StoreID, p.run.Next...)
 }
 
+// runResult is what a run has made, besides the store.
+type runResult struct {
+	outputs provision.Outputs
+	applied provision.Applied
+}
+
 // attempt is the run itself, within the limits of time that are left to it. A panic is a failure like others: asynq
 // would recover it too, but the lease would not be released.
-func (h *runHandler) attempt(p *lease, log *slog.Logger) (outputs provision.Outputs, err error) {
+func (h *runHandler) attempt(p *lease, log *slog.Logger) (result runResult, err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			log.Error("a run panicked", "panic", x, "stack", string(debug.Stack()))
@@ -143,10 +149,10 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (outputs provision.Outp
 		}
 	}()
 	if p.run.Crashes >= h.limits.MaxCrashes {
-		return nil, provision.Errorf(provision.CodeCrash, "the work on this store ended the worker %d times; it is not tried again by itself", p.run.Crashes)
+		return result, provision.Errorf(provision.CodeCrash, "the work on this store ended the worker %d times; it is not tried again by itself", p.run.Crashes)
 	}
 	if p.run.TimeLeft <= 0 {
-		return nil, errGenerationTimeout
+		return result, errGenerationTimeout
 	}
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.run.TimeLeft, errGenerationTimeout)
 	defer cancel()
@@ -155,19 +161,22 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (outputs provision.Outp
 	journal := h.onStep(p, log)
 	err = h.runner.Run(provision.WithFence(ctx, p), p.run.Op, p.run.Store, func(step provision.Step) {
 		if step.Outputs != nil {
-			outputs = step.Outputs
+			result.outputs = step.Outputs
+		}
+		if step.Applied != (provision.Applied{}) {
+			result.applied = step.Applied
 		}
 		journal(step)
 	})
-	return outputs, err
+	return result, err
 }
 
 var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store was not finished within the time allowed from its acceptance")
 
 // recordOutcome records the outcome. If that fails, the task is tried again.
-func (h *runHandler) recordOutcome(p *lease, a decision, outputs provision.Outputs, err error) (decision, error) {
+func (h *runHandler) recordOutcome(p *lease, a decision, made runResult, err error) (decision, error) {
 	run := p.run
-	run.Outputs = outputs
+	run.Outputs, run.Edition, run.Outdated = made.outputs, made.applied.Edition, made.applied.Outdated
 	status, code, text := p.run.Store.Success(p.run.Op), provision.Code(""), ""
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)

@@ -13,8 +13,8 @@ import (
 )
 
 // Slots are how many tasks of each queue one worker handles at a time. They are cheap: a run holds its slot while it
-// waits for pods.
-type Slots struct{ Provision, Delete, Callback int }
+// waits for pods. Maintenance may have none: this worker does not do it then.
+type Slots struct{ Provision, Delete, Callback, Maintenance int }
 
 // newServer serves one queue. Each has a server of its own, since a full queue must not hold up another.
 func newServer(client redis.UniversalClient, queueName string, slots int, poll time.Duration, log *slog.Logger) *asynq.Server {

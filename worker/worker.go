@@ -28,7 +28,8 @@ type Config struct {
 	Sender   Sender
 
 	Limits   Limits
-	Slots    Slots         // for each cluster
+	Slots    Slots // for each cluster
+	Audit    AuditPolicy
 	Poll     time.Duration // how often an idle queue is polled; a second is slow, 50 ms costs Redis 50 commands a second
 	Progress bool          // also call back with PROVISIONING and DELETING
 	Metrics  prometheus.Registerer
@@ -43,6 +44,7 @@ type Worker struct {
 	intake     *intake.Intake
 	servers    []server
 	sweeper    *sweeper
+	auditor    *auditor
 	recoverers []*recoverer
 	probes     []*clusterProbe
 	leases     *leaseManager
@@ -66,8 +68,10 @@ func New(c Config) (*Worker, error) {
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
-	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log))
+	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log),
+		gauges.Findings(w.records.Fleet, c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
+	w.auditor = &auditor{policy: c.Audit, pass: w.records.Fleet, queue: w.tasks, names: maintenanceQueues(c.Clusters), leads: w.sweeper.leads, log: c.Log}
 	for _, cluster := range c.Clusters {
 		w.serve(stopped, cluster, m.on(cluster.Name))
 		w.watch(cluster, m.on(cluster.Name))
@@ -91,6 +95,10 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	add(queue.QueueProvision, c.Slots.Provision, runs)
 	add(queue.QueueDelete, c.Slots.Delete, runs)
 	add(queue.QueueCallback, c.Slots.Callback, callbacks)
+	if c.Slots.Maintenance > 0 {
+		add(queue.QueueMaintenance, c.Slots.Maintenance, &maintenanceHandler{cluster: name, leases: w.leases, records: w.records.Runs, maintainer: cluster.Maintainer,
+			repair: c.Audit.Repair, metrics: m, log: log, stop: stopped})
+	}
 }
 
 // serveAny adds the server of the callbacks that are bound to no cluster, where clusters have names.
@@ -129,6 +137,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cancel()
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
+	background.Go(func() { w.auditor.run(ctx) })
 	for _, b := range w.recoverers {
 		background.Go(func() { b.run(ctx) })
 	}

@@ -28,6 +28,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	defer api.Close()
 	c.Work.API = c.EKS.api()
+	c.Work.MaintenanceSlots = 0 // a pass over all stores would keep a drain from ever ending
 	open := func(ctx context.Context) (drain.Worker, prometheus.Gatherer, error) {
 		w, err := workerapp.Open(ctx, c.Common, c.Work, log)
 		if err != nil {

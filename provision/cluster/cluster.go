@@ -80,8 +80,15 @@ func (c *Cluster) Check(ctx context.Context) error {
 	return c.api.Ping(ctx)
 }
 
+// auditor implements [provision.Auditor].
+type auditor struct {
+	*Releases
+	*Credentials
+}
+
 // Fill sets the fields of the runner that the cluster implements.
 func (c *Cluster) Fill(r *provision.Runner) {
 	r.Namespaces, r.Credentials, r.Releases = c.Namespaces, c.Credentials, c.Releases
 	r.Readiness, r.Volumes, r.Shops = c.Readiness, c.Volumes, c.Shops
+	r.Auditor = auditor{c.Releases, c.Credentials}
 }

@@ -86,6 +86,17 @@ func typeOf(data map[string][]byte) corev1.SecretType {
 	return corev1.SecretTypeOpaque
 }
 
+// DeliverSecrets implements [provision.Auditor].
+func (c *Credentials) DeliverSecrets(ctx context.Context, s provision.Store) error {
+	if c.stores == "" {
+		return nil
+	}
+	if _, err := c.owner.namespace(ctx, s); err != nil {
+		return err
+	}
+	return c.deliver(ctx, s)
+}
+
 // deliver gives the store its copies, and brings those that differ up to date. A Secret of the same name that is not ours is a
 // conflict.
 func (c *Credentials) deliver(ctx context.Context, s provision.Store) error {

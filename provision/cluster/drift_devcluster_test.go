@@ -3,11 +3,15 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/release"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -72,6 +76,90 @@ func TestApplyRestoresWhatWasChangedByHand(t *testing.T) {
 				t.Errorf("revision %d became %d", revision, now)
 			}
 		})
+	}
+}
+
+// TestAnAuditFindsWhatWasChanged: it says so without a change, and with repair mends it. What is to stay is no finding.
+func TestAnAuditFindsWhatWasChanged(t *testing.T) {
+	t.Parallel()
+	for name, drift := range drifts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t)
+			l.must(provision.OpProvision, false)
+			audit := func(repair bool) provision.Finding {
+				t.Helper()
+				found, err := l.r.Audit(t.Context(), l.s, repair)
+				l.note(err)
+				return found
+			}
+			if found := audit(true); len(found.Drift)+len(found.Repaired) != 0 || found.Edition == "" || found.Outdated {
+				t.Fatalf("a fresh store: %+v", found)
+			}
+			path := l.address(drift.object)
+			before := l.object(path)
+			kind := drift.kind
+			if kind == "" {
+				kind = types.MergePatchType
+			}
+			request := l.c.api.Clientset.Discovery().RESTClient().Patch(kind).AbsPath(path).Body([]byte(drift.patch))
+			request.Param("fieldManager", cmp.Or(drift.by, "kubectl-edit"))
+			l.note(request.Do(t.Context()).Error())
+			changed := l.object(path)
+			found := audit(false)
+			if drift.stays {
+				if len(found.Drift) != 0 {
+					t.Errorf("what is to stay is found: %+v", found.Drift)
+				}
+				return
+			}
+			if len(found.Drift) != 1 || len(found.Drift[0].Fields) == 0 || len(found.Repaired) != 0 {
+				t.Fatalf("found %+v", found)
+			}
+			// What was removed has no manager any more.
+			if d := found.Drift[0]; d.Manager != "" && (d.Manager != "kubectl-edit" || d.At.IsZero()) || d.Manager == "" && name == "image" {
+				t.Errorf("changed by %q at %s", d.Manager, d.At)
+			}
+			if got := l.object(path); !reflect.DeepEqual(got, changed) {
+				t.Errorf("the look has changed the object:\n%v", got)
+			}
+			if found = audit(true); len(found.Drift) != 0 || len(found.Repaired) != 1 {
+				t.Errorf("the repair: %+v", found)
+			}
+			if got := l.object(path); !reflect.DeepEqual(got, before) {
+				t.Errorf("mended: %v\nwant\n%v", got, before)
+			}
+			if found = audit(false); len(found.Drift) != 0 {
+				t.Errorf("after the repair: %+v", found.Drift)
+			}
+		})
+	}
+}
+
+// TestAnAuditFindsWhatIsMissing: an object, and the release itself.
+func TestAnAuditFindsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.must(provision.OpProvision, false)
+	l.note(l.c.api.Clientset.AppsV1().Deployments(l.s.Namespace).Delete(t.Context(), l.s.Name, metav1.DeleteOptions{}))
+	for _, repair := range []bool{false, true} {
+		found, err := l.r.Audit(t.Context(), l.s, repair)
+		drift := slices.Concat(found.Drift, found.Repaired)
+		if err != nil || len(drift) != 1 || !drift[0].Missing || drift[0].Object != "deployment "+l.s.Name || repair != (len(found.Repaired) == 1) {
+			t.Fatalf("repair %t: %+v, %v", repair, found, err)
+		}
+	}
+	if _, err := l.c.api.Clientset.AppsV1().Deployments(l.s.Namespace).Get(t.Context(), l.s.Name, metav1.GetOptions{}); err != nil {
+		t.Error("the repair does not make it again: ", err)
+	}
+	leave(t, l.c, l.s, release.StatusFailed)
+	found, err := l.r.Audit(t.Context(), l.s, false)
+	if err != nil || len(found.Drift) != 1 || found.Drift[0].Fields[0] != "status" {
+		t.Errorf("a failed release: %+v, %v", found, err)
+	}
+	l.s.Generation-- // an older request must see nothing
+	if _, err := l.r.Audit(t.Context(), l.s, true); provision.CodeOf(err) != provision.CodeSuperseded {
+		t.Errorf("an older generation: %v", err)
 	}
 }
 

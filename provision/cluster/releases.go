@@ -32,6 +32,28 @@ func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.
 	return provision.Applied{At: at, Edition: done.Edition(), Outdated: done.Edition() != plan.Edition()}, err
 }
 
+// Inspect implements [provision.Auditor]: a look costs a request for the namespace, one for the release, one for each of its objects, and one more for
+// each that differs.
+func (r *Releases) Inspect(ctx context.Context, s provision.Store, want provision.Release, repair bool) (provision.Finding, error) {
+	plan, err := r.helm.Plan(want)
+	if err != nil {
+		return provision.Finding{}, err
+	}
+	if _, err := r.owner.namespace(ctx, s); err != nil {
+		return provision.Finding{}, err
+	}
+	seen, err := r.helm.Inspect(ctx, s, plan)
+	found := provision.Finding{Edition: seen.Plan.Edition(), Outdated: seen.Plan.Edition() != plan.Edition(), Drift: seen.Drift}
+	if err != nil || !repair || len(seen.Drift) == 0 {
+		return found, err
+	}
+	if _, err := r.helm.Apply(ctx, s, plan); err != nil {
+		return found, err
+	}
+	found.Drift, found.Repaired = nil, seen.Drift
+	return found, nil
+}
+
 // Remove implements [provision.Releases]. Only "not found" counts as removed: a record that cannot be read is an error.
 func (r *Releases) Remove(ctx context.Context, s provision.Store) error {
 	ns, err := r.owner.namespace(ctx, s)

@@ -70,7 +70,7 @@ func TestStatsOfTheQueuesAsked(t *testing.T) {
 		for _, s := range all {
 			pending[s.Queue] = s.Pending
 		}
-		if len(all) != 3 || pending[QueueProvision] != 1 || pending[QueueDelete] != 0 {
+		if len(all) != 4 || pending[QueueProvision] != 1 || pending[QueueDelete] != 0 {
 			b.Errorf("the queues hold %v", all)
 		}
 	})

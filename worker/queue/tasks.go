@@ -20,9 +20,10 @@ import (
 // The queues, each with a server of its own: a priority within one server does not isolate. Clusters that have a name of
 // their own have queues of their own ([On]).
 const (
-	QueueProvision = "provision"
-	QueueDelete    = "delete"
-	QueueCallback  = "callback"
+	QueueProvision   = "provision"
+	QueueDelete      = "delete"
+	QueueCallback    = "callback"
+	QueueMaintenance = "maintenance"
 )
 
 const (
@@ -64,6 +65,22 @@ type CallbackTask struct {
 	Cluster    string `json:"-"` // by the task's queue: where the generation ran, or [provision.AnyCluster]
 }
 
+// MaintenanceKind is what a task of maintenance does.
+type MaintenanceKind string
+
+// The kinds of maintenance.
+const (
+	Audit MaintenanceKind = "audit"
+)
+
+// MaintenanceTask is what a task of maintenance carries. Its generation is the newest of the store; a newer one makes it void.
+type MaintenanceTask struct {
+	Kind       MaintenanceKind `json:"kind"`
+	StoreID    string          `json:"store_id"`
+	Generation int64           `json:"generation"`
+	Cluster    string          `json:"-"` // by the task's queue
+}
+
 // TaskID is the id of a run's task, unique per generation. asynq's web UI cuts ids at the first '-', so the number comes first.
 func TaskID(gen int64, storeID string) string { return strconv.FormatInt(gen, 10) + "." + storeID }
 
@@ -74,6 +91,14 @@ func (t Task) ID() string { return TaskID(t.Generation, t.StoreID) }
 func (c CallbackTask) ID() string {
 	return strconv.FormatInt(c.Generation, 10) + "." + strconv.FormatInt(c.Sequence, 10) + "." + c.StoreID
 }
+
+// ID is the id of the task in its queue: generation.kind.store.
+func (m MaintenanceTask) ID() string {
+	return strconv.FormatInt(m.Generation, 10) + "." + string(m.Kind) + "." + m.StoreID
+}
+
+// Queue is the queue of the task.
+func (m MaintenanceTask) Queue() string { return On(QueueMaintenance, m.Cluster) }
 
 // Queue is the queue of the task.
 func (t Task) Queue() string { return On(string(t.Op), t.Cluster) }
@@ -100,6 +125,12 @@ func ParseTask(t *asynq.Task, cluster string) (Task, error) {
 func ParseCallbackTask(t *asynq.Task, cluster string) (CallbackTask, error) {
 	task := CallbackTask{Cluster: cluster}
 	return task, parse(t, &task, func() bool { return task.StoreID != "" })
+}
+
+// ParseMaintenanceTask reads the payload of a task of maintenance in the queue of the cluster.
+func ParseMaintenanceTask(t *asynq.Task, cluster string) (MaintenanceTask, error) {
+	task := MaintenanceTask{Cluster: cluster}
+	return task, parse(t, &task, func() bool { return task.StoreID != "" && task.Generation > 0 })
 }
 
 func parse(t *asynq.Task, into any, complete func() bool) error {
@@ -134,13 +165,18 @@ func (t *Tasks) EnqueueCallback(ctx context.Context, task CallbackTask) error {
 	return t.enqueue(ctx, task.Queue(), task.ID(), task)
 }
 
-func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any) error {
+// EnqueueMaintenance makes the task exist, unless it does already. It is forgotten when it has ended.
+func (t *Tasks) EnqueueMaintenance(ctx context.Context, task MaintenanceTask) error {
+	return t.enqueue(ctx, task.Queue(), task.ID(), task, asynq.Retention(0))
+}
+
+func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any, options ...asynq.Option) error {
 	text, err := json.Marshal(payload)
 	if err != nil {
 		return err
 	}
-	_, err = t.client.EnqueueContext(ctx, asynq.NewTask(TypeOf(queue), text), asynq.Queue(queue), asynq.TaskID(id),
-		asynq.MaxRetry(maxRetry), asynq.Timeout(TaskTimeout), asynq.Retention(retention))
+	options = append([]asynq.Option{asynq.Queue(queue), asynq.TaskID(id), asynq.MaxRetry(maxRetry), asynq.Timeout(TaskTimeout), asynq.Retention(retention)}, options...)
+	_, err = t.client.EnqueueContext(ctx, asynq.NewTask(TypeOf(queue), text), options...)
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil
 	}
@@ -190,11 +226,11 @@ func absent(err error) bool {
 
 // Queues are all queues of the installation, also those of clusters that this process does not serve.
 func (t *Tasks) Queues(ctx context.Context) ([]string, error) {
-	all := []string{QueueProvision, QueueDelete, QueueCallback}
+	all := []string{QueueProvision, QueueDelete, QueueCallback, QueueMaintenance}
 	known, err := t.redis.SMembers(ctx, "asynq:queues").Result()
 	for _, name := range known {
 		base, cluster, _ := strings.Cut(name, ".")
-		if cluster != "" && slices.Contains(all[:3], base) {
+		if cluster != "" && slices.Contains(all[:4], base) {
 			all = append(all, name)
 		}
 	}

@@ -126,9 +126,11 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	}
 	see()
 	run = b.acquire(task, "again")
-	run.Outputs = provision.Outputs{"key": "open to all"}
+	run.Outputs, run.Edition, run.Outdated = provision.Outputs{"key": "open to all"}, "e", true
 	b.wantOutcome(run, provision.StatusReady, OutcomeRecorded, 0)
 	b.release(run, RunEnd{Ended: true})
+	see()
+	b.audit(task, provision.Finding{Edition: "e", Drift: []provision.Difference{{Object: "service a", Missing: true}}})
 	see()
 	forced, _ := b.repeat("a", provision.ForceApply)
 	see()

@@ -17,6 +17,8 @@ const (
 	keyLostClusters      = prefix + "lost-clusters"      // hash: a cluster that was given up to where the pass over all stores stands
 	keyOrphans           = prefix + "orphans:"           // zset of each kind: store id by the time since when it is an orphan, in microseconds
 	keyHolds             = prefix + "holds"              // hash: "cluster:engine" to why its provisions wait, as JSON
+	keyAuditPass         = prefix + "audit-pass"         // hash: when the pass over all stores began and where it stands
+	keyFindings          = prefix + "findings:"          // zset of each kind: store id by the time since when an audit finds it so, in microseconds
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
 

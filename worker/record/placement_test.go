@@ -285,7 +285,7 @@ func TestPlacementNamesTheQueuesOfTasksAndCallbacks(t *testing.T) {
 			b.Errorf("replayed: %s %+v %v", outcome, replayed, err)
 		}
 		queues, err := b.tasks.Queues(b.ctx)
-		if diff := cmp.Diff([]string{"provision", "delete", "callback", "provision.us"}, must(b, queues, err)); diff != "" {
+		if diff := cmp.Diff([]string{"provision", "delete", "callback", "maintenance", "provision.us"}, must(b, queues, err)); diff != "" {
 			b.Error(diff)
 		}
 	})

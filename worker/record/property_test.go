@@ -34,6 +34,8 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"suspend":          m.suspend,
 				"protect":          m.protect,
 				"release hold":     m.releaseHolds,
+				"maintain":         m.maintain,
+				"audit":            m.audit,
 				"release":          m.release,
 				"expire leases":    m.expireLeases,
 				"claim":            m.claim,
@@ -72,6 +74,7 @@ type machine struct {
 	r         *Records
 	b         *bench
 	runs      []activeRun
+	maintains []activeRun
 	claimed   []claimedCallback
 	delivered map[string][]Callback // by store, in the order of delivery
 }

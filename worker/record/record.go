@@ -41,7 +41,11 @@ type Record struct {
 	RetainData       bool   `redis:"retain_data"`
 	ClustersToSearch string `redis:"clusters_to_search"` // of a delete of an unknown store, separated by spaces
 	Throttled        int    `redis:"throttled"`          // how many new stores the creator may have in progress; 0: not throttled
-	HeldAt           millis `redis:"held_at"`            // since when its newest provision waits on a hold
+	AuditedAt        millis `redis:"audited_at"`
+	Edition          string `redis:"edition"`
+	Outdated         bool   `redis:"outdated"`
+	DriftJSON        string `redis:"drifted"`
+	HeldAt           millis `redis:"held_at"` // since when its newest provision waits on a hold
 	DeadLetterID     string `redis:"dead_letter_id"`
 	RequestedBy      string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
 	RequestID        string `redis:"request_id"`
@@ -131,6 +135,8 @@ func (r Record) state(id string) provision.State {
 	if r.OpenDelete != r.Generation {
 		s.DeleteGeneration = r.OpenDelete
 	}
+	s.AuditedAt, s.Edition, s.Outdated = r.AuditedAt.time(), r.Edition, r.Outdated
+	_ = json.Unmarshal([]byte(r.DriftJSON), &s.Drift)
 	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Outputs)
 	return s
 }

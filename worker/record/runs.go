@@ -42,6 +42,10 @@ type Run struct {
 	Next []queue.Task // runs of other stores that may begin now, since this one has freed a slot
 
 	Outputs provision.Outputs // of the shop; recorded with READY
+
+	// Edition is the one that was applied, Outdated that a new store gets another; recorded with READY and SUSPENDED.
+	Edition  string
+	Outdated bool
 }
 
 // Acquire takes the store's lease for a run of this generation, for as long as lease. With progress a callback of the

@@ -83,7 +83,7 @@ func (r *Requests) dropExpired(ctx context.Context, ids []string) error {
 }
 
 // states reads records in one round trip, skipping those that are gone. With a journal, each has its latest steps and its whole request.
-func (r *Requests) states(ctx context.Context, ids []string, journal int64) ([]provision.State, error) {
+func (r client) states(ctx context.Context, ids []string, journal int64) ([]provision.State, error) {
 	type row struct {
 		record  *redis.MapStringStringCmd
 		running *redis.IntCmd

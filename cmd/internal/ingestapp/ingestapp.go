@@ -118,6 +118,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Replayer:  intake,
 		Clusters:  records.Requests,
 		Holds:     records.Fleet,
+		Findings:  records.Fleet,
 		Readiness: records.Requests,
 		Timeout:   c.Timeout,
 		Log:       log,

@@ -69,9 +69,10 @@ func served(common service.Common, c Config) provision.Clusters {
 
 // mockCluster simulates every step and derives passwords from the token.
 func mockCluster(name string, limits worker.Limits, token string) worker.Cluster {
+	runner := mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.ReadinessTimeout, limits.DeleteTimeout)
 	return worker.Cluster{
-		Name:      name,
-		Runner:    mock.Cluster{StepTime: 100 * time.Millisecond}.Runner(engine.All(), limits.ReadinessTimeout, limits.DeleteTimeout),
+		Name:   name,
+		Runner: runner, Maintainer: runner,
 		Passwords: mock.Passwords{Token: token},
 		State:     mock.ClusterState{},
 		Check:     func(context.Context) error { return nil },
@@ -88,7 +89,7 @@ func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Conf
 	case "public":
 		runner.PublicClient = engine.PublicClient(c.VerifyAllow)
 	}
-	return worker.Cluster{Name: name, Runner: runner, Passwords: k.Credentials, State: k.State, Check: k.Check}
+	return worker.Cluster{Name: name, Runner: runner, Maintainer: runner, Passwords: k.Credentials, State: k.State, Check: k.Check}
 }
 
 // connectCluster sends no request. Its error names the variable to correct.

@@ -38,13 +38,17 @@ type Config struct {
 	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS"`
 	DeleteTimeout time.Duration `env:"ORCH_DELETE_TIMEOUT" envDefault:"10m" help:"time after which a delete fails"`
 
-	ProvisionSlots int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at the same time by this worker, per cluster; most of them only wait"`
-	DeleteSlots    int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at the same time by this worker, per cluster"`
-	CallbackSlots  int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
-	Writes         int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: twice the number of CPUs"`
-	CreatorLimit   int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
-	HoldAfter      int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
-	QueuePoll      time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is polled"`
+	ProvisionSlots   int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at the same time by this worker, per cluster; most of them only wait"`
+	DeleteSlots      int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at the same time by this worker, per cluster"`
+	CallbackSlots    int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
+	Writes           int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: twice the number of CPUs"`
+	CreatorLimit     int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
+	MaintenanceSlots int           `env:"ORCH_MAINTENANCE_CONCURRENCY" envDefault:"10" help:"stores audited at the same time by this worker, per cluster; 0: this worker audits none"`
+	AuditEvery       time.Duration `env:"ORCH_AUDIT_EVERY" envDefault:"24h" help:"time between the beginnings of two passes in which each store is compared with what its release says; 0: no pass"`
+	AuditRate        int           `env:"ORCH_AUDIT_RATE" envDefault:"1" help:"stores a second that such a pass comes to"`
+	Drift            string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
+	HoldAfter        int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
+	QueuePoll        time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is polled"`
 }
 
 // limits are the limits of a worker whose generations end after the given time.
@@ -55,6 +59,14 @@ func (c Config) limits(generationTimeout time.Duration) worker.Limits {
 	l.GenerationTimeout = generationTimeout
 	l.CreatorLimit, l.HoldAfter = c.CreatorLimit, c.HoldAfter
 	return l
+}
+
+// audit is off where this worker has no slots for it: it would only fill the queue.
+func (c Config) audit() worker.AuditPolicy {
+	if c.Drift == "off" || c.MaintenanceSlots == 0 {
+		return worker.AuditPolicy{}
+	}
+	return worker.AuditPolicy{Every: c.AuditEvery, Rate: c.AuditRate, Repair: c.Drift == "repair"}
 }
 
 func (c Config) backendTLS() callback.TLSFiles {
@@ -83,6 +95,9 @@ func (c Config) validateChoices() error {
 	if !slices.Contains([]string{"pod", "public", "off"}, c.Verify) {
 		errs = append(errs, fmt.Errorf("ORCH_VERIFY is %q; it must be pod, public or off", c.Verify))
 	}
+	if !slices.Contains([]string{"report", "repair", "off"}, c.Drift) {
+		errs = append(errs, fmt.Errorf("ORCH_DRIFT is %q; it must be report, repair or off", c.Drift))
+	}
 	if strings.ContainsAny(c.AppEnv, `/\`) {
 		errs = append(errs, fmt.Errorf("APP_ENV is %q; it must not contain a slash, since it is part of a file name", c.AppEnv))
 	}
@@ -102,6 +117,9 @@ func (c Config) validateLimits() error {
 	refuse(c.DeleteTimeout <= 0, "ORCH_DELETE_TIMEOUT is %s; it must be positive", c.DeleteTimeout)
 	refuse(c.CreatorLimit < 0, "ORCH_MAX_PER_CREATOR is %d; it must not be negative (0 means no limit)", c.CreatorLimit)
 	refuse(c.HoldAfter < 0, "ORCH_HOLD_AFTER is %d; it must not be negative (0 means that no store waits)", c.HoldAfter)
+	refuse(c.MaintenanceSlots < 0, "ORCH_MAINTENANCE_CONCURRENCY is %d; it must not be negative", c.MaintenanceSlots)
+	refuse(c.AuditEvery < 0, "ORCH_AUDIT_EVERY is %s; it must not be negative", c.AuditEvery)
+	refuse(c.AuditRate < 1, "ORCH_AUDIT_RATE is %d; it must be at least 1", c.AuditRate)
 	refuse(c.ProvisionSlots < 1, "ORCH_PROVISION_CONCURRENCY is %d; it must be at least 1", c.ProvisionSlots)
 	refuse(c.DeleteSlots < 1, "ORCH_DELETE_CONCURRENCY is %d; it must be at least 1", c.DeleteSlots)
 	refuse(c.CallbackSlots < 1, "ORCH_CALLBACK_CONCURRENCY is %d; it must be at least 1", c.CallbackSlots)

@@ -31,7 +31,7 @@ func valid() Config {
 	return Config{
 		Backend: "http://backend.test/api", Mock: true, AppEnv: "development", Verify: "pod",
 		PollAttempts: 30, PollInterval: 10 * time.Second, DeleteTimeout: 10 * time.Minute,
-		ProvisionSlots: 10, DeleteSlots: 10, CallbackSlots: 10, QueuePoll: 10 * time.Millisecond,
+		ProvisionSlots: 10, DeleteSlots: 10, CallbackSlots: 10, AuditRate: 1, Drift: "report", QueuePoll: 10 * time.Millisecond,
 	}
 }
 

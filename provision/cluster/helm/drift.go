@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"time"
 
 	"helm.sh/helm/v3/pkg/release"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,28 +26,40 @@ const annotationIgnoreDrift = "orchestrator/ignore-drift"
 // reports missing if an object does not exist; an upgrade creates it. An object that cannot be read is an error, never "no
 // difference".
 func (o *operation) restore(last *release.Release, log *slog.Logger) (missing bool, err error) {
+	drift, err := o.compare(last, true)
+	for _, d := range drift {
+		if missing = missing || d.Missing; !d.Missing {
+			log.Info("object restored", "object", d.Object, "fields", d.Fields)
+		}
+	}
+	return missing, err
+}
+
+// compare returns how the objects of a deployed release differ from its manifest. With restore it mends them, but for those that do not exist.
+func (o *operation) compare(last *release.Release, restore bool) (drift []provision.Difference, err error) {
 	objects, err := o.cfg.KubeClient.Build(strings.NewReader(last.Manifest), false)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	for _, object := range objects {
 		if kind := object.Mapping.GroupVersionKind.Kind; kind == "Job" || kind == "Pod" { // they end by themselves
 			continue
 		}
-		switch fields, err := restoreObject(object); {
+		switch d, err := compareObject(object, restore); {
 		case apierrors.IsNotFound(err):
-			missing = true
+			drift = append(drift, provision.Difference{Object: objectName(object), Missing: true})
 		case err != nil:
-			return false, err
-		case fields != nil:
-			log.Info("object restored", "object", objectName(object), "fields", fields)
+			return drift, err
+		case d != nil:
+			drift = append(drift, *d)
 		}
 	}
-	return missing, nil
+	return drift, nil
 }
 
-// restoreObject sends the patch that makes the object what the manifest says, and returns the fields that it changes.
-func restoreObject(object *resource.Info) (fields []string, err error) {
+// compareObject returns the fields in which the object differs from the manifest; nil where it does not. With restore it sends the patch that makes
+// it what the manifest says.
+func compareObject(object *resource.Info, restore bool) (*provision.Difference, error) {
 	helper := resource.NewHelper(object.Client, object.Mapping).WithFieldManager(kube.Manager)
 	live, err := readLive(helper, object)
 	if err != nil || live.GetAnnotations()[annotationIgnoreDrift] == "true" {
@@ -68,6 +81,14 @@ func restoreObject(object *resource.Info) (fields []string, err error) {
 	if same {
 		return nil, nil
 	}
+	found := &provision.Difference{Object: objectName(object), Fields: pathsOf(change, "")}
+	found.Manager, found.At = lastManager(live)
+	if !restore {
+		if apierrors.IsInvalid(err) {
+			err = nil // the patch cannot be sent as it is; a repair replaces the lists in it
+		}
+		return found, err
+	}
 	if err == nil {
 		_, err = helper.Patch(object.Namespace, object.Name, patch.kind, patch.data, nil)
 	}
@@ -78,7 +99,17 @@ func restoreObject(object *resource.Info) (fields []string, err error) {
 		return nil, provision.Wrap(provision.CodeConflict, err,
 			"%s was replaced by an object that cannot be changed to what the release says; delete it, and request the store again", objectName(object))
 	}
-	return pathsOf(change, ""), err
+	return found, err
+}
+
+// lastManager is who has changed an object last, besides the orchestrator and the controllers that keep its status.
+func lastManager(live *unstructured.Unstructured) (manager string, at time.Time) {
+	for _, entry := range live.GetManagedFields() {
+		if entry.Manager != kube.Manager && entry.Subresource != "status" && entry.Time != nil && entry.Time.After(at) {
+			manager, at = entry.Manager, entry.Time.UTC()
+		}
+	}
+	return manager, at
 }
 
 func readLive(helper *resource.Helper, object *resource.Info) (*unstructured.Unstructured, error) {

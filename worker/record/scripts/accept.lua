@@ -60,7 +60,7 @@ local function contest(owner)
   local key = '{orch}:store:' .. owner
   if redis.call('HEXISTS', key, 'generation') == 0 then return end
   redis.call('HSET', key, 'contested_by', id)
-  index_orphan(key, owner)
+  index_store(key, owner)
 end
 
 -- Whether the newest request does again all that this one wants done again.
@@ -168,6 +168,6 @@ if ARGV[15] ~= '' then
 else
   redis.call('HDEL', KEYS[1], 'requested_by', 'request_id')
 end
-index_orphan(KEYS[1], id)
+index_store(KEYS[1], id)
 redis.pcall('PUBLISH', ARGV[10], id) -- it only saves time, and what is recorded must not end in an error
 return { 'accepted', text(gen), run_cluster(r, op) }

@@ -22,5 +22,5 @@ if r.creator_queue then -- a delete too: no run of it comes that would leave the
   append_admitted(answer, r.creator_queue, limit)
 end
 redis.call('ZADD', KEYS[4], at + FIRST_SWEEP_MS, id)
-index_orphan(KEYS[1], id)
+index_store(KEYS[1], id)
 return answer

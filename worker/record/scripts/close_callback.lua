@@ -33,7 +33,7 @@ end
 -- A callback that is closed already was delivered or dropped by another process.
 if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then
   if ARGV[4] == '' then mark_delivered() else keep_dead_letter() end
-  index_orphan(KEYS[1], ARGV[1])
+  index_store(KEYS[1], ARGV[1])
 end
 if has_outcome(r) and r.open_delete == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])

@@ -14,10 +14,29 @@ local function orphan_kind(r)
   if r.op == 'provision' and has_outcome(r) and r.status == 'FAILED' and not r.ready_generation then return 'failed' end
 end
 
--- Puts a store into the index that its record, as it is now, belongs to. It stays where it is, and as old as it is, while its
+-- A store of which an audit has found something, of one kind or both:
+-- drifted: its objects are not as its release says
+-- outdated: it has another edition than a new store would get
+local FINDINGS = { 'drifted', 'outdated' }
+
+local function findings(kind) return '{orch}:findings:' .. kind end
+
+-- Puts a store into the indexes that its record, as it is now, belongs to. It stays where it is, and as old as it is, while its
 -- kind is the same.
-local function index_orphan(store, id)
-  local kind, _, micros = orphan_kind(load(store)), now()
+local function index_store(store, id)
+  local r = load(store)
+  local kind, _, micros = orphan_kind(r), now()
+  for _, k in ipairs(FINDINGS) do
+    if r[k] and not gone(r) then
+      if not redis.call('ZSCORE', findings(k), id) then
+        local at = micros
+        while redis.call('ZCOUNT', findings(k), text(at), text(at)) > 0 do at = at + 1 end
+        redis.call('ZADD', findings(k), text(at), id)
+      end
+    else
+      redis.call('ZREM', findings(k), id)
+    end
+  end
   for _, k in ipairs(ORPHAN_KINDS) do
     if k ~= kind then redis.call('ZREM', orphans(k), id) end
   end

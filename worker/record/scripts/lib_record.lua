@@ -50,9 +50,10 @@ local function succeeded(r) return r.status == 'READY' or r.status == 'SUSPENDED
 local function gone(r) return r.generation == 0 or (r.op == 'delete' and has_outcome(r) and r.status == 'DELETED') end
 
 -- Whether the store still needs a run of this generation: a delete until it has ended, whatever was accepted after it; a
--- provision while it is the newest request.
+-- provision while it is the newest request. Maintenance may go on as long as nothing was asked for since that has succeeded.
 local function wanted(r, op, gen)
   if op == 'delete' then return r.open_delete == gen or (r.generation == gen and r.op == 'delete') end
+  if op == 'maintain' then return r.generation == gen and r.op == 'provision' and has_outcome(r) and succeeded(r) and r.open_delete == 0 end
   return r.generation == gen and r.op == 'provision'
 end
 

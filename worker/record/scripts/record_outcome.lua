@@ -1,5 +1,5 @@
 -- KEYS: store, run lease, callbacks, hosts, namespaces, outstanding   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, outputs or '', how many creators
--- may fail for one cause before the others wait, or 0
+-- may fail for one cause before the others wait, or 0, the edition that was applied or '', whether it is outdated (1 or 0)
 -- Answers {recorded|unchanged|superseded|lost, then id, generation and cluster of each provision that may begin now}, or
 -- {next-cluster, then those of the delete itself}: it has to look in another cluster, or {on-hold}: the store waits instead of failing.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -53,6 +53,9 @@ end
 if up then
   release_hosts(r.host)
   release_hold(run_cluster(r, op), r.engine, at)
+  redis.call('HDEL', KEYS[1], 'drifted', 'outdated') -- the run has mended what it has found
+  if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'edition', ARGV[12]) end
+  if ARGV[13] == '1' then redis.call('HSET', KEYS[1], 'outdated', '1') end
 end
 if status == 'READY' then
   redis.call('HSET', KEYS[1], 'ready_generation', text(gen))
@@ -66,7 +69,7 @@ if op == 'delete' and r.clusters_to_search then
   if not cluster_of(r) then redis.call('HSET', KEYS[1], 'cluster', run_cluster(r, op)) end
 end
 if status == 'DELETED' then
-  redis.call('HDEL', KEYS[1], 'outputs', 'ready_generation')
+  redis.call('HDEL', KEYS[1], 'outputs', 'ready_generation', 'audited_at', 'edition', 'drifted', 'outdated')
   release_hosts(next[1] and r.host or '')
   local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
   if not owns then redis.call('HDEL', KEYS[1], 'retain_data') end -- it owns no namespace that could hold data
@@ -80,5 +83,5 @@ if op == 'provision' and r.creator_queue then
   append_admitted(next, r.creator_queue, tonumber(ARGV[8]))
 end
 redis.call('ZADD', KEYS[6], at + FIRST_SWEEP_MS, id)
-index_orphan(KEYS[1], id)
+index_store(KEYS[1], id)
 return answer('recorded', next)

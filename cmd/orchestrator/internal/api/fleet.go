@@ -27,6 +27,12 @@ func (c Fleet) SetLost(ctx context.Context, name string, lost bool) (provision.C
 	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, &s)
 }
 
+// Findings returns a page of the stores of which an audit has found this, the latest first.
+func (c Fleet) Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error) {
+	var p provision.Page
+	return p, c.do(ctx, http.MethodGet, "/findings?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), &p)
+}
+
 // Holds returns what waits for one cause to end.
 func (c Fleet) Holds(ctx context.Context) (provision.Holds, error) {
 	var h provision.Holds

@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+)
+
+// AuditPolicy says how often stores are looked at, and what follows.
+type AuditPolicy struct {
+	Every  time.Duration // between the beginnings of two passes over all stores; 0: none
+	Rate   int           // stores a second of a pass
+	Repair bool          // what differs is mended, not only reported
+}
+
+// AuditPass moves a pass over all stores on: [record.Fleet].
+type AuditPass interface {
+	NextAudits(ctx context.Context, every time.Duration, n int) ([]queue.MaintenanceTask, error)
+}
+
+// MaintenanceQueue takes tasks of maintenance: [queue.Tasks].
+type MaintenanceQueue interface {
+	EnqueueMaintenance(ctx context.Context, task queue.MaintenanceTask) error
+	Stats(ctx context.Context, queues ...string) ([]queue.Stats, error)
+}
+
+const (
+	auditEvery = 5 * time.Second
+	// maxQueuedAudits is how many tasks may wait: a pass is not to fill the queue of a cluster that does not answer.
+	maxQueuedAudits = 100
+)
+
+// auditor enqueues an audit of each store once a period, evenly. Every worker has one; that which sweeps does it.
+type auditor struct {
+	policy AuditPolicy
+	pass   AuditPass
+	queue  MaintenanceQueue
+	names  []string // of the queues
+	leads  func(context.Context) (bool, error)
+	log    *slog.Logger
+}
+
+// run goes on until ctx ends.
+func (a *auditor) run(ctx context.Context) {
+	if a.policy.Every == 0 {
+		return
+	}
+	tick := time.NewTicker(auditEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := a.round(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("audits were not enqueued; the next round continues", "error", err)
+		}
+	}
+}
+
+func (a *auditor) round(ctx context.Context) error {
+	if lead, err := a.leads(ctx); err != nil || !lead {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sweepLease)
+	defer cancel()
+	stats, err := a.queue.Stats(ctx, a.names...)
+	if err != nil {
+		return err
+	}
+	for _, s := range stats {
+		if s.Pending > maxQueuedAudits {
+			return nil
+		}
+	}
+	tasks, err := a.pass.NextAudits(ctx, a.policy.Every, a.policy.Rate*int(auditEvery/time.Second))
+	if err != nil {
+		return err
+	}
+	return forEach(ctx, tasks, storesAtOnce, giveUpAfter, func(t queue.MaintenanceTask) error { return a.queue.EnqueueMaintenance(ctx, t) })
+}
+
+// maintenanceQueues are those of some clusters.
+func maintenanceQueues(clusters []Cluster) (names []string) {
+	for _, c := range clusters {
+		names = append(names, queue.On(queue.QueueMaintenance, c.id()))
+	}
+	return names
+}
+
+var _ Maintainer = (*provision.Runner)(nil)

@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+)
+
+// Maintainer looks after stores that are as they were asked to be: [provision.Runner].
+type Maintainer interface {
+	Audit(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error)
+}
+
+// MaintenanceLeases are the leases of stores at which nothing else is to be done: [record.Runs].
+type MaintenanceLeases interface {
+	AcquireMaintenance(ctx context.Context, t queue.MaintenanceTask, token string, lease time.Duration) (record.AcquireResult, record.Run, error)
+	RecordAudit(ctx context.Context, run record.Run, found provision.Finding) (recorded bool, err error)
+}
+
+// maintenanceTimeout bounds one audit. It is a few dozen reads, and a repair.
+const maintenanceTimeout = 5 * time.Minute
+
+// maintenanceHandler handles the tasks of the queue maintenance of one cluster. It leaves at once for what a customer asks: the lease is lost to a
+// newer request at its next renewal, within milliseconds where pub/sub works. What fails is left to the next pass.
+type maintenanceHandler struct {
+	cluster    string // "" is the default one
+	leases     *leaseManager
+	records    MaintenanceLeases
+	maintainer Maintainer
+	repair     bool
+	metrics    *metrics
+	log        *slog.Logger
+	stop       context.Context // its end stops the work
+}
+
+var _ asynq.Handler = (*maintenanceHandler)(nil)
+
+// ProcessTask does what the task names, unless the store has something else to do now.
+func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	task, err := queue.ParseMaintenanceTask(t, h.cluster)
+	if err != nil {
+		h.log.Error("a task of another program was archived", "type", t.Type(), "error", err)
+		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+	}
+	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "kind", task.Kind)
+	if h.stop.Err() != nil {
+		return decision{retry: true}.reply(errStopping)
+	}
+	result, l, err := h.leases.acquireOnce(ctx, task.StoreID, task.Generation, func(ctx context.Context, token string) (record.AcquireResult, record.Run, error) {
+		return h.records.AcquireMaintenance(ctx, task, token, leaseTTL)
+	})
+	if err != nil || result != record.Acquired {
+		log.Debug("not maintained now", "reason", result, "error", err)
+		return nil
+	}
+	defer h.leases.release(l, record.RunEnd{})
+	defer context.AfterFunc(h.stop, func() { l.cancel(errStopping) })()
+	defer context.AfterFunc(ctx, func() { l.cancel(errLeaseLost) })()
+	h.audit(l, log)
+	return nil
+}
+
+// audit looks at one store and records what it has found.
+func (h *maintenanceHandler) audit(l *lease, log *slog.Logger) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeoutCause(l.ctx, maintenanceTimeout, fmt.Errorf("the audit did not end within %s", maintenanceTimeout))
+	defer cancel()
+	found, err := h.maintainer.Audit(provision.WithFence(ctx, l), l.run.Store, h.repair)
+	h.metrics.audited(found, err, time.Since(start))
+	if err != nil {
+		log.Info("a store was not audited; the next pass comes to it", "code", provision.CodeOf(err), "cause", err)
+		return
+	}
+	logFinding(log, found)
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(l.ctx), redisTimeout)
+	defer cancel()
+	if _, err := h.records.RecordAudit(ctx, l.run, found); err != nil {
+		log.Info("what an audit has found is not on record; the next pass finds it again", "error", err)
+	}
+}
+
+func logFinding(log *slog.Logger, found provision.Finding) {
+	for _, d := range found.Repaired {
+		log.Warn("what was changed from outside is mended", "object", d.Object, "fields", d.Fields, "missing", d.Missing, "manager", d.Manager)
+	}
+	for _, d := range found.Drift {
+		log.Warn("an object of a store is not as its release says", "object", d.Object, "fields", d.Fields, "missing", d.Missing, "manager", d.Manager)
+	}
+}

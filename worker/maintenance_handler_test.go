@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
+)
+
+type maintainerFunc func(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error)
+
+func (f maintainerFunc) Audit(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error) {
+	return f(ctx, s, repair)
+}
+
+// maintenanceRig is a handler on records in memory.
+type maintenanceRig struct {
+	*maintenanceHandler
+	*records
+	result  record.AcquireResult
+	err     error
+	audited []provision.Finding
+	stop    context.CancelFunc
+}
+
+func (r *maintenanceRig) AcquireMaintenance(_ context.Context, task queue.MaintenanceTask, token string, _ time.Duration) (record.AcquireResult, record.Run, error) {
+	run := aRun(token)
+	run.Store.StoreID, run.Store.Generation = task.StoreID, task.Generation
+	return r.result, run, r.err
+}
+
+func (r *maintenanceRig) RecordAudit(_ context.Context, _ record.Run, found provision.Finding) (bool, error) {
+	r.audited = append(r.audited, found)
+	return true, nil
+}
+
+func newMaintenanceRig(maintainer maintainerFunc) *maintenanceRig {
+	r := &maintenanceRig{records: &records{renew: always(record.Renewed)}, result: record.Acquired}
+	stopped, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer,
+		repair: true, metrics: newMetrics(prometheus.NewRegistry()), log: quiet(), stop: stopped}
+	return r
+}
+
+func (r *maintenanceRig) process(ctx context.Context) error {
+	return r.ProcessTask(ctx, asynq.NewTask(queue.TypeOf(queue.QueueMaintenance), []byte(`{"kind":"audit","store_id":"s","generation":7}`)))
+}
+
+func TestMaintenanceHandlerRecordsWhatAnAuditHasFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		want := provision.Finding{Edition: "e", Drift: []provision.Difference{{Object: "service s", Missing: true}}}
+		r := newMaintenanceRig(func(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error) {
+			if s.StoreID != "s" || s.Generation != 7 || !repair || provision.FenceOf(ctx).Check() != nil {
+				t.Errorf("audits %+v", s)
+			}
+			return want, nil
+		})
+		if err := r.process(t.Context()); err != nil || len(r.audited) != 1 || r.audited[0].Edition != "e" || len(r.ends) != 1 || r.ends[0] != (record.RunEnd{}) {
+			t.Errorf("%v, recorded %+v, ends %+v", err, r.audited, r.ends)
+		}
+	})
+}
+
+// TestMaintenanceHandlerLeavesWhatFails: nothing is recorded, so that no store looks well because its API server was away, and no task stays.
+func TestMaintenanceHandlerLeavesWhatFails(t *testing.T) {
+	for name, test := range map[string]struct {
+		result record.AcquireResult
+		err    error // of Redis
+		audit  error
+	}{
+		"API server away": {result: record.Acquired, audit: provision.Errorf(provision.CodeUnavailable, "away")},
+		"broken":          {result: record.Acquired, audit: errors.New("broken")},
+		"held":            {result: record.AcquireHeld},
+		"superseded":      {result: record.AcquireSuperseded},
+		"Redis away":      {err: provision.Errorf(provision.CodeUnavailable, "away")},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			r := newMaintenanceRig(func(context.Context, provision.Store, bool) (provision.Finding, error) {
+				calls++
+				return provision.Finding{}, test.audit
+			})
+			r.result, r.err = test.result, test.err
+			if err := r.process(t.Context()); err != nil || len(r.audited) != 0 || (calls == 1) != (test.result == record.Acquired) {
+				t.Errorf("%s: asynq gets %v, recorded %v, %d audits", name, err, r.audited, calls)
+			}
+		})
+	}
+}
+
+// TestMaintenanceHandlerMakesWay for a newer request, and for the end of the process.
+func TestMaintenanceHandlerMakesWay(t *testing.T) {
+	for name, end := range map[string]func(r *maintenanceRig){
+		"newer request": func(r *maintenanceRig) { r.renews(always(record.RenewSuperseded)); r.leases.renewNow("s") },
+		"stopping":      func(r *maintenanceRig) { r.stop() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var r *maintenanceRig
+			r = newMaintenanceRig(func(ctx context.Context, _ provision.Store, _ bool) (provision.Finding, error) {
+				end(r)
+				<-ctx.Done()
+				return provision.Finding{}, context.Cause(ctx)
+			})
+			start := time.Now()
+			if err := r.process(t.Context()); err != nil || len(r.audited) != 0 || time.Since(start) > time.Second || len(r.ends) != 1 {
+				t.Errorf("%s: %v after %s, recorded %v, ends %v", name, err, time.Since(start), r.audited, r.ends)
+			}
+		})
+	}
+	r := newMaintenanceRig(nil)
+	r.stop()
+	if err, ok := errors.AsType[*retryError](r.process(t.Context())); !ok || err.counted {
+		t.Errorf("a task that comes when the process ends: %v", err)
+	}
+}
+
+// passes answers tasks, and remembers what was asked.
+type passes struct {
+	tasks    []queue.MaintenanceTask
+	asked    []int
+	enqueued []string
+	pending  int
+	leads    bool
+}
+
+func (p *passes) NextAudits(_ context.Context, _ time.Duration, n int) ([]queue.MaintenanceTask, error) {
+	p.asked = append(p.asked, n)
+	return p.tasks, nil
+}
+
+func (p *passes) EnqueueMaintenance(_ context.Context, task queue.MaintenanceTask) error {
+	p.enqueued = append(p.enqueued, task.ID())
+	return nil
+}
+
+func (p *passes) Stats(context.Context, ...string) ([]queue.Stats, error) {
+	return []queue.Stats{{Pending: p.pending}}, nil
+}
+
+func TestAuditorEnqueuesAtItsRate(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy  AuditPolicy
+		pending int
+		leads   bool
+		want    int // rounds in a minute
+	}{
+		"it leads":            {AuditPolicy{Every: time.Hour, Rate: 3}, 0, true, 12},
+		"another leads":       {AuditPolicy{Every: time.Hour, Rate: 3}, 0, false, 0},
+		"the queue is full":   {AuditPolicy{Every: time.Hour, Rate: 3}, maxQueuedAudits + 1, true, 0},
+		"there are no passes": {AuditPolicy{Rate: 3}, 0, true, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &passes{tasks: []queue.MaintenanceTask{{Kind: queue.Audit, StoreID: "s", Generation: 7}}, pending: test.pending}
+			a := &auditor{policy: test.policy, pass: p, queue: p, leads: func(context.Context) (bool, error) { return test.leads, nil }, log: quiet()}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Second)
+			defer cancel()
+			a.run(ctx)
+			<-ctx.Done()
+			if len(p.asked) != test.want || len(p.enqueued) != test.want || (test.want > 0 && p.asked[0] != 15) {
+				t.Errorf("%s: asked for %v, enqueued %v", name, p.asked, p.enqueued)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package record
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
+)
+
+// Maintenance is what the clock or an operator asks of a store, and no backend: it makes no generation, has no outcome, and is told to no one. It
+// takes the lease of the store, as a run does, while the newest request is a provision that has succeeded; a newer request ends it at its next renewal.
+
+// opMaintain is the operation of a [Run] that is maintenance.
+const opMaintain provision.Op = "maintain"
+
+// AcquireMaintenance takes the store's lease for maintenance. The result is [Acquired], or [AcquireHeld], [AcquireSuperseded] or
+// [AcquireOtherCluster].
+func (r *Runs) AcquireMaintenance(ctx context.Context, t queue.MaintenanceTask, token string, lease time.Duration) (AcquireResult, Run, error) {
+	answer, err := r.runScript(ctx, acquireMaintenanceScript, []string{keyStore(t.StoreID), keyRunLease(t.StoreID)},
+		t.Generation, token, lease.Milliseconds(), t.Cluster)
+	if err != nil {
+		return "", Run{}, err
+	}
+	if result := AcquireResult(answer[0]); result != Acquired {
+		return result, Run{}, nil
+	}
+	run := Run{Op: opMaintain, Cluster: t.Cluster, Token: token}
+	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
+		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
+	}
+	run.Store.Generation, run.Store.Cluster = t.Generation, inRequest(t.Cluster)
+	run.Store.Suspended, run.Store.Protected = answer[2] == "1", answer[3] == "1"
+	return Acquired, run, nil
+}
+
+// RecordAudit records what an audit has found. [RenewRenewed] means that it is on record.
+func (r *Runs) RecordAudit(ctx context.Context, run Run, found provision.Finding) (recorded bool, err error) {
+	drift, err := driftText(found.Drift)
+	if err != nil {
+		return false, err
+	}
+	id := run.Store.StoreID
+	answer, err := recordAuditScript.Run(ctx, r.redis, []string{keyStore(id), keyRunLease(id)},
+		id, run.Store.Generation, run.Token, found.Edition, flag(found.Outdated), drift).Text()
+	return answer == "recorded", redisconn.WrapError(err)
+}
+
+// maxDrift is how many differences are kept of a store.
+const maxDrift = 20
+
+func driftText(drift []provision.Difference) (string, error) {
+	if len(drift) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(drift[:min(len(drift), maxDrift)])
+	return string(text), err
+}
+
+// NextAudits moves a pass over all stores on by n stores, and returns those of them that may be audited. A pass begins every period.
+func (r *Fleet) NextAudits(ctx context.Context, every time.Duration, n int) ([]queue.MaintenanceTask, error) {
+	words, err := r.runScript(ctx, nextAuditsScript, []string{keyAuditPass, keyStores}, every.Milliseconds(), n)
+	if err != nil {
+		return nil, err
+	}
+	var tasks []queue.MaintenanceTask
+	for _, t := range tasksOf(provision.OpProvision, words) {
+		tasks = append(tasks, queue.MaintenanceTask{Kind: queue.Audit, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
+	}
+	return tasks, nil
+}
+
+// Findings returns up to limit stores of which an audit has found this, the latest first, without their steps. cursor is Next of the page before, or
+// "". An error of code invalid means that no page returned this cursor.
+func (r *Fleet) Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error) {
+	rows, next, err := r.latest(ctx, keyFindings+string(kind), cursor, limit)
+	if err != nil {
+		return provision.Page{}, err
+	}
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i], _ = row.Member.(string)
+	}
+	stores, err := r.states(ctx, ids, 0)
+	return provision.Page{Stores: stores, Next: next}, err
+}
+
+// CountFindings returns of how many stores an audit has found each kind.
+func (r *Fleet) CountFindings(ctx context.Context) (map[provision.FindingKind]int64, error) {
+	all := map[provision.FindingKind]int64{}
+	for _, kind := range provision.FindingKinds {
+		n, err := r.redis.ZCard(ctx, keyFindings+string(kind)).Result()
+		if err != nil {
+			return nil, redisconn.WrapError(err)
+		}
+		all[kind] = n
+	}
+	return all, nil
+}

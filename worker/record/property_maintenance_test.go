@@ -1,0 +1,63 @@
+package record
+
+import (
+	"pgregory.net/rapid"
+
+	"orchestrator/provision"
+)
+
+// maintainable reports whether nothing but maintenance is to be done for a generation.
+func (s *modelStore) maintainable(g *generation) bool {
+	return g == s.newest() && g.Op == provision.OpProvision && up(g.status) && !s.deleting()
+}
+
+// maintain takes the lease of a store for maintenance.
+func (m *machine) maintain(t *rapid.T) {
+	g := pick(t, "generation", m.stores[pick(t, "store", propertyStores)].gens)
+	s, token := m.stores[g.StoreID], "maintenance-"+g.ID()
+	expected := Acquired
+	switch {
+	case !s.maintainable(g):
+		expected = AcquireSuperseded
+	case s.lease != "" && s.lease != token:
+		expected = AcquireHeld
+	}
+	result, run, err := m.r.Runs.AcquireMaintenance(m.ctx, maintenanceOf(g.Task), token, leaseTTL)
+	ok(t, err)
+	want(t, "maintaining "+g.ID(), result, expected)
+	if result == Acquired {
+		s.lease = token
+		m.maintains = append(m.maintains, activeRun{g, run})
+	}
+}
+
+// audit renews the lease of some maintenance, records a finding, and lets go.
+func (m *machine) audit(t *rapid.T) {
+	p := pick(t, "maintenance", m.maintains)
+	s, expected := m.stores[p.gen.StoreID], Renewed
+	switch {
+	case s.lease != p.run.Token:
+		expected = RenewLost
+	case !s.maintainable(p.gen):
+		expected = RenewSuperseded
+	}
+	got, err := m.r.Runs.Renew(m.ctx, p.run, leaseTTL)
+	ok(t, err)
+	want(t, "renewal of maintenance", got, expected)
+	outdated := rapid.Bool().Draw(t, "outdated")
+	recorded, err := m.r.Runs.RecordAudit(m.ctx, p.run, provision.Finding{Outdated: outdated})
+	ok(t, err)
+	want(t, "the audit is on record", recorded, expected == Renewed)
+	if recorded {
+		page, err := m.r.Fleet.Findings(m.ctx, provision.FindingOutdated, "", 10)
+		ok(t, err)
+		listed := false
+		for _, state := range page.Stores {
+			listed = listed || state.StoreID == p.gen.StoreID
+		}
+		want(t, "listed as outdated", listed, outdated)
+	}
+	if rapid.Bool().Draw(t, "release") {
+		m.releaseRun(t, p, RunEnd{})
+	}
+}
