@@ -187,7 +187,7 @@ func examples() map[string]map[string]example {
 		"500": {fake: fake{err: errors.New("x")}},
 		"503": {fake: failing(provision.CodeUnavailable)},
 	}
-	return map[string]map[string]example{
+	all := map[string]map[string]example{
 		"POST /stores/{store_id}/protect":   protects,
 		"POST /stores/{store_id}/unprotect": protects,
 		"POST /":                            submit,
@@ -259,30 +259,6 @@ func examples() map[string]map[string]example {
 		},
 		"POST /clusters/{name}/lost":  changes,
 		"POST /clusters/{name}/found": changes,
-		"GET /findings": {
-			"200": {path: "/findings?kind=drifted", fake: known},
-			"400": {path: "/findings?a;b"},
-			"401": {path: "/findings?kind=drifted", fake: known, noToken: true},
-			"403": {path: "/findings?kind=drifted", fake: known, noScope: true},
-			"422": {path: "/findings?kind=lonely"},
-			"500": {path: "/findings?kind=drifted", fake: fake{err: errors.New("x")}},
-			"503": {path: "/findings?kind=drifted", fake: failing(provision.CodeUnavailable)},
-		},
-		"GET /holds": {
-			"200": {fake: known},
-			"401": {noToken: true},
-			"403": {noScope: true},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
-		"POST /holds/{cluster}/{engine}/release": {
-			"200": {fake: fake{held: []provision.Hold{{Cluster: "eu", Engine: "medusa", Code: provision.CodeImage, Error: "x", Stores: 1}}}},
-			"401": {noToken: true},
-			"403": {noScope: true},
-			"404": {},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
 		"GET /dead-letters": {
 			"200": {fake: known},
 			"400": {path: "/dead-letters?a;b"},
@@ -306,9 +282,10 @@ func examples() map[string]map[string]example {
 		"GET /readyz":       {"200": {noToken: true}, "503": {noToken: true, fake: fake{err: errors.New("x")}}},
 		"GET /openapi.yaml": ok,
 	}
+	maps.Copy(all, fleetExamples())
+	return all
 }
 
-// checkAnswer compares media type, headers and keys with the description.
 func checkAnswer(t *testing.T, d map[string]any, a reply, described map[string]any) {
 	t.Helper()
 	headers, _ := described["headers"].(map[string]any)
