@@ -23,6 +23,11 @@ var actions = map[string]string{
 	"POST /clusters/:name/found":       "cluster.find",
 	"POST /dead-letters/:id/replay":    "dead-letter.replay",
 
+	"POST /rollout":        "rollout.start",
+	"POST /rollout/pause":  "rollout.pause",
+	"POST /rollout/resume": "rollout.resume",
+	"POST /rollout/abort":  "rollout.abort",
+
 	"POST /holds/:cluster/:engine/release": "hold.release",
 }
 

@@ -36,6 +36,9 @@ type fake struct {
 	lost      provision.Orphans
 	held      []provision.Hold
 	released  string // cluster and engine
+	rollout   provision.Rollout
+	plan      provision.RolloutPlan
+	change    provision.RolloutChange
 	kind      provision.OrphanKind
 	ifGen     int64
 	origin    provision.Origin
@@ -124,6 +127,20 @@ func (f *fake) Findings(ctx context.Context, kind provision.FindingKind, cursor 
 	return f.page, f.answer(ctx)
 }
 
+func (f *fake) Rollout(ctx context.Context) (provision.Rollout, bool, error) {
+	return f.rollout, f.rollout.Engine != "", f.answer(ctx)
+}
+
+func (f *fake) StartRollout(ctx context.Context, p provision.RolloutPlan) error {
+	f.plan = p
+	return f.answer(ctx)
+}
+
+func (f *fake) ChangeRollout(ctx context.Context, change provision.RolloutChange) (bool, error) {
+	f.change = change
+	return f.rollout.Engine != "", f.answer(ctx)
+}
+
 func (f *fake) Holds(ctx context.Context) ([]provision.Hold, error) { return f.held, f.answer(ctx) }
 
 func (f *fake) ReleaseHold(ctx context.Context, cluster, engine string) (bool, error) {
@@ -178,7 +195,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Readiness: f,
+		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

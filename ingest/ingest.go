@@ -73,12 +73,20 @@ type Findings interface {
 	Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error)
 }
 
+// Rollouts moves the stores of an engine to another edition. Its errors follow the rules of [Acceptor]; CodeConflict says what is in the way, found is false
+// where there has been no rollout.
+type Rollouts interface {
+	Rollout(ctx context.Context) (o provision.Rollout, found bool, err error)
+	StartRollout(ctx context.Context, p provision.RolloutPlan) error
+	ChangeRollout(ctx context.Context, change provision.RolloutChange) (found bool, err error)
+}
+
 // Readiness returns nil if a request would be accepted now. Its errors follow the rules of [Acceptor].
 type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -93,7 +101,10 @@ type Config struct {
 	Clusters  Clusters
 	Holds     Holds
 	Findings  Findings
+	Rollouts  Rollouts
 	Readiness Readiness
+
+	Maintained bool // the workers of the installation do maintenance: there can be rollouts
 
 	Timeout time.Duration         // for each of them to answer; 0 means 3 s
 	MaxBody int64                 // bytes; 0 means 64 KiB
@@ -137,8 +148,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Rollouts == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -176,6 +187,11 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/clusters/:name/lost", s.loseCluster, s.authorize(ScopeOperate))
 	e.POST("/clusters/:name/found", s.findCluster, s.authorize(ScopeOperate))
 	e.Match(read, "/findings", s.findings, s.authorize(ScopeOperate))
+	e.Match(read, "/rollout", s.rollout, s.authorize(ScopeOperate))
+	e.POST("/rollout", s.startRollout, s.authorize(ScopeOperate))
+	e.POST("/rollout/pause", s.changeRollout(provision.RolloutPause), s.authorize(ScopeOperate))
+	e.POST("/rollout/resume", s.changeRollout(provision.RolloutResume), s.authorize(ScopeOperate))
+	e.POST("/rollout/abort", s.changeRollout(provision.RolloutAbort), s.authorize(ScopeOperate))
 	e.Match(read, "/holds", s.holds, s.authorize(ScopeOperate))
 	e.POST("/holds/:cluster/:engine/release", s.releaseHold, s.authorize(ScopeOperate))
 	e.Match(read, "/dead-letters", s.letters, s.authorize(ScopeRead))

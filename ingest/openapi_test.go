@@ -324,7 +324,9 @@ func checkSchema(t *testing.T, d, schema, body map[string]any) {
 		if list, ok := value.([]any); ok {
 			items := at(map[string]any{"p": property, "components": d["components"]}, "p", "items")
 			for _, item := range list {
-				checkSchema(t, d, items, item.(map[string]any))
+				if object, ok := item.(map[string]any); ok {
+					checkSchema(t, d, items, object)
+				}
 			}
 		}
 	}

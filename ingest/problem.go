@@ -26,6 +26,7 @@ var (
 	unauthorized = kind{http.StatusUnauthorized, "unauthorized", "The token is missing or wrong", 0}
 	forbidden    = kind{http.StatusForbidden, "forbidden", "The token lacks a scope", 0}
 	noRoute      = kind{http.StatusNotFound, "no-route", "The path does not exist", 0}
+	noRollout    = kind{http.StatusNotFound, "no-rollout", "There is no rollout", 0}
 	noHold       = kind{http.StatusNotFound, "no-hold", "No store waits there", 0}
 	noStore      = kind{http.StatusNotFound, "no-store", "The store does not exist", 0}
 	noDeadLetter = kind{http.StatusNotFound, "dead-letter-not-found", "The dead letter does not exist", 0}

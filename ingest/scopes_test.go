@@ -22,7 +22,8 @@ var scopes = map[string]Scope{
 	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite,
 	"POST /stores/:store_id/protect": ScopeWrite, "POST /stores/:store_id/unprotect": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
-	"GET /holds": ScopeOperate, "GET /findings": ScopeOperate, "POST /holds/:cluster/:engine/release": ScopeOperate,
+	"GET /holds": ScopeOperate, "GET /findings": ScopeOperate,
+	"GET /rollout": ScopeOperate, "POST /rollout": ScopeOperate, "POST /rollout/pause": ScopeOperate, "POST /rollout/resume": ScopeOperate, "POST /rollout/abort": ScopeOperate, "POST /holds/:cluster/:engine/release": ScopeOperate,
 	"POST /dead-letters/:id/replay": ScopeOperate,
 }
 
@@ -33,7 +34,7 @@ func named(name, token string, scopes ...Scope) NamedToken {
 // withTokens is a rig with these tokens beside the backend's.
 func withTokens(t *testing.T, tokens ...NamedToken) *rig {
 	t.Helper()
-	r := newRig(t, &fake{replay: provision.ReplayQueued, state: provision.State{StoreID: "s-1"}, held: make([]provision.Hold, 1)})
+	r := newRig(t, &fake{replay: provision.ReplayQueued, state: provision.State{StoreID: "s-1"}, held: make([]provision.Hold, 1), rollout: provision.Rollout{RolloutPlan: provision.RolloutPlan{Engine: "medusa"}}})
 	r.rebuild(t, func(c *Config) { c.NamedTokens = tokens })
 	return r
 }
@@ -59,6 +60,9 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		body := ""
 		if route.Method == "POST" {
 			body = store(nil)
+		}
+		if route.Path == "/rollout" {
+			body = `{"engine":"medusa"}`
 		}
 		for token, has := range holders {
 			want := "passes"

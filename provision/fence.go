@@ -32,3 +32,13 @@ type open struct{}
 
 func (open) Check() error                  { return nil }
 func (open) Confirm(context.Context) error { return nil }
+
+type maintenanceKey struct{}
+
+// WithMaintenance returns a context whose cluster writes are maintenance: what customers ask for comes before them.
+func WithMaintenance(ctx context.Context) context.Context {
+	return context.WithValue(ctx, maintenanceKey{}, true)
+}
+
+// IsMaintenance reports whether ctx is from [WithMaintenance].
+func IsMaintenance(ctx context.Context) bool { return ctx.Value(maintenanceKey{}) != nil }

@@ -13,10 +13,11 @@ type FindingKind string
 const (
 	FindingDrifted  FindingKind = "drifted"  // its objects are not as its release says
 	FindingOutdated FindingKind = "outdated" // it has another edition than a new store would get
+	FindingUnwell   FindingKind = "unwell"   // pods of it have not been available for minutes; found by watching, not by an audit
 )
 
 // FindingKinds are all kinds.
-var FindingKinds = []FindingKind{FindingDrifted, FindingOutdated}
+var FindingKinds = []FindingKind{FindingUnwell, FindingDrifted, FindingOutdated}
 
 // Difference is one object of a store that is not as its release says. It holds no values.
 type Difference struct {

@@ -82,8 +82,9 @@ type Runner struct {
 	Releases    Releases
 	Readiness   Readiness
 	Volumes     Volumes
-	Shops       Shops   // nil: the shop is not verified
-	Auditor     Auditor // nil: nothing is found
+	Shops       Shops    // nil: the shop is not verified
+	Auditor     Auditor  // nil: nothing is found
+	Upgrader    Upgrader // nil: no store is upgraded but by its requests
 	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
 	// not.
 	PublicClient *http.Client

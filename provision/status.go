@@ -115,6 +115,8 @@ type State struct {
 	// Drift is what the last audit has found changed, and left; AuditedAt is when that was.
 	Drift     []Difference `json:"drift,omitempty"`
 	AuditedAt time.Time    `json:"audited_at,omitzero"`
+	// Unwell says which pods of a store that should run have not been available for minutes.
+	Unwell string `json:"unwell,omitempty"`
 	// OnHoldSince is set while the generation waits since others of its engine and cluster have failed for one cause ([Hold]). The time does not
 	// count against its deadline.
 	OnHoldSince time.Time `json:"on_hold_since,omitzero"`
@@ -125,4 +127,27 @@ type State struct {
 type Page struct {
 	Stores []State `json:"stores"`
 	Next   string  `json:"next,omitempty"` // cursor of the next page; "" on the last one
+}
+
+// Outcome is how one generation has ended.
+type Outcome struct {
+	Generation int64   `json:"generation"`
+	Status     Status  `json:"status"`
+	Code       Code    `json:"code,omitempty"`
+	Error      string  `json:"error,omitempty"`   // the public text
+	Outputs    Outputs `json:"outputs,omitempty"` // of READY
+}
+
+// SavedStores are the stores that the cluster has saved something about.
+type SavedStores struct {
+	Stores  []SavedState
+	Foreign map[string]int // how many belong to each other installation, by its name; "" for one without a name
+}
+
+// SavedState is what the cluster has saved about a store whose record was lost.
+type SavedState struct {
+	Store     Store    // the newest request whose run began, and the newest generation that wrote to the namespace
+	Op        Op       // the operation of that generation
+	Outcome   *Outcome // nil while there is none
+	Delivered bool     // the backend has confirmed the outcome
 }

@@ -10,7 +10,7 @@ import (
 	"orchestrator/provision"
 )
 
-// Cluster is one cluster that a worker serves. All fields but Name are required.
+// Cluster is one cluster that a worker serves. All fields but Name and Unwell are required.
 type Cluster struct {
 	// Name is "" where the installation names no clusters: this is the only one, [provision.DefaultCluster].
 	Name       string
@@ -18,7 +18,9 @@ type Cluster struct {
 	Maintainer Maintainer
 	Passwords  Passwords
 	State      ClusterState
-	Check      func(context.Context) error // returns nil when the API server answers
+	// Unwell says which namespaces have workloads whose pods are not all available, and what is missing; nil: it is not watched.
+	Unwell func() (map[string]string, error)
+	Check  func(context.Context) error // returns nil when the API server answers
 }
 
 // id is the cluster's name in tasks and callbacks.

@@ -16,6 +16,13 @@ import (
 // Maintainer looks after stores that are as they were asked to be: [provision.Runner].
 type Maintainer interface {
 	Audit(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error)
+	Upgrade(ctx context.Context, s provision.Store, begin func(edition string) (withoutBackup bool, err error)) (provision.Upgraded, error)
+}
+
+// Upgrades says which stores the rollout has come to, and keeps how their upgrades have ended: [record.Rollouts].
+type Upgrades interface {
+	BeginUpgrade(ctx context.Context, run record.Run, edition string) (why string, withoutBackup bool, err error)
+	EndUpgrade(ctx context.Context, run record.Run, u provision.Upgraded) (recorded bool, err error)
 }
 
 // MaintenanceLeases are the leases of stores at which nothing else is to be done: [record.Runs].
@@ -34,7 +41,9 @@ type maintenanceHandler struct {
 	leases     *leaseManager
 	records    MaintenanceLeases
 	maintainer Maintainer
+	upgrades   Upgrades
 	repair     bool
+	limits     Limits
 	metrics    *metrics
 	log        *slog.Logger
 	stop       context.Context // its end stops the work
@@ -63,7 +72,11 @@ func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) err
 	defer h.leases.release(l, record.RunEnd{})
 	defer context.AfterFunc(h.stop, func() { l.cancel(errStopping) })()
 	defer context.AfterFunc(ctx, func() { l.cancel(errLeaseLost) })()
-	h.audit(l, log)
+	if task.Kind == queue.Upgrade {
+		h.upgrade(l, log)
+	} else {
+		h.audit(l, log)
+	}
 	return nil
 }
 
@@ -72,7 +85,7 @@ func (h *maintenanceHandler) audit(l *lease, log *slog.Logger) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeoutCause(l.ctx, maintenanceTimeout, fmt.Errorf("the audit did not end within %s", maintenanceTimeout))
 	defer cancel()
-	found, err := h.maintainer.Audit(provision.WithFence(ctx, l), l.run.Store, h.repair)
+	found, err := h.maintainer.Audit(maintaining(ctx, l), l.run.Store, h.repair)
 	h.metrics.audited(found, err, time.Since(start))
 	if err != nil {
 		log.Info("a store was not audited; the next pass comes to it", "code", provision.CodeOf(err), "cause", err)
@@ -83,6 +96,44 @@ func (h *maintenanceHandler) audit(l *lease, log *slog.Logger) {
 	defer cancel()
 	if _, err := h.records.RecordAudit(ctx, l.run, found); err != nil {
 		log.Info("what an audit has found is not on record; the next pass finds it again", "error", err)
+	}
+}
+
+// maintaining is the context of what is done under the lease.
+func maintaining(ctx context.Context, l *lease) context.Context {
+	return provision.WithMaintenance(provision.WithFence(ctx, l))
+}
+
+// upgrade brings one store to the edition of the rollout. What says nothing about the store, such as a cluster that is away, ends nothing: the rollout comes
+// to the store again.
+func (h *maintenanceHandler) upgrade(l *lease, log *slog.Logger) {
+	start := time.Now()
+	limit := 2*h.limits.ReadinessTimeout + 10*time.Minute // it may have to be taken back
+	ctx, cancel := context.WithTimeoutCause(l.ctx, limit, fmt.Errorf("the upgrade did not end within %s", limit))
+	defer cancel()
+	upgraded, err := h.maintainer.Upgrade(maintaining(ctx, l), l.run.Store, func(edition string) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+		defer cancel()
+		why, withoutBackup, err := h.upgrades.BeginUpgrade(ctx, l.run, edition)
+		if err == nil && why != "" {
+			err = provision.Errorf(provision.CodeBusy, "%s", why)
+		}
+		return withoutBackup, err
+	})
+	h.metrics.upgraded(upgraded, err, time.Since(start))
+	if err != nil {
+		log.Info("a store was not upgraded; the rollout comes to it again", "code", provision.CodeOf(err), "cause", err)
+		return
+	}
+	level := slog.LevelInfo
+	if upgraded.Result != provision.UpgradeDone {
+		level = slog.LevelError
+	}
+	log.Log(ctx, level, "upgrade ends", "result", upgraded.Result, "edition", upgraded.Edition, "cause", upgraded.Error, "ms", time.Since(start).Milliseconds())
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(l.ctx), redisTimeout)
+	defer cancel()
+	if _, err := h.upgrades.EndUpgrade(ctx, l.run, upgraded); err != nil {
+		log.Info("how an upgrade has ended is not on record; the rollout comes to the store again", "error", err)
 	}
 }
 

@@ -21,6 +21,14 @@ func (f maintainerFunc) Audit(ctx context.Context, s provision.Store, repair boo
 	return f(ctx, s, repair)
 }
 
+func (f maintainerFunc) Upgrade(ctx context.Context, s provision.Store, begin func(string) (bool, error)) (provision.Upgraded, error) {
+	if _, err := begin("e2"); err != nil {
+		return provision.Upgraded{}, err
+	}
+	found, err := f(ctx, s, true)
+	return provision.Upgraded{Result: provision.UpgradeDone, Edition: found.Edition}, err
+}
+
 // maintenanceRig is a handler on records in memory.
 type maintenanceRig struct {
 	*maintenanceHandler
@@ -28,6 +36,8 @@ type maintenanceRig struct {
 	result  record.AcquireResult
 	err     error
 	audited []provision.Finding
+	why     string // an upgrade is not to begin
+	ended   []provision.Upgraded
 	stop    context.CancelFunc
 }
 
@@ -42,11 +52,20 @@ func (r *maintenanceRig) RecordAudit(_ context.Context, _ record.Run, found prov
 	return true, nil
 }
 
+func (r *maintenanceRig) BeginUpgrade(context.Context, record.Run, string) (string, bool, error) {
+	return r.why, false, nil
+}
+
+func (r *maintenanceRig) EndUpgrade(_ context.Context, _ record.Run, u provision.Upgraded) (bool, error) {
+	r.ended = append(r.ended, u)
+	return true, nil
+}
+
 func newMaintenanceRig(maintainer maintainerFunc) *maintenanceRig {
 	r := &maintenanceRig{records: &records{renew: always(record.Renewed)}, result: record.Acquired}
 	stopped, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer,
+	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, limits: DefaultLimits(),
 		repair: true, metrics: newMetrics(prometheus.NewRegistry()), log: quiet(), stop: stopped}
 	return r
 }
@@ -95,6 +114,66 @@ func TestMaintenanceHandlerLeavesWhatFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMaintenanceHandlerUpgrades(t *testing.T) {
+	task := asynq.NewTask(queue.TypeOf(queue.QueueMaintenance), []byte(`{"kind":"upgrade","store_id":"s","generation":7}`))
+	for name, test := range map[string]struct {
+		why   string
+		err   error
+		ended int
+	}{
+		"done":            {ended: 1},
+		"not its turn":    {why: "the rollout is paused"},
+		"cluster is away": {err: provision.Errorf(provision.CodeUnavailable, "away")},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newMaintenanceRig(func(ctx context.Context, _ provision.Store, _ bool) (provision.Finding, error) {
+				if !provision.IsMaintenance(ctx) {
+					t.Error("its writes come before those of customers")
+				}
+				return provision.Finding{Edition: "e2"}, test.err
+			})
+			r.why = test.why
+			if err := r.ProcessTask(t.Context(), task); err != nil || len(r.ended) != test.ended || len(r.ends) != 1 || len(r.audited) != 0 {
+				t.Errorf("%s: %v, ended %+v", name, err, r.ended)
+			}
+		})
+	}
+}
+
+// TestUnwellIsWhatIsUnwellForLong: not what starts, not what was seen by a worker that has just begun, and no longer once it is well.
+func TestUnwellIsWhatIsUnwellForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var noted []map[string]string
+		began := time.Now()
+		u := &unwellWatch{cluster: "default", log: quiet(), records: noteFunc(func(why map[string]string) { noted = append(noted, why) })}
+		u.look = func() (map[string]string, error) {
+			age := time.Since(began)
+			switch {
+			case age < time.Minute:
+				return nil, errors.New("the informers have not listed yet")
+			case age < 20*time.Minute:
+				return map[string]string{"long": "0 of 1", "short " + age.Round(5*time.Minute).String(): "starts"}, nil
+			}
+			return nil, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
+		defer cancel()
+		u.run(ctx)
+		first, last := noted[0], noted[len(noted)-1]
+		middle := noted[len(noted)/2-5]
+		if len(first) != 0 || len(middle) != 1 || middle["long"] == "" || len(last) != 0 {
+			t.Errorf("first %v, then %v, last %v", first, middle, last)
+		}
+	})
+}
+
+type noteFunc func(map[string]string)
+
+func (f noteFunc) NoteUnwell(_ context.Context, _ string, why map[string]string) (int, error) {
+	f(why)
+	return 0, nil
 }
 
 // TestMaintenanceHandlerMakesWay for a newer request, and for the end of the process.

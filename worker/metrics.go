@@ -24,11 +24,12 @@ type metrics struct {
 	orphans   *prometheus.CounterVec
 	throttled prometheus.Counter
 	audits    prometheus.ObserverVec
+	upgrades  prometheus.ObserverVec
 }
 
 type families struct {
-	runs, steps, callbacks, audits *prometheus.HistogramVec
-	up, foreign                    *prometheus.GaugeVec
+	runs, steps, callbacks, audits, upgrades *prometheus.HistogramVec
+	up, foreign                              *prometheus.GaugeVec
 }
 
 // seconds spans what lasts from a Redis round trip to a readiness budget.
@@ -44,6 +45,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Duration of callbacks by status and outcome."}, []string{"status", "outcome", labelCluster}),
 		audits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_audit_seconds", Buckets: seconds,
 			Help: "Duration of audits by result: unchanged, drifted, repaired or failed."}, []string{"result", labelCluster}),
+		upgrades: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_upgrade_seconds", Buckets: seconds,
+			Help: "Duration of upgrades of a rollout by result: done, failed, refused or again."}, []string{"result", labelCluster}),
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_cluster_up",
 			Help: "1 while the API server of a cluster answers this worker."}, []string{labelCluster}),
 		foreign: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_foreign_stores",
@@ -55,7 +58,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_throttled_tasks_total",
 			Help: "Runs that waited because the store's creator had as many new stores in progress as allowed."}),
 	}
-	reg.MustRegister(all.runs, all.steps, all.callbacks, all.audits, all.up, all.foreign, m.orphans, m.throttled)
+	reg.MustRegister(all.runs, all.steps, all.callbacks, all.audits, all.upgrades, all.up, all.foreign, m.orphans, m.throttled)
 	return m.on("")
 }
 
@@ -65,7 +68,7 @@ const labelCluster = "cluster"
 func (m metrics) on(cluster string) *metrics {
 	labels := prometheus.Labels{labelCluster: cmp.Or(cluster, provision.DefaultCluster)}
 	m.runs, m.steps, m.callbacks = m.all.runs.MustCurryWith(labels), m.all.steps.MustCurryWith(labels), m.all.callbacks.MustCurryWith(labels)
-	m.audits = m.all.audits.MustCurryWith(labels)
+	m.audits, m.upgrades = m.all.audits.MustCurryWith(labels), m.all.upgrades.MustCurryWith(labels)
 	m.up, m.foreign = m.all.up.With(labels), m.all.foreign.MustCurryWith(labels)
 	return &m
 }
@@ -95,6 +98,15 @@ func (m *metrics) audited(found provision.Finding, err error, took time.Duration
 		result = "repaired"
 	}
 	m.audits.WithLabelValues(result).Observe(took.Seconds())
+}
+
+// upgraded counts the upgrade of a store by how it has ended.
+func (m *metrics) upgraded(u provision.Upgraded, err error, took time.Duration) {
+	result := string(u.Result)
+	if err != nil {
+		result = "again"
+	}
+	m.upgrades.WithLabelValues(result).Observe(took.Seconds())
 }
 
 // unreadable counts a callback that was not sent, since the store's password cannot be read.

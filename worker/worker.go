@@ -45,6 +45,8 @@ type Worker struct {
 	servers    []server
 	sweeper    *sweeper
 	auditor    *auditor
+	rollout    *rolloutStepper
+	unwell     []*unwellWatch
 	recoverers []*recoverer
 	probes     []*clusterProbe
 	leases     *leaseManager
@@ -72,6 +74,7 @@ func New(c Config) (*Worker, error) {
 		gauges.Findings(w.records.Fleet, c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	w.auditor = &auditor{policy: c.Audit, pass: w.records.Fleet, queue: w.tasks, names: maintenanceQueues(c.Clusters), leads: w.sweeper.leads, log: c.Log}
+	w.rollout = &rolloutStepper{rollouts: w.records.Rollouts, queue: w.tasks, leads: w.sweeper.leads, log: c.Log}
 	for _, cluster := range c.Clusters {
 		w.serve(stopped, cluster, m.on(cluster.Name))
 		w.watch(cluster, m.on(cluster.Name))
@@ -97,7 +100,7 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	add(queue.QueueCallback, c.Slots.Callback, callbacks)
 	if c.Slots.Maintenance > 0 {
 		add(queue.QueueMaintenance, c.Slots.Maintenance, &maintenanceHandler{cluster: name, leases: w.leases, records: w.records.Runs, maintainer: cluster.Maintainer,
-			repair: c.Audit.Repair, metrics: m, log: log, stop: stopped})
+			upgrades: w.records.Rollouts, limits: c.Limits, repair: c.Audit.Repair, metrics: m, log: log, stop: stopped})
 	}
 }
 
@@ -125,6 +128,7 @@ func (w *Worker) watch(cluster Cluster, m *metrics) {
 		r.records, r.leads = clusterRecovery{w.records.Recovery, name}, recoveryLeader(w.records.Recovery, name)
 	}
 	w.recoverers = append(w.recoverers, r)
+	w.unwell = append(w.unwell, &unwellWatch{cluster: name, look: cluster.Unwell, records: w.records.Fleet, log: log})
 	w.probes = append(w.probes, &clusterProbe{cluster: cluster, records: w.records.Recovery, up: m.up, log: log})
 }
 
@@ -138,6 +142,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
 	background.Go(func() { w.auditor.run(ctx) })
+	background.Go(func() { w.rollout.run(ctx) })
+	for _, u := range w.unwell {
+		background.Go(func() { u.run(ctx) })
+	}
 	for _, b := range w.recoverers {
 		background.Go(func() { b.run(ctx) })
 	}

@@ -22,6 +22,7 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
+	c.Ingest.NoMaintenance = true
 	api, err := ingestapp.Open(c.Common, c.Ingest, log)
 	if err != nil {
 		return err

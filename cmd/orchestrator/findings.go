@@ -16,13 +16,16 @@ import (
 
 func findingsCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "findings", Short: "List the stores that were changed from outside, or are not of the current edition",
-		Long: `findings lists what the audits have found. Every store is compared with what its release says once in ORCH_AUDIT_EVERY:
+		Use: "findings", Short: "List the stores that were changed from outside, or are unwell or outdated",
+		Long: `findings lists what the audits have found. Pods are watched all the time; every store is compared with what its
+release says once in ORCH_AUDIT_EVERY:
 
+  unwell    pods of the store have not been available for ten minutes
   drifted   objects of the store were changed or deleted from outside; nothing has mended them
   outdated  the store has another edition, of the chart and the installation's values, than a new store would get
 
-A drifted store is put right by: orchestrator retry ID. An outdated one is upgraded by: orchestrator retry ID --force upgrade.
+A drifted store is put right by: orchestrator retry ID. Outdated ones are upgraded by: orchestrator rollout,
+or one by one: orchestrator retry ID --force upgrade.
 With ORCH_DRIFT=repair the audits mend what has drifted by themselves.`,
 		Example: `  orchestrator findings
   orchestrator findings --kind outdated -o json`,

@@ -16,6 +16,7 @@ func (f *fakeFindings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := provision.Page{Stores: []provision.State{}}
 	switch query := r.URL.Query(); {
 	case f.none:
+	case query.Get("kind") == "unwell":
 	case query.Get("kind") == "outdated":
 		page.Stores = []provision.State{{StoreID: "old", Engine: "medusa", Edition: "ab12", Outdated: true}}
 	case query.Get("cursor") == "":
@@ -37,7 +38,7 @@ func TestFindings(t *testing.T) {
 		{"findings", 0, "drifted   one    medusa  deployment one: spec.replicas (by kubectl-edit)\ndrifted   two    medusa  service two is missing\noutdated  old    medusa  edition ab12"},
 		{"findings --kind outdated", 0, "outdated  old"},
 		{"findings --kind drifted -o json", 0, `{"drifted":[{"store_id":"one"`},
-		{"findings --kind lonely", 2, "must be one of: drifted outdated"},
+		{"findings --kind lonely", 2, "must be one of: unwell drifted outdated"},
 	} {
 		code, out, errOut := orchestrator(t, strings.Fields(test.args)...)
 		if code != test.code || !strings.Contains(out+errOut, test.says) {

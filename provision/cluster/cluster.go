@@ -90,5 +90,5 @@ type auditor struct {
 func (c *Cluster) Fill(r *provision.Runner) {
 	r.Namespaces, r.Credentials, r.Releases = c.Namespaces, c.Credentials, c.Releases
 	r.Readiness, r.Volumes, r.Shops = c.Readiness, c.Volumes, c.Shops
-	r.Auditor = auditor{c.Releases, c.Credentials}
+	r.Auditor, r.Upgrader = auditor{c.Releases, c.Credentials}, c.Releases
 }

@@ -97,3 +97,35 @@ func TestAnEditionThatCannotDoWhatIsAskedIsLeft(t *testing.T) {
 		t.Errorf("%+v, %v", applied, err)
 	}
 }
+
+// TestAStoreGoesBackToAnEarlierEdition: its record still holds it, also after the upgrade has failed half-way.
+func TestAStoreGoesBackToAnEarlierEdition(t *testing.T) {
+	t.Parallel()
+	old, later := ofEdition(t, "old"), ofEdition(t, "later")
+	for _, status := range []release.Status{release.StatusDeployed, release.StatusFailed, release.StatusPendingUpgrade} {
+		s := prepared(t, old)
+		apply(t, old, s, nil)
+		want := tinyRelease(s, nil)
+		has, err := later.Releases.Editions(t.Context(), s, want)
+		if err != nil || has.Kept == "" || has.Kept == has.Current {
+			t.Fatalf("%+v, %v", has, err)
+		}
+		upgraded := s
+		upgraded.Force = []provision.Force{provision.ForceUpgrade}
+		apply(t, later, upgraded, nil)
+		leave(t, later, s, status)
+		if after, err := later.Releases.Editions(t.Context(), s, want); err != nil || (after.Kept == has.Current) != (status == release.StatusDeployed) {
+			t.Errorf("%s: %+v, %v", status, after, err)
+		}
+		if err := later.Releases.Revert(t.Context(), s, want, has.Kept); err != nil {
+			t.Fatalf("%s: %v", status, err)
+		}
+		if found, _ := getConfigMap(t, old, s, s.Name); found.Data["message"] != "old" {
+			t.Errorf("%s: message %q", status, found.Data["message"])
+		}
+		if after, err := later.Releases.Editions(t.Context(), s, want); err != nil || after != has {
+			t.Errorf("%s: %+v, %v", status, after, err)
+		}
+		wantCode(t, later.Releases.Revert(t.Context(), s, want, "0000"), provision.CodeInvalid)
+	}
+}

@@ -32,6 +32,30 @@ func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.
 	return provision.Applied{At: at, Edition: done.Edition(), Outdated: done.Edition() != plan.Edition()}, err
 }
 
+// Editions implements [provision.Upgrader].
+func (r *Releases) Editions(ctx context.Context, s provision.Store, want provision.Release) (provision.Editions, error) {
+	plan, err := r.helm.Plan(want)
+	if err != nil {
+		return provision.Editions{}, err
+	}
+	if _, err := r.owner.namespace(ctx, s); err != nil {
+		return provision.Editions{}, err
+	}
+	return r.helm.Editions(ctx, s, plan)
+}
+
+// Revert implements [provision.Upgrader].
+func (r *Releases) Revert(ctx context.Context, s provision.Store, want provision.Release, edition string) error {
+	plan, err := r.helm.Plan(want)
+	if err != nil {
+		return err
+	}
+	if _, err := r.owner.namespace(ctx, s); err != nil {
+		return err
+	}
+	return r.helm.Revert(ctx, s, plan, edition)
+}
+
 // Inspect implements [provision.Auditor]: a look costs a request for the namespace, one for the release, one for each of its objects, and one more for
 // each that differs.
 func (r *Releases) Inspect(ctx context.Context, s provision.Store, want provision.Release, repair bool) (provision.Finding, error) {

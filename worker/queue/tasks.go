@@ -70,7 +70,8 @@ type MaintenanceKind string
 
 // The kinds of maintenance.
 const (
-	Audit MaintenanceKind = "audit"
+	Audit   MaintenanceKind = "audit"
+	Upgrade MaintenanceKind = "upgrade" // of a rollout
 )
 
 // MaintenanceTask is what a task of maintenance carries. Its generation is the newest of the store; a newer one makes it void.

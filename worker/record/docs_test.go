@@ -132,6 +132,10 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	see()
 	b.audit(task, provision.Finding{Edition: "e", Drift: []provision.Difference{{Object: "service a", Missing: true}}})
 	see()
+	if _, err := b.records.Fleet.NoteUnwell(b.ctx, "us", map[string]string{"store-a": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	see()
 	forced, _ := b.repeat("a", provision.ForceApply)
 	see()
 	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: forced, Cluster: "us"}, provision.StatusReady)

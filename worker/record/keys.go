@@ -19,6 +19,7 @@ const (
 	keyHolds             = prefix + "holds"              // hash: "cluster:engine" to why its provisions wait, as JSON
 	keyAuditPass         = prefix + "audit-pass"         // hash: when the pass over all stores began and where it stands
 	keyFindings          = prefix + "findings:"          // zset of each kind: store id by the time since when an audit finds it so, in microseconds
+	keyRollout           = prefix + "rollout"            // hash: the newest rollout; its stores are in keys behind it
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
 
@@ -32,6 +33,8 @@ func keyClusterHealthy(cluster string) string { return prefix + "cluster-healthy
 func keyRecoveryLease(cluster string) string  { return prefix + "recovery-lease:" + cluster }  // string: lease of the worker that reconciles a named cluster
 
 func keyClusterStores(cluster string) string { return prefix + "cluster-stores:" + cluster } // set: the stores on a cluster that is not the default one; written by scripts
+
+func keyUnwellStores(cluster string) string { return prefix + "unwell-stores:" + cluster } // set: the stores of a cluster that are unwell
 
 func keyWaitingStores(cluster, engine string) string {
 	return prefix + "waiting-stores:" + cluster + ":" + engine // zset: the stores that wait on a hold, by when they were told to in ms; written by scripts

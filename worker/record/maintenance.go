@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"orchestrator/provision"
@@ -99,4 +101,24 @@ func (r *Fleet) CountFindings(ctx context.Context) (map[provision.FindingKind]in
 		all[kind] = n
 	}
 	return all, nil
+}
+
+// NoteUnwell records which stores of a cluster are unwell, by namespace, and why; those that are not are taken off the list. It pauses the rollout where
+// that has upgraded one of them, and returns how many those are.
+func (r *Fleet) NoteUnwell(ctx context.Context, cluster string, why map[string]string) (ofRollout int, err error) {
+	names := slices.Sorted(maps.Keys(why))
+	args := []any{}
+	if len(names) > 0 {
+		ids, err := r.redis.HMGet(ctx, keyNamespaces, names...).Result()
+		if err != nil {
+			return 0, redisconn.WrapError(err)
+		}
+		for i, id := range ids {
+			if id, known := id.(string); known {
+				args = append(args, id, why[names[i]])
+			}
+		}
+	}
+	ofRollout, err = noteUnwellScript.Run(ctx, r.redis, []string{keyUnwellStores(cluster), keyRollout}, args...).Int()
+	return ofRollout, redisconn.WrapError(err)
 }

@@ -44,6 +44,7 @@ type Record struct {
 	AuditedAt        millis `redis:"audited_at"`
 	Edition          string `redis:"edition"`
 	Outdated         bool   `redis:"outdated"`
+	Unwell           string `redis:"unwell"`
 	DriftJSON        string `redis:"drifted"`
 	HeldAt           millis `redis:"held_at"` // since when its newest provision waits on a hold
 	DeadLetterID     string `redis:"dead_letter_id"`
@@ -135,7 +136,7 @@ func (r Record) state(id string) provision.State {
 	if r.OpenDelete != r.Generation {
 		s.DeleteGeneration = r.OpenDelete
 	}
-	s.AuditedAt, s.Edition, s.Outdated = r.AuditedAt.time(), r.Edition, r.Outdated
+	s.AuditedAt, s.Edition, s.Outdated, s.Unwell = r.AuditedAt.time(), r.Edition, r.Outdated, r.Unwell
 	_ = json.Unmarshal([]byte(r.DriftJSON), &s.Drift)
 	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Outputs)
 	return s

@@ -25,6 +25,7 @@ import (
 type Records struct {
 	Requests  *Requests
 	Fleet     *Fleet
+	Rollouts  *Rollouts
 	Repeats   *Repeats
 	Runs      *Runs
 	Callbacks *Callbacks
@@ -64,7 +65,7 @@ type Options struct {
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
 	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, placement: o.Placement}
-	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
+	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
 }
 
 // client is what the groups of records share.

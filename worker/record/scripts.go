@@ -21,6 +21,12 @@ var (
 	acquireMaintenanceScript = script("acquire_maintenance")
 	recordAuditScript        = script("record_audit")
 	nextAuditsScript         = script("next_audits")
+	startRolloutScript       = script("start_rollout")
+	changeRolloutScript      = script("change_rollout")
+	stepRolloutScript        = script("step_rollout")
+	beginUpgradeScript       = script("begin_upgrade")
+	endUpgradeScript         = script("end_upgrade")
+	noteUnwellScript         = script("note_unwell")
 	renewRunScript           = script("renew_run")
 	releaseRunScript         = script("release_run")
 	recordOutcomeScript      = script("record_outcome")
@@ -40,7 +46,7 @@ var (
 )
 
 // libraries are sent before each script.
-var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") + read("lib_holds") +
+var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") + read("lib_holds") + read("lib_rollout") +
 	read("lib_lost_clusters") + read("lib_end_lost_store")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }

@@ -31,6 +31,8 @@ type Config struct {
 	TokensFile         string          `env:"ORCH_TOKENS_FILE" help:"file with a line for each named token: name, scopes (read, write, operate) separated by commas, SHA-256; see orchestrator token. Once one has operate, ORCHESTRATOR_TOKEN has it no more"`
 	Rules              provision.Rules `env:"ORCH_PLACEMENT" help:"list of FIELD=VALUE:CLUSTER[|CLUSTER], separated by commas: the clusters of new stores that name none; FIELD is engine, country, currency or creator_id; the first rule that matches decides"`
 	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"5s" help:"time after which a request is answered with 503 if Redis has not answered, or if the records are still incomplete"`
+
+	NoMaintenance bool // not from the environment: the workers of this installation do no maintenance, so that there can be no rollout
 }
 
 // placement combines the rules with the clusters that they may name.
@@ -119,6 +121,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Clusters:  records.Requests,
 		Holds:     records.Fleet,
 		Findings:  records.Fleet,
+		Rollouts:  records.Rollouts, Maintained: !c.NoMaintenance,
 		Readiness: records.Requests,
 		Timeout:   c.Timeout,
 		Log:       log,

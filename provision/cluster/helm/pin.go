@@ -1,7 +1,10 @@
 package helm
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
+	"strconv"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -10,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
 )
 
 // A store keeps the edition that it was installed with until it is upgraded on purpose: a new chart, or another image in the installation's values,
@@ -73,6 +77,57 @@ func editionFiles(kept *chart.Chart) (files []*loader.BufferedFile, shared map[s
 		files = append(files, &loader.BufferedFile{Name: f.Name, Data: f.Data})
 	}
 	return files, shared, err
+}
+
+// earlier returns the plan in an edition that one of the release's records holds.
+func (o *operation) earlier(s provision.Store, want Plan, edition string) (Plan, error) {
+	history, err := o.cfg.Releases.History(s.ReleaseName())
+	if err != nil {
+		return Plan{}, kube.WrapError(o.apiErrors.cause(err), "read the records of release %s", s.ReleaseName())
+	}
+	for _, kept := range slices.Backward(history) {
+		if kept.Labels[labelEdition] != edition {
+			continue
+		}
+		if pin, ok, err := want.pinned(kept); ok && err == nil {
+			return pin, nil
+		}
+	}
+	return Plan{}, provision.Errorf(provision.CodeInvalid, "no record of release %s holds edition %s any more", s.ReleaseName(), edition)
+}
+
+// annotationData of a chart is the version of the data that its shops write: a higher one means that a shop of a lower one cannot read it.
+const annotationData = "orchestrator/data"
+
+func dataVersion(metadata *chart.Metadata) int {
+	if metadata == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(metadata.Annotations[annotationData])
+	return n
+}
+
+// Editions reads which edition a store has, and which one a new store would get.
+func (c *Client) Editions(ctx context.Context, s provision.Store, want Plan) (provision.Editions, error) {
+	loaded, err := want.load()
+	if err != nil {
+		return provision.Editions{}, err
+	}
+	op, err := c.operation(ctx, s.Namespace)
+	if err != nil {
+		return provision.Editions{}, err
+	}
+	defer op.cancel()
+	last, err := op.last(s.ReleaseName())
+	if err != nil {
+		return provision.Editions{}, err
+	}
+	found := provision.Editions{Current: want.edition, CurrentData: dataVersion(loaded.Metadata)}
+	kept, err := op.deployed(s.ReleaseName(), last)
+	if err == nil && kept != nil && kept.Chart != nil {
+		found.Kept, found.KeptData = kept.Labels[labelEdition], dataVersion(kept.Chart.Metadata)
+	}
+	return found, err
 }
 
 // pin returns the plan in the edition that the store has, unless it is to be upgraded. Where the chart of that edition does not take the store's

@@ -63,10 +63,18 @@ func (c *Client) Plan(want provision.Release) (Plan, error) { return c.charts.pl
 // A store that is deployed keeps its edition, unless its run forces an upgrade. Apply returns the plan that the release is of.
 func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) (applied Plan, err error) {
 	err = c.run(ctx, s, func(op *operation) (err error) {
-		applied, err = op.apply(ctx, s, want, c)
+		applied, err = op.apply(ctx, s, func(last *release.Release) (Plan, error) { return op.pin(s, want, last) }, c)
 		return err
 	})
 	return applied, err
+}
+
+// Revert gives a store an edition back that one of its records holds.
+func (c *Client) Revert(ctx context.Context, s provision.Store, want Plan, edition string) error {
+	return c.run(ctx, s, func(op *operation) error {
+		_, err := op.apply(ctx, s, func(*release.Release) (Plan, error) { return op.earlier(s, want, edition) }, c)
+		return err
+	})
 }
 
 // Remove uninstalls the store's release. No release is success, but then orphaned workloads are removed.
@@ -144,17 +152,17 @@ func (o *operation) deployed(name string, last *release.Release) (*release.Relea
 	return newest, nil
 }
 
-// apply converges on the plan, in the edition that the store has, and returns that.
-func (o *operation) apply(ctx context.Context, s provision.Store, want Plan, c *Client) (Plan, error) {
+// apply converges on the plan that is chosen by the last record, and returns it.
+func (o *operation) apply(ctx context.Context, s provision.Store, choose func(last *release.Release) (Plan, error), c *Client) (want Plan, err error) {
 	began, acted, disco := time.Now(), false, c.discovery
 	log := c.api.Log.With("store_id", s.StoreID, "generation", s.Generation)
-	asked := false
-	err := o.converge(ctx, s, func(last *release.Release) (_ bool, err error) {
-		if !asked {
-			if want, err = o.pin(s, want, last); err != nil {
+	chosen := false
+	err = o.converge(ctx, s, func(last *release.Release) (_ bool, err error) {
+		if !chosen {
+			if want, err = choose(last); err != nil {
 				return false, err
 			}
-			asked = true
+			chosen = true
 		}
 		switch statusOf(last) {
 		case "":

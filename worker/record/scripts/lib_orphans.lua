@@ -14,10 +14,11 @@ local function orphan_kind(r)
   if r.op == 'provision' and has_outcome(r) and r.status == 'FAILED' and not r.ready_generation then return 'failed' end
 end
 
--- A store of which an audit has found something, of one kind or both:
+-- A store of which was found, of one kind or several:
 -- drifted: its objects are not as its release says
 -- outdated: it has another edition than a new store would get
-local FINDINGS = { 'drifted', 'outdated' }
+-- unwell: pods of it are not available, and have not been for minutes
+local FINDINGS = { 'drifted', 'outdated', 'unwell' }
 
 local function findings(kind) return '{orch}:findings:' .. kind end
 

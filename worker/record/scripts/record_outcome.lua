@@ -69,7 +69,7 @@ if op == 'delete' and r.clusters_to_search then
   if not cluster_of(r) then redis.call('HSET', KEYS[1], 'cluster', run_cluster(r, op)) end
 end
 if status == 'DELETED' then
-  redis.call('HDEL', KEYS[1], 'outputs', 'ready_generation', 'audited_at', 'edition', 'drifted', 'outdated')
+  redis.call('HDEL', KEYS[1], 'outputs', 'ready_generation', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell')
   release_hosts(next[1] and r.host or '')
   local owns = redis.call('HGET', KEYS[5], r.namespace or '') == id
   if not owns then redis.call('HDEL', KEYS[1], 'retain_data') end -- it owns no namespace that could hold data

@@ -25,7 +25,7 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected')
 if ARGV[18] == '1' then redis.call('HSET', KEYS[1], 'suspended', '1') end
 if ARGV[19] == '1' then redis.call('HSET', KEYS[1], 'protected', '1') end
 -- The cluster does not say whether the store was READY before: it may have been.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 
@@ -31,6 +32,28 @@ func (c Fleet) SetLost(ctx context.Context, name string, lost bool) (provision.C
 func (c Fleet) Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error) {
 	var p provision.Page
 	return p, c.do(ctx, http.MethodGet, "/findings?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), &p)
+}
+
+// Rollout returns the newest rollout. Where there was none the error is a [Problem] with status 404.
+func (c Fleet) Rollout(ctx context.Context) (provision.Rollout, error) {
+	var o provision.Rollout
+	return o, c.do(ctx, http.MethodGet, "/rollout", &o)
+}
+
+// StartRollout begins a rollout. What the plan leaves out has the defaults of ingest.
+func (c Fleet) StartRollout(ctx context.Context, plan map[string]any) (provision.Rollout, error) {
+	var o provision.Rollout
+	body, err := json.Marshal(plan)
+	if err != nil {
+		return o, err
+	}
+	return o, c.doIf(ctx, 0, http.MethodPost, "/rollout", body, &o)
+}
+
+// ChangeRollout pauses, resumes or aborts the rollout.
+func (c Fleet) ChangeRollout(ctx context.Context, change provision.RolloutChange) (provision.Rollout, error) {
+	var o provision.Rollout
+	return o, c.do(ctx, http.MethodPost, "/rollout/"+string(change), &o)
 }
 
 // Holds returns what waits for one cause to end.

@@ -13,8 +13,12 @@ func Findings(kinds []provision.FindingKind, found map[provision.FindingKind][]p
 	for _, kind := range kinds {
 		for _, s := range found[kind] {
 			what := "edition " + s.Edition
-			if kind == provision.FindingDrifted {
+			switch kind {
+			case provision.FindingDrifted:
 				what = drift(s.Drift)
+			case provision.FindingUnwell:
+				what = s.Unwell
+			case provision.FindingOutdated:
 			}
 			row := Text(string(kind), s.StoreID, s.Engine, what)
 			row[0].Color = Bad

@@ -103,6 +103,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	if s.Protected {
 		add("protected", "deletes are refused; lift that with: orchestrator unprotect "+s.StoreID, Busy)
 	}
+	add("unwell", s.Unwell, Bad)
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {
 		add("outdated", "a new store gets another edition; upgrade with: orchestrator retry "+s.StoreID+" --force upgrade", Busy)
