@@ -71,7 +71,7 @@ func New(c Config) (*Worker, error) {
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
 	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log),
-		gauges.Findings(w.records.Fleet, c.Log))
+		gauges.Findings(w.records.Fleet, c.Log), gauges.Rollout(w.records.Rollouts, c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	w.auditor = &auditor{policy: c.Audit, pass: w.records.Fleet, queue: w.tasks, names: maintenanceQueues(c.Clusters), leads: w.sweeper.leads, log: c.Log}
 	w.rollout = &rolloutStepper{rollouts: w.records.Rollouts, queue: w.tasks, leads: w.sweeper.leads, log: c.Log}
