@@ -5,9 +5,13 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,4 +58,74 @@ func TestAuditsFindAndMendWhatWasChanged(t *testing.T) {
 	if n := len(r.backend.of(s.StoreID)); n != 1 {
 		t.Errorf("the backend was told %d times", n)
 	}
+}
+
+// TestWhatAnAuditCosts prints the time of the worker's CPU and the bytes from the API server for one audit, from which docs/scaling.md says what ten thousand
+// stores cost: a pass of one store a second takes as many thousandths of a core as an audit takes milliseconds.
+func TestWhatAnAuditCosts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := r.start("worker", "ORCH_DRIFT=off")
+	stores := r.fleet(10)
+	first.end(syscall.SIGTERM)
+	const rest = 12 * time.Second
+	measure := func(env ...string) (cpu time.Duration, read int64, audits int) {
+		t.Helper()
+		p := r.start("worker", append(env, "ORCH_LOG_LEVEL=warn")...)
+		time.Sleep(rest / 2) // its start is not counted
+		seen := map[string]bool{}
+		look := func() {
+			for _, s := range stores {
+				if at := r.state(s.StoreID).AuditedAt; !at.IsZero() {
+					seen[s.StoreID+at.String()] = true
+				}
+			}
+		}
+		look()
+		before := len(seen)
+		cpu, read = used(t, p.PID())
+		for begun := time.Now(); time.Since(begun) < rest; time.Sleep(time.Second) {
+			look()
+		}
+		after, bytes := used(t, p.PID())
+		p.end(syscall.SIGTERM)
+		return after - cpu, bytes - read, len(seen) - before
+	}
+	idleCPU, idleRead, _ := measure("ORCH_DRIFT=off")
+	cpu, read, audits := measure("ORCH_AUDIT_EVERY=1s", "ORCH_AUDIT_RATE=2")
+	if audits < 5 {
+		t.Fatalf("%d audits in %s", audits, rest)
+	}
+	each, bytes := (cpu-idleCPU)/time.Duration(audits), (read-idleRead)/int64(audits)
+	t.Logf("%d audits: %s of CPU and %d KiB read for each; the worker at rest takes %s in %s", audits, each.Round(100*time.Microsecond), bytes>>10, idleCPU, rest)
+	if each > 100*time.Millisecond || bytes > 1<<20 {
+		t.Error("a pass takes more than a tenth of a core, or reads more than 1 MiB/s")
+	}
+	t.Logf("10,000 stores in 24 h: %.2f %% of a core; during the pass, at one store a second: %.1f %% and %.2f MiB/s", 100*float64(10000*each)/float64(24*time.Hour),
+		100*float64(each)/float64(time.Second), float64(bytes)/(1<<20))
+}
+
+// used is the time of CPU that a process has taken, and what it has read, from sockets too.
+func used(t *testing.T, pid int) (cpu time.Duration, read int64) {
+	t.Helper()
+	text := func(file string) string {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+		if err != nil {
+			t.Skip("this system does not say what a process uses: ", err)
+		}
+		return string(data)
+	}
+	_, after, _ := strings.Cut(text("stat"), ") ")
+	fields := strings.Fields(after)
+	for _, field := range fields[11:13] { // user and system, in hundredths of a second
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cpu += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	if _, err := fmt.Sscanf(text("io"), "rchar: %d", &read); err != nil {
+		t.Fatal(err)
+	}
+	return cpu, read
 }
