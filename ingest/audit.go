@@ -23,10 +23,11 @@ var actions = map[string]string{
 	"POST /clusters/:name/found":       "cluster.find",
 	"POST /dead-letters/:id/replay":    "dead-letter.replay",
 
-	"POST /rollout":        "rollout.start",
-	"POST /rollout/pause":  "rollout.pause",
-	"POST /rollout/resume": "rollout.resume",
-	"POST /rollout/abort":  "rollout.abort",
+	"POST /creators/:creator_id/quota": "quota.set",
+	"POST /rollout":                    "rollout.start",
+	"POST /rollout/pause":              "rollout.pause",
+	"POST /rollout/resume":             "rollout.resume",
+	"POST /rollout/abort":              "rollout.abort",
 
 	"POST /holds/:cluster/:engine/release": "hold.release",
 }
@@ -55,7 +56,7 @@ func target(c echo.Context) string {
 	if hold := pathParam(c, "cluster") + "/" + pathParam(c, "engine"); saneID.MatchString(pathParam(c, "cluster")) && saneID.MatchString(pathParam(c, "engine")) {
 		return hold
 	}
-	for _, name := range []string{"name", "store_id"} {
+	for _, name := range []string{"name", "store_id", "creator_id"} {
 		if text := pathParam(c, name); saneID.MatchString(text) {
 			return text
 		}

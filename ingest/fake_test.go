@@ -39,6 +39,7 @@ type fake struct {
 	rollout   provision.Rollout
 	plan      provision.RolloutPlan
 	change    provision.RolloutChange
+	most      *int64
 	kind      provision.OrphanKind
 	ifGen     int64
 	origin    provision.Origin
@@ -141,6 +142,15 @@ func (f *fake) ChangeRollout(ctx context.Context, change provision.RolloutChange
 	return f.rollout.Engine != "", f.answer(ctx)
 }
 
+func (f *fake) Quota(ctx context.Context, creator string) (provision.Quota, error) {
+	return provision.Quota{CreatorID: creator, Stores: 2, Most: 5}, f.answer(ctx)
+}
+
+func (f *fake) SetQuota(ctx context.Context, creator string, most *int64) error {
+	f.most = most
+	return f.answer(ctx)
+}
+
 func (f *fake) Holds(ctx context.Context) ([]provision.Hold, error) { return f.held, f.answer(ctx) }
 
 func (f *fake) ReleaseHold(ctx context.Context, cluster, engine string) (bool, error) {
@@ -195,7 +205,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

@@ -16,7 +16,7 @@ import (
 // Acceptor records a valid request and hands it to the workers.
 //
 // Its errors are [provision.Error]s, and the caller of the API reads their messages. CodeConflict (409) names the field and
-// what holds it; CodeInvalid (422) says what cannot be carried out; CodeUnavailable (503) leaves open whether the request was recorded. Any other error becomes a 500 that does
+// what holds it; CodeInvalid (422) says what cannot be carried out; CodeQuota (429) that the creator has as many stores as it may have; CodeUnavailable (503) leaves open whether the request was recorded. Any other error becomes a 500 that does
 // not mention its cause. Accept returns soon after ctx has ended. AcceptIf accepts while the generation is the newest of the store;
 // its error has CodeSuperseded (412) otherwise. A request that is equal to the newest one joins it all the same.
 type Acceptor interface {
@@ -86,7 +86,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -102,6 +102,7 @@ type Config struct {
 	Holds     Holds
 	Findings  Findings
 	Rollouts  Rollouts
+	Quotas    Quotas
 	Readiness Readiness
 
 	Maintained bool // the workers of the installation do maintenance: there can be rollouts
@@ -148,8 +149,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Rollouts == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Rollouts == nil || c.Quotas == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -187,6 +188,8 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/clusters/:name/lost", s.loseCluster, s.authorize(ScopeOperate))
 	e.POST("/clusters/:name/found", s.findCluster, s.authorize(ScopeOperate))
 	e.Match(read, "/findings", s.findings, s.authorize(ScopeOperate))
+	e.Match(read, "/creators/:creator_id", s.quota, s.authorize(ScopeRead))
+	e.POST("/creators/:creator_id/quota", s.setQuota, s.authorize(ScopeOperate))
 	e.Match(read, "/rollout", s.rollout, s.authorize(ScopeOperate))
 	e.POST("/rollout", s.startRollout, s.authorize(ScopeOperate))
 	e.POST("/rollout/pause", s.changeRollout(provision.RolloutPause), s.authorize(ScopeOperate))

@@ -17,6 +17,11 @@ func fleetExamples() map[string]map[string]example {
 		"202": {fake: going}, "401": {noToken: true}, "403": {noScope: true}, "404": {}, "409": {fake: refused}, "500": {fake: broken}, "503": {fake: away},
 	}
 	return map[string]map[string]example{
+		"GET /creators/{creator_id}": {"200": {}, "401": {noToken: true}, "403": {noScope: true}, "500": {fake: broken}, "503": {fake: away}},
+		"POST /creators/{creator_id}/quota": {
+			"200": {body: `{"most":7}`}, "400": {body: "{"}, "401": {noToken: true}, "403": {noScope: true}, "422": {body: `{"most":"x"}`},
+			"500": {fake: broken}, "503": {fake: away},
+		},
 		"GET /rollout": {"200": {fake: going}, "401": {noToken: true}, "403": {noScope: true}, "404": {}, "500": {fake: broken}, "503": {fake: away}},
 		"POST /rollout": {
 			"202": {body: `{"engine":"medusa"}`, fake: going}, "400": {body: "{"}, "401": {body: `{"engine":"medusa"}`, noToken: true},

@@ -151,6 +151,7 @@ func examples() map[string]map[string]example {
 		"412": {body: store(nil), ifMatch: `"7"`, fake: failing(provision.CodeSuperseded)},
 		"413": {body: large},
 		"422": {body: "{}"},
+		"429": {body: store(nil), fake: failing(provision.CodeQuota)},
 		"500": {body: store(nil), fake: fake{err: errors.New("x")}},
 		"503": {body: store(nil), fake: failing(provision.CodeUnavailable)},
 	}

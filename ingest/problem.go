@@ -33,6 +33,7 @@ var (
 	noMethod     = kind{http.StatusMethodNotAllowed, "no-method", "The path does not support this method", 0}
 	conflict     = kind{http.StatusConflict, "conflict", "The request conflicts with an existing store", 0}
 	moved        = kind{http.StatusPreconditionFailed, "generation-changed", "The store has a newer generation", 0}
+	quotaReached = kind{http.StatusTooManyRequests, "quota", "The creator has as many stores as it may have", 0}
 	tooLarge     = kind{http.StatusRequestEntityTooLarge, "too-large", "The body is too large", 0}
 	invalid      = kind{http.StatusUnprocessableEntity, "invalid", "The request is invalid", 0}
 	internal     = kind{http.StatusInternalServerError, "internal", "An internal error occurred", 0}
@@ -92,6 +93,8 @@ func asProblem(err error) *problem {
 	switch provision.CodeOf(err) {
 	case provision.CodeConflict:
 		return conflict.problem(public)
+	case provision.CodeQuota:
+		return quotaReached.problem(public)
 	case provision.CodeSuperseded:
 		return moved.problem(public)
 	case provision.CodeInvalid:

@@ -23,6 +23,7 @@ var scopes = map[string]Scope{
 	"POST /stores/:store_id/protect": ScopeWrite, "POST /stores/:store_id/unprotect": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
 	"GET /holds": ScopeOperate, "GET /findings": ScopeOperate,
+	"GET /creators/:creator_id": ScopeRead, "POST /creators/:creator_id/quota": ScopeOperate,
 	"GET /rollout": ScopeOperate, "POST /rollout": ScopeOperate, "POST /rollout/pause": ScopeOperate, "POST /rollout/resume": ScopeOperate, "POST /rollout/abort": ScopeOperate, "POST /holds/:cluster/:engine/release": ScopeOperate,
 	"POST /dead-letters/:id/replay": ScopeOperate,
 }
@@ -50,7 +51,7 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 			continue
 		}
 		tried[route.Method+" "+route.Path] = true
-		path := strings.NewReplacer(":store_id", "s-1", ":id", "7.1.s-1", ":name", "eu", ":cluster", "eu", ":engine", "medusa").Replace(route.Path)
+		path := strings.NewReplacer(":store_id", "s-1", ":id", "7.1.s-1", ":name", "eu", ":cluster", "eu", ":engine", "medusa", ":creator_id", "c-1").Replace(route.Path)
 		if route.Path == "/orphans" {
 			path += "?kind=failed"
 		}
@@ -60,6 +61,9 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		body := ""
 		if route.Method == "POST" {
 			body = store(nil)
+		}
+		if route.Path == "/creators/:creator_id/quota" {
+			body = `{"most":7}`
 		}
 		if route.Path == "/rollout" {
 			body = `{"engine":"medusa"}`

@@ -182,3 +182,11 @@ type ClusterState struct {
 type ClusterStates struct {
 	Clusters []ClusterState `json:"clusters"`
 }
+
+// Quota is how many stores a creator has, and may have. Stores that are not gone count, and data that is retained.
+type Quota struct {
+	CreatorID string `json:"creator_id"`
+	Stores    int64  `json:"stores"`
+	Most      int64  `json:"most"` // 0: any number
+	Own       bool   `json:"own"`  // Most is the creator's own, not what holds for all
+}

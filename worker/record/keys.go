@@ -20,6 +20,8 @@ const (
 	keyAuditPass         = prefix + "audit-pass"         // hash: when the pass over all stores began and where it stands
 	keyFindings          = prefix + "findings:"          // zset of each kind: store id by the time since when an audit finds it so, in microseconds
 	keyRollout           = prefix + "rollout"            // hash: the newest rollout; its stores are in keys behind it
+	keyCreatorsCounted   = prefix + "creators-counted"   // string: up to where the stores of creators were counted, of records without it; "done"
+	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
 
@@ -39,6 +41,8 @@ func keyUnwellStores(cluster string) string { return prefix + "unwell-stores:" +
 func keyWaitingStores(cluster, engine string) string {
 	return prefix + "waiting-stores:" + cluster + ":" + engine // zset: the stores that wait on a hold, by when they were told to in ms; written by scripts
 }
+
+func keyCreatorStores(creator string) string { return prefix + "creator-stores:" + creator } // set: the stores of a creator that are not gone; written by scripts
 
 // Two keys are made in scripts only, since only the record says which they are: {orch}:creator-queue:CREATOR, the zset of the
 // creator's new stores (lib_creator_queue.lua), and {orch}:failures:CLUSTER:ENGINE:CODE, the zset of those whose stores have failed

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -131,4 +132,31 @@ func (m *machine) releaseHolds(t *rapid.T) {
 		want(t, "was on hold: "+engine, found, m.held[engine])
 		m.model.releaseHold(engine)
 	}
+}
+
+// checkQuotas compares which stores count for their creators.
+func (m *machine) checkQuotas(t *rapid.T) {
+	for _, creator := range []string{"x", "y"} {
+		var counted []string
+		for _, id := range propertyStores {
+			if s := m.stores[id]; s.creator() == creator && (!s.isDeleted() || s.retain) {
+				counted = append(counted, id)
+			}
+		}
+		stored := m.b.redis.SMembers(m.ctx, keyCreatorStores(creator)).Val()
+		slices.Sort(stored)
+		if !slices.Equal(counted, stored) {
+			t.Fatalf("stores of creator %s: %v, want %v", creator, stored, counted)
+		}
+	}
+}
+
+// creator is who the newest provision says.
+func (s *modelStore) creator() string {
+	for _, g := range slices.Backward(s.gens) {
+		if g.Op == provision.OpProvision {
+			return g.req.CreatorID
+		}
+	}
+	return ""
 }

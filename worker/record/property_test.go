@@ -279,6 +279,7 @@ func (m *machine) check(t *rapid.T) {
 	m.checkCreatorQueues(t)
 	m.checkDeadLetters(t)
 	m.checkOrphans(t)
+	m.checkQuotas(t)
 	namespaces := map[string]string{}
 	for id, s := range m.stores {
 		if s.owns {

@@ -55,6 +55,8 @@ type Options struct {
 	// CreatorLimit is how many new stores of one creator may be in progress; 0 sets no limit. A store is new until its first
 	// outcome. Workers should agree on the limit: the process that asks decides by its own.
 	CreatorLimit int
+	// StoresPerCreator is how many stores one creator may have; 0 sets no quota. It matters where requests are accepted.
+	StoresPerCreator int
 	// HoldAfter is how many creators may fail for one cause of the installation before the others wait; 0: they never wait.
 	HoldAfter int
 	// Placement is needed where requests are accepted for an installation with several clusters: all of them. A worker does
@@ -64,16 +66,17 @@ type Options struct {
 
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
-	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, placement: o.Placement}
+	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, storesPerCreator: o.StoresPerCreator, placement: o.Placement}
 	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
 }
 
 // client is what the groups of records share.
 type client struct {
-	redis        redis.UniversalClient
-	creatorLimit int
-	holdAfter    int
-	placement    provision.Placement
+	redis            redis.UniversalClient
+	creatorLimit     int
+	holdAfter        int
+	storesPerCreator int
+	placement        provision.Placement
 }
 
 // asynqCancel is the channel by which asynq cancels tasks.

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -49,7 +50,7 @@ func (c client) complete(ctx context.Context) error {
 // Accept records a valid request as the newest of its store, or joins an equal one that has no outcome yet. timeout is the
 // longest time from acceptance to the outcome. A new store is placed on a cluster.
 //
-// Errors of code conflict name the field: one that may not change while the store lives or its data is retained, one that
+// An error of code quota means that the creator of a new store has as many as it may have ([Options.StoresPerCreator]). Errors of code conflict name the field: one that may not change while the store lives or its data is retained, one that
 // another store owns, or a retain_data that comes too late. Code unavailable may be tried again, invalid may not.
 func (r *Requests) Accept(ctx context.Context, req provision.Request, timeout time.Duration) (provision.Accepted, error) {
 	return r.accept(ctx, req, timeout, terms{})
@@ -77,6 +78,18 @@ func (t terms) newestText() string {
 }
 
 func (c client) accept(ctx context.Context, req provision.Request, timeout time.Duration, t terms) (provision.Accepted, error) {
+	accepted, err := c.acceptCounted(ctx, req, timeout, t)
+	if errors.Is(err, errUncounted) {
+		if err := c.countCreators(ctx); err != nil {
+			return provision.Accepted{}, err
+		}
+		return c.acceptCounted(ctx, req, timeout, t)
+	}
+	return accepted, err
+}
+
+// acceptCounted is accept where the stores of creators were counted; otherwise its error may be [errUncounted].
+func (c client) acceptCounted(ctx context.Context, req provision.Request, timeout time.Duration, t terms) (provision.Accepted, error) {
 	kept := req
 	kept.RetainData = false // a field of its own: the record's request is the provision's
 	text, err := json.Marshal(kept)
@@ -87,7 +100,7 @@ func (c client) accept(ctx context.Context, req provision.Request, timeout time.
 	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), c.placementOf(req), t.newestText(), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason)
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData), c.placementOf(req), t.newestText(), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -105,6 +118,10 @@ func refusal(req provision.Request, answer []string) error {
 		return errIncomplete(answer[1])
 	case "overtaken":
 		return errOvertaken(req.StoreID, answer[1])
+	case "uncounted":
+		return errUncounted
+	case "quota":
+		return provision.Errorf(provision.CodeQuota, "the creator has as many stores as it may have, which is %s; delete one of them, retained data too, or have the quota raised", answer[1])
 	case "closed":
 		return errNoCluster(req)
 	case "changed":

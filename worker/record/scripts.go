@@ -21,6 +21,7 @@ var (
 	acquireMaintenanceScript = script("acquire_maintenance")
 	recordAuditScript        = script("record_audit")
 	nextAuditsScript         = script("next_audits")
+	countCreatorsScript      = script("count_creators")
 	startRolloutScript       = script("start_rollout")
 	changeRolloutScript      = script("change_rollout")
 	stepRolloutScript        = script("step_rollout")

@@ -32,6 +32,8 @@ type Config struct {
 	Rules              provision.Rules `env:"ORCH_PLACEMENT" help:"list of FIELD=VALUE:CLUSTER[|CLUSTER], separated by commas: the clusters of new stores that name none; FIELD is engine, country, currency or creator_id; the first rule that matches decides"`
 	Timeout            time.Duration   `env:"ORCH_ACCEPT_TIMEOUT" envDefault:"5s" help:"time after which a request is answered with 503 if Redis has not answered, or if the records are still incomplete"`
 
+	StoresPerCreator int `env:"ORCH_STORES_PER_CREATOR" envDefault:"0" help:"stores that one creator_id may have, retained data included; a new one beyond is refused with 429; 0: any number; orchestrator quota sets others for single creators"`
+
 	NoMaintenance bool // not from the environment: the workers of this installation do no maintenance, so that there can be no rollout
 }
 
@@ -50,8 +52,12 @@ func (c Config) Validate(clusters provision.Clusters) error {
 	if placement != nil {
 		placement = fmt.Errorf("ORCH_PLACEMENT: %w", placement)
 	}
+	var quota error
+	if c.StoresPerCreator < 0 {
+		quota = fmt.Errorf("ORCH_STORES_PER_CREATOR is %d; it must not be negative (0 means any number)", c.StoresPerCreator)
+	}
 	_, tokens := c.namedTokens()
-	return errors.Join(timeout, placement, c.validateHosts(), tokens)
+	return errors.Join(timeout, placement, c.validateHosts(), quota, tokens)
 }
 
 // namedTokens reads ORCH_TOKENS_FILE.
@@ -107,7 +113,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		return nil, err
 	}
 	placement := c.placement(common.Clusters.Clusters)
-	records := record.New(client, record.Options{Placement: placement})
+	records := record.New(client, record.Options{Placement: placement, StoresPerCreator: c.StoresPerCreator})
 	intake := &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: common.Deadline, Log: log}
 	metrics := service.Metrics()
 	handler, err := ingest.New(ingest.Config{
@@ -122,6 +128,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Holds:     records.Fleet,
 		Findings:  records.Fleet,
 		Rollouts:  records.Rollouts, Maintained: !c.NoMaintenance,
+		Quotas:    records.Fleet,
 		Readiness: records.Requests,
 		Timeout:   c.Timeout,
 		Log:       log,

@@ -1,11 +1,12 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, journal, records-complete
 -- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
 -- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
--- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended
+-- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
--- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {protected} or {overtaken, generation}.
+-- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {protected} or {overtaken, generation} or
+-- {quota, how many} or {uncounted}, where the stores of creators have to be counted first.
 local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
 end_lost(id) -- the store as it is now, if the pass over all stores has not come to it yet
@@ -104,6 +105,11 @@ elseif r.protected then
   return { 'protected' }
 elseif retain == '1' and r.open_delete > 0 and not r.retain_data then
   return { 'deleting' } -- a delete of the data cannot be undone
+end
+if op == 'provision' and gone(r) and not r.retain_data and tonumber(ARGV[20]) > 0 and ARGV[11] ~= '' then
+  if redis.call('GET', '{orch}:creators-counted') ~= 'done' then return { 'uncounted' } end
+  local most = tonumber(redis.call('HGET', '{orch}:quotas', ARGV[11]) or ARGV[20])
+  if redis.call('SCARD', creator_stores(ARGV[11])) >= most then return { 'quota', text(most) } end
 end
 local cluster = current
 if op == 'provision' and not current then

@@ -22,11 +22,28 @@ local FINDINGS = { 'drifted', 'outdated', 'unwell' }
 
 local function findings(kind) return '{orch}:findings:' .. kind end
 
+-- The stores of a creator that are not gone; one whose data is retained counts.
+local function creator_stores(creator) return '{orch}:creator-stores:' .. creator end
+
+local function count_for_creator(r, store, id)
+  local known, request = pcall(cjson.decode, r.request or '')
+  local creator = known and type(request) == 'table' and request.creator_id or ''
+  if creator == '' or (gone(r) and not r.retain_data) then creator = nil end
+  if r.counted_for and r.counted_for ~= creator then redis.call('SREM', creator_stores(r.counted_for), id) end
+  if creator then
+    redis.call('SADD', creator_stores(creator), id)
+    redis.call('HSET', store, 'counted_for', creator)
+  elseif r.counted_for then
+    redis.call('HDEL', store, 'counted_for')
+  end
+end
+
 -- Puts a store into the indexes that its record, as it is now, belongs to. It stays where it is, and as old as it is, while its
 -- kind is the same.
 local function index_store(store, id)
   local r = load(store)
   local kind, _, micros = orphan_kind(r), now()
+  count_for_creator(r, store, id)
   for _, k in ipairs(FINDINGS) do
     if r[k] and not gone(r) then
       if not redis.call('ZSCORE', findings(k), id) then

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -32,6 +33,22 @@ func (c Fleet) SetLost(ctx context.Context, name string, lost bool) (provision.C
 func (c Fleet) Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error) {
 	var p provision.Page
 	return p, c.do(ctx, http.MethodGet, "/findings?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), &p)
+}
+
+// Quota returns how many stores a creator has and may have.
+func (c Fleet) Quota(ctx context.Context, creator string) (provision.Quota, error) {
+	var q provision.Quota
+	return q, c.do(ctx, http.MethodGet, "/creators/"+url.PathEscape(creator), &q)
+}
+
+// SetQuota sets how many stores a creator may have; below 0 it is what holds for all.
+func (c Fleet) SetQuota(ctx context.Context, creator string, most int) (provision.Quota, error) {
+	var q provision.Quota
+	body := []byte("{}")
+	if most >= 0 {
+		body = fmt.Appendf(nil, `{"most":%d}`, most)
+	}
+	return q, c.doIf(ctx, 0, http.MethodPost, "/creators/"+url.PathEscape(creator)+"/quota", body, &q)
 }
 
 // Rollout returns the newest rollout. Where there was none the error is a [Problem] with status 404.
