@@ -18,13 +18,14 @@ import (
 
 func retryCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "retry ID… | --failed | --all", Short: "Repeat what the records of stores ask for",
+		Use: "retry ID… | --failed | --outdated | --all", Short: "Repeat what the records of stores ask for",
 		Long: `retry has the newest request of a store carried out once more, with the store's own settings: it repairs what is wrong, changes
 nothing else, and the backend is told as of any other request. A delete that has failed is tried again. What is under way
 already is joined, and a run that waits for its next try begins now. A store that is DELETED is left alone.
 
 With --failed it repeats all stores that are FAILED or DELETE_FAILED, with --code only those that failed for this reason; with
---all every store that is not deleted. It shows how many first and asks, and begins --rate of them a second. A store that gets a newer request meanwhile is left alone.
+--outdated those that have an older edition, which are upgraded (orchestrator rollout does that in waves, and takes back what
+fails); with --all every store that is not deleted. It shows how many first and asks, and begins --rate of them a second. A store that gets a newer request meanwhile is left alone.
 
 Exit code: 0 if every retry was accepted, 1 if one was not; with --watch 1 if the store fails again.`,
 		Example: `  orchestrator retry my-shop --watch
@@ -36,6 +37,7 @@ Exit code: 0 if every retry was accepted, 1 if one was not; with --watch 1 if th
 	f := c.Flags()
 	f.Bool("failed", false, "all stores whose newest request has failed")
 	f.String("code", "", "with --failed: only those with this code, such as image")
+	f.Bool("outdated", false, "all stores that have another edition than a new one; they are upgraded")
 	f.Bool("all", false, "all stores that are not deleted")
 	f.StringSlice("force", nil, "do this again although it was done: "+forceNames())
 	f.Float64("rate", 1, "how many stores a second")
@@ -48,19 +50,20 @@ Exit code: 0 if every retry was accepted, 1 if one was not; with --watch 1 if th
 func checkRetry(c *cobra.Command, ids []string) error {
 	failed, _ := c.Flags().GetBool("failed")
 	all, _ := c.Flags().GetBool("all")
+	outdated, _ := c.Flags().GetBool("outdated")
 	code, _ := c.Flags().GetString("code")
 	watch, _ := c.Flags().GetBool("watch")
 	rate, _ := c.Flags().GetFloat64("rate")
 	force, _ := c.Flags().GetStringSlice("force")
 	chosen := 0
-	for _, given := range []bool{failed, all, len(ids) > 0} {
+	for _, given := range []bool{failed, outdated, all, len(ids) > 0} {
 		if given {
 			chosen++
 		}
 	}
 	switch {
 	case chosen != 1:
-		return usageError{errors.New("retry takes ids, or --failed, or --all")}
+		return usageError{errors.New("retry takes ids, or --failed, or --outdated, or --all")}
 	case code != "" && !failed:
 		return usageError{errors.New("--code needs --failed")}
 	case watch && len(ids) != 1:
@@ -84,6 +87,9 @@ func retry(c *cobra.Command, ids []string) error {
 		return err
 	}
 	force, _ := c.Flags().GetStringSlice("force")
+	if outdated, _ := c.Flags().GetBool("outdated"); outdated && !slices.Contains(force, string(provision.ForceUpgrade)) {
+		force = append(force, string(provision.ForceUpgrade))
+	}
 	if len(ids) == 1 {
 		return changeStore(c, client, ids[0], api.Retry, forced(force))
 	}
@@ -110,6 +116,7 @@ func forced(force []string) any {
 // storesToRetry are all stores that the flags choose, the oldest request first. A human has agreed to them.
 func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, error) {
 	failed, _ := c.Flags().GetBool("failed")
+	outdated, _ := c.Flags().GetBool("outdated")
 	code, _ := c.Flags().GetString("code")
 	all, err := allStores(c.Context(), client)
 	if err != nil {
@@ -119,7 +126,7 @@ func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, err
 		if failed {
 			return !s.Status.Final() || s.Status.Succeeded() || code != "" && string(s.Code) != code
 		}
-		return s.Status == provision.StatusDeleted
+		return s.Status == provision.StatusDeleted || outdated && !s.Outdated
 	})
 	slices.Reverse(chosen)
 	if !wantsJSON(c) {

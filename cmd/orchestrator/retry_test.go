@@ -117,6 +117,7 @@ func fleet(t *testing.T) *fakeFleet {
 	f := &fakeFleet{refuse: map[string]int{}, stores: []provision.State{state("newest", provision.StatusFailed, provision.CodeImage), state("up", provision.StatusReady, ""),
 		state("under-way", provision.StatusProvisioning, ""), state("gone", provision.StatusDeleted, ""), state("late", provision.StatusFailed, provision.CodeTimeout),
 		state("oldest", provision.StatusDeleteFailed, provision.CodeImage)}}
+	f.stores[1].Outdated = true
 	environment(t, f)
 	return f
 }
@@ -129,6 +130,7 @@ func TestRetryChoosesStores(t *testing.T) {
 		"--failed --code image --yes":   {`retry oldest if "7"`, `retry newest if "7"`},
 		"--failed --code volume --yes":  nil,
 		"--all --yes":                   {`retry oldest if "7"`, `retry late if "7"`, `retry under-way if "7"`, `retry up if "7"`, `retry newest if "7"`},
+		"--outdated --yes":              {`retry up if "7"`},
 		"--failed --code image -o json": nil, // without --yes
 	} {
 		f := fleet(t)

@@ -78,6 +78,9 @@ func (c *client) upTo(d time.Duration) time.Duration {
 
 // act sends the next request, or a delete and a provision right after each other.
 func (c *client) act(ctx context.Context) {
+	if c.dice.IntN(30) == 0 {
+		c.rollOut()
+	}
 	switch dice := c.dice.IntN(100); {
 	case c.want.Action == provision.OpDelete && c.retaining() && dice < 30: // the data too
 		c.delete(ctx)
@@ -107,6 +110,11 @@ func (c *client) act(ctx context.Context) {
 		c.delete(ctx)
 		c.provision(ctx)
 	}
+}
+
+// rollOut begins a rollout of the store's engine, unless one is under way. It must not show in what is told.
+func (c *client) rollOut() {
+	_, _, _ = c.call("/rollout", 0, fmt.Appendf(nil, `{"engine":%q,"waves":["1","50%%"],"soak_seconds":1,"max_failures":100000}`, c.want.Engine))
 }
 
 func (c *client) provision(ctx context.Context) {

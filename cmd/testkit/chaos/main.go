@@ -83,7 +83,8 @@ type installation struct {
 // run tests the installations. An error is about the test rig; what is wrong with the service is a finding.
 func (o options) run(ctx context.Context) (findings int, err error) {
 	fmt.Printf("chaos: seed %d, %d stores, %d workers, %d clusters, %d new stores of a creator at a time (0: no limit), %s of faults\n", o.seed, o.stores, o.workers, o.clusters, o.creator, o.faults)
-	r, err := rig.Up(ctx, o.programs, o.clusters, "ORCH_MAX_PER_CREATOR="+strconv.Itoa(o.creator))
+	r, err := rig.Up(ctx, o.programs, o.clusters, "ORCH_MAX_PER_CREATOR="+strconv.Itoa(o.creator),
+		"ORCH_AUDIT_EVERY=15s", "ORCH_AUDIT_RATE=5", "ORCH_DRIFT=repair") // each store is audited all the time
 	keep := true
 	if r != nil {
 		defer func() {
