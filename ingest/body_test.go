@@ -1,13 +1,36 @@
 package ingest
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+// TestSuspendedOfABody: absent and null are not false.
+func TestSuspendedOfABody(t *testing.T) {
+	for text, want := range map[string]string{"": "none", `null`: "none", `true`: "true", `false`: "false", `"yes"`: "422"} {
+		f := &fake{}
+		set := map[string]any{}
+		if text != "" {
+			set["suspended"] = json.RawMessage(text)
+		}
+		got := "none"
+		switch a := newRig(t, f).send("POST", "/", store(set)); {
+		case a.status == 422:
+			got = "422"
+		case len(f.got) == 1 && f.got[0].Suspend != nil:
+			got = strconv.FormatBool(*f.got[0].Suspend)
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
 
 func TestParseRefusesMalformedBodies(t *testing.T) {
 	valid := store(nil)

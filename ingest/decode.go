@@ -41,6 +41,11 @@ func takeStore(f *fields, r *provision.Request) {
 	takeText(f, "base_url", &r.BaseURL)
 	takeText(f, "creator_id", &r.CreatorID)
 	takeText(f, "cluster", &r.Cluster)
+	var suspended bool
+	if value, given := f.from["suspended"]; given && value.Kind() != 'n' {
+		take(f, "suspended", "true or false", &suspended)
+		r.Suspend = &suspended
+	}
 	f.from, f.prefix = takeSettings(f), "settings."
 	takeText(f, "title", &r.Settings.Title)
 	takeText(f, "admin_email", &r.Settings.AdminEmail)

@@ -37,6 +37,9 @@ type Request struct {
 	// RetainData belongs to a delete: the shop stops and its address is given back, while namespace, Secret and volumes
 	// stay for a later provision of the same store.
 	RetainData bool `json:"retain_data,omitempty"`
+	// Suspend stops the shop or starts it again; nil leaves it as it is, so that the part of a backend that changes a title need not know who has paid. It is
+	// kept beside the request, and is no part of what makes two of them equal.
+	Suspend *bool `json:"-"`
 }
 
 // Settings configure the shop. The zero value of a field means the engine's default.

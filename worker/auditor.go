@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
 )
@@ -12,8 +14,13 @@ import (
 // AuditPolicy says how often stores are looked at, and what follows.
 type AuditPolicy struct {
 	Every  time.Duration // between the beginnings of two passes over all stores; 0: none
-	Rate   int           // stores a second of a pass
+	Rate   int           // stores a second of a pass, and of each worker
 	Repair bool          // what differs is mended, not only reported
+}
+
+// pace lets a worker make no more audits than the policy says.
+func (p AuditPolicy) pace() *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(max(p.Rate, 1)), max(p.Rate, 1))
 }
 
 // AuditPass moves a pass over all stores on: [record.Fleet].
@@ -29,8 +36,8 @@ type MaintenanceQueue interface {
 
 const (
 	auditEvery = 5 * time.Second
-	// maxQueuedAudits is how many tasks may wait: a pass is not to fill the queue of a cluster that does not answer.
-	maxQueuedAudits = 100
+	// maxQueuedAudits is how many tasks may wait: a pass is not to fill the queue of a cluster that does not answer, and the upgrades of a rollout are in it too.
+	maxQueuedAudits = 20
 )
 
 // auditor enqueues an audit of each store once a period, evenly. Every worker has one; that which sweeps does it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"golang.org/x/time/rate"
 
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
@@ -44,6 +45,7 @@ type maintenanceHandler struct {
 	upgrades   Upgrades
 	repair     bool
 	limits     Limits
+	pace       *rate.Limiter // of audits: those that have queued up, since no worker was there, are not made all at once
 	metrics    *metrics
 	log        *slog.Logger
 	stop       context.Context // its end stops the work
@@ -62,6 +64,11 @@ func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) err
 	if h.stop.Err() != nil {
 		return decision{retry: true}.reply(errStopping)
 	}
+	if task.Kind == queue.Audit {
+		if err := h.await(ctx); err != nil {
+			return decision{retry: true}.reply(errStopping)
+		}
+	}
 	result, l, err := h.leases.acquireOnce(ctx, task.StoreID, task.Generation, func(ctx context.Context, token string) (record.AcquireResult, record.Run, error) {
 		return h.records.AcquireMaintenance(ctx, task, token, leaseTTL)
 	})
@@ -78,6 +85,14 @@ func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) err
 		h.audit(l, log)
 	}
 	return nil
+}
+
+// await waits until the next audit may be made, or the worker stops.
+func (h *maintenanceHandler) await(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.stop, cancel)()
+	return h.pace.Wait(ctx)
 }
 
 // audit looks at one store and records what it has found.

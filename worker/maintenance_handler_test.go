@@ -65,7 +65,7 @@ func newMaintenanceRig(maintainer maintainerFunc) *maintenanceRig {
 	r := &maintenanceRig{records: &records{renew: always(record.Renewed)}, result: record.Acquired}
 	stopped, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, limits: DefaultLimits(),
+	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
 		repair: true, metrics: newMetrics(prometheus.NewRegistry()), log: quiet(), stop: stopped}
 	return r
 }
@@ -140,6 +140,28 @@ func TestMaintenanceHandlerUpgrades(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMaintenanceHandlerPacesAudits: what has queued up is not made all at once.
+func TestMaintenanceHandlerPacesAudits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMaintenanceRig(func(context.Context, provision.Store, bool) (provision.Finding, error) {
+			return provision.Finding{}, nil
+		})
+		start := time.Now()
+		for range 11 {
+			if err := r.process(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took < 9*time.Second || took > 11*time.Second {
+			t.Errorf("11 audits took %s", took)
+		}
+		go func() { time.Sleep(100 * time.Millisecond); r.stop() }()
+		if err, ok := errors.AsType[*retryError](r.process(t.Context())); !ok || err.counted {
+			t.Errorf("a worker that stops waits for its turn: %v", err)
+		}
+	})
 }
 
 // TestUnwellIsWhatIsUnwellForLong: not what starts, not what was seen by a worker that has just begun, and no longer once it is well.

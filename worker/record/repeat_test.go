@@ -7,6 +7,34 @@ import (
 	"orchestrator/provision"
 )
 
+// TestARequestMayStopTheShop: only one that says so starts it again.
+func TestARequestMayStopTheShop(t *testing.T) {
+	each(t, func(b *bench) {
+		stop, start := true, false
+		with := func(suspend *bool, title string) provision.Request {
+			req := titled(request("a"), title)
+			req.Suspend = suspend
+			return req
+		}
+		for i, step := range []struct {
+			suspend *bool
+			title   string
+			want    bool
+		}{{nil, "1", false}, {&stop, "1", true}, {nil, "2", true}, {&start, "2", false}, {&start, "3", false}} {
+			task := b.accept(with(step.suspend, step.title))
+			run := b.acquire(task, task.ID())
+			if run.Store.Suspended != step.want || b.state("a").Suspended != step.want || run.Store.Suspend != nil {
+				b.Errorf("step %d: the run suspends %t", i, run.Store.Suspended)
+			}
+			if joined := b.accept(with(step.suspend, step.title)); joined != task {
+				b.Errorf("step %d: an equal request does not join", i)
+			}
+			b.wantOutcome(run, run.Store.Success(provision.OpProvision), OutcomeRecorded, 0)
+			b.release(run, RunEnd{Ended: true})
+		}
+	})
+}
+
 func (b *bench) repeat(id string, force ...provision.Force) (generation int64, joined bool) {
 	b.Helper()
 	a, found, err := b.records.Repeats.Repeat(b.ctx, id, 0, force, generationTimeout)

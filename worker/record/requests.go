@@ -96,6 +96,9 @@ func (c client) acceptCounted(ctx context.Context, req provision.Request, timeou
 	if err != nil {
 		return provision.Accepted{}, err
 	}
+	if t.suspend == "" && req.Suspend != nil {
+		t.suspend = strconv.Itoa(flag(*req.Suspend))
+	}
 	origin := provision.OriginOf(ctx)
 	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -128,4 +129,36 @@ func used(t *testing.T, pid int) (cpu time.Duration, read int64) {
 		t.Fatal(err)
 	}
 	return cpu, read
+}
+
+// TestAuditsDoNotDelayOrders prints how long a new store takes, with audits all the time at the rate of the default and without, measured in turns.
+func TestAuditsDoNotDelayOrders(t *testing.T) {
+	r := newRig(t)
+	var without, with []time.Duration
+	order := func(env ...string) (took []time.Duration) {
+		t.Helper()
+		p := r.start("worker", append(env, "ORCH_LOG_LEVEL=warn")...)
+		for range 2 {
+			for _, s := range r.fleet(5) {
+				state := r.state(s.StoreID)
+				took = append(took, state.DecidedAt.Sub(state.AcceptedAt))
+			}
+		}
+		p.end(syscall.SIGTERM)
+		return took
+	}
+	order("ORCH_DRIFT=off") // the first ones of a cluster are slower
+	for range 2 {
+		without = append(without, order("ORCH_DRIFT=off")...)
+		with = append(with, order("ORCH_AUDIT_EVERY=1s", "ORCH_AUDIT_RATE=1")...)
+	}
+	slices.Sort(without)
+	slices.Sort(with)
+	p95 := len(with) * 95 / 100
+	ratio := float64(with[p95]) / float64(without[p95])
+	t.Logf("POST to READY, p95 of %d: %s with audits, %s without: %.2f", len(with), with[p95].Round(time.Millisecond), without[p95].Round(time.Millisecond), ratio)
+	t.Logf("median: %s with audits, %s without", with[len(with)/2].Round(time.Millisecond), without[len(without)/2].Round(time.Millisecond))
+	if ratio > 1.5 { // the figure is in docs/scaling.md; this machine may have other work
+		t.Errorf("a new store takes %.2f times as long", ratio)
+	}
 }
