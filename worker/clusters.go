@@ -10,7 +10,7 @@ import (
 	"orchestrator/provision"
 )
 
-// Cluster is one cluster that a worker serves. All fields but Name and Unwell are required.
+// Cluster is one cluster that a worker serves. All fields but Name, Unwell and Complete are required.
 type Cluster struct {
 	// Name is "" where the installation names no clusters: this is the only one, [provision.DefaultCluster].
 	Name       string
@@ -20,7 +20,9 @@ type Cluster struct {
 	State      ClusterState
 	// Unwell says which namespaces have workloads whose pods are not all available, and what is missing; nil: it is not watched.
 	Unwell func() (map[string]string, error)
-	Check  func(context.Context) error // returns nil when the API server answers
+	// Complete reports whether all pods of the stores in a namespace are ready; nil: no store that has failed becomes READY by itself.
+	Complete func(namespace string) bool
+	Check    func(context.Context) error // returns nil when the API server answers
 }
 
 // id is the cluster's name in tasks and callbacks.

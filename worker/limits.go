@@ -34,6 +34,7 @@ type Limits struct {
 	CallbackMaxAge    time.Duration // how long a callback is tried
 	GenerationTimeout time.Duration // from acceptance to the end of a generation, for one accepted again by the worker
 	CreatorLimit      int           // new stores of one creator in progress at a time; 0: no limit
+	HealFailed        time.Duration // for how long after its failure a store may become READY by itself; 0: it may not
 	HoldAfter         int           // creators whose stores fail for one cause of the installation, before the others wait; 0: they never wait
 }
 
@@ -61,6 +62,9 @@ func (l Limits) Validate() error {
 	}
 	if l.CreatorLimit < 0 {
 		errs = append(errs, errors.New("the limit of new stores per creator must not be negative; 0 means none"))
+	}
+	if l.HealFailed < 0 {
+		errs = append(errs, errors.New("the time in which a failed store may heal must not be negative; 0 means that none does"))
 	}
 	if l.HoldAfter < 0 {
 		errs = append(errs, errors.New("the number of creators that may fail before others wait must not be negative; 0 means that none waits"))

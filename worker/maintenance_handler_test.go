@@ -230,7 +230,6 @@ type passes struct {
 	asked    []int
 	enqueued []string
 	pending  int
-	leads    bool
 }
 
 func (p *passes) NextAudits(_ context.Context, _ time.Duration, n int) ([]queue.MaintenanceTask, error) {

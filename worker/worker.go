@@ -1,3 +1,30 @@
+// Package worker decides when a store is run, how often, and which outcome is reported to the backend.
+//
+// A task names a generation of a store. Its handler acquires the store's lease, lets a [Runner] carry the operation out,
+// records the outcome, and only then finishes the task; a callback task delivers the outcome to the backend; the sweeper
+// enqueues what a crash has left without a task. Nothing here knows Kubernetes.
+//
+// The words, each used for one thing only:
+//
+//	store            what the backend asks for: a shop, by its store_id
+//	request          what the backend asked of a store, whole; accepted requests are recorded
+//	generation       the number of an accepted request; the newest one of a store supersedes the older ones
+//	run              one attempt to carry out a generation: provision or delete
+//	lease            the right to run a store, held by one run at a time (worker/record: Runs)
+//	fence            refuses writes of a run whose lease may have expired (provision.Fence)
+//	step             a part of a run: namespace, credentials, release, ready, verify, volumes
+//	outcome          how a generation ended: READY, FAILED, DELETED or DELETE_FAILED, with a code and a text
+//	record           what Redis holds of a store, and what decides (worker/record)
+//	journal          the steps of a store; it is shown and never decides
+//	callback         the POST that tells the backend an outcome or progress
+//	claim            the right to deliver the callbacks of a store, held by one delivery at a time
+//	delivered        confirmed by the backend with a 2xx
+//	dead letter      a callback that the backend has refused; an operator may replay it
+//	outstanding      without an outcome, or with pending callbacks: what the sweeper inspects
+//	creator queue    the new stores of one creator, of which a limited number has a slot; the others are throttled
+//	saved state      what a store's namespace says about it, from which a lost record is restored
+//	recovery         restoring the records from the clusters; until then the records are incomplete
+//	task, queue      asynq's (worker/queue); a task carries ids only
 package worker
 
 import (
@@ -47,6 +74,7 @@ type Worker struct {
 	auditor    *auditor
 	rollout    *rolloutStepper
 	unwell     []*unwellWatch
+	healers    []*healer
 	recoverers []*recoverer
 	probes     []*clusterProbe
 	leases     *leaseManager
@@ -66,7 +94,7 @@ func New(c Config) (*Worker, error) {
 		return nil, err
 	}
 	stopped, stop := context.WithCancelCause(context.Background())
-	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit, HoldAfter: c.Limits.HoldAfter}), tasks: queue.NewTasks(c.Redis), stop: stop}
+	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit, HoldAfter: c.Limits.HoldAfter, Heal: c.Limits.HealFailed > 0}), tasks: queue.NewTasks(c.Redis), stop: stop}
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics)
@@ -129,6 +157,7 @@ func (w *Worker) watch(cluster Cluster, m *metrics) {
 	}
 	w.recoverers = append(w.recoverers, r)
 	w.unwell = append(w.unwell, &unwellWatch{cluster: name, look: cluster.Unwell, records: w.records.Fleet, log: log})
+	w.healers = append(w.healers, &healer{cluster: name, within: w.config.Limits.HealFailed, complete: cluster.Complete, records: w.records.Fleet, queue: w.tasks, log: log})
 	w.probes = append(w.probes, &clusterProbe{cluster: cluster, records: w.records.Recovery, up: m.up, log: log})
 }
 
@@ -143,6 +172,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.sweeper.run(ctx) })
 	background.Go(func() { w.auditor.run(ctx) })
 	background.Go(func() { w.rollout.run(ctx) })
+	for _, h := range w.healers {
+		background.Go(func() { h.run(ctx) })
+	}
 	for _, u := range w.unwell {
 		background.Go(func() { u.run(ctx) })
 	}

@@ -38,6 +38,8 @@ func keyClusterStores(cluster string) string { return prefix + "cluster-stores:"
 
 func keyUnwellStores(cluster string) string { return prefix + "unwell-stores:" + cluster } // set: the stores of a cluster that are unwell
 
+func keyHealing(cluster string) string { return prefix + "healing:" + cluster } // zset: stores of a cluster that have failed and may heal, by the time of the next look in ms
+
 func keyWaitingStores(cluster, engine string) string {
 	return prefix + "waiting-stores:" + cluster + ":" + engine // zset: the stores that wait on a hold, by when they were told to in ms; written by scripts
 }

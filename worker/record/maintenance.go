@@ -122,3 +122,24 @@ func (r *Fleet) NoteUnwell(ctx context.Context, cluster string, why map[string]s
 	ofRollout, err = noteUnwellScript.Run(ctx, r.redis, []string{keyUnwellStores(cluster), keyRollout}, args...).Int()
 	return ofRollout, redisconn.WrapError(err)
 }
+
+// Failed is a store that has failed, and may have become well since.
+type Failed struct {
+	Task      queue.Task
+	Namespace string
+}
+
+// DueHeals returns up to n stores of a cluster that have failed within this time, for a cause that may go away by itself, and are to be looked at now. They are due
+// again after two minutes, and ever more rarely.
+func (r *Fleet) DueHeals(ctx context.Context, cluster string, within time.Duration, n int) ([]Failed, error) {
+	words, err := r.runScript(ctx, dueHealsScript, []string{keyHealing(cluster)}, cluster, n, within.Milliseconds())
+	if err != nil {
+		return nil, err
+	}
+	var failed []Failed
+	for ; len(words) >= 3; words = words[3:] {
+		task := queue.Task{Op: provision.OpProvision, StoreID: words[0], Generation: number(words[1]), Cluster: cluster}
+		failed = append(failed, Failed{Task: task, Namespace: words[2]})
+	}
+	return failed, nil
+}

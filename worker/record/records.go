@@ -57,6 +57,8 @@ type Options struct {
 	CreatorLimit int
 	// StoresPerCreator is how many stores one creator may have; 0 sets no quota. It matters where requests are accepted.
 	StoresPerCreator int
+	// Heal lets a store that has failed be looked at until it is well: [Fleet.DueHeals].
+	Heal bool
 	// HoldAfter is how many creators may fail for one cause of the installation before the others wait; 0: they never wait.
 	HoldAfter int
 	// Placement is needed where requests are accepted for an installation with several clusters: all of them. A worker does
@@ -66,7 +68,7 @@ type Options struct {
 
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
-	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, storesPerCreator: o.StoresPerCreator, placement: o.Placement}
+	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, heal: o.Heal, storesPerCreator: o.StoresPerCreator, placement: o.Placement}
 	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}}
 }
 
@@ -76,6 +78,7 @@ type client struct {
 	creatorLimit     int
 	holdAfter        int
 	storesPerCreator int
+	heal             bool
 	placement        provision.Placement
 }
 

@@ -172,8 +172,8 @@ func TestARolloutComesAfterCustomers(t *testing.T) {
 		}
 		suspended.Generation = accepted.Generation
 		b.end(suspended, provision.StatusSuspended)
-		busy := b.madeReady(request("busy"))
-		busy = b.accept(titled(request("busy"), "x"))
+		b.madeReady(request("busy"))
+		busy := b.accept(titled(request("busy"), "x"))
 		b.startRollout(provision.RolloutPlan{Waves: []string{"100%"}})
 		tasks := b.step()
 		if len(tasks) != 3 {

@@ -83,7 +83,7 @@ func (r *Requests) dropExpired(ctx context.Context, ids []string) error {
 }
 
 // states reads records in one round trip, skipping those that are gone. With a journal, each has its latest steps and its whole request.
-func (r client) states(ctx context.Context, ids []string, journal int64) ([]provision.State, error) {
+func (c client) states(ctx context.Context, ids []string, journal int64) ([]provision.State, error) {
 	type row struct {
 		record  *redis.MapStringStringCmd
 		running *redis.IntCmd
@@ -91,7 +91,7 @@ func (r client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		steps   *redis.XMessageSliceCmd
 	}
 	rows := make([]row, len(ids))
-	_, err := r.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			rows[i] = row{record: p.HGetAll(ctx, keyStore(id)), running: p.Exists(ctx, keyRunLease(id)), pending: p.HLen(ctx, keyCallbacks(id))}
 			if journal > 0 {

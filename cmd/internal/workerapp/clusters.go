@@ -89,7 +89,7 @@ func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Conf
 	case "public":
 		runner.PublicClient = engine.PublicClient(c.VerifyAllow)
 	}
-	return worker.Cluster{Name: name, Runner: runner, Maintainer: runner, Passwords: k.Credentials, State: k.State, Unwell: k.Readiness.Unwell, Check: k.Check}
+	return worker.Cluster{Name: name, Runner: runner, Maintainer: runner, Passwords: k.Credentials, State: k.State, Unwell: k.Readiness.Unwell, Complete: k.Readiness.Complete, Check: k.Check}
 }
 
 // connectCluster sends no request. Its error names the variable to correct.

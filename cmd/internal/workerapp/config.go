@@ -47,6 +47,7 @@ type Config struct {
 	AuditEvery       time.Duration `env:"ORCH_AUDIT_EVERY" envDefault:"24h" help:"time between the beginnings of two passes in which each store is compared with what its release says; 0: no pass"`
 	AuditRate        int           `env:"ORCH_AUDIT_RATE" envDefault:"1" help:"stores a second that such a pass comes to"`
 	Drift            string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
+	HealFailed       time.Duration `env:"ORCH_HEAL_FAILED" envDefault:"0s" help:"for how long after its FAILED a store is told READY after all once its pods have become ready, such as 6h; for a timeout, a pod without a node, a volume, an image, a quota or a crash; 0: FAILED is the end"`
 	HoldAfter        int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
 	QueuePoll        time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is polled"`
 }
@@ -57,7 +58,7 @@ func (c Config) limits(generationTimeout time.Duration) worker.Limits {
 	l.ReadinessTimeout = time.Duration(c.PollAttempts) * c.PollInterval
 	l.DeleteTimeout = c.DeleteTimeout
 	l.GenerationTimeout = generationTimeout
-	l.CreatorLimit, l.HoldAfter = c.CreatorLimit, c.HoldAfter
+	l.CreatorLimit, l.HoldAfter, l.HealFailed = c.CreatorLimit, c.HoldAfter, c.HealFailed
 	return l
 }
 
@@ -116,6 +117,7 @@ func (c Config) validateLimits() error {
 	refuse(c.PollInterval <= 0, "ORCH_POLL_INTERVAL is %s; it must be positive", c.PollInterval)
 	refuse(c.DeleteTimeout <= 0, "ORCH_DELETE_TIMEOUT is %s; it must be positive", c.DeleteTimeout)
 	refuse(c.CreatorLimit < 0, "ORCH_MAX_PER_CREATOR is %d; it must not be negative (0 means no limit)", c.CreatorLimit)
+	refuse(c.HealFailed < 0, "ORCH_HEAL_FAILED is %s; it must not be negative", c.HealFailed)
 	refuse(c.HoldAfter < 0, "ORCH_HOLD_AFTER is %d; it must not be negative (0 means that no store waits)", c.HoldAfter)
 	refuse(c.MaintenanceSlots < 0, "ORCH_MAINTENANCE_CONCURRENCY is %d; it must not be negative", c.MaintenanceSlots)
 	refuse(c.AuditEvery < 0, "ORCH_AUDIT_EVERY is %s; it must not be negative", c.AuditEvery)

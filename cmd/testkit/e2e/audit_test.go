@@ -133,6 +133,9 @@ func used(t *testing.T, pid int) (cpu time.Duration, read int64) {
 
 // TestAuditsDoNotDelayOrders prints how long a new store takes, with audits all the time at the rate of the default and without, measured in turns.
 func TestAuditsDoNotDelayOrders(t *testing.T) {
+	if os.Getenv("ORCH_TEST_COSTS") == "" {
+		t.Skip("ORCH_TEST_COSTS=1 measures it, as make test-long does: nothing else may run beside it")
+	}
 	r := newRig(t)
 	var without, with []time.Duration
 	order := func(env ...string) (took []time.Duration) {

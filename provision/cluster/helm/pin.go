@@ -9,6 +9,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
 	"sigs.k8s.io/yaml"
 
@@ -140,12 +141,18 @@ func (o *operation) pin(s provision.Store, want Plan, last *release.Release) (Pl
 	if err != nil || kept == nil {
 		return want, err
 	}
-	pin, ok, err := want.pinned(kept)
-	if err != nil || !ok {
-		return want, nil // a record that cannot be read as a chart is as one that does not hold it
+	if pin, ok := want.pinnedFor(s, kept, o.cfg.Capabilities); ok {
+		return pin, nil
 	}
-	if _, err := pin.render(s, kept.Version+1, o.cfg.Capabilities); err != nil {
-		return want, nil
+	return want, nil
+}
+
+// pinnedFor returns the plan in the edition of a record, if that can make what is asked for. A record that cannot be read as a chart is as one that does not
+// hold it.
+func (p Plan) pinnedFor(s provision.Store, kept *release.Release, caps *chartutil.Capabilities) (Plan, bool) {
+	pin, ok, err := p.pinned(kept)
+	if err == nil && ok {
+		_, err = pin.render(s, kept.Version+1, caps)
 	}
-	return pin, nil
+	return pin, err == nil && ok
 }

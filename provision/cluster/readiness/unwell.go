@@ -34,3 +34,12 @@ func (w *Watcher) Unwell() (map[string]string, error) {
 	}
 	return unwell, nil
 }
+
+// Complete reports whether a namespace has workloads of a store and all of them are complete. It reads the informers' caches, without a request.
+func (w *Watcher) Complete(namespace string) bool {
+	if w.Synced() != nil {
+		return false
+	}
+	all := w.cache.view(namespace, labels.Everything()).workloads()
+	return len(all) > 0 && len(allIncomplete(all)) == 0
+}

@@ -1,5 +1,6 @@
 -- KEYS: store, run lease, callbacks, hosts, namespaces, outstanding   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, outputs or '', how many creators
--- may fail for one cause before the others wait, or 0, the edition that was applied or '', whether it is outdated (1 or 0)
+-- may fail for one cause before the others wait, or 0, the edition that was applied or '', whether it is outdated (1 or 0), whether it
+-- may heal after a failure (1 or 0)
 -- Answers {recorded|unchanged|superseded|lost, then id, generation and cluster of each provision that may begin now}, or
 -- {next-cluster, then those of the delete itself}: it has to look in another cluster, or {on-hold}: the store waits instead of failing.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -81,6 +82,10 @@ end
 if op == 'provision' and r.creator_queue then
   leave_queue(r, KEYS[1], id)
   append_admitted(next, r.creator_queue, tonumber(ARGV[8]))
+end
+if ARGV[14] == '1' and status == 'FAILED' and r.generation == gen then
+  r = load(KEYS[1])
+  if may_heal(r) then redis.call('ZADD', healing(run_cluster(r, op)), at + FIRST_HEAL_MS, id) end
 end
 redis.call('ZADD', KEYS[6], at + FIRST_SWEEP_MS, id)
 index_store(KEYS[1], id)
