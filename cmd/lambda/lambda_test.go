@@ -53,6 +53,7 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 			t.Errorf("by %s the list is %d %s", way, status, body)
 		}
 		s.live(way, store)
+		s.operate(way)
 		if status, body := s.request(way, http.MethodDelete, "/stores/"+store, ""); status != http.StatusAccepted {
 			t.Errorf("DELETE by %s answered %d %s", way, status, body)
 		}
@@ -71,6 +72,26 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 	}
 	if received := b.all(); !slices.Equal(received, want) {
 		t.Errorf("received %q, want %q", received, want)
+	}
+}
+
+// operate asks for what is about many stores. What the function cannot do is refused with the reason.
+func (s *sandbox) operate(way string) {
+	s.t.Helper()
+	for _, step := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{http.MethodGet, "/holds", "", http.StatusOK, `"holds":[]`},
+		{http.MethodGet, "/findings?kind=unwell", "", http.StatusOK, `"stores":[]`},
+		{http.MethodPost, "/creators/c/quota", `{"most":3}`, http.StatusOK, `"most":3`},
+		{http.MethodPost, "/rollout", `{"engine":"medusa"}`, http.StatusUnprocessableEntity, "AWS Lambda"},
+		{http.MethodGet, "/rollout", "", http.StatusNotFound, "no rollout"},
+	} {
+		if status, body := s.request(way, step.method, step.path, step.body); status != step.status || !strings.Contains(body, step.says) {
+			s.t.Errorf("%s %s by %s answered %d %s", step.method, step.path, way, status, body)
+		}
 	}
 }
 

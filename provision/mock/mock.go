@@ -31,7 +31,7 @@ func (c Cluster) step(ctx context.Context) error {
 // Runner runs stores of these engines on the simulated cluster. There is no shop, so nothing is verified.
 func (c Cluster) Runner(engines map[string]provision.Engine, budget, deleteTimeout time.Duration) *provision.Runner {
 	return &provision.Runner{
-		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c},
+		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Upgrader: upgrader{},
 		Engines: engines, ReadinessTimeout: budget, DeleteTimeout: deleteTimeout,
 	}
 }
@@ -69,6 +69,15 @@ type volumes struct{ c Cluster }
 
 func (v volumes) Remove(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
 func (v volumes) Detach(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
+
+// upgrader finds each store in the only edition that there is.
+type upgrader struct{}
+
+func (upgrader) Editions(context.Context, provision.Store, provision.Release) (provision.Editions, error) {
+	return provision.Editions{Kept: "mock", Current: "mock"}, nil
+}
+
+func (upgrader) Revert(context.Context, provision.Store, provision.Release, string) error { return nil }
 
 // Passwords derives each store's password from its id and the installation's token: it is always the same, and cannot be
 // guessed without the token.

@@ -99,3 +99,16 @@ func TestPasswordIsTheStoresOwnAndStays(t *testing.T) {
 		t.Error("two stores or two tokens share a password")
 	}
 }
+
+// TestARolloutPassesOverSimulatedStores: there is one edition, so that each store has it.
+func TestARolloutPassesOverSimulatedStores(t *testing.T) {
+	runner := mock.Cluster{}.Runner(map[string]provision.Engine{"toy": engine{}}, time.Minute, time.Minute)
+	s := provision.Store{Request: provision.Request{StoreID: "s", Engine: "toy"}, Generation: 1}
+	got, err := runner.Upgrade(t.Context(), s, func(string) (bool, error) { return false, nil })
+	if err != nil || got.Result != provision.UpgradeDone {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if found, err := runner.Audit(t.Context(), s, true); err != nil || len(found.Drift) != 0 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
