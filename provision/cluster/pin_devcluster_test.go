@@ -129,3 +129,21 @@ func TestAStoreGoesBackToAnEarlierEdition(t *testing.T) {
 		wantCode(t, later.Releases.Revert(t.Context(), s, want, "0000"), provision.CodeInvalid)
 	}
 }
+
+// TestARecordFromBeforeEditionsIsOutdatedAndNoDrift: a version before did not say which edition a store has.
+func TestARecordFromBeforeEditionsIsOutdatedAndNoDrift(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.must(provision.OpProvision, false)
+	kept := lastRecord(t, l.c, l.s)
+	kept.Labels = map[string]string{"orchestrator/digest": "0123"}
+	l.note(records(l.c, l.s).Update(kept))
+	found, err := l.r.Audit(t.Context(), l.s, true)
+	if err != nil || len(found.Drift)+len(found.Repaired) != 0 || !found.Outdated || found.Edition != "" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	l.must(provision.OpProvision, false)
+	if found, err = l.r.Audit(t.Context(), l.s, true); err != nil || found.Outdated || found.Edition == "" {
+		t.Errorf("after its next request: %+v, %v", found, err)
+	}
+}

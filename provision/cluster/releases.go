@@ -67,7 +67,7 @@ func (r *Releases) Inspect(ctx context.Context, s provision.Store, want provisio
 		return provision.Finding{}, err
 	}
 	seen, err := r.helm.Inspect(ctx, s, plan)
-	found := provision.Finding{Edition: seen.Plan.Edition(), Outdated: seen.Plan.Edition() != plan.Edition(), Drift: seen.Drift}
+	found := provision.Finding{Edition: seen.Edition, Outdated: seen.Edition != plan.Edition(), Drift: seen.Drift}
 	if err != nil || !repair || len(seen.Drift) == 0 {
 		return found, err
 	}

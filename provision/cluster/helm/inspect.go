@@ -9,10 +9,10 @@ import (
 	"orchestrator/provision/cluster/kube"
 )
 
-// Inspection is what was found of a release, and the plan that it is of.
+// Inspection is what was found of a release.
 type Inspection struct {
-	Plan  Plan // what was asked for, in the edition that the store has
-	Drift []provision.Difference
+	Edition string // that the store has; "" where its record does not say it
+	Drift   []provision.Difference
 }
 
 // Inspect compares a store's release with the plan, in the edition that it has, and its objects with what the release says. It changes nothing. The
@@ -29,15 +29,18 @@ func (c *Client) Inspect(ctx context.Context, s provision.Store, want Plan) (Ins
 	}
 	name := "release " + s.ReleaseName()
 	if last == nil {
-		return Inspection{Plan: want, Drift: []provision.Difference{{Object: name, Missing: true}}}, nil
+		return Inspection{Drift: []provision.Difference{{Object: name, Missing: true}}}, nil
 	}
-	found := Inspection{}
-	if found.Plan, err = op.pin(s, want, last); err != nil {
+	plan, err := op.pin(s, want, last)
+	if err != nil {
 		return Inspection{}, err
 	}
-	if last.Info.Status != release.StatusDeployed {
+	found := Inspection{Edition: last.Labels[labelEdition]}
+	switch {
+	case last.Info.Status != release.StatusDeployed:
 		found.Drift = append(found.Drift, provision.Difference{Object: name, Fields: []string{"status"}})
-	} else if last.Labels[labelDigest] != found.Plan.digest {
+	case found.Edition == "": // the digest of a record from before editions cannot be compared
+	case last.Labels[labelDigest] != plan.digest:
 		found.Drift = append(found.Drift, provision.Difference{Object: name, Fields: []string{"values"}})
 	}
 	objects, err := op.compare(last, false)
