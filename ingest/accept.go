@@ -70,7 +70,17 @@ func (s *server) remove(c echo.Context) error {
 	if retain.given && retain.value != r.RetainData {
 		bad = append(bad, provision.FieldError{Field: retainData, Detail: "differs between the body and the query"})
 	}
-	return s.accept(c, provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}, bad)
+	grace, err := graceFromQuery(c)
+	if err != nil {
+		return err
+	}
+	request := provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}
+	if grace > 0 && len(bad) == 0 && provision.CheckStoreID(id) == "" {
+		if later, err := s.deleteLater(c, request, grace); later || err != nil {
+			return err
+		}
+	}
+	return s.accept(c, request, bad)
 }
 
 // accept validates r, hands it to the Acceptor and answers. The errors of decode come first, and each field is listed once.

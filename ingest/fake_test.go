@@ -40,6 +40,8 @@ type fake struct {
 	plan      provision.RolloutPlan
 	change    provision.RolloutChange
 	most      *int64
+	grace     time.Duration
+	retain    bool
 	kind      provision.OrphanKind
 	ifGen     int64
 	origin    provision.Origin
@@ -151,6 +153,13 @@ func (f *fake) SetQuota(ctx context.Context, creator string, most *int64) error 
 	return f.answer(ctx)
 }
 
+func (f *fake) DeleteLater(ctx context.Context, id string, generation int64, grace time.Duration, retain bool) (provision.Accepted, bool, error) {
+	f.ifGen, f.grace, f.retain = generation, grace, retain
+	a := f.next
+	a.Action = provision.OpProvision
+	return a, f.state.StoreID == id, f.answer(ctx)
+}
+
 func (f *fake) Holds(ctx context.Context) ([]provision.Hold, error) { return f.held, f.answer(ctx) }
 
 func (f *fake) ReleaseHold(ctx context.Context, cluster, engine string) (bool, error) {
@@ -205,7 +214,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

@@ -86,7 +86,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas, Later and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -103,6 +103,7 @@ type Config struct {
 	Findings  Findings
 	Rollouts  Rollouts
 	Quotas    Quotas
+	Later     LaterDeleter
 	Readiness Readiness
 
 	Maintained bool // the workers of the installation do maintenance: there can be rollouts
@@ -149,8 +150,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Rollouts == nil || c.Quotas == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Rollouts == nil || c.Quotas == nil || c.Later == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas, Later and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}

@@ -57,7 +57,7 @@ func TestAuthorizeRefusesATokenSentTwice(t *testing.T) {
 
 func TestNewRefusesAnInvalidConfig(t *testing.T) {
 	f := &fake{}
-	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Readiness: f}
+	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Later: f, Readiness: f}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +75,7 @@ func TestNewRefusesAnInvalidConfig(t *testing.T) {
 		"no findings":            func(c *Config) { c.Findings = nil },
 		"no rollouts":            func(c *Config) { c.Rollouts = nil },
 		"no quotas":              func(c *Config) { c.Quotas = nil },
+		"no later deletes":       func(c *Config) { c.Later = nil },
 		"no holds":               func(c *Config) { c.Holds = nil },
 		"no readiness":           func(c *Config) { c.Readiness = nil },
 	} {

@@ -77,8 +77,15 @@ type Store struct {
 	Force      []Force `json:"-"` // of the retry that asked for this generation
 	Suspended  bool    `json:"-"` // the shop is to be stopped, and everything of it kept
 	Protected  bool    `json:"-"` // no delete of the store is accepted
+	Grave      *Grave  `json:"-"` // the store is to be deleted; nil: it is not
 	// OnHold is how long this generation has waited on a hold: it does not count against its readiness budget.
 	OnHold time.Duration `json:"-"`
+}
+
+// Grave says when a store that is suspended is to be deleted, unless anything is asked of it before.
+type Grave struct {
+	At         time.Time
+	RetainData bool
 }
 
 // ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is

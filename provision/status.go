@@ -91,6 +91,8 @@ type State struct {
 	// Suspended says that the newest request leaves the shop stopped, or stops it; SuspendReason is what was said about it.
 	Suspended     bool   `json:"suspended,omitempty"`
 	SuspendReason string `json:"suspend_reason,omitempty"`
+	// DeleteAt is set for a store that is suspended and will be deleted then, unless anything is asked of it before.
+	DeleteAt time.Time `json:"delete_at,omitzero"`
 	// Protected says that no delete of the store is accepted.
 	Protected bool `json:"protected,omitempty"`
 	// RetainData is set for a delete that keeps namespace, credentials and volumes.

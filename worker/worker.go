@@ -75,6 +75,7 @@ type Worker struct {
 	rollout    *rolloutStepper
 	unwell     []*unwellWatch
 	healers    []*healer
+	graves     *gravedigger
 	recoverers []*recoverer
 	probes     []*clusterProbe
 	leases     *leaseManager
@@ -102,6 +103,7 @@ func New(c Config) (*Worker, error) {
 		gauges.Findings(w.records.Fleet, c.Log), gauges.Rollout(w.records.Rollouts, c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	w.auditor = &auditor{policy: c.Audit, pass: w.records.Fleet, queue: w.tasks, names: maintenanceQueues(c.Clusters), leads: w.sweeper.leads, log: c.Log}
+	w.graves = &gravedigger{graves: w.records.Fleet, acceptor: w.intake, leads: w.sweeper.leads, log: c.Log}
 	w.rollout = &rolloutStepper{rollouts: w.records.Rollouts, queue: w.tasks, leads: w.sweeper.leads, log: c.Log}
 	for _, cluster := range c.Clusters {
 		w.serve(stopped, cluster, m.on(cluster.Name))
@@ -172,6 +174,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	background.Go(func() { w.sweeper.run(ctx) })
 	background.Go(func() { w.auditor.run(ctx) })
 	background.Go(func() { w.rollout.run(ctx) })
+	background.Go(func() { w.graves.run(ctx) })
 	for _, h := range w.healers {
 		background.Go(func() { h.run(ctx) })
 	}

@@ -93,9 +93,12 @@ request is recorded. An accepted delete always runs to its end, even if the stor
 With --retain-data only the release is deleted: the shop stops and its host is free. Namespace, credentials and volumes stay
 for a later submit of the same store with the same engine, name and namespace, or until a delete without --retain-data.
 
+With --grace the shop is stopped now and deleted later. Until then any request of the store keeps it, such as orchestrator resume.
+
 Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DELETE_FAILED.`,
 		Example: `  orchestrator delete my-shop --watch
-  orchestrator delete my-shop --retain-data`,
+  orchestrator delete my-shop --retain-data
+  orchestrator delete my-shop --grace 168h`,
 		Args: oneStoreID,
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := newClient(c)
@@ -103,7 +106,8 @@ Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DEL
 				return err
 			}
 			retain, _ := c.Flags().GetBool("retain-data")
-			accepted, err := client.Delete(c.Context(), args[0], 0, retain)
+			grace, _ := c.Flags().GetDuration("grace")
+			accepted, err := client.Delete(c.Context(), args[0], 0, retain, grace)
 			if err != nil {
 				return err
 			}
@@ -111,6 +115,7 @@ Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DEL
 		},
 	}
 	c.Flags().BoolP("watch", "w", false, "print the steps and wait for DELETED or DELETE_FAILED")
+	c.Flags().Duration("grace", 0, "stop the shop now and delete it that much later, such as 168h; any request before keeps it")
 	c.Flags().Bool("retain-data", false, "keep namespace, credentials and volumes for a later submit of the store")
 	outputFlag(c)
 	return c

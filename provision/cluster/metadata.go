@@ -29,6 +29,7 @@ const (
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
 	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
 	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
+	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain]": the store is to be deleted then
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
 	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
@@ -75,6 +76,7 @@ func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 		found.Name = name
 	}
 	found.RetainData, found.Suspended = retained(ns), ns.Annotations[annotationSuspended] == "true"
+	found.Grave = graveFrom(ns.Annotations[annotationDeleteAt])
 	found.Protected = ns.Annotations[annotationProtected] == "true"
 	return found
 }
@@ -131,6 +133,28 @@ func annotateOp(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	ns.Annotations[annotationOp] = string(op)
 	setFlag(ns, annotationSuspended, op == provision.OpProvision && s.Suspended)
 	setFlag(ns, annotationRetain, op == provision.OpDelete && s.RetainData)
+	delete(ns.Annotations, annotationDeleteAt)
+	if op == provision.OpProvision && s.Grave != nil {
+		ns.Annotations[annotationDeleteAt] = graveText(*s.Grave)
+	}
+}
+
+func graveText(g provision.Grave) string {
+	text := g.At.UTC().Format(time.RFC3339Nano)
+	if g.RetainData {
+		text += " retain"
+	}
+	return text
+}
+
+// graveFrom returns nil for what is not a date: the store is kept.
+func graveFrom(text string) *provision.Grave {
+	first, retain, _ := strings.Cut(text, " ")
+	at, err := time.Parse(time.RFC3339Nano, first)
+	if err != nil {
+		return nil
+	}
+	return &provision.Grave{At: at, RetainData: retain == "retain"}
 }
 
 // setFlag sets an annotation to "true", or removes it.

@@ -62,6 +62,13 @@ func (i *Intake) Resume(ctx context.Context, storeID string, generation int64) (
 	})
 }
 
+// DeleteLater is [record.Repeats.DeleteLater] followed by the task.
+func (i *Intake) DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool) (provision.Accepted, bool, error) {
+	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
+		return i.Records.Repeats.DeleteLater(ctx, storeID, generation, grace, retainData, i.GenerationTimeout)
+	})
+}
+
 // again accepts something of the record, and makes sure that its task is tried now. A request that comes in between is what counts then, unless the caller
 // means a certain generation.
 func (i *Intake) again(ctx context.Context, storeID string, generation int64, accept func(int64) (provision.Accepted, bool, error)) (a provision.Accepted, found bool, err error) {

@@ -139,7 +139,7 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	forced, _ := b.repeat("a", provision.ForceApply)
 	see()
 	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: forced, Cluster: "us"}, provision.StatusReady)
-	suspended, _, err := b.records.Repeats.Suspend(b.ctx, "a", 0, "unpaid", generationTimeout)
+	suspended, _, err := b.records.Repeats.DeleteLater(b.ctx, "a", 0, time.Hour, true, generationTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}

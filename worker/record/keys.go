@@ -22,6 +22,7 @@ const (
 	keyRollout           = prefix + "rollout"            // hash: the newest rollout; its stores are in keys behind it
 	keyCreatorsCounted   = prefix + "creators-counted"   // string: up to where the stores of creators were counted, of records without it; "done"
 	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all
+	keyGraves            = prefix + "graves"             // zset: stores that are to be deleted, by when in ms
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
 

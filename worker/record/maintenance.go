@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"orchestrator/provision"
@@ -142,4 +143,27 @@ func (r *Fleet) DueHeals(ctx context.Context, cluster string, within time.Durati
 		failed = append(failed, Failed{Task: task, Namespace: words[2]})
 	}
 	return failed, nil
+}
+
+// Grave is a store whose grace is over.
+type Grave struct {
+	StoreID    string
+	Generation int64 // the newest: a newer request keeps the store
+	RetainData bool
+}
+
+// DueGraves returns up to n stores that are to be deleted now. They are due again after a minute, until their delete is accepted.
+func (r *Fleet) DueGraves(ctx context.Context, n int) (due []Grave, err error) {
+	words, err := r.runScript(ctx, dueGravesScript, []string{keyGraves}, n, time.Minute.Milliseconds())
+	for ; err == nil && len(words) >= 3; words = words[3:] {
+		due = append(due, Grave{words[0], number(words[1]), words[2] == "1"})
+	}
+	return due, err
+}
+
+func deleteAt(g *provision.Grave) string {
+	if g == nil {
+		return ""
+	}
+	return strconv.FormatInt(g.At.UnixMilli(), 10)
 }

@@ -44,6 +44,9 @@ type Record struct {
 	AuditedAt        millis `redis:"audited_at"`
 	Edition          string `redis:"edition"`
 	Outdated         bool   `redis:"outdated"`
+	ReadyGeneration  int64  `redis:"ready_generation"`
+	DeleteAt         millis `redis:"delete_at"` // when the store is to be deleted
+	DeleteRetains    bool   `redis:"delete_retains"`
 	Unwell           string `redis:"unwell"`
 	DriftJSON        string `redis:"drifted"`
 	HeldAt           millis `redis:"held_at"` // since when its newest provision waits on a hold
@@ -132,7 +135,7 @@ func (r Record) state(id string) provision.State {
 	if r.Status != "" {
 		s.Status, s.Code, s.Error, s.DecidedAt = r.Status, r.Code, r.Error, r.DecidedAt.time()
 	}
-	s.OnHoldSince = r.HeldAt.time()
+	s.OnHoldSince, s.DeleteAt = r.HeldAt.time(), r.DeleteAt.time()
 	if r.OpenDelete != r.Generation {
 		s.DeleteGeneration = r.OpenDelete
 	}

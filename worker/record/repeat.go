@@ -34,6 +34,22 @@ func (r *Repeats) Resume(ctx context.Context, storeID string, generation int64, 
 	return r.again(ctx, storeID, timeout, terms{newest: generation, suspend: "0"}, Record.provisioned)
 }
 
+// DeleteLater has the store stopped, as [Repeats.Suspend] does, and deleted when the grace is over, unless anything is asked of it before. The first date stands
+// if it is repeated.
+//
+// found is false for a store that has nothing to keep: it is unknown, was never READY, or is deleted or being deleted. The error has code conflict for one that is protected.
+func (r *Repeats) DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	known, err := r.record(ctx, storeID)
+	if err == nil && known.Generation == 0 {
+		err = r.complete(ctx)
+	}
+	if err != nil || known.Op != provision.OpProvision || known.ReadyGeneration == 0 {
+		return provision.Accepted{}, false, err
+	}
+	t := terms{newest: generation, suspend: "1", suspendReason: "to be deleted", grace: grace, retainData: retainData}
+	return r.again(ctx, storeID, timeout, t, Record.provisioned)
+}
+
 // again accepts a request that the store's record holds, on other terms.
 func (r *Repeats) again(ctx context.Context, storeID string, timeout time.Duration, t terms, which func(Record, string) (provision.Request, error)) (a provision.Accepted, found bool, err error) {
 	known, err := r.record(ctx, storeID)

@@ -22,6 +22,7 @@ var (
 	recordAuditScript        = script("record_audit")
 	nextAuditsScript         = script("next_audits")
 	countCreatorsScript      = script("count_creators")
+	dueGravesScript          = script("due_graves")
 	dueHealsScript           = script("due_heals")
 	startRolloutScript       = script("start_rollout")
 	changeRolloutScript      = script("change_rollout")
@@ -48,7 +49,7 @@ var (
 )
 
 // libraries are sent before each script.
-var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") + read("lib_holds") + read("lib_rollout") + read("lib_heal") +
+var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") + read("lib_holds") + read("lib_rollout") + read("lib_heal") + read("lib_graves") +
 	read("lib_lost_clusters") + read("lib_end_lost_store")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }

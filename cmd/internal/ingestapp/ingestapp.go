@@ -124,6 +124,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Protector: records.Repeats,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
+		Later:     intake,
 		Clusters:  records.Requests,
 		Holds:     records.Fleet,
 		Findings:  records.Fleet,

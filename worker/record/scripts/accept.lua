@@ -1,7 +1,8 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, journal, records-complete
 -- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
 -- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
--- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0
+-- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0, after how many
+-- ms a store that is suspended is to be deleted, with retain, or '' for never
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
@@ -86,8 +87,11 @@ if current and placement and placement.named ~= '' and placement.named ~= curren
 if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() and (op == 'delete' or (r.suspended or '0') == suspend) then
   return { 'joined', text(r.generation), run_cluster(r, op) }
 end
+-- It is to be deleted already: the earlier date stands.
+if ARGV[21] ~= '' and r.delete_at and r.op == 'provision' then return { 'joined', text(r.generation), run_cluster(r, op) } end
 -- The request was made for a generation, and a newer one was accepted meanwhile.
 if ARGV[14] ~= '' and r.generation ~= tonumber(ARGV[14]) then return { 'overtaken', text(r.generation) } end
+if ARGV[21] ~= '' and r.protected then return { 'protected' } end
 if op == 'provision' then
   if not gone(r) or r.retain_data then
     for _, field in ipairs({ 'engine', 'name', 'namespace' }) do
@@ -129,7 +133,12 @@ redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force', 'delete_at', 'delete_retains')
+redis.call('ZREM', GRAVES, id) -- whatever is asked for now counts
+if ARGV[21] ~= '' then
+  redis.call('HSET', KEYS[1], 'delete_at', text(at + ARGV[21]), 'delete_retains', retain)
+  redis.call('ZADD', GRAVES, at + ARGV[21], id)
+end
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))

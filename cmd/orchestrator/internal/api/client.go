@@ -103,10 +103,18 @@ func (c *Client) Change(ctx context.Context, id string, generation int64, verb V
 }
 
 // Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept. The generation is as for [Client.Submit].
-func (c *Client) Delete(ctx context.Context, id string, generation int64, retainData bool) (Accepted, error) {
-	path := "/stores/" + url.PathEscape(id)
+//
+// With grace it is suspended, and deleted that much later.
+func (c *Client) Delete(ctx context.Context, id string, generation int64, retainData bool, grace time.Duration) (Accepted, error) {
+	path, query := "/stores/"+url.PathEscape(id), url.Values{}
 	if retainData {
-		path += "?retain_data=true"
+		query.Set("retain_data", "true")
+	}
+	if grace > 0 {
+		query.Set("grace", grace.String())
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	var a Accepted
 	return a, c.doIf(ctx, generation, http.MethodDelete, path, nil, &a)

@@ -39,12 +39,12 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	if err != nil || a.Generation != 7 || a.TaskID != "7.a.b" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	_, _ = c.Delete(ctx, "a.b", 0, false)
+	_, _ = c.Delete(ctx, "a.b", 0, false, 0)
 	_, _ = c.Store(ctx, "a/b")
 	_, _ = c.Stores(ctx, "", 50)
 	_, _ = c.Stores(ctx, "12", 5)
 	_, _ = c.DeadLetters(ctx, "12", 5)
-	_, _ = c.Delete(ctx, "a.b", 7, false)
+	_, _ = c.Delete(ctx, "a.b", 7, false, 0)
 	_, _ = c.Orphans(ctx, "failed", "12", 5)
 	_, _ = c.Fleet().Clusters(ctx)
 	_, _ = c.Fleet().SetLost(ctx, "e/u", true)

@@ -72,6 +72,8 @@ func note(s provision.State) string {
 		return "the backend refused a callback"
 	case s.Error != "":
 		return s.Error
+	case !s.DeleteAt.IsZero():
+		return "will be deleted at " + s.DeleteAt.Format(time.RFC3339)
 	case s.Status == provision.StatusSuspended:
 		return s.SuspendReason
 	case !s.Status.Final() && s.DeleteGeneration > 0:
@@ -99,6 +101,9 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	add("cause", cause(s), Bad)
 	if s.Suspended {
 		add("suspended", cmp.Or(s.SuspendReason, "no reason was given"), Busy)
+	}
+	if !s.DeleteAt.IsZero() {
+		add("deleted", "at "+s.DeleteAt.Format(time.RFC3339)+", unless anything is asked of it before: orchestrator resume "+s.StoreID, Bad)
 	}
 	if s.Protected {
 		add("protected", "deletes are refused; lift that with: orchestrator unprotect "+s.StoreID, Busy)
