@@ -93,7 +93,14 @@ func (i *installation) life(small, large workerRun, engine string) {
 	}
 	run(provision.OpProvision, small)
 	s.Settings.Title = "Another title"
+	s.Force = []provision.Force{provision.ForceUpgrade}
 	run(provision.OpProvision, large)
+	if found, err := large.runner.Audit(i.t.Context(), s, true); err != nil || len(found.Drift)+len(found.Repaired) > 0 {
+		i.t.Errorf("an audit: %+v, %v", found, err)
+	}
+	if u, err := small.runner.Upgrade(i.t.Context(), s, func(string) (bool, error) { return false, nil }); err != nil || u.Result != provision.UpgradeDone {
+		i.t.Errorf("an upgrade: %+v, %v", u, err)
+	}
 	if _, err := large.Credentials.Password(i.t.Context(), s); err != nil {
 		i.t.Error(err)
 	}

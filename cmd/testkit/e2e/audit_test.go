@@ -64,6 +64,7 @@ func TestAuditsFindAndMendWhatWasChanged(t *testing.T) {
 // TestWhatAnAuditCosts prints the time of the worker's CPU and the bytes from the API server for one audit, from which docs/scaling.md says what ten thousand
 // stores cost: a pass of one store a second takes as many thousandths of a core as an audit takes milliseconds.
 func TestWhatAnAuditCosts(t *testing.T) {
+	long(t)
 	t.Parallel()
 	r := newRig(t)
 	first := r.start("worker", "ORCH_DRIFT=off")
@@ -106,6 +107,14 @@ func TestWhatAnAuditCosts(t *testing.T) {
 		100*float64(each)/float64(time.Second), float64(bytes)/(1<<20))
 }
 
+// long leaves a test to make test-long, which runs it.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("ORCH_TEST_LONG") == "" {
+		t.Skip("make test-long runs it, with ORCH_TEST_LONG=1")
+	}
+}
+
 // used is the time of CPU that a process has taken, and what it has read, from sockets too.
 func used(t *testing.T, pid int) (cpu time.Duration, read int64) {
 	t.Helper()
@@ -133,9 +142,7 @@ func used(t *testing.T, pid int) (cpu time.Duration, read int64) {
 
 // TestAuditsDoNotDelayOrders prints how long a new store takes, with audits all the time at the rate of the default and without, measured in turns.
 func TestAuditsDoNotDelayOrders(t *testing.T) {
-	if os.Getenv("ORCH_TEST_COSTS") == "" {
-		t.Skip("ORCH_TEST_COSTS=1 measures it, as make test-long does: nothing else may run beside it")
-	}
+	long(t) // and nothing else may run beside it
 	r := newRig(t)
 	var without, with []time.Duration
 	order := func(env ...string) (took []time.Duration) {

@@ -19,6 +19,7 @@ import (
 
 // A store that fits on no node is FAILED, and READY by itself once there is one, with the next sequence.
 func TestAFailedStoreHeals(t *testing.T) {
+	long(t) // it waits for two minutes
 	t.Parallel()
 	label := "e2e/" + store(t, "medusa").StoreID
 	values := filepath.Join(t.TempDir(), "values.yaml")
