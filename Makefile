@@ -81,7 +81,7 @@ test-long: tools build devcluster redis-topologies redis-kinds third-engine test
 	go test -race ./...
 	.ci/integration -race
 	ORCH_TEST_STORES=10000 .ci/integration -run "^TestManyStoresAreRecovered$$" # on a cluster of its own: it is busy deleting them afterwards
-	ORCH_TEST_LONG=1 .ci/integration -run "^(TestAuditsDoNotDelayOrders|TestWhatAnAuditCosts|TestAFailedStoreHeals)$$" -v
+	ORCH_TEST_LONG=1 .ci/integration -run "^(TestAuditsDoNotDelayOrders|TestWhatAnAuditCosts|TestAFailedStoreHeals|TestAStoreIsDeletedAfterItsGrace|TestARolloutOfABrokenImageStops)$$" -v
 	ORCH_TEST_ROLLOUT=200 .ci/integration -run "^TestARolloutReachesEveryStore$$"
 	.ci/chaos-mutants
 	$(MAKE) --no-print-directory fuzz

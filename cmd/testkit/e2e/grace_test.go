@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ func TestAStoreIsDeletedAfterItsGrace(t *testing.T) {
 		t.Errorf("it is kept with another password, or to be deleted at %s", r.state(s.StoreID).DeleteAt)
 	}
 
+	if os.Getenv("ORCH_TEST_LONG") == "" {
+		return // the rest waits for a minute: make test-long
+	}
 	r.cli("delete", s.StoreID, "--grace", "1m")
 	r.awaitStatus(s.StoreID, provision.StatusSuspended, 2)
 	due := r.state(s.StoreID).DeleteAt

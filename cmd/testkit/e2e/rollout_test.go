@@ -70,7 +70,7 @@ func rolloutSize() int {
 	if n, err := strconv.Atoi(os.Getenv("ORCH_TEST_ROLLOUT")); err == nil {
 		return n
 	}
-	return 8
+	return 5
 }
 
 // Every store gets the new image, although workers are killed all the time; the requests of customers that come meanwhile are carried out and told, and nothing
@@ -138,6 +138,7 @@ func TestARolloutReachesEveryStore(t *testing.T) {
 
 // A wave with a broken image stops after its share: the stores that failed are taken back, and no other was touched.
 func TestARolloutOfABrokenImageStops(t *testing.T) {
+	long(t) // an image has a minute to come
 	t.Parallel()
 	r, w := newRig(t), newWorld(t)
 	r.patience *= 3
