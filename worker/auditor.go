@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"orchestrator/provision"
 	"orchestrator/worker/queue"
 )
 
@@ -55,26 +54,12 @@ func (a *auditor) run(ctx context.Context) {
 	if a.policy.Every == 0 {
 		return
 	}
-	tick := time.NewTicker(auditEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := a.round(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("audits were not enqueued; the next round continues", "error", err)
-		}
-	}
+	eachTick(ctx, auditEvery, a.log, "audits were not enqueued; the next round continues", func(ctx context.Context) error {
+		return alone(ctx, a.leads, sweepLease, a.round)
+	})
 }
 
 func (a *auditor) round(ctx context.Context) error {
-	if lead, err := a.leads(ctx); err != nil || !lead {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, sweepLease)
-	defer cancel()
 	stats, err := a.queue.Stats(ctx, a.names...)
 	if err != nil {
 		return err
@@ -98,5 +83,3 @@ func maintenanceQueues(clusters []Cluster) (names []string) {
 	}
 	return names
 }
-
-var _ Maintainer = (*provision.Runner)(nil)

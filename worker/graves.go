@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"orchestrator/provision"
 	"orchestrator/worker/record"
@@ -24,27 +23,13 @@ type gravedigger struct {
 
 // run goes on until ctx ends.
 func (g *gravedigger) run(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := g.round(ctx); err != nil && ctx.Err() == nil {
-			g.log.Warn("not all stores whose grace is over were deleted; it is tried again", "error", err)
-		}
-	}
+	eachTick(ctx, sweepEvery, g.log, "not all stores whose grace is over were deleted; it is tried again", func(ctx context.Context) error {
+		return alone(ctx, g.leads, sweepLease, g.round)
+	})
 }
 
 // round accepts the deletes that are due, if nothing was asked for in between.
 func (g *gravedigger) round(ctx context.Context) error {
-	if lead, err := g.leads(ctx); err != nil || !lead {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, sweepLease)
-	defer cancel()
 	due, err := g.graves.DueGraves(ctx, sweepBatch)
 	if err != nil {
 		return err

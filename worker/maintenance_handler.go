@@ -20,6 +20,8 @@ type Maintainer interface {
 	Upgrade(ctx context.Context, s provision.Store, begin func(edition string) (withoutBackup bool, err error)) (provision.Upgraded, error)
 }
 
+var _ Maintainer = (*provision.Runner)(nil)
+
 // Upgrades says which stores the rollout has come to, and keeps how their upgrades have ended: [record.Rollouts].
 type Upgrades interface {
 	BeginUpgrade(ctx context.Context, run record.Run, edition string) (why string, withoutBackup bool, err error)

@@ -108,18 +108,7 @@ func (h *healer) run(ctx context.Context) {
 	if h.within == 0 || h.complete == nil {
 		return
 	}
-	tick := time.NewTicker(healEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := h.round(ctx); err != nil && ctx.Err() == nil {
-			h.log.Warn("not all stores that have failed were looked at; the next round continues", "error", err)
-		}
-	}
+	eachTick(ctx, healEvery, h.log, "not all stores that have failed were looked at; the next round continues", h.round)
 }
 
 func (h *healer) round(ctx context.Context) error {

@@ -26,26 +26,12 @@ type rolloutStepper struct {
 
 // run goes on until ctx ends.
 func (r *rolloutStepper) run(ctx context.Context) {
-	tick := time.NewTicker(rolloutEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := r.step(ctx); err != nil && ctx.Err() == nil {
-			r.log.Warn("the rollout was not moved on; the next step continues", "error", err)
-		}
-	}
+	eachTick(ctx, rolloutEvery, r.log, "the rollout was not moved on; the next step continues", func(ctx context.Context) error {
+		return alone(ctx, r.leads, redisTimeout, r.step)
+	})
 }
 
 func (r *rolloutStepper) step(ctx context.Context) error {
-	if lead, err := r.leads(ctx); err != nil || !lead {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-	defer cancel()
 	tasks, err := r.rollouts.Step(ctx)
 	if err != nil {
 		return err

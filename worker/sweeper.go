@@ -79,6 +79,32 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
+// eachTick does something at each tick until ctx ends. What fails is logged, with what follows, and done at the next tick.
+func eachTick(ctx context.Context, every time.Duration, log *slog.Logger, failed string, do func(context.Context) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			log.Warn(failed, "error", err)
+		}
+	}
+}
+
+// alone does something, within a time, if this worker is the one that sweeps.
+func alone(ctx context.Context, leads func(context.Context) (bool, error), limit time.Duration, do func(context.Context) error) error {
+	if lead, err := leads(ctx); err != nil || !lead {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return do(ctx)
+}
+
 // leads takes or keeps the lease that lets one worker at a time sweep.
 func (s *sweeper) leads(ctx context.Context) (bool, error) {
 	return s.store.LeadSweep(ctx, s.token, sweepLease)

@@ -14,6 +14,48 @@ import (
 // scrapeTimeout bounds one look at the queues: a scrape does not wait for a Redis that is away.
 const scrapeTimeout = 2 * time.Second
 
+// sample is one value of a gauge, and of its labels.
+type sample struct {
+	value  float64
+	labels []string
+}
+
+// gauge is one gauge that is asked for at each scrape. Every worker shows the same: take the maximum, not the sum.
+type gauge struct {
+	desc    *prometheus.Desc
+	read    func(context.Context) ([]sample, error)
+	unshown string // is logged where Redis does not answer
+	log     *slog.Logger
+}
+
+// Describe implements [prometheus.Collector].
+func (g gauge) Describe(descs chan<- *prometheus.Desc) { descs <- g.desc }
+
+// Collect implements [prometheus.Collector]. Where Redis does not answer it collects nothing.
+func (g gauge) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	samples, err := g.read(ctx)
+	if err != nil {
+		g.log.Warn(g.unshown, "error", err)
+		return
+	}
+	for _, s := range samples {
+		metrics <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, s.value, s.labels...)
+	}
+}
+
+// byKind reads a number of each kind.
+func byKind[K ~string](count func(context.Context) (map[K]int64, error)) func(context.Context) ([]sample, error) {
+	return func(ctx context.Context) (samples []sample, err error) {
+		counts, err := count(ctx)
+		for kind, n := range counts {
+			samples = append(samples, sample{float64(n), []string{string(kind)}})
+		}
+		return samples, err
+	}
+}
+
 // QueueStats shows what the queues hold: [queue.Tasks].
 type QueueStats interface {
 	Queues(ctx context.Context) ([]string, error)
