@@ -13,13 +13,9 @@ import (
 
 // orphans is GET /orphans.
 func (s *server) orphans(c echo.Context) error {
-	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	kind, err := kindFromQuery(c, provision.OrphanKinds)
 	if err != nil {
-		return malformed.problem("the query string is malformed")
-	}
-	kind := provision.OrphanKind(query.Get("kind"))
-	if !slices.Contains(provision.OrphanKinds, kind) {
-		return invalidFields([]provision.FieldError{{Field: "kind", Detail: "must be one of " + orphanKinds()}})
+		return err
 	}
 	read := func(ctx context.Context, cursor string, limit int) (provision.Orphans, error) {
 		return s.Reader.Orphans(ctx, kind, cursor, limit)
@@ -31,10 +27,19 @@ func (s *server) orphans(c echo.Context) error {
 	})
 }
 
-func orphanKinds() string {
-	names := make([]string, len(provision.OrphanKinds))
-	for i, kind := range provision.OrphanKinds {
-		names[i] = string(kind)
+// kindFromQuery reads which of some kinds is asked for.
+func kindFromQuery[K ~string](c echo.Context, kinds []K) (K, error) {
+	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return "", malformed.problem("the query string is malformed")
 	}
-	return strings.Join(names, ", ")
+	kind := K(query.Get("kind"))
+	if slices.Contains(kinds, kind) {
+		return kind, nil
+	}
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	return "", invalidFields([]provision.FieldError{{Field: "kind", Detail: "must be one of " + strings.Join(names, ", ")}})
 }

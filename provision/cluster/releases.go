@@ -14,14 +14,20 @@ type Releases struct {
 	owner ownership
 }
 
+// planFor plans a release in a namespace that belongs to the store.
+func (r *Releases) planFor(ctx context.Context, s provision.Store, want provision.Release) (helm.Plan, error) {
+	plan, err := r.helm.Plan(want)
+	if err == nil {
+		_, err = r.owner.namespace(ctx, s)
+	}
+	return plan, err
+}
+
 // Apply implements [provision.Releases]. Codes: invalid for chart and values, conflict for an object that does not
 // belong to the release, quota for quotas and admission rules, unavailable.
 func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.Release) (provision.Applied, error) {
-	plan, err := r.helm.Plan(want)
+	plan, err := r.planFor(ctx, s, want)
 	if err != nil {
-		return provision.Applied{}, err
-	}
-	if _, err := r.owner.namespace(ctx, s); err != nil {
 		return provision.Applied{}, err
 	}
 	done, err := r.helm.Apply(ctx, s, plan)
@@ -34,11 +40,8 @@ func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.
 
 // Editions implements [provision.Upgrader].
 func (r *Releases) Editions(ctx context.Context, s provision.Store, want provision.Release) (provision.Editions, error) {
-	plan, err := r.helm.Plan(want)
+	plan, err := r.planFor(ctx, s, want)
 	if err != nil {
-		return provision.Editions{}, err
-	}
-	if _, err := r.owner.namespace(ctx, s); err != nil {
 		return provision.Editions{}, err
 	}
 	return r.helm.Editions(ctx, s, plan)
@@ -46,11 +49,8 @@ func (r *Releases) Editions(ctx context.Context, s provision.Store, want provisi
 
 // Revert implements [provision.Upgrader].
 func (r *Releases) Revert(ctx context.Context, s provision.Store, want provision.Release, edition string) error {
-	plan, err := r.helm.Plan(want)
+	plan, err := r.planFor(ctx, s, want)
 	if err != nil {
-		return err
-	}
-	if _, err := r.owner.namespace(ctx, s); err != nil {
 		return err
 	}
 	return r.helm.Revert(ctx, s, plan, edition)
@@ -59,11 +59,8 @@ func (r *Releases) Revert(ctx context.Context, s provision.Store, want provision
 // Inspect implements [provision.Auditor]: a look costs a request for the namespace, one for the release, one for each of its objects, and one more for
 // each that differs.
 func (r *Releases) Inspect(ctx context.Context, s provision.Store, want provision.Release, repair bool) (provision.Finding, error) {
-	plan, err := r.helm.Plan(want)
+	plan, err := r.planFor(ctx, s, want)
 	if err != nil {
-		return provision.Finding{}, err
-	}
-	if _, err := r.owner.namespace(ctx, s); err != nil {
 		return provision.Finding{}, err
 	}
 	seen, err := r.helm.Inspect(ctx, s, plan)

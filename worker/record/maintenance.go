@@ -40,7 +40,7 @@ func (r *Runs) AcquireMaintenance(ctx context.Context, t queue.MaintenanceTask, 
 	return Acquired, run, nil
 }
 
-// RecordAudit records what an audit has found. [RenewRenewed] means that it is on record.
+// RecordAudit records what an audit has found, unless its lease was lost or a newer request has superseded it.
 func (r *Runs) RecordAudit(ctx context.Context, run Run, found provision.Finding) (recorded bool, err error) {
 	drift, err := driftText(found.Drift)
 	if err != nil {
@@ -83,25 +83,13 @@ func (r *Fleet) Findings(ctx context.Context, kind provision.FindingKind, cursor
 	if err != nil {
 		return provision.Page{}, err
 	}
-	ids := make([]string, len(rows))
-	for i, row := range rows {
-		ids[i], _ = row.Member.(string)
-	}
-	stores, err := r.states(ctx, ids, 0)
+	stores, err := r.states(ctx, idsOf(rows), 0)
 	return provision.Page{Stores: stores, Next: next}, err
 }
 
 // CountFindings returns of how many stores an audit has found each kind.
 func (r *Fleet) CountFindings(ctx context.Context) (map[provision.FindingKind]int64, error) {
-	all := map[provision.FindingKind]int64{}
-	for _, kind := range provision.FindingKinds {
-		n, err := r.redis.ZCard(ctx, keyFindings+string(kind)).Result()
-		if err != nil {
-			return nil, redisconn.WrapError(err)
-		}
-		all[kind] = n
-	}
-	return all, nil
+	return countKinds(ctx, r.client, keyFindings, provision.FindingKinds)
 }
 
 // NoteUnwell records which stores of a cluster are unwell, by namespace, and why; those that are not are taken off the list. It pauses the rollout where

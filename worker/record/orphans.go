@@ -38,17 +38,22 @@ func (r *Requests) Orphans(ctx context.Context, kind provision.OrphanKind, curso
 
 // CountOrphans returns how many orphans of each kind there are.
 func (r *Requests) CountOrphans(ctx context.Context) (map[provision.OrphanKind]int64, error) {
-	counts := map[provision.OrphanKind]*redis.IntCmd{}
-	_, err := r.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, kind := range provision.OrphanKinds {
-			counts[kind] = p.ZCard(ctx, keyOrphansOf(kind))
+	return countKinds(ctx, r.client, keyOrphans, provision.OrphanKinds)
+}
+
+// countKinds returns how many stores the index of each kind holds.
+func countKinds[K ~string](ctx context.Context, c client, index string, kinds []K) (map[K]int64, error) {
+	counts := map[K]*redis.IntCmd{}
+	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, kind := range kinds {
+			counts[kind] = p.ZCard(ctx, index+string(kind))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, redisconn.WrapError(err)
 	}
-	all := map[provision.OrphanKind]int64{}
+	all := map[K]int64{}
 	for kind, n := range counts {
 		all[kind] = n.Val()
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,15 +40,22 @@ func (r *Repeats) Resume(ctx context.Context, storeID string, generation int64, 
 //
 // found is false for a store that has nothing to keep: it is unknown, was never READY, or is deleted or being deleted. The error has code conflict for one that is protected.
 func (r *Repeats) DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool, timeout time.Duration) (a provision.Accepted, found bool, err error) {
-	known, err := r.record(ctx, storeID)
-	if err == nil && known.Generation == 0 {
-		err = r.complete(ctx)
-	}
-	if err != nil || known.Op != provision.OpProvision || known.ReadyGeneration == 0 {
-		return provision.Accepted{}, false, err
-	}
 	t := terms{newest: generation, suspend: "1", suspendReason: "to be deleted", grace: grace, retainData: retainData}
-	return r.again(ctx, storeID, timeout, t, Record.provisioned)
+	a, found, err = r.again(ctx, storeID, timeout, t, Record.kept)
+	if errors.Is(err, errNothingToKeep) {
+		return provision.Accepted{}, false, nil
+	}
+	return a, found, err
+}
+
+var errNothingToKeep = errors.New("the store was never READY, or is being deleted")
+
+// kept is the newest provision, of a store that has something to keep.
+func (r Record) kept(storeID string) (req provision.Request, err error) {
+	if r.Op != provision.OpProvision || r.ReadyGeneration == 0 {
+		return req, errNothingToKeep
+	}
+	return r.provisioned(storeID)
 }
 
 // again accepts a request that the store's record holds, on other terms.

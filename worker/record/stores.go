@@ -57,10 +57,7 @@ func (r *Requests) storesBefore(ctx context.Context, cursor string, read, limit 
 	if err != nil {
 		return nil, "", err
 	}
-	ids := make([]string, len(rows))
-	for i, row := range rows {
-		ids[i], _ = row.Member.(string)
-	}
+	ids := idsOf(rows)
 	stores, err := r.states(ctx, ids, 0)
 	if err == nil && len(stores) < len(ids) {
 		err = r.dropExpired(ctx, ids)
@@ -137,6 +134,15 @@ func (c client) latest(ctx context.Context, index, cursor string, limit int) (ro
 		next = cursorAfter(rows[limit-1])
 	}
 	return rows, next, redisconn.WrapError(err)
+}
+
+// idsOf are the members of a page of an index.
+func idsOf(rows []redis.Z) []string {
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i], _ = row.Member.(string)
+	}
+	return ids
 }
 
 func cursorAfter(row redis.Z) string { return strconv.FormatFloat(row.Score, 'f', 0, 64) }

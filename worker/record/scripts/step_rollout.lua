@@ -30,7 +30,7 @@ local function task(answer, id)
   answer[#answer + 1] = run_cluster(r, 'provision')
 end
 
-local answer, counts, total = {}, rollout_counts(), tonumber(o.total)
+local answer, total = {}, tonumber(o.total)
 for _, id in ipairs(redis.call('ZRANGE', rollout_key('doing'), 0, -1)) do
   local r = load('{orch}:store:' .. id)
   if wanted(r, 'maintain', r.generation) then
@@ -40,7 +40,7 @@ for _, id in ipairs(redis.call('ZRANGE', rollout_key('doing'), 0, -1)) do
     redis.call('ZADD', rollout_key('todo'), at, id)
   end
 end
-counts = rollout_counts()
+local counts = rollout_counts()
 if counts.failed - tonumber(o.tolerated or 0) > tonumber(o.max_failures) then
   pause_rollout(counts.failed .. ' stores have failed, more than ' .. o.max_failures)
   return answer
