@@ -168,13 +168,21 @@ func TestKeysTokenAndKubeconfigStayTheSame(t *testing.T) {
 
 func TestReapStaleKillsOnlyProcessesOfTheFolder(t *testing.T) {
 	dir := newDir(t)
-	left := exec.Command("/bin/sh", "-c", "read line", string(dir)) // waits for standard input, which never comes
+	left := exec.Command("/bin/sh", "-c", "echo up; read line", string(dir)) // waits for standard input, which never comes
 	in, err := left.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	out, err := left.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Start returns at the exec, and the kernel shows the arguments only a moment later.
+	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = left.Wait() }()
