@@ -85,7 +85,12 @@ func (s *medusaShop) mount(t *testing.T) {
 // start starts the bootstrap as a pod does and returns what it did: "nothing", or whether the migrations were left out.
 func (s *medusaShop) start(t *testing.T, command string, env ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(s.scripts, "run.js"), "sh", "-c", "echo did:$STORE_MIGRATED; "+command)
+	return s.run(t, []string{"sh", "-c", "echo did:$STORE_MIGRATED; " + command}, env...)
+}
+
+func (s *medusaShop) run(t *testing.T, args []string, env ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join(s.scripts, "run.js")}, args...)...)
 	cmd.Dir = s.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "REDIS_URL=redis://" + s.valkey, "STORE_ADMIN_PASSWORD=" + t.TempDir(), "STORE_TITLE=One"}, env...)
 	out, err := cmd.CombinedOutput()
@@ -96,6 +101,8 @@ func (s *medusaShop) start(t *testing.T, command string, env ...string) string {
 		return "settings"
 	case strings.Contains(text, "did:no"):
 		return "all"
+	case strings.Contains(text, "did:"):
+		return "the command alone"
 	case strings.Contains(text, "nothing has changed"):
 		return "nothing"
 	default:
@@ -129,6 +136,11 @@ func TestARestartOfMedusaDoesOnlyWhatIsToDo(t *testing.T) {
 	expect("with another version of a package", "all", "STORE_TITLE=Two")
 	expect("with another feature flag", "all", "STORE_TITLE=Two", "MEDUSA_FF_RBAC=true")
 	expect("restarted with it", "nothing", "STORE_TITLE=Two", "MEDUSA_FF_RBAC=true")
+	always := s.run(t, []string{"--always", "sh", "-c", "echo did:$STORE_MIGRATED"}, "STORE_TITLE=Three")
+	if always != "the command alone" {
+		t.Errorf("with --always it did %s", always)
+	}
+	expect("after that, whose title has no mark", "settings", "STORE_TITLE=Three", "MEDUSA_FF_RBAC=true")
 	s.write(t, "static/broken", "")
 	expect("back, where no mark can be saved", "all")
 	expect("restarted", "all")
@@ -138,7 +150,7 @@ func TestARestartOfMedusaDoesOnlyWhatIsToDo(t *testing.T) {
 func TestTheMigrationsOfMedusaAreLeftOut(t *testing.T) {
 	for migrated, want := range map[string]string{"yes": "exec", "no": "db:migrate exec"} {
 		dir := t.TempDir()
-		fake := "#!/bin/sh\nprintf '%s ' \"$1\" >>calls\n[ \"$1\" != exec ] || : >\"$STORE_BOOTSTRAP_DONE\"\n"
+		fake := "#!/bin/sh\nprintf '%s ' \"$1\" >>calls\n[ \"$1\" != exec ] || : >\"$STORE_SCRIPT_DONE\"\n"
 		medusa := filepath.Join(dir, "node_modules/.bin/medusa")
 		if err := os.MkdirAll(filepath.Dir(medusa), 0o700); err != nil {
 			t.Fatal(err)

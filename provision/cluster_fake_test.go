@@ -42,6 +42,7 @@ type namespace struct {
 	VerifiedBefore bool // the shop has passed its check
 	Applied        map[int64]time.Time
 	Secret         map[string]string
+	Rotated        int64 // the newest request for other credentials that was done
 }
 
 // crash is what a run that was killed ends with.
@@ -123,6 +124,24 @@ func (c credentials) Ensure(ctx context.Context, _ provision.Store, wanted []pro
 			c.write(func() { c.secrets++; c.Namespace.Secret[w.Key] = fmt.Sprintf("made-%d", c.secrets) })
 		}
 	}
+	return nil
+}
+
+// rotator counts the rotations of the store.
+type rotator struct{ *cluster }
+
+func (c rotator) Due(ctx context.Context, s provision.Store) (bool, error) {
+	return c.Namespace.Rotated < s.Rotation, c.call(ctx, "rotation.Due")
+}
+
+func (c rotator) Rotate(ctx context.Context, s provision.Store, r provision.Release, deadline time.Time) error {
+	if r.Chart != "toy" || !deadline.Equal(c.Namespace.Applied[c.Namespace.Generation].Add(budget)) {
+		return fmt.Errorf("the release is %q and the deadline %s", r.Chart, deadline)
+	}
+	if err := c.call(ctx, "rotation.Rotate"); err != nil {
+		return err
+	}
+	c.write(func() { c.Namespace.Rotated = s.Rotation })
 	return nil
 }
 
@@ -220,7 +239,7 @@ const (
 
 func (c *cluster) runner() *provision.Runner {
 	return &provision.Runner{
-		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Shops: shops{c},
+		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Shops: shops{c}, Rotator: rotator{c},
 		Engines: map[string]provision.Engine{"toy": engine{cluster: c}}, ReadinessTimeout: budget, DeleteTimeout: deleteTimeout,
 	}
 }

@@ -35,13 +35,19 @@ const (
 	AdminPassword     = "admin-password"
 )
 
-// Credential is one entry of the store's Secret. It is generated once, when missing, and never changed afterwards.
+// Credential is one entry of the store's Secret. It is generated once, when missing, and not changed afterwards but by a rotation.
 type Credential struct {
 	Key    string
 	Prefix string
 	Length int    // characters after the prefix
 	Chars  string // what they are drawn from
+	// Rotates says that the chart has a job for it: templates/rotate.yaml gives the running shop the value of the entry that is named by the key
+	// and [NextSuffix].
+	Rotates bool
 }
+
+// NextSuffix is the end of the names of entries that a rotation has drawn and the shop may not have yet.
+const NextSuffix = "-next"
 
 // Character sets for credentials that survive being part of a URL or a shell word unquoted.
 const (

@@ -9,8 +9,8 @@ import (
 // minutes.
 const AfterHold = 6 * time.Minute
 
-// provision creates or updates the store: namespace → credentials → release → ready → verify. One that is suspended: namespace →
-// credentials → release → stopped.
+// provision creates or updates the store: namespace → credentials → release → ready → verify, with a rotation before verify
+// where one was asked for. One that is suspended: namespace → credentials → release → stopped.
 func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	engine, ok := r.Engines[s.Engine]
 	if !ok {
@@ -46,6 +46,9 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 		return err
 	}
 	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, deadline()) })
+	if err == nil {
+		err = r.rotate(ctx, s, release, j, deadline())
+	}
 	if r.Shops != nil {
 		if err == nil {
 			err = j.stepWithResult(ctx, OpProvision, s, StepVerify, func(ctx context.Context, done *Step) (err error) {
@@ -79,4 +82,16 @@ func (r *Runner) stopped(ctx context.Context, s Store, deadline time.Time) error
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, Errorf(CodeTimeout, "the pods of %s did not end in time", s.Name))
 	defer cancel()
 	return causeOf(ctx, r.Volumes.Detach(ctx, s))
+}
+
+// rotate gives the running shop new credentials where those that it has are older than the newest request for that.
+func (r *Runner) rotate(ctx context.Context, s Store, release Release, j journal, deadline time.Time) error {
+	if s.Rotation == 0 || r.Rotator == nil {
+		return nil
+	}
+	due, err := r.Rotator.Due(ctx, s)
+	if err != nil || !due {
+		return err
+	}
+	return j.step(ctx, OpProvision, s, StepRotate, func(ctx context.Context) error { return r.Rotator.Rotate(ctx, s, release, deadline) })
 }

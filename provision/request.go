@@ -78,6 +78,8 @@ type Store struct {
 	Suspended  bool    `json:"-"` // the shop is to be stopped, and everything of it kept
 	Protected  bool    `json:"-"` // no delete of the store is accepted
 	Grave      *Grave  `json:"-"` // the store is to be deleted; nil: it is not
+	// Rotation is the generation of the newest request to rotate the store's credentials; 0: there was none.
+	Rotation int64 `json:"-"`
 	// OnHold is how long this generation has waited on a hold: it does not count against its readiness budget.
 	OnHold time.Duration `json:"-"`
 }

@@ -23,9 +23,19 @@ type Namespaces interface {
 	MarkDeleting(context.Context, Op, Store) ([]Store, error)
 }
 
-// Credentials creates the missing entries of the store's Secret. An existing entry is never changed.
+// Credentials creates the missing entries of the store's Secret. It never changes an existing entry.
 type Credentials interface {
 	Ensure(context.Context, Store, []Credential) error
+}
+
+// Rotator gives running shops new credentials.
+type Rotator interface {
+	// Due reports whether the store's credentials are older than the newest request to rotate them.
+	Due(context.Context, Store) (bool, error)
+	// Rotate draws new values for the credentials that rotate, has the shop take them, and only then makes them the store's: until it returns nil,
+	// those that the store had are the ones to tell. It may be interrupted and called again at any point, and draws once. CodeCrash means that the shop
+	// refuses them.
+	Rotate(ctx context.Context, s Store, r Release, deadline time.Time) error
 }
 
 // Releases installs, upgrades and removes the store's Helm release.
@@ -85,6 +95,7 @@ type Runner struct {
 	Shops       Shops    // nil: the shop is not verified
 	Auditor     Auditor  // nil: nothing is found
 	Upgrader    Upgrader // nil: no store is upgraded but by its requests
+	Rotator     Rotator  // nil: no credentials are rotated
 	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
 	// not.
 	PublicClient *http.Client

@@ -79,6 +79,35 @@ func TestASuspendedStoreIsStopped(t *testing.T) {
 	}
 }
 
+// TestARotationIsAStepOfItsOwn: the running shop gets other credentials before it is asked whether it sells, once for each request.
+func TestARotationIsAStepOfItsOwn(t *testing.T) {
+	c := &cluster{}
+	if _, err := c.run(t.Context(), provision.OpProvision, 1); err != nil {
+		t.Fatal(err)
+	}
+	with := func(generation int64, suspended bool) []string {
+		c.calls = nil
+		s := store(generation)
+		s.Rotation, s.Suspended = 2, suspended
+		var j journal
+		if err := c.runner().Run(t.Context(), provision.OpProvision, s, func(s provision.Step) { j = append(j, s) }); err != nil {
+			t.Fatal(err)
+		}
+		return j.entries()
+	}
+	if got := with(2, true); slices.Contains(got, "rotate started") || c.Namespace.Rotated != 0 {
+		t.Errorf("a stopped shop was given credentials: %v", got)
+	}
+	want := []string{"namespace started", "namespace done", "credentials started", "credentials done", "release started", "release done",
+		"ready started", "ready done", "rotate started", "rotate done", "verify started", "verify done"}
+	if diff := cmp.Diff(want, with(3, false)); diff != "" || c.Namespace.Rotated != 2 {
+		t.Errorf("it rotated %d; journal (-want +got):\n%s", c.Namespace.Rotated, diff)
+	}
+	if got := with(4, false); slices.Contains(got, "rotate started") {
+		t.Errorf("it rotated again: %v", got)
+	}
+}
+
 func TestPodsThatDoNotEndAreATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{hold: map[string]func(context.Context) error{"volumes.Detach": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}}

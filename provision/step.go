@@ -11,6 +11,7 @@ const (
 	StepCredentials = "credentials"
 	StepRelease     = "release"
 	StepReady       = "ready"
+	StepRotate      = "rotate"
 	StepVerify      = "verify"
 	StepVolumes     = "volumes"
 	StepStopped     = "stopped"

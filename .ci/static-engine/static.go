@@ -25,7 +25,7 @@ func (Static) Release(s provision.Store) (provision.Release, error) {
 	return provision.Release{
 		Chart:       "static",
 		Values:      commonValues(s, origin, set, "owner"),
-		Credentials: []provision.Credential{secret(provision.AdminPassword, 24)},
+		Credentials: []provision.Credential{rotating(secret(provision.AdminPassword, 24))},
 	}, nil
 }
 

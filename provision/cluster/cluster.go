@@ -33,6 +33,7 @@ type Cluster struct {
 	Volumes     *Volumes
 	Shops       *Shops
 	State       *State
+	Rotations   *Rotations
 
 	api *kube.Client
 }
@@ -53,14 +54,16 @@ func assemble(api *kube.Client, cfg Config) (*Cluster, error) {
 	}
 	owner := ownership{api, cfg.Installation}
 	credentials := &Credentials{api, owner, cfg.StoreSecrets}
+	owned := &Releases{releases, owner}
 	return &Cluster{
 		Namespaces:  &Namespaces{api, owner, &roleBinder{api: api, role: cfg.StoreRole}},
 		Credentials: credentials,
-		Releases:    &Releases{releases, owner},
+		Releases:    owned,
 		Readiness:   readiness.New(api.Clientset, api.Log, cmp.Or[clock.Clock](cfg.Clock, clock.RealClock{})),
 		Volumes:     &Volumes{api, owner},
 		Shops:       &Shops{api, credentials},
 		State:       &State{api, owner},
+		Rotations:   &Rotations{api, credentials, owned},
 		api:         api,
 	}, nil
 }
@@ -89,6 +92,6 @@ type auditor struct {
 // Fill sets the fields of the runner that the cluster implements.
 func (c *Cluster) Fill(r *provision.Runner) {
 	r.Namespaces, r.Credentials, r.Releases = c.Namespaces, c.Credentials, c.Releases
-	r.Readiness, r.Volumes, r.Shops = c.Readiness, c.Volumes, c.Shops
+	r.Readiness, r.Volumes, r.Shops, r.Rotator = c.Readiness, c.Volumes, c.Shops, c.Rotations
 	r.Auditor, r.Upgrader = auditor{c.Releases, c.Credentials}, c.Releases
 }

@@ -24,7 +24,7 @@ type Credentials struct {
 	stores StoreSecrets
 }
 
-// Ensure implements [provision.Credentials]. It adds missing entries and never changes existing ones.
+// Ensure implements [provision.Credentials]. It adds missing entries and never changes existing ones; [Rotations] does.
 //
 // Volume claims without a Secret are a conflict, whether or not the release was ever applied here: a data directory keeps
 // the password it was created with, so a new password would lock the store out of its own data for good. The orchestrator
@@ -72,6 +72,7 @@ func (c *Credentials) create(ctx context.Context, s provision.Store, want []prov
 	if _, err := addMissing(secret, s, want); err != nil {
 		return err
 	}
+	setRotated(secret, s.Rotation)
 	return c.api.Write(ctx, func() error {
 		_, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Create(ctx, secret, metav1.CreateOptions{})
 		return err

@@ -32,28 +32,35 @@ func (w *tripwire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return w.next.RoundTrip(req)
 }
 
+// tripped is a cluster whose fence closes after some writes.
+func tripped(t *testing.T, after int32) (*Cluster, *tripwire) {
+	t.Helper()
+	wire := &tripwire{after: after}
+	wire.lost.Store(after == 0)
+	server, err := clientcmd.BuildConfigFromFlags("", os.Getenv("ORCH_TEST_KUBECONFIG"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
+	cfg := devConfig(t)
+	api, err := kube.New(cfg.API, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := assemble(api, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, wire
+}
+
 func TestFenceLossAtAnyWriteIsRepairedByTheNextRun(t *testing.T) {
 	t.Parallel()
 	healthy := watching(t, devCluster(t))
 	for after := range int32(9) {
 		t.Run(strconv.Itoa(int(after))+" writes", func(t *testing.T) {
 			t.Parallel()
-			wire := &tripwire{after: after}
-			wire.lost.Store(after == 0)
-			server, err := clientcmd.BuildConfigFromFlags("", os.Getenv("ORCH_TEST_KUBECONFIG"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			server.Wrap(func(next http.RoundTripper) http.RoundTripper { wire.next = next; return wire })
-			cfg := devConfig(t)
-			api, err := kube.New(cfg.API, server)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := assemble(api, cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
+			c, wire := tripped(t, after)
 			s := devStore(t, healthy)
 			wantCode(t, provisionSteps(provision.WithFence(t.Context(), wire), c, s), provision.CodeUnavailable)
 			if wrote := wire.writes.Load(); wrote != after {

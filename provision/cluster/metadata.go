@@ -30,6 +30,7 @@ const (
 	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
 	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
 	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain]": the store is to be deleted then
+	annotationRotation   = "orchestrator/rotation"    // the newest request to rotate the credentials, as a generation
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
 	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
@@ -76,6 +77,7 @@ func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 		found.Name = name
 	}
 	found.RetainData, found.Suspended = retained(ns), ns.Annotations[annotationSuspended] == "true"
+	found.Rotation, _ = strconv.ParseInt(ns.Annotations[annotationRotation], 10, 64)
 	found.Grave = graveFrom(ns.Annotations[annotationDeleteAt])
 	found.Protected = ns.Annotations[annotationProtected] == "true"
 	return found
@@ -89,6 +91,9 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 	}
 	annotateOp(ns, provision.OpProvision, s)
 	setFlag(ns, annotationProtected, s.Protected)
+	if s.Rotation > 0 {
+		ns.Annotations[annotationRotation] = strconv.FormatInt(s.Rotation, 10)
+	}
 	ns.Annotations[annotationRequest] = string(request)
 	ns.Annotations[annotationRelease] = s.Name
 	if ns.Labels == nil {

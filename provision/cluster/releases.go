@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/helm"
 	"orchestrator/provision/cluster/kube"
@@ -36,6 +38,15 @@ func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.
 	}
 	at, err := r.owner.markApplied(ctx, s)
 	return provision.Applied{At: at, Edition: done.Edition(), Outdated: done.Edition() != plan.Edition()}, err
+}
+
+// job renders the pod of a job of the store's chart.
+func (r *Releases) job(ctx context.Context, s provision.Store, want provision.Release, name string) (*corev1.Pod, error) {
+	plan, err := r.planFor(ctx, s, want)
+	if err != nil {
+		return nil, err
+	}
+	return r.helm.Job(ctx, s, plan, name)
 }
 
 // Editions implements [provision.Upgrader].

@@ -30,7 +30,7 @@ var (
 		{"networking.k8s.io", "networkpolicies", "", charted}, {"networking.k8s.io", "ingresses", "", charted},
 		{"policy", "poddisruptionbudgets", "", charted},
 		{"gateway.networking.k8s.io", "httproutes", "", charted},
-		{"", "pods/portforward", "", []string{"create", "get"}},
+		{"", "pods/portforward", "", []string{"create", "get"}}, {"", "pods", "", []string{"create", "delete"}},
 	}
 )
 

@@ -39,29 +39,7 @@ func (o *Shops) verification(ctx context.Context, s provision.Store) (verified b
 
 // SaveVerification implements [provision.Shops]. It writes only what has changed.
 func (o *Shops) SaveVerification(ctx context.Context, s provision.Store, outputs provision.Outputs) error {
-	secrets := o.api.Clientset.CoreV1().Secrets(s.Namespace)
-	for range maxConflicts {
-		secret, err := secrets.Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
-		if err != nil {
-			return kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
-		}
-		if !belongsTo(secret.Labels, s) {
-			return provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store",
-				provision.CredentialsSecret, s.Namespace)
-		}
-		if !setVerification(secret, outputs) {
-			return nil
-		}
-		err = o.api.Write(ctx, func() error {
-			_, err := secrets.Update(ctx, secret, metav1.UpdateOptions{})
-			return err
-		})
-		if !apierrors.IsConflict(err) {
-			return kube.WrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
-		}
-	}
-	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
-		provision.CredentialsSecret, s.Namespace)
+	return o.credentials.change(ctx, s, func(secret *corev1.Secret) (bool, error) { return setVerification(secret, outputs), nil })
 }
 
 // setVerification records the verification and the outputs in the Secret and reports whether that changed it. A output that no

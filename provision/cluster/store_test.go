@@ -28,7 +28,7 @@ func tinyRelease(s provision.Store, values map[string]any) provision.Release {
 		all[key] = value
 	}
 	return provision.Release{Chart: "tiny", Values: all, Credentials: []provision.Credential{
-		{Key: provision.AdminPassword, Length: 24, Chars: provision.Alphanumeric},
+		{Key: provision.AdminPassword, Length: 24, Chars: provision.Alphanumeric, Rotates: true},
 	}}
 }
 

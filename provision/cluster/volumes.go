@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/job"
 	"orchestrator/provision/cluster/kube"
 )
 
@@ -22,6 +23,9 @@ type Volumes struct {
 func (v *Volumes) Detach(ctx context.Context, s provision.Store) error {
 	if _, err := v.owner.namespace(ctx, s); err != nil {
 		return kube.IgnoreNotFound(err)
+	}
+	if err := job.End(ctx, v.api, s.Namespace); err != nil {
+		return err
 	}
 	pods := v.api.Clientset.CoreV1().Pods(s.Namespace)
 	lw := &cache.ListWatch{
@@ -50,6 +54,9 @@ func (v *Volumes) Remove(ctx context.Context, s provision.Store) error {
 	list, err := claims.List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil || len(list.Items) == 0 {
 		return kube.WrapError(err, "list the volume claims in namespace %s", s.Namespace)
+	}
+	if err := job.End(ctx, v.api, s.Namespace); err != nil {
+		return err
 	}
 	err = v.api.Write(ctx, func() error {
 		return claims.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})

@@ -83,3 +83,9 @@ func originOf(s provision.Store) (*url.URL, error) {
 func secret(key string, length int) provision.Credential {
 	return provision.Credential{Key: key, Length: length, Chars: provision.Alphanumeric}
 }
+
+// rotating is a credential that the chart's job can give to a running shop.
+func rotating(c provision.Credential) provision.Credential {
+	c.Rotates = true
+	return c
+}

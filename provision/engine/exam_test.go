@@ -186,7 +186,7 @@ func settingsOf(t *testing.T, r rendered) map[string]string {
 	t.Helper()
 	var found map[string]string
 	r.containers(func(where, kind string, c corev1.Container) {
-		if kind == "test" {
+		if kind == "test" || kind == "job" {
 			return
 		}
 		for _, from := range c.EnvFrom {

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"orchestrator/provision"
@@ -150,6 +151,9 @@ func TestSecretsComeFromTheStoresSecret(t *testing.T) {
 		var keys, used []string
 		for _, c := range releaseOf(t, v.store).Credentials {
 			keys = append(keys, c.Key)
+			if c.Rotates {
+				keys = append(keys, c.Key+provision.NextSuffix)
+			}
 		}
 		r.containers(func(where, _ string, c corev1.Container) {
 			for _, env := range c.Env {
@@ -198,7 +202,7 @@ func TestNetworkIsClosed(t *testing.T) {
 			if len(p.Spec.PolicyTypes) != 2 {
 				t.Errorf("the policy %s does not cover both directions", p.Name)
 			}
-			if len(p.Spec.PodSelector.MatchLabels) == 0 && len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 {
+			if len(p.Spec.PodSelector.MatchLabels)+len(p.Spec.PodSelector.MatchExpressions) == 0 && len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 {
 				denied = true
 			}
 			kind := p.Name[strings.LastIndex(p.Name, "-")+1:]
@@ -223,7 +227,11 @@ func TestNetworkIsClosed(t *testing.T) {
 		for name, pod := range r.allPods() {
 			var taken []string
 			for _, p := range r.policies {
-				if s := p.Spec.PodSelector.MatchLabels; len(s) > 0 && labels.SelectorFromSet(s).Matches(labels.Set(pod.Labels)) {
+				selector, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !selector.Empty() && selector.Matches(labels.Set(pod.Labels)) {
 					taken = append(taken, p.Name)
 				}
 			}

@@ -33,7 +33,7 @@ func (Medusa) Release(s provision.Store) (provision.Release, error) {
 		Chart:  "medusa",
 		Values: commonValues(s, origin, set, set.email),
 		Credentials: []provision.Credential{
-			secret(provision.AdminPassword, 24),
+			rotating(secret(provision.AdminPassword, 24)),
 			secret("db-password", 32),
 			secret("redis-password", 32),
 			secret("jwt-secret", 64),

@@ -149,6 +149,7 @@ type rendered struct {
 	pods     map[string]corev1.PodTemplateSpec // by <kind>/<name>
 	replicas map[string]int32                  // of each of pods
 	tests    map[string]*corev1.Pod            // what only `helm test` runs
+	jobs     map[string]*corev1.Pod            // what the worker makes beside the release
 	budgets  []*policyv1.PodDisruptionBudget
 	routes   []*httpRoute
 	services map[string]*corev1.Service
@@ -209,7 +210,7 @@ func tryRender(t testing.TB, v variant) (rendered, error) {
 	}
 	r := rendered{
 		hooks: hooks, pods: map[string]corev1.PodTemplateSpec{}, replicas: map[string]int32{},
-		services: map[string]*corev1.Service{}, configs: map[string]*corev1.ConfigMap{}, tests: map[string]*corev1.Pod{},
+		services: map[string]*corev1.Service{}, configs: map[string]*corev1.ConfigMap{}, tests: map[string]*corev1.Pod{}, jobs: map[string]*corev1.Pod{},
 	}
 	for _, m := range manifests {
 		r.manifest += "---\n# Source: " + m.Name + "\n" + m.Content + "\n"
@@ -222,7 +223,11 @@ func tryRender(t testing.TB, v variant) (rendered, error) {
 			return r, fmt.Errorf("%w in the hook\n%s", err, hook.Manifest)
 		}
 	}
-	return r, nil
+	job, err := helm.RenderJob(helm.Charts{FS: charts.FS, Env: v.env, Values: v.extra}, v.store, releaseOf(t, v.store), "rotate")
+	if err == nil {
+		r.jobs[job.Name] = job
+	}
+	return r, err
 }
 
 func decoded(t testing.TB, document []byte) *unstructured.Unstructured {
@@ -325,22 +330,28 @@ func (r *rendered) add(document []byte) error {
 	return nil
 }
 
-// allPods are the pods of the workloads and of the tests, by <kind>/<name>.
+// allPods are the pods of the workloads, of the tests and of the jobs, by <kind>/<name>.
 func (r rendered) allPods() map[string]corev1.PodTemplateSpec {
 	all := maps.Clone(r.pods)
 	for name, pod := range r.tests {
 		all["Pod/"+name] = corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}
 	}
+	for name, pod := range r.jobs {
+		all["Job/"+name] = corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}
+	}
 	return all
 }
 
-// containers calls f with each container of each pod; kind is "init", "main" or "test".
+// containers calls f with each container of each pod; kind is "init", "main", "test" or "job".
 func (r rendered) containers(f func(where, kind string, c corev1.Container)) {
 	all := r.allPods()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		kind := "main"
 		if strings.HasPrefix(name, "Pod/") {
 			kind = "test"
+		}
+		if strings.HasPrefix(name, "Job/") {
+			kind = "job"
 		}
 		for _, c := range all[name].Spec.InitContainers {
 			f(name+"/"+c.Name, "init", c)
@@ -359,6 +370,13 @@ func (r rendered) golden() []byte {
 	manifest := r.manifest
 	for _, hook := range r.hooks {
 		manifest += "---\n# Source: " + hook.Path + "\n" + hook.Manifest + "\n"
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.jobs)) {
+		text, err := yaml.Marshal(r.jobs[name])
+		if err != nil {
+			panic(err) // a pod was read from YAML
+		}
+		manifest += "---\n# A pod beside the release\n" + string(text)
 	}
 	for line := range strings.Lines(manifest) {
 		line = strings.TrimRight(line, " \n")

@@ -52,12 +52,12 @@ func (WooCommerce) Release(s provision.Store) (provision.Release, error) {
 
 func woocommerceCredentials() []provision.Credential {
 	all := []provision.Credential{
-		secret(provision.AdminPassword, 24),
+		rotating(secret(provision.AdminPassword, 24)),
 		secret("db-password", 32),
 		secret("db-root-password", 32),
 		// The format of WooCommerce's own keys (wc_rand_hash with a prefix).
-		{Key: restKey, Prefix: "ck_", Length: 40, Chars: provision.Hex},
-		{Key: restSecret, Prefix: "cs_", Length: 40, Chars: provision.Hex},
+		rotating(provision.Credential{Key: restKey, Prefix: "ck_", Length: 40, Chars: provision.Hex}),
+		rotating(provision.Credential{Key: restSecret, Prefix: "cs_", Length: 40, Chars: provision.Hex}),
 	}
 	// Without them in the environment the official wp-config.php uses the same text for all stores.
 	for _, kind := range []string{"auth", "secure-auth", "logged-in", "nonce"} {

@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (c Cluster) step(ctx context.Context) error {
 // Runner runs stores of these engines on the simulated cluster. There is no shop, so nothing is verified.
 func (c Cluster) Runner(engines map[string]provision.Engine, budget, deleteTimeout time.Duration) *provision.Runner {
 	return &provision.Runner{
-		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Upgrader: upgrader{},
+		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Upgrader: upgrader{}, Rotator: rotator{c},
 		Engines: engines, ReadinessTimeout: budget, DeleteTimeout: deleteTimeout,
 	}
 }
@@ -70,6 +71,17 @@ type volumes struct{ c Cluster }
 func (v volumes) Remove(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
 func (v volumes) Detach(ctx context.Context, _ provision.Store) error { return v.c.step(ctx) }
 
+// rotator rotates once for each generation that was asked to.
+type rotator struct{ c Cluster }
+
+func (r rotator) Due(_ context.Context, s provision.Store) (bool, error) {
+	return s.Rotation == s.Generation, nil
+}
+
+func (r rotator) Rotate(ctx context.Context, _ provision.Store, _ provision.Release, _ time.Time) error {
+	return r.c.step(ctx)
+}
+
 // upgrader finds each store in the only edition that there is.
 type upgrader struct{}
 
@@ -79,7 +91,7 @@ func (upgrader) Editions(context.Context, provision.Store, provision.Release) (p
 
 func (upgrader) Revert(context.Context, provision.Store, provision.Release, string) error { return nil }
 
-// Passwords derives each store's password from its id and the installation's token: it is always the same, and cannot be
+// Passwords derives each store's password from its id, its last rotation and the installation's token: it is always the same, and cannot be
 // guessed without the token.
 type Passwords struct{ Token string }
 
@@ -87,6 +99,9 @@ type Passwords struct{ Token string }
 func (p Passwords) Password(_ context.Context, s provision.Store) (string, error) {
 	mac := hmac.New(sha256.New, []byte(p.Token))
 	mac.Write([]byte("orchestrator mock password of store " + s.StoreID))
+	if s.Rotation > 0 {
+		fmt.Fprintf(mac, " since %d", s.Rotation)
+	}
 	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil))[:24]), nil
 }
 

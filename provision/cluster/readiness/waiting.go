@@ -153,6 +153,14 @@ func (v view) podActivities(all []workload) []string {
 	return texts
 }
 
+// Explain says what keeps a pod that belongs to no workload from running to its end, or what it is doing.
+func Explain(pod *corev1.Pod) string {
+	for _, p := range podProblems(pod) {
+		return p.text
+	}
+	return podActivity(pod)
+}
+
 // podActivity describes the first container that is not ready or done; init containers come before the others.
 func podActivity(pod *corev1.Pod) string {
 	for _, status := range pod.Status.InitContainerStatuses {

@@ -1,5 +1,5 @@
 {{/*
-Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop and its workers to
+Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop, its workers and its jobs to
 their own backends, and HTTPS to the internet for payment services. Backends accept these connections and open none. The test pod
 may connect to the shop only.
 Takes (list $ (dict "component" port ...) (list "component" ...)): the backends, and who uses them besides the shop.
@@ -16,8 +16,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
 ---
 {{ include "common.network.head" (list $root $client) }}
   podSelector:
-    matchLabels:
-      {{- include "common.selector" (list $root $client) | nindent 6 }}
+    {{- include "common.network.client" (list $root $client) | nindent 4 }}
   policyTypes: [Ingress, Egress]
   {{- if eq $client "shop" }}
   ingress:
@@ -93,10 +92,24 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
       from:
         {{- range $clients }}
         - podSelector:
-            matchLabels:
-              {{- include "common.selector" (list $root .) | nindent 14 }}
+            {{- include "common.network.client" (list $root .) | nindent 12 }}
         {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* A user of the backends, as a selector: the component, and what the shop may, a pod may that does one thing in it. Takes (list $ "component"). */}}
+{{- define "common.network.client" -}}
+{{- if eq (index . 1) "shop" -}}
+matchLabels:
+  app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
+matchExpressions:
+  - key: app.kubernetes.io/component
+    operator: In
+    values: [shop, job]
+{{- else -}}
+matchLabels:
+  {{- include "common.selector" . | nindent 2 }}
+{{- end -}}
 {{- end -}}
 
 {{/* A policy down to its spec. Takes (list $ "name"). */}}

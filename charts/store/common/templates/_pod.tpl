@@ -155,3 +155,32 @@ spec:
   restartPolicy: Never
   activeDeadlineSeconds: 120
 {{- end -}}
+
+{{/*
+The frame of a pod that does one thing in a running shop and ends. It is no part of the release: the orchestrator makes it beside the shop, waits for its
+end and deletes it. A shop's volume may be attached to one node at a time, so a pod that needs it has to be where the shop is.
+Takes (list $ "name" uid gid "true where it uses the volume"); the container is the caller's.
+*/}}
+{{- define "common.job" -}}
+{{- $root := index . 0 -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "common.name" . }}
+  labels:
+    {{- include "common.labels" (list $root "job") | nindent 4 }}
+spec:
+  {{- include "common.pod" (list $root (index . 2) (index . 3)) | nindent 2 }}
+  {{- if index . 4 }}
+  affinity:
+    podAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        - topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- include "common.selector" (list $root "shop") | nindent 14 }}
+  {{- end }}
+  restartPolicy: Never
+  activeDeadlineSeconds: 300
+  terminationGracePeriodSeconds: 5
+{{- end -}}

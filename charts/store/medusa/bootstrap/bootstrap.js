@@ -3,17 +3,11 @@
 //
 // What a shop needs to work is checked whenever code or settings have changed. The settings of the request are applied when they differ from
 // those applied last, so that a restart does not undo what the owner has changed in the dashboard since.
-const fs = require("node:fs")
-const { ContainerRegistrationKeys, FeatureFlag, Modules } = require("@medusajs/framework/utils")
+const { ContainerRegistrationKeys } = require("@medusajs/framework/utils")
 const flows = require("@medusajs/medusa/core-flows")
+const { ensureAdmin, moveAdmin } = require("./admin.js")
 const { makeSellable, ensureSampleProduct, withdrawSampleProduct } = require("./catalogue.js")
-
-// setting returns a variable; one that is missing is a mistake in the chart.
-function setting(name) {
-  const value = process.env[name]
-  if (value === undefined) throw new Error(`the environment lacks ${name}`)
-  return value
-}
+const { finished, setting } = require("./environment.js")
 
 function wantedSettings() {
   return {
@@ -23,47 +17,6 @@ function wantedSettings() {
     country: setting("STORE_COUNTRY").toLowerCase(),
     sampleProduct: setting("STORE_SAMPLE_PRODUCT") === "yes",
   }
-}
-
-// moveAdmin gives the user of another request before the address that is wanted now, with the password that the owner has,
-// in steps that an interrupted run may have begun. Where another user has the new address already, nothing changes.
-async function moveAdmin(container, from, to) {
-  if (!from || from === to || (await findUser(container, to))) return
-  const user = await findUser(container, from)
-  if (!user) return
-  const auth = container.resolve(Modules.AUTH)
-  const [identity] = await auth.listProviderIdentities({ entity_id: from, provider: "emailpass" })
-  if (identity) await auth.updateProviderIdentities([{ id: identity.id, entity_id: to }])
-  await container.resolve(Modules.USER).updateUsers({ id: user.id, email: to })
-}
-
-// ensureAdmin makes the user that the password belongs to, in steps that an interrupted run may have begun. An identity that
-// exists keeps its password: the owner may have changed it.
-async function ensureAdmin(container, email) {
-  const auth = container.resolve(Modules.AUTH)
-  const user = (await findUser(container, email)) ?? (await createUser(container, email))
-  const [known] = await auth.listProviderIdentities({ entity_id: email, provider: "emailpass" }, { relations: ["auth_identity"] })
-  const identity = known?.auth_identity ?? (await register(auth, email))
-  if (identity.app_metadata?.user_id !== user.id) {
-    await auth.updateAuthIdentities({ id: identity.id, app_metadata: { ...identity.app_metadata, user_id: user.id } })
-  }
-}
-
-async function findUser(container, email) {
-  const [user] = await container.resolve(Modules.USER).listUsers({ email })
-  return user
-}
-
-async function createUser(container, email) {
-  const roles = FeatureFlag.isFeatureEnabled("rbac") ? ["role_super_admin"] : []
-  const { result } = await flows.createUsersWorkflow(container).run({ input: { users: [{ email, roles }] } })
-  return result[0]
-}
-
-async function register(auth, email) {
-  const { authIdentity, error } = await auth.register("emailpass", { body: { email, password: setting("STORE_ADMIN_PASSWORD") } })
-  if (error) throw new Error(`the administrator could not be registered: ${error}`)
-  return authIdentity
 }
 
 async function currentStore(container) {
@@ -124,7 +77,7 @@ async function bootstrap({ container }) {
     await remember(container, store, applied)
     console.log("bootstrap: settings applied")
   }
-  fs.writeFileSync(setting("STORE_BOOTSTRAP_DONE"), "")
+  finished()
 }
 
 exports.default = bootstrap

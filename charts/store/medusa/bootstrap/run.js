@@ -1,9 +1,10 @@
-// run.js COMMAND [ARGUMENT...]: runs the command once PostgreSQL takes the shop's user and password and Valkey listens, in
+// run.js [--always] COMMAND [ARGUMENT...]: runs the command once PostgreSQL takes the shop's user and password and Valkey listens, in
 // one pod at a time, and exits with its exit code. Its output is passed on without the store's secrets; where it fails,
 // the last lines become the container's termination message, which the caller can read.
 //
 // What has run to its end for this very code and these settings is not run again: a restart keeps the shop closed no longer than it takes to see that, and
 // other settings alone need no migrations (STORE_MIGRATED=yes). The marks are in the shop's database, so that they come back with a backup of it.
+// With --always it is run whatever they say, and leaves them as they are.
 //
 // The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
 // would look like a program that crashes. Medusa itself would hang without the one and exit without the other.
@@ -144,6 +145,7 @@ async function mark(client, done) {
 
 // bootstrap runs the command where something is to do, and returns its exit code.
 async function bootstrap(client, command) {
+  if (command[0] === "--always") return attempt(command.slice(1))
   const wanted = inputs()
   const before = await finished(client)
   if (before.settings === wanted.settings) {
@@ -151,11 +153,15 @@ async function bootstrap(client, command) {
     return 0
   }
   process.env.STORE_MIGRATED = before.migrations === wanted.migrations ? "yes" : "no"
+  const code = await attempt(command)
+  if (code === 0) await mark(client, wanted)
+  return code
+}
+
+// attempt runs the command and returns its exit code; where it fails, the caller can read why.
+async function attempt(command) {
   const { code, last } = await run(command)
-  if (code === 0) {
-    await mark(client, wanted)
-    return 0
-  }
+  if (code === 0) return 0
   try {
     fs.writeFileSync("/dev/termination-log", last.join("\n"))
   } catch {

@@ -6,14 +6,7 @@
  * those applied last, so that a restart does not undo what the owner has changed in the dashboard since.
  */
 
-/** Returns a setting; one that is missing is a mistake in the chart. */
-function store_env( string $name ): string {
-	$value = getenv( $name );
-	if ( false === $value ) {
-		WP_CLI::error( "the environment lacks $name" );
-	}
-	return $value;
-}
+require __DIR__ . '/access.php';
 
 /** A newer image brings newer code to an older database. */
 function store_upgrade_database(): void {
@@ -26,30 +19,6 @@ function store_upgrade_database(): void {
 	}
 }
 
-/**
- * An installation that was cut short may have left no administrator. An existing one keeps its password, and an owner who
- * uses another account does not get ours back.
- */
-function store_ensure_admin(): int {
-	$known = get_user_by( 'login', store_env( 'STORE_ADMIN_USER' ) );
-	$users = $known ? array( $known ) : get_users( array( 'role' => 'administrator' ) );
-	if ( $users ) {
-		return $users[0]->ID;
-	}
-	$id = wp_insert_user(
-		array(
-			'user_login' => store_env( 'STORE_ADMIN_USER' ),
-			'user_pass'  => store_env( 'STORE_ADMIN_PASSWORD' ),
-			'user_email' => store_env( 'STORE_ADMIN_EMAIL' ),
-			'role'       => 'administrator',
-		)
-	);
-	if ( is_wp_error( $id ) ) {
-		WP_CLI::error( 'the administrator could not be created: ' . $id->get_error_code() );
-	}
-	return $id;
-}
-
 /** WooCommerce would finish its own installation at the first visit of the dashboard. This does it now. */
 function store_finish_woocommerce(): void {
 	WC_Install::newly_installed();
@@ -59,33 +28,6 @@ function store_finish_woocommerce(): void {
 	if ( 'yes' !== get_option( 'woocommerce_custom_orders_table_enabled' ) ) {
 		WP_CLI::warning( 'orders are not stored in their own tables' );
 	}
-}
-
-/**
- * The key that the orchestrator uses to look whether the shop answers. It is the same for the store's whole life, may read only,
- * and is made once: one that the owner has revoked does not come back.
- */
-function store_ensure_rest_key( int $user ): void {
-	global $wpdb;
-	$table = $wpdb->prefix . 'woocommerce_api_keys';
-	$key   = store_env( 'STORE_REST_KEY' );
-	$row   = array(
-		'user_id'         => $user,
-		'description'     => 'orchestrator',
-		'permissions'     => 'read',
-		'consumer_key'    => wc_api_hash( $key ),
-		'consumer_secret' => store_env( 'STORE_REST_SECRET' ),
-		'truncated_key'   => substr( $key, -7 ),
-	);
-	$id    = $wpdb->get_var( $wpdb->prepare( "SELECT key_id FROM $table WHERE description = %s", 'orchestrator' ) );
-	if ( ! $id && get_option( 'orchestrator_rest_key' ) ) {
-		return;
-	}
-	$done  = $id ? $wpdb->update( $table, $row, array( 'key_id' => $id ) ) : $wpdb->insert( $table, $row );
-	if ( false === $done ) {
-		WP_CLI::error( 'the API key could not be stored' );
-	}
-	update_option( 'orchestrator_rest_key', 'made', false );
 }
 
 /** What the request asks for, as one value to compare. */

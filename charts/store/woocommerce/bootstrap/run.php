@@ -1,11 +1,12 @@
 <?php
 /**
- * run.php COMMAND [ARGUMENT...]: runs the command once the database takes WordPress's user and password, in one pod at a
+ * run.php [--always] COMMAND [ARGUMENT...]: runs the command once the database takes WordPress's user and password, in one pod at a
  * time, and exits with its exit code. Its output is passed on without the store's secrets; where it fails, the last lines
  * become the container's termination message, which the caller can read.
  *
  * Where the command has run to its end for this very code and these settings, and WooCommerce is still active, nothing is run: a
  * restart keeps the shop closed no longer than it takes to see that. The mark is in the shop's database, so that it comes back with a backup of it.
+ * With --always it is run whatever the mark says, and leaves it as it is.
  *
  * The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
  * would look like a program that crashes.
@@ -112,14 +113,21 @@ function mark( mysqli $db ): void {
 	@mysqli_query( $db, 'REPLACE INTO ' . options() . " (option_name, option_value, autoload) VALUES ('" . MARK . "', '" . inputs() . "', 'off')" );
 }
 
+$command = array_slice( $argv, 1 );
+$always  = '--always' === ( $command[0] ?? '' );
+if ( $always ) {
+	array_shift( $command );
+}
 $db = lock();
-if ( done( $db ) ) {
+if ( ! $always && done( $db ) ) {
 	fwrite( STDOUT, "bootstrap: nothing has changed\n" );
 	exit( 0 );
 }
-list( $code, $last ) = run( array_slice( $argv, 1 ), secrets() );
+list( $code, $last ) = run( $command, secrets() );
 if ( 0 !== $code ) {
 	@file_put_contents( '/dev/termination-log', implode( "\n", $last ) );
 	exit( $code );
 }
-mark( $db );
+if ( ! $always ) {
+	mark( $db );
+}

@@ -74,4 +74,5 @@ text, and what belongs to the store comes in through getenv.
 - {containers: [wordpress, cron], init: [bootstrap], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
 - {containers: [mariadb], replicas: 1}
 - {containers: [test], replicas: 1}
+- {containers: [bootstrap], replicas: 1} # a job
 {{- end -}}

@@ -1,0 +1,149 @@
+// Package job runs a pod beside a store's release, for as long as it takes to do one thing in the running shop.
+package job
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"orchestrator/provision"
+	"orchestrator/provision/cluster/kube"
+	"orchestrator/provision/cluster/readiness"
+)
+
+// Label and value of the pods of jobs; their charts set it.
+const selector = "app.kubernetes.io/component=job"
+
+const (
+	maxTries = 3                // pods that may fail before the job has
+	endGrace = 10 * time.Second // to delete a pod that is not waited for any more
+)
+
+// Run makes the pod, returns when it has ended well, and leaves none. A pod of that name that is there already, left by a run that ended, is the job's: its
+// result counts. A pod that fails is replaced twice. Codes: crash for a job that fails, timeout at the deadline, and those of the API server.
+func Run(ctx context.Context, api *kube.Client, pod *corev1.Pod, deadline time.Time) error {
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, provision.Errorf(provision.CodeTimeout, "pod %s did not end in time", pod.Name))
+	defer cancel()
+	r := &run{api: api, pod: pod}
+	for try := 1; ; try++ {
+		err := r.once(ctx)
+		if err == nil {
+			err = r.remove(ctx)
+		}
+		switch {
+		case err != nil:
+			return r.left(ctx, err)
+		case r.seen.Status.Phase == corev1.PodSucceeded:
+			return nil
+		case try == maxTries:
+			return provision.Errorf(provision.CodeCrash, "pod %s failed %d times: %s", pod.Name, try, r.why())
+		}
+	}
+}
+
+// End deletes the pods of jobs in a namespace: the shop that they work in is going.
+func End(ctx context.Context, api *kube.Client, namespace string) error {
+	list, err := api.Clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return kube.WrapError(err, "list the pods of jobs in namespace %s", namespace)
+	}
+	for i := range list.Items {
+		if err := (&run{api: api, pod: &list.Items[i]}).remove(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type run struct {
+	api  *kube.Client
+	pod  *corev1.Pod
+	seen *corev1.Pod // as it was last; nil if it never was
+}
+
+// once makes the pod, unless it is there, and returns when it has ended.
+func (r *run) once(ctx context.Context) error {
+	err := r.api.Write(ctx, func() error {
+		_, err := r.api.Clientset.CoreV1().Pods(r.pod.Namespace).Create(ctx, r.pod, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return kube.WrapError(err, "create pod %s in namespace %s", r.pod.Name, r.pod.Namespace)
+	}
+	return r.until(ctx, func(there bool) (bool, error) {
+		if !there {
+			return false, provision.Errorf(provision.CodeUnavailable, "pod %s was deleted before it had ended", r.pod.Name)
+		}
+		return r.seen.Status.Phase == corev1.PodSucceeded || r.seen.Status.Phase == corev1.PodFailed, nil
+	})
+}
+
+// remove deletes the pod and returns when it is gone, so that another one may have its name. None is success.
+func (r *run) remove(ctx context.Context) error {
+	pods := r.api.Clientset.CoreV1().Pods(r.pod.Namespace)
+	err := r.api.Write(ctx, func() error { return pods.Delete(ctx, r.pod.Name, metav1.DeleteOptions{}) })
+	if err != nil && !apierrors.IsNotFound(err) {
+		return kube.WrapError(err, "delete pod %s in namespace %s", r.pod.Name, r.pod.Namespace)
+	}
+	return r.until(ctx, func(there bool) (bool, error) { return !there, nil })
+}
+
+// until watches the pod until done, which is told whether there is one. A watch that breaks is resumed.
+func (r *run) until(ctx context.Context, done func(there bool) (bool, error)) error {
+	pods := r.api.Clientset.CoreV1().Pods(r.pod.Namespace)
+	this := fields.OneTermEqualSelector("metadata.name", r.pod.Name).String()
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = this
+			return pods.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = this
+			return pods.Watch(ctx, o)
+		},
+	}
+	var store cache.Store
+	look := func() (bool, error) {
+		all := store.List()
+		for _, object := range all {
+			r.seen, _ = object.(*corev1.Pod)
+		}
+		return done(len(all) > 0)
+	}
+	_, err := watchtools.UntilWithSync(ctx, lw, &corev1.Pod{},
+		func(s cache.Store) (bool, error) { store = s; return look() },
+		func(watch.Event) (bool, error) { return look() })
+	return err
+}
+
+// left is the error of a job that is given up. Its pod is deleted, if that can be done now: what it does may not be wanted any more. A later run would
+// find it otherwise.
+func (r *run) left(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	cause := context.Cause(ctx)
+	if provision.CodeOf(cause) == provision.CodeTimeout {
+		cause = provision.Wrap(provision.CodeTimeout, cause, "pod %s did not end in time: %s", r.pod.Name, r.why())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	_ = r.remove(ctx)
+	return cause
+}
+
+func (r *run) why() string {
+	if r.seen == nil {
+		return "it was never seen"
+	}
+	return cmp.Or(readiness.Explain(r.seen), "the cluster does not say why")
+}
