@@ -96,6 +96,11 @@ func (f *fake) Resume(ctx context.Context, id string, generation int64) (provisi
 	return f.Retry(ctx, id, generation, nil)
 }
 
+func (f *fake) Rotate(ctx context.Context, id string, generation int64) (provision.Accepted, bool, error) {
+	f.reason = "none: rotated"
+	return f.Retry(ctx, id, generation, nil)
+}
+
 func (f *fake) Protect(ctx context.Context, id string, protected bool) (bool, error) {
 	f.id, f.protected = id, protected
 	return f.state.StoreID == id, f.answer(ctx)
@@ -214,7 +219,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

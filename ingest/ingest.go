@@ -33,6 +33,11 @@ type Repeater interface {
 	Cancel(ctx context.Context, storeID string, generation int64) (c provision.Cancelled, found bool, err error)
 }
 
+// Rotator gives a store other credentials. Its errors are as those of [Repeater]; CodeConflict says that there is no running shop that could take them.
+type Rotator interface {
+	Rotate(ctx context.Context, storeID string, generation int64) (a provision.Accepted, found bool, err error)
+}
+
 // Protector has deletes of a store refused with CodeConflict, or lifts that. Its errors follow the rules of [Acceptor]; found is false where there is no record.
 // It is idempotent.
 type Protector interface {
@@ -86,7 +91,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas, Later and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas, Later and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -95,6 +100,7 @@ type Config struct {
 	Policy    provision.Policy
 	Acceptor  Acceptor
 	Repeater  Repeater
+	Rotator   Rotator
 	Protector Protector
 	Reader    Reader
 	Replayer  Replayer
@@ -179,6 +185,7 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/stores/:store_id/retry", s.retry, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/suspend", s.suspend, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/resume", s.resume, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/rotate", s.rotate, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/protect", s.protect(true), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/unprotect", s.protect(false), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))

@@ -221,6 +221,10 @@ func examples() map[string]map[string]example {
 			"202": {fake: known},
 			"400": {ifMatch: "7"},
 		}),
+		"POST /stores/{store_id}/rotate": ofStore(map[string]example{
+			"202": {fake: known},
+			"400": {ifMatch: "7"},
+		}),
 		"POST /stores/{store_id}/cancel": ofStore(map[string]example{
 			"200": {fake: known},
 			"400": {ifMatch: "7"},

@@ -55,6 +55,14 @@ func (s *server) resume(c echo.Context) error {
 	})
 }
 
+// rotate is POST /stores/{store_id}/rotate.
+func (s *server) rotate(c echo.Context) error {
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		a, found, err := s.Rotator.Rotate(ctx, id, generation)
+		return answerRepeated(c, id, a, found, err)
+	})
+}
+
 // answerRepeated answers a request that was made of the record, or says why it was not.
 func answerRepeated(c echo.Context, id string, a provision.Accepted, found bool, err error) error {
 	if err != nil || !found {

@@ -23,7 +23,7 @@ func TestRetryRepeatsTheRecord(t *testing.T) {
 	}
 }
 
-func TestSuspendAndResumeNameTheStore(t *testing.T) {
+func TestSuspendResumeAndRotateNameTheStore(t *testing.T) {
 	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, next: provision.Accepted{Action: provision.OpProvision, Generation: 7, TaskID: "7.s-1"}})
 	for body, reason := range map[string]string{"": "", `{"reason":"unpaid since März"}`: "unpaid since März"} {
 		if a := r.send("POST", "/stores/s-1/suspend", body, "If-Match", `"6"`); a.status != 202 || a.body["task_id"] != "7.s-1" || r.ifGen != 6 || r.reason != reason {
@@ -31,6 +31,9 @@ func TestSuspendAndResumeNameTheStore(t *testing.T) {
 		}
 	}
 	if a := r.send("POST", "/stores/s-1/resume", ""); a.status != 202 || r.reason != "none: resumed" || r.ifGen != 0 {
+		t.Errorf("%d %s", a.status, a.raw)
+	}
+	if a := r.send("POST", "/stores/s-1/rotate", "", "If-Match", `"6"`); a.status != 202 || r.reason != "none: rotated" || r.ifGen != 6 {
 		t.Errorf("%d %s", a.status, a.raw)
 	}
 	for _, body := range []string{`{"reason":"` + strings.Repeat("ä", 201) + `"}`, `{"reason":"a\u001b[2J"}`, `{"reason":1}`} {

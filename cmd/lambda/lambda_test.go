@@ -66,7 +66,7 @@ func TestFunctionRunsStoresOfEveryKindOfRequest(t *testing.T) {
 	}
 	var want []string
 	for _, store := range []string{"a", "b", "c"} {
-		for _, status := range []string{"DELETED", "FAILED", "READY", "READY", "SUSPENDED"} {
+		for _, status := range []string{"DELETED", "FAILED", "READY", "READY", "READY", "SUSPENDED"} {
 			want = append(want, store+" "+status)
 		}
 	}
@@ -105,6 +105,7 @@ func (s *sandbox) live(way, store string) {
 	}{
 		{"/suspend", `{"reason":"unpaid"}`, http.StatusAccepted, "provision SUSPENDED"},
 		{"/resume", "", http.StatusAccepted, "provision READY"},
+		{"/rotate", "", http.StatusAccepted, "provision READY"},
 		{"/cancel", "", http.StatusConflict, ""},
 		{"/retry", `{"force":["verify"]}`, http.StatusAccepted, ""},
 		{"/cancel", "", http.StatusOK, "none"},

@@ -62,6 +62,13 @@ func (i *Intake) Resume(ctx context.Context, storeID string, generation int64) (
 	})
 }
 
+// Rotate is [record.Repeats.Rotate] followed by the task.
+func (i *Intake) Rotate(ctx context.Context, storeID string, generation int64) (provision.Accepted, bool, error) {
+	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
+		return i.Records.Repeats.Rotate(ctx, storeID, generation, i.GenerationTimeout)
+	})
+}
+
 // DeleteLater is [record.Repeats.DeleteLater] followed by the task.
 func (i *Intake) DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool) (provision.Accepted, bool, error) {
 	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {

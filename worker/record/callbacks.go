@@ -70,6 +70,7 @@ func (r *Callbacks) Claim(ctx context.Context, storeID, token string, lease time
 		}
 	}
 	callback.Store.StoreID, callback.Store.Generation, callback.Store.Cluster = storeID, callback.Generation, inRequest(callback.Cluster)
+	callback.Store.Rotation = number(answer[4])
 	callback.Store.RetainData = callback.Status == provision.StatusDeleted && answer[3] == "1"
 	return Claimed, callback, nil
 }

@@ -139,6 +139,12 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	forced, _ := b.repeat("a", provision.ForceApply)
 	see()
 	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: forced, Cluster: "us"}, provision.StatusReady)
+	rotating, _, err := b.records.Repeats.Rotate(b.ctx, "a", 0, generationTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	see()
+	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: rotating.Generation, Cluster: "us"}, provision.StatusReady)
 	suspended, _, err := b.records.Repeats.DeleteLater(b.ctx, "a", 0, time.Hour, true, generationTimeout)
 	if err != nil {
 		t.Fatal(err)

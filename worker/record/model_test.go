@@ -20,6 +20,8 @@ type generation struct {
 	cancelled  bool             // no run of it begins any more
 	force      string           // what its run does again
 	suspends   bool             // the store is suspended
+	rotates    bool             // the request asks for other credentials
+	begun      bool             // a run of it was acquired
 	progressed bool
 }
 
@@ -31,8 +33,9 @@ type modelStore struct {
 	runHosts      []string // that runs had since READY
 	retain        bool     // the last delete retains the data
 	suspended     bool
-	protected     bool // no delete is accepted
-	owns          bool // the namespace
+	protected     bool    // no delete is accepted
+	rotations     []int64 // the generations that asked for other credentials
+	owns          bool    // the namespace
 	seq           int64
 	failedDelete  int64      // the last delete that failed
 	pending       []Callback // to be delivered, in order
@@ -95,6 +98,14 @@ func (s *modelStore) deleted() (last int64) {
 		}
 	}
 	return last
+}
+
+// rotation is the newest request for other credentials; 0 is none.
+func (s *modelStore) rotation() int64 {
+	if len(s.rotations) == 0 {
+		return 0
+	}
+	return s.rotations[len(s.rotations)-1]
 }
 
 // deleting is the delete that a provision has to wait for.
@@ -164,6 +175,9 @@ func (m *model) cancel(id string) (why string, next []queue.Task) {
 		return "at store", nil
 	}
 	n.status, n.over, n.cancelled, n.force = n.Op.Failure(), true, true, ""
+	if n.rotates && !n.begun {
+		s.rotations = s.rotations[:len(s.rotations)-1]
+	}
 	if n.Op == provision.OpDelete {
 		s.failedDelete = n.Generation
 	}
@@ -186,6 +200,9 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	if req.Action == provision.OpProvision {
 		if s.isDeleted() {
 			s.runHosts, s.suspended, s.protected = nil, false, s.protected && s.retain
+			if !s.retain {
+				s.rotations = nil
+			}
 			s.queue, s.queuedAs, s.started = req.CreatorID, gen, false
 		}
 		maps.DeleteFunc(m.hosts, func(host, owner string) bool { return owner == req.StoreID && !slices.Contains(s.runHosts, host) })
@@ -217,7 +234,7 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 		s.lease, s.onHold = "", true
 		return AcquireOnHold, nil
 	}
-	s.lease, g.over, s.throttled = token, false, false
+	s.lease, g.over, s.throttled, g.begun = token, false, false, true
 	if progress && !g.progressed && g.status == "" {
 		g.progressed = true
 		s.addCallback(g, g.Op.Progress())

@@ -97,6 +97,37 @@ func (m *machine) suspend(t *rapid.T) {
 	m.model.accept(before.req, a.Generation)
 }
 
+// rotate has a store given other credentials.
+func (m *machine) rotate(t *rapid.T) {
+	id := pick(t, "store", propertyStores)
+	s := m.stores[id]
+	before := s.newest()
+	a, found, err := m.r.Repeats.Rotate(m.ctx, id, 0, generationTimeout)
+	want(t, "the store is found", found, before.Generation != 0)
+	if !found {
+		return
+	}
+	joins := before.Op == provision.OpProvision && before.status == "" && before.rotates
+	refused := before.Op == provision.OpDelete || s.suspended && !joins
+	if refused || m.refusalUnless(joins, before.req) != "" {
+		if provision.CodeOf(err) != provision.CodeConflict {
+			t.Fatalf("rotate of store %s: %v, want a conflict", id, err)
+		}
+		if !refused {
+			m.stores[m.hosts[before.req.Host]].contested = true
+		}
+		return
+	}
+	ok(t, err)
+	want(t, "joined", a.Joined, joins)
+	if joins {
+		want(t, "joined generation", a.Generation, before.Generation)
+		return
+	}
+	m.model.accept(before.req, a.Generation).rotates = true
+	s.rotations = append(s.rotations, a.Generation)
+}
+
 // protect has deletes of a store refused, or lifts that.
 func (m *machine) protect(t *rapid.T) {
 	id := pick(t, "store", propertyStores)

@@ -32,6 +32,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"cancel":           m.cancel,
 				"retry":            m.retry,
 				"suspend":          m.suspend,
+				"rotate":           m.rotate,
 				"protect":          m.protect,
 				"release hold":     m.releaseHolds,
 				"maintain":         m.maintain,
@@ -172,6 +173,9 @@ func (m *machine) acquireFor(t *rapid.T, g *generation, worker string, progress 
 	}
 	if g == m.stores[g.StoreID].newest() {
 		want(t, "what the run does again", forceText(run.Store.Force), g.force)
+		if g.Op == provision.OpProvision {
+			want(t, "the rotation that the run is to have done", run.Store.Rotation, m.stores[g.StoreID].rotation())
+		}
 		want(t, "the run suspends", g.Op == provision.OpProvision && run.Store.Suspended, g.Op == provision.OpProvision && g.suspends)
 	}
 	m.runs = append(m.runs, activeRun{g, run})

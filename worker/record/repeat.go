@@ -35,6 +35,12 @@ func (r *Repeats) Resume(ctx context.Context, storeID string, generation int64, 
 	return r.again(ctx, storeID, timeout, terms{newest: generation, suspend: "0"}, Record.provisioned)
 }
 
+// Rotate has the store given new credentials: it is the newest provision once more, as [Repeats.Repeat] describes it, with a step in which the running shop
+// takes them. It is done once for each request, whatever comes in between. A store that is suspended, or that is being deleted, or is deleted, is an error of code conflict.
+func (r *Repeats) Rotate(ctx context.Context, storeID string, generation int64, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	return r.again(ctx, storeID, timeout, terms{newest: generation, rotate: true}, Record.provisioned)
+}
+
 // DeleteLater has the store stopped, as [Repeats.Suspend] does, and deleted when the grace is over, unless anything is asked of it before. The first date stands
 // if it is repeated.
 //
@@ -92,7 +98,7 @@ func (r Record) repeated(storeID string) (req provision.Request, err error) {
 // provisioned is the newest provision, of a store that is not to be deleted.
 func (r Record) provisioned(storeID string) (req provision.Request, err error) {
 	if r.Op == provision.OpDelete {
-		return req, provision.Errorf(provision.CodeConflict, "store %s is %s; it cannot be suspended or resumed", storeID, cmp.Or(r.Status, provision.StatusDeleting))
+		return req, provision.Errorf(provision.CodeConflict, "store %s is %s; it cannot be suspended or resumed, nor its credentials rotated", storeID, cmp.Or(r.Status, provision.StatusDeleting))
 	}
 	if err := json.Unmarshal([]byte(r.RequestJSON), &req); err != nil {
 		return req, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)

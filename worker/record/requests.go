@@ -70,6 +70,7 @@ type terms struct {
 	suspendReason string
 	grace         time.Duration // after which the store is deleted; 0: it is not
 	retainData    bool          // then
+	rotate        bool          // the store's credentials
 }
 
 func (t terms) graceText() string {
@@ -79,11 +80,12 @@ func (t terms) graceText() string {
 	return strconv.FormatInt(t.grace.Milliseconds(), 10)
 }
 
-func (t terms) newestText() string {
-	if t.newest == 0 {
+// generationText is "" for none.
+func generationText(generation int64) string {
+	if generation == 0 {
 		return ""
 	}
-	return strconv.FormatInt(t.newest, 10)
+	return strconv.FormatInt(generation, 10)
 }
 
 func (c client) accept(ctx context.Context, req provision.Request, timeout time.Duration, t terms) (provision.Accepted, error) {
@@ -112,7 +114,7 @@ func (c client) acceptCounted(ctx context.Context, req provision.Request, timeou
 	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.retainData), c.placementOf(req), t.newestText(), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText())
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.retainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate))
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -147,6 +149,8 @@ func refusal(req provision.Request, answer []string) error {
 			"retain_data comes too late for store %s: a delete of the store with its data is in progress", req.StoreID)
 	case "protected":
 		return provision.Errorf(provision.CodeConflict, "store %s is protected from deletes; if it is really to be deleted, lift that first: POST /stores/%s/unprotect", req.StoreID, req.StoreID)
+	case "suspended":
+		return provision.Errorf(provision.CodeConflict, "store %s is suspended, and only a running shop can take other credentials; resume it first", req.StoreID)
 	case "hosts":
 		return provision.Errorf(provision.CodeConflict,
 			"store %s was run with %s hosts since it was last READY, and owns them all; request one of them, wait until the store is READY, or delete it first", req.StoreID, answer[1])

@@ -61,13 +61,14 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[14:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[15:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
 	run.Store.Generation, run.Store.Cluster, run.Store.RetainData = t.Generation, inRequest(t.Cluster), answer[5] == "1"
 	run.Store.Force, run.Store.Suspended = forcesOf(answer[8]), answer[9] == "1"
 	run.Store.Protected, run.Store.OnHold = answer[10] == "1", time.Duration(number(answer[11]))*time.Millisecond
+	run.Store.Rotation = number(answer[14])
 	if answer[12] != "" {
 		run.Store.Grave = &provision.Grave{At: millis(number(answer[12])).time(), RetainData: answer[13] == "1"}
 	}

@@ -121,6 +121,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Policy:    c.policy(placement.Clusters),
 		Acceptor:  intake,
 		Repeater:  intake,
+		Rotator:   intake,
 		Protector: records.Repeats,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,

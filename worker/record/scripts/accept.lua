@@ -2,11 +2,11 @@
 -- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
 -- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
 -- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0, after how many
--- ms a store that is suspended is to be deleted, with retain, or '' for never
+-- ms a store that is suspended is to be deleted, with retain, or '' for never, 1 to rotate the store's credentials
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
--- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {protected} or {overtaken, generation} or
+-- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {protected} or {suspended} or {overtaken, generation} or
 -- {quota, how many} or {uncounted}, where the stores of creators have to be counted first.
 local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
 local want = { name = ARGV[5], namespace = ARGV[6], engine = ARGV[7], host = ARGV[8] }
@@ -67,6 +67,7 @@ end
 
 -- Whether the newest request does again all that this one wants done again.
 local function forces_as_much()
+  if ARGV[22] == '1' and r.rotation ~= text(r.generation) then return false end
   for word in string.gmatch(ARGV[17], '%S+') do
     if not has_word(r.force or '', word) then return false end
   end
@@ -92,6 +93,7 @@ if ARGV[21] ~= '' and r.delete_at and r.op == 'provision' then return { 'joined'
 -- The request was made for a generation, and a newer one was accepted meanwhile.
 if ARGV[14] ~= '' and r.generation ~= tonumber(ARGV[14]) then return { 'overtaken', text(r.generation) } end
 if ARGV[21] ~= '' and r.protected then return { 'protected' } end
+if ARGV[22] == '1' and suspend == '1' then return { 'suspended' } end -- there is no running shop that could take them
 if op == 'provision' then
   if not gone(r) or r.retain_data then
     for _, field in ipairs({ 'engine', 'name', 'namespace' }) do
@@ -140,6 +142,7 @@ if ARGV[21] ~= '' then
   redis.call('ZADD', GRAVES, at + ARGV[21], id)
 end
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end
+if ARGV[22] == '1' then redis.call('HSET', KEYS[1], 'rotation', text(gen), 'rotation_before', r.rotation or '') end
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))
   if retain == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') else redis.call('HDEL', KEYS[1], 'retain_data') end
@@ -155,7 +158,7 @@ if op == 'delete' then
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
-  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected') end
+  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before') end
   if suspend == '1' then
     redis.call('HSET', KEYS[1], 'suspended', '1')
     if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'suspend_reason', ARGV[19]) end

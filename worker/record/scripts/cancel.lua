@@ -15,6 +15,10 @@ local status = r.op == 'delete' and 'DELETE_FAILED' or 'FAILED'
 add_callback(r, KEYS[1], KEYS[3], at, r.generation, status, 'cancelled', ARGV[4])
 redis.call('HSET', KEYS[1], 'outcome_generation', text(r.generation), 'status', status, 'code', 'cancelled', 'error', ARGV[4], 'decided_at', text(at))
 redis.call('HDEL', KEYS[1], 'next_run_at', 'held_at', 'force')
+if r.rotation == text(r.generation) and r.run_generation ~= r.generation then -- no run has begun it
+  if (r.rotation_before or '') ~= '' then redis.call('HSET', KEYS[1], 'rotation', r.rotation_before) else redis.call('HDEL', KEYS[1], 'rotation') end
+  redis.call('HDEL', KEYS[1], 'rotation_before')
+end
 if r.op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', '0', 'delete_failed_generation', text(r.generation)) end
 local answer = { 'cancelled', r.op, text(r.generation) }
 if r.creator_queue then -- a delete too: no run of it comes that would leave the queue

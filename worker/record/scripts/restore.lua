@@ -1,7 +1,8 @@
 -- KEYS: store, hosts, namespaces, stores, outstanding, callbacks
 -- ARGV: id, op, generation, digest, request, name, namespace, engine, host, timeout ms, status or '', code, error, delivered (1 or 0),
 -- retain (1 or 0), cluster, outputs or '', suspended (1 or 0), protected (1 or 0),
--- when the store is to be deleted in ms or '', whether its data is retained then (1 or 0)
+-- when the store is to be deleted in ms or '', whether its data is retained then (1 or 0), the generation that asked last to
+-- rotate the credentials or ''
 -- Restores a record from the annotations of the store's namespace, where there is none or an older one.
 -- Answers the newest generation on record after restored, known, other-cluster (the store lives on another cluster) or leftover (a
 -- later delete has ended, and the namespace should not be there) or lost (the cluster was given up). After known follow whether the
@@ -26,11 +27,12 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'rotation', 'rotation_before')
 if ARGV[20] ~= '' then
   redis.call('HSET', KEYS[1], 'delete_at', ARGV[20], 'delete_retains', ARGV[21])
   redis.call('ZADD', GRAVES, ARGV[20], id)
 end
+if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'rotation', ARGV[22]) end
 if ARGV[18] == '1' then redis.call('HSET', KEYS[1], 'suspended', '1') end
 if ARGV[19] == '1' then redis.call('HSET', KEYS[1], 'protected', '1') end
 -- The cluster does not say whether the store was READY before: it may have been.
