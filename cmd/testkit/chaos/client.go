@@ -29,12 +29,12 @@ type client struct {
 	pause time.Duration
 	nudge chan struct{} // makes it send the next request now
 
-	mu                            sync.Mutex
-	requests                      []model.Request
-	wiped                         int
-	retains                       bool // the last request retains the data: an operator does not delete the namespace meanwhile
-	retried, cancelled, suspended int  // how often that was accepted
-	heal                          bool // the namespace was deleted by hand: the next request repeats the last one
+	mu                                     sync.Mutex
+	requests                               []model.Request
+	wiped                                  int
+	retains                                bool // the last request retains the data: an operator does not delete the namespace meanwhile
+	retried, cancelled, suspended, rotated int  // how often that was accepted
+	heal                                   bool // the namespace was deleted by hand: the next request repeats the last one
 
 	want provision.Request // the last request
 }
@@ -98,6 +98,8 @@ func (c *client) act(ctx context.Context) {
 		}
 	case dice < 55:
 		c.suspend(ctx)
+	case dice < 60:
+		c.rotate()
 	case dice < 65:
 		c.move()
 		c.submit(ctx, c.want)

@@ -19,6 +19,13 @@ func (c *client) repeat(ctx context.Context) {
 	c.change("/retry", generation, `{"force":["apply"]}`, &c.retried)
 }
 
+// rotate has the shop given another password.
+func (c *client) rotate() {
+	if generation, certain := c.certain(); certain {
+		c.changeAs(model.Request{Rotates: true}, "/rotate", generation, "", &c.rotated)
+	}
+}
+
 // suspend has the shop stopped, and some time later, whatever became of that, started again.
 func (c *client) suspend(ctx context.Context) {
 	generation, certain := c.certain()
@@ -35,12 +42,17 @@ func (c *client) suspend(ctx context.Context) {
 
 // change sends a request that is the last one once more on other terms, if the generation is the newest where it is not 0, and counts it where it was accepted.
 func (c *client) change(verb string, generation int64, text string, count *int) model.Answer {
+	return c.changeAs(model.Request{}, verb, generation, text, count)
+}
+
+func (c *client) changeAs(what model.Request, verb string, generation int64, text string, count *int) model.Answer {
 	began := time.Now()
 	status, body, err := c.call("/stores/"+c.id+verb, generation, []byte(text))
 	if err == nil && status == http.StatusPreconditionFailed { // the service has run it again by itself
 		return model.Refused
 	}
 	sent := answered(c.want, began, status, body, err)
+	sent.Rotates = what.Rotates
 	if sent.Answer == model.Accepted {
 		c.count(count)
 	}

@@ -90,7 +90,8 @@ func noteRevision(f *model.Found, o object) {
 
 func notePassword(f *model.Found, o object) {
 	password, _ := base64.StdEncoding.DecodeString(o.Data[provision.AdminPassword])
-	f.Password = string(password)
+	f.Password, f.Rotated = string(password), whole(o.Metadata.Annotations["orchestrator/rotated"])
+	_, f.Rotating = o.Data[provision.AdminPassword+provision.NextSuffix]
 }
 
 func noteSettings(f *model.Found, o object) {

@@ -80,11 +80,16 @@ func (f *findings) duplicates(s Store) {
 	}
 }
 
-// passwords: the password of a store does not change until the store is deleted. A namespace that is deleted by hand takes
+// passwords: the password of a store does not change until the store is deleted or another one is asked for. A namespace that is deleted by hand takes
 // the Secret with it, and so does a delete that was given up: the next provision removes first what it has left.
 func (f *findings) passwords(s Store) {
 	var used []string
 	changes, retained := s.Wiped, retaining(s)
+	for _, r := range s.Requests {
+		if r.Rotates && r.Answer != Refused {
+			changes++
+		}
+	}
 	for _, d := range first(s.Deliveries) {
 		if d.Status == provision.StatusDeleted && !retained[d.Generation] {
 			used = nil

@@ -66,6 +66,13 @@ func recreated() Store {
 	return s
 }
 
+// rotated has got another password by the request 200.
+func rotated() Store {
+	s := existing()
+	s.Requests[1].Rotates, s.Deliveries[0].Password, s.Found.Rotated = true, "before", 200
+	return s
+}
+
 func TestCompareCorrectStates(t *testing.T) {
 	never := Store{ID: "s", Requests: []Request{at(0, provision.OpProvision, "old", Uncertain, 0)}}
 	uncertainRejected := existing()
@@ -99,7 +106,7 @@ func TestCompareCorrectStates(t *testing.T) {
 		"delivered twice under one id": repeated, "superseded before it was delivered": superseded, "failed, then ready": failedFirst,
 		"given up after five crashes": gaveUp, "created again after a delete that was given up": halfDeleted, "deleted twice": twice, "delete joined": joined,
 		"data retained": kept(), "created again with its data": keptAndRecreated(), "deleted before Redis lost its data": forgotten(),
-		"created after Redis lost its data": anew(),
+		"created after Redis lost its data": anew(), "another password": rotated(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, f := range Compare(s) {
@@ -168,6 +175,11 @@ func TestComparePlantedFaults(t *testing.T) {
 		{"ingress on an older host", existing, func(s *Store) { s.Found.Hosts = []string{"old.test"} }, Wrong},
 		{"password is not the Secret's", existing, func(s *Store) { s.Found.Password = "other" }, Wrong},
 		{"password made anew", existing, func(s *Store) { s.Deliveries[0].Password = "before" }, Wrong},
+		{"password not rotated", rotated, func(s *Store) { s.Found.Rotated = 100 }, Lost},
+		{"password half rotated", rotated, func(s *Store) { s.Found.Rotating = true }, Lost},
+		{"password made anew twice", rotated, func(s *Store) {
+			s.Deliveries = []Delivery{ready(1, 100, "first"), ready(2, 100, "before"), ready(3, 200, "secret")}
+		}, Wrong},
 		{"READY without password", existing, func(s *Store) { s.Deliveries[0].Password = "" }, Wrong},
 		{"READY with another url", existing, func(s *Store) { s.Deliveries[1].URL = "https://old.test" }, Wrong},
 		{"claim without volume", existing, func(s *Store) { s.Found.Unbound = 1 }, Wrong},

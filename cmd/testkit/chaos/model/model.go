@@ -23,6 +23,7 @@ type Request struct {
 	provision.Request
 	Sent       time.Time
 	Answer     Answer
+	Rotates    bool   // it asks for other credentials besides
 	Generation int64  // if it was accepted
 	Response   string // status and body, if it was refused
 }
@@ -60,6 +61,8 @@ type Found struct {
 	URL             string     // as the shop's pods read it
 	Hosts           []string   // of its ingresses
 	Password        string     // in the Secret; "" if there is none
+	Rotated         int64      // the request for other credentials that they are as new as, by the Secret; 0 if none
+	Rotating        bool       // the Secret has credentials that the shop may not have
 	Claims          int        // volume claims
 	Unbound         int        // volume claims without a volume
 	Volumes         int        // volumes that name its namespace

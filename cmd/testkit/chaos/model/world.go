@@ -77,6 +77,9 @@ func (f *findings) present(s Store, r Request, outcome Delivery) {
 	if w.Password == "" || w.Password != outcome.Password {
 		f.add(Wrong, "READY carries the password of the Secret", "they differ, or one is missing")
 	}
+	if asked := rotation(s); w.Rotated < asked || w.Rotating {
+		f.add(Lost, "other credentials that were asked for are the store's", "asked for by %d, the Secret is as new as %d; under way: %t", asked, w.Rotated, w.Rotating)
+	}
 	if w.Claims == 0 || w.Unbound > 0 || w.Volumes != w.Claims {
 		f.add(Wrong, "each volume claim has its volume", "%d claims, %d without one, %d volumes", w.Claims, w.Unbound, w.Volumes)
 	}
@@ -131,4 +134,14 @@ func (f *findings) leftovers(w Found) {
 	if w.DeadLetters > 0 {
 		f.add(Lost, "no callback becomes a dead letter", "%d dead letters", w.DeadLetters)
 	}
+}
+
+// rotation is the newest accepted request for other credentials of the store as it exists, 0 where there is none: one that was deleted since has new ones in any case.
+func rotation(s Store) (newest int64) {
+	for i, r := range s.Requests {
+		if r.Rotates && r.Answer == Accepted && !deletedLater(s, i) {
+			newest = max(newest, r.Generation)
+		}
+	}
+	return newest
 }
