@@ -152,4 +152,6 @@ type SavedState struct {
 	Op        Op       // the operation of that generation
 	Outcome   *Outcome // nil while there is none
 	Delivered bool     // the backend has confirmed the outcome
+	// Assumed says that the outcome is what the backend was told, and that the cluster knows no more of it.
+	Assumed bool
 }

@@ -168,7 +168,7 @@ func (b *recoverer) saveAgain(ctx context.Context, saved provision.SavedState, f
 	if found.Outcome == nil {
 		return nil
 	}
-	if saved.Outcome == nil || saved.Outcome.Status != found.Outcome.Status {
+	if saved.Outcome == nil || saved.Assumed || saved.Outcome.Status != found.Outcome.Status {
 		b.log.Info("an outcome is saved in the cluster, which did not know it", "store_id", saved.Store.StoreID, "status", found.Outcome.Status)
 		if err := b.state.SaveOutcome(ctx, saved.Store, *found.Outcome); err != nil {
 			return fmt.Errorf("store %s: %w", saved.Store.StoreID, err)

@@ -242,6 +242,7 @@ func TestRecovererSavesWhatTheClusterDoesNotKnow(t *testing.T) {
 		{"not delivered yet", nil, false, known(provision.StatusFailed, false), []string{"not delivered yet FAILED"}},
 		{"delivery is not saved", outcome(provision.StatusReady), false, known(provision.StatusReady, true), []string{"delivery is not saved delivered READY"}},
 		{"became ready", outcome(provision.StatusFailed), true, known(provision.StatusReady, true), []string{"became ready READY", "became ready delivered READY"}},
+		{"assumed", outcome(provision.StatusReady), true, known(provision.StatusReady, true), []string{"assumed READY", "assumed delivered READY"}},
 		{"all is saved", outcome(provision.StatusReady), true, known(provision.StatusReady, true), nil},
 		{"no outcome", nil, false, record.Comparison{Result: record.RestoreKnown, Newest: 7}, nil},
 		{"protected", nil, false, record.Comparison{Result: record.RestoreKnown, Newest: 7, Protected: true}, []string{"protected protected true"}},
@@ -250,6 +251,7 @@ func TestRecovererSavesWhatTheClusterDoesNotKnow(t *testing.T) {
 	for _, test := range tests {
 		l := (&lossyRedis{leader: true, known: map[string]record.Comparison{test.id: test.found}}).intact().saves(test.id)
 		l.saved[0].Outcome, l.saved[0].Delivered, l.saved[0].Store.Generation = test.saved, test.delivered, 7
+		l.saved[0].Assumed = test.id == "assumed"
 		if err := l.recoverer().round(t.Context()); err != nil || !slices.Equal(l.wrote, test.want) {
 			t.Errorf("%s: saved %q, want %q (%v)", test.id, l.wrote, test.want, err)
 		}

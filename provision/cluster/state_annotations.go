@@ -71,8 +71,32 @@ func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 	if json.Unmarshal([]byte(ns.Annotations[annotationOutcome]), &outcome) == nil && outcome.Generation == s.Generation {
 		m.Outcome = &outcome
 	}
-	m.Delivered = m.Outcome != nil && ns.Annotations[annotationDelivered] == deliveredText(s, outcome.Status)
+	if told := deliveredStatus(ns, s); told != "" {
+		if m.Outcome == nil {
+			m.Outcome, m.Assumed = toldOutcome(s, told), true
+		}
+		m.Delivered = m.Outcome.Status == told
+	}
 	return m, true
+}
+
+// deliveredStatus is the outcome of the generation that the backend has confirmed, or "".
+func deliveredStatus(ns *corev1.Namespace, s provision.Store) provision.Status {
+	generation, status, _ := strings.Cut(ns.Annotations[annotationDelivered], " ")
+	if generation != strconv.FormatInt(s.Generation, 10) {
+		return ""
+	}
+	return provision.Status(status)
+}
+
+// toldOutcome is the outcome of a generation of which the namespace knows only what the backend was told: the worker ended before it could save the outcome itself, and
+// another one has delivered it.
+func toldOutcome(s provision.Store, told provision.Status) *provision.Outcome {
+	o := &provision.Outcome{Generation: s.Generation, Status: told}
+	if !told.Succeeded() {
+		o.Code, o.Error = provision.CodeInternal, "the cause was told, and was lost with the data of Redis"
+	}
+	return o
 }
 
 // SaveOutcome records the outcome of the store's generation in its namespace. It does nothing if the namespace no longer

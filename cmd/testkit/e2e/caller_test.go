@@ -3,14 +3,10 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -89,16 +85,4 @@ func (r *rig) post(request map[string]string, want int) string {
 		r.t.Fatalf("POST: %d %s, want %d", status, body, want)
 	}
 	return string(body)
-}
-
-// cli runs a command of the operator and returns what it prints.
-func (r *rig) cli(args ...string) string {
-	r.t.Helper()
-	command := exec.CommandContext(context.Background(), filepath.Join(must(r.t, "ORCH_TEST_BIN"), "orchestrator"), args...)
-	command.Env = append(slices.Clone(r.env), "ORCHESTRATOR_URL="+r.api)
-	text, err := command.CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("orchestrator %s: %v: %s", strings.Join(args, " "), err, text)
-	}
-	return string(text)
 }

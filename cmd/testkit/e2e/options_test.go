@@ -25,7 +25,8 @@ import (
 type options struct {
 	engines []string
 	images  map[imageKey]string
-	values  map[string]any // of STORE_VALUES_FILE
+	next    map[imageKey]string // those that a rollout brings
+	values  map[string]any      // of STORE_VALUES_FILE
 	timeout time.Duration
 	keep    bool
 }
@@ -63,6 +64,9 @@ func optionsOf(getenv func(string) string) (o options, err error) {
 		}
 	}
 	if o.images, err = imagesOf(getenv("IMAGES")); err != nil {
+		return o, err
+	}
+	if o.next, err = imagesOf(getenv("NEXT_IMAGES")); err != nil {
 		return o, err
 	}
 	if file := getenv("STORE_VALUES_FILE"); file != "" {

@@ -4,11 +4,13 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -126,6 +128,26 @@ func (r *rig) call(method, path string, body any) (int, []byte) {
 	var answer bytes.Buffer
 	_, _ = answer.ReadFrom(resp.Body)
 	return resp.StatusCode, answer.Bytes()
+}
+
+// cli runs a command of the operator and returns what it prints.
+func (r *rig) cli(args ...string) string {
+	r.t.Helper()
+	command := exec.CommandContext(context.Background(), filepath.Join(must(r.t, "ORCH_TEST_BIN"), "orchestrator"), args...)
+	command.Env = append(slices.Clone(r.env), "ORCHESTRATOR_URL="+r.api)
+	text, err := command.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("orchestrator %s: %v: %s", strings.Join(args, " "), err, text)
+	}
+	return string(text)
+}
+
+func (r *rig) rollout() (o provision.Rollout) {
+	r.t.Helper()
+	if err := json.Unmarshal([]byte(r.cli("rollout", "-o", "json")), &o); err != nil {
+		r.t.Fatal(err)
+	}
+	return o
 }
 
 // awaitStatus returns the nth callback with the status.

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -40,14 +39,6 @@ func (w world) tagOf(s provision.Request) string {
 	}
 	image := d.Spec.Template.Spec.Containers[0].Image
 	return image[strings.LastIndex(image, ":")+1:]
-}
-
-func (r *rig) rollout() (o provision.Rollout) {
-	r.t.Helper()
-	if err := json.Unmarshal([]byte(r.cli("rollout", "-o", "json")), &o); err != nil {
-		r.t.Fatal(err)
-	}
-	return o
 }
 
 // fleet are n stores that are READY.

@@ -74,7 +74,7 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	tr := &tour{report: r, options: o, store: s}
 	tr.world = newWorld(t)
 	tr.rig = newRig(t, "STORE_VALUES_FILE="+o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
-		"ORCH_POLL_INTERVAL=1s", "ORCH_DELETE_TIMEOUT="+o.timeout.String())
+		"ORCH_POLL_INTERVAL=1s", "ORCH_DRIFT=repair", "ORCH_AUDIT_EVERY=10s", "ORCH_DELETE_TIMEOUT="+o.timeout.String())
 	tr.patience = 2 * o.timeout // so that it is the service that says what is wrong
 	if makeShopper := shoppers[engine]; makeShopper != nil {
 		tr.shopper = makeShopper(tr)
@@ -101,6 +101,10 @@ func (tr *tour) run() {
 	tr.phase("the same POST again", tr.again)
 	tr.phase("settings change", tr.change)
 	tr.phase("the shop's pod is deleted", tr.losePod)
+	tr.phase("suspended and resumed", tr.suspend)
+	tr.phase("another password", tr.rotate)
+	tr.phase("changed by hand, and mended", tr.changeByHand)
+	tr.phase("rolled out to other images", tr.rollOut)
 	tr.phase("DELETE to DELETED", tr.remove)
 	tr.phase("created again, worker killed", tr.createAgain)
 	tr.phase("another guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })

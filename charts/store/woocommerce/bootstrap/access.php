@@ -28,8 +28,8 @@ function store_ensure_admin(): int {
 			'role'       => 'administrator',
 		)
 	);
-	if ( is_wp_error( $id ) ) {
-		WP_CLI::error( 'the administrator could not be created: ' . $id->get_error_code() );
+	if ( is_wp_error( $id ) || ! $id ) {
+		WP_CLI::error( 'the administrator could not be created: ' . ( $id ? $id->get_error_code() : 'the database does not take it' ) );
 	}
 	return $id;
 }
