@@ -38,7 +38,14 @@ func (s *server) post(c echo.Context) error {
 	if retain.given && retain.value != r.RetainData {
 		bad = append(bad, provision.FieldError{Field: retainData, Detail: "belongs in the body of a POST; the query contradicts it"})
 	}
-	return s.accept(c, r, bad)
+	if r.Action != provision.OpDelete || len(bad) > 0 || len(r.Validate(s.Policy)) > 0 {
+		return s.accept(c, r, bad)
+	}
+	grace, err := s.graceOf(c, r.RetainData)
+	if err != nil {
+		return err
+	}
+	return s.delete(c, r, grace)
 }
 
 // remove is DELETE /stores/{store_id}.
@@ -70,17 +77,15 @@ func (s *server) remove(c echo.Context) error {
 	if retain.given && retain.value != r.RetainData {
 		bad = append(bad, provision.FieldError{Field: retainData, Detail: "differs between the body and the query"})
 	}
-	grace, err := graceFromQuery(c)
+	grace, err := s.graceOf(c, r.RetainData)
 	if err != nil {
 		return err
 	}
 	request := provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}
-	if grace > 0 && len(bad) == 0 && provision.CheckStoreID(id) == "" {
-		if later, err := s.deleteLater(c, request, grace); later || err != nil {
-			return err
-		}
+	if len(bad) > 0 || provision.CheckStoreID(id) != "" {
+		return s.accept(c, request, bad) // it says what is wrong
 	}
-	return s.accept(c, request, bad)
+	return s.delete(c, request, grace)
 }
 
 // accept validates r, hands it to the Acceptor and answers. The errors of decode come first, and each field is listed once.

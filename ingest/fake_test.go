@@ -40,8 +40,7 @@ type fake struct {
 	plan      provision.RolloutPlan
 	change    provision.RolloutChange
 	most      *int64
-	grace     time.Duration
-	retain    bool
+	grace     provision.Grace
 	kind      provision.OrphanKind
 	ifGen     int64
 	origin    provision.Origin
@@ -158,8 +157,8 @@ func (f *fake) SetQuota(ctx context.Context, creator string, most *int64) error 
 	return f.answer(ctx)
 }
 
-func (f *fake) DeleteLater(ctx context.Context, id string, generation int64, grace time.Duration, retain bool) (provision.Accepted, bool, error) {
-	f.ifGen, f.grace, f.retain = generation, grace, retain
+func (f *fake) DeleteLater(ctx context.Context, id string, generation int64, grace provision.Grace) (provision.Accepted, bool, error) {
+	f.ifGen, f.grace = generation, grace
 	a := f.next
 	a.Action = provision.OpProvision
 	return a, f.state.StoreID == id, f.answer(ctx)

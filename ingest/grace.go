@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // LaterDeleter has a store stopped, and deleted when the grace is over unless anything is asked of it before. Its errors follow the rules of [Acceptor]; found is
 // false for a store that has nothing to keep: it is deleted at once.
 type LaterDeleter interface {
-	DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool) (a provision.Accepted, found bool, err error)
+	DeleteLater(ctx context.Context, storeID string, generation int64, grace provision.Grace) (a provision.Accepted, found bool, err error)
 }
 
 const (
@@ -21,38 +22,56 @@ const (
 	maxGrace = 90 * 24 * time.Hour
 )
 
-// graceFromQuery parses grace; 0 is none.
-func graceFromQuery(c echo.Context) (time.Duration, error) {
+// graceOf is the grace of a delete: what the query says, or that of the installation, which the backend need not know of. Zero is none.
+func (s *server) graceOf(c echo.Context, retainData bool) (provision.Grace, error) {
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return 0, malformed.problem("the query string is malformed")
+		return provision.Grace{}, malformed.problem("the query string is malformed")
 	}
-	values := query["grace"]
-	if len(values) == 0 {
-		return 0, nil
+	grace, erase := query["grace"], query["erase"]
+	switch {
+	case len(erase) > 0 && (len(erase) > 1 || len(grace) > 0 || erase[0] != "true" && erase[0] != "false"):
+		return provision.Grace{}, invalidFields([]provision.FieldError{{Field: "erase", Detail: "must be given once, as true or false, and without grace"}})
+	case len(erase) > 0 && erase[0] == "true":
+		return provision.Grace{}, nil
+	case len(grace) == 0:
+		return provision.Grace{For: s.DeleteGrace, RetainData: retainData, Quiet: true}, nil
 	}
-	grace, err := time.ParseDuration(values[0])
-	if err != nil || len(values) > 1 || grace < minGrace || grace > maxGrace {
-		return 0, invalidFields([]provision.FieldError{{Field: "grace", Detail: "must be given once, as a duration between 1m and 2160h, such as 168h"}})
+	length, err := time.ParseDuration(grace[0])
+	if err != nil || len(grace) > 1 || CheckGrace(length) != nil {
+		return provision.Grace{}, invalidFields([]provision.FieldError{{Field: "grace", Detail: "must be given once, as a duration between 1m and 2160h, such as 168h"}})
 	}
-	return grace, nil
+	return provision.Grace{For: length, RetainData: retainData}, nil
 }
 
-// deleteLater answers a delete with grace. It reports false, and answers nothing, where the store has nothing to keep.
-func (s *server) deleteLater(c echo.Context, r provision.Request, grace time.Duration) (later bool, err error) {
+// CheckGrace returns an error for a grace that is too short or too long.
+func CheckGrace(grace time.Duration) error {
+	if grace < minGrace || grace > maxGrace {
+		return fmt.Errorf("it must be between %s and %s", minGrace, maxGrace)
+	}
+	return nil
+}
+
+// delete accepts a delete that is valid: now, or when its grace is over where the store has something to keep.
+func (s *server) delete(c echo.Context, r provision.Request, grace provision.Grace) error {
+	if grace.For == 0 {
+		return s.accept(c, r, nil)
+	}
 	c.Set(requestInfoKey, requestInfo{storeID: r.StoreID})
 	generation, err := ifMatch(c)
 	if err != nil {
-		return false, err
+		return err
 	}
 	ctx, cancel := s.changing(c)
 	defer cancel()
-	a, found, err := s.Later.DeleteLater(ctx, r.StoreID, generation, grace, r.RetainData)
-	if err != nil {
-		return false, uncertain(err)
+	a, found, err := s.Later.DeleteLater(ctx, r.StoreID, generation, grace)
+	switch {
+	case err != nil:
+		return uncertain(err)
+	case !found:
+		return s.accept(c, r, nil)
+	case grace.Quiet:
+		return answerAccepted(c, r.StoreID, r.Action, a)
 	}
-	if !found {
-		return false, nil
-	}
-	return true, answerAccepted(c, r.StoreID, a.Action, a)
+	return answerAccepted(c, r.StoreID, a.Action, a)
 }

@@ -112,6 +112,9 @@ type Config struct {
 	Later     LaterDeleter
 	Readiness Readiness
 
+	// DeleteGrace is how long a store is kept whose delete says nothing of grace; 0: it is deleted at once. The backend is told nothing before DELETED.
+	DeleteGrace time.Duration
+
 	Maintained bool // the workers of the installation do maintenance: there can be rollouts
 
 	Timeout time.Duration         // for each of them to answer; 0 means 3 s

@@ -88,6 +88,15 @@ type Store struct {
 type Grave struct {
 	At         time.Time
 	RetainData bool
+	Quiet      bool // the backend is told nothing before DELETED: it knows nothing of grace
+	Suspended  bool // with Quiet: it was suspended before; otherwise the next provision starts it again
+}
+
+// Grace is how long a store is kept before it is deleted, and how it is deleted then.
+type Grace struct {
+	For        time.Duration
+	RetainData bool
+	Quiet      bool // as in [Grave]
 }
 
 // ReleaseName is the name of the store's Helm release and of its Service, and the beginning of its other objects' names. It is

@@ -120,7 +120,7 @@ func chooseOrphans(all []provision.Orphan, ids []string, age time.Duration, now 
 // deleteOrphans deletes each store while it has the generation that was shown.
 func deleteOrphans(c *cobra.Command, client *api.Client, chosen []provision.Orphan) error {
 	return forEach(c, chosen, func(o provision.Orphan) string { return o.Store.StoreID }, func(o provision.Orphan) error {
-		accepted, err := client.Delete(c.Context(), o.Store.StoreID, o.Store.Generation, false, 0)
+		accepted, err := client.Delete(c.Context(), o.Store.StoreID, o.Store.Generation, api.Deletion{Erase: true})
 		if err != nil {
 			return err
 		}

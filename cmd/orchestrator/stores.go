@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
 )
 
@@ -93,7 +94,8 @@ request is recorded. An accepted delete always runs to its end, even if the stor
 With --retain-data only the release is deleted: the shop stops and its host is free. Namespace, credentials and volumes stay
 for a later submit of the same store with the same engine, name and namespace, or until a delete without --retain-data.
 
-With --grace the shop is stopped now and deleted later. Until then any request of the store keeps it, such as orchestrator resume.
+With --grace the shop is stopped now and deleted later. Until then any request of the store keeps it, such as orchestrator resume. An installation
+may give each delete a grace (ORCH_DELETE_GRACE); with --erase the store is deleted at once all the same.
 
 Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DELETE_FAILED.`,
 		Example: `  orchestrator delete my-shop --watch
@@ -107,7 +109,8 @@ Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DEL
 			}
 			retain, _ := c.Flags().GetBool("retain-data")
 			grace, _ := c.Flags().GetDuration("grace")
-			accepted, err := client.Delete(c.Context(), args[0], 0, retain, grace)
+			erase, _ := c.Flags().GetBool("erase")
+			accepted, err := client.Delete(c.Context(), args[0], 0, api.Deletion{RetainData: retain, Grace: grace, Erase: erase})
 			if err != nil {
 				return err
 			}
@@ -115,7 +118,9 @@ Exit code: 0 once the request is accepted; with --watch 0 for DELETED, 1 for DEL
 		},
 	}
 	c.Flags().BoolP("watch", "w", false, "print the steps and wait for DELETED or DELETE_FAILED")
+	c.Flags().Bool("erase", false, "delete it at once, although the installation keeps deleted stores for a while (ORCH_DELETE_GRACE)")
 	c.Flags().Duration("grace", 0, "stop the shop now and delete it that much later, such as 168h; any request before keeps it")
+	c.MarkFlagsMutuallyExclusive("grace", "erase")
 	c.Flags().Bool("retain-data", false, "keep namespace, credentials and volumes for a later submit of the store")
 	outputFlag(c)
 	return c

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ const (
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
 	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
 	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
-	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain]": the store is to be deleted then
+	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain][ quiet][ suspended]": the store is to be deleted then
 	annotationRotation   = "orchestrator/rotation"    // the newest request to rotate the credentials, as a generation
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
 	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
@@ -149,17 +150,24 @@ func graveText(g provision.Grave) string {
 	if g.RetainData {
 		text += " retain"
 	}
+	if g.Quiet {
+		text += " quiet"
+	}
+	if g.Suspended {
+		text += " suspended"
+	}
 	return text
 }
 
 // graveFrom returns nil for what is not a date: the store is kept.
 func graveFrom(text string) *provision.Grave {
-	first, retain, _ := strings.Cut(text, " ")
+	first, rest, _ := strings.Cut(text, " ")
+	words := strings.Fields(rest)
 	at, err := time.Parse(time.RFC3339Nano, first)
 	if err != nil {
 		return nil
 	}
-	return &provision.Grave{At: at, RetainData: retain == "retain"}
+	return &provision.Grave{At: at, RetainData: slices.Contains(words, "retain"), Quiet: slices.Contains(words, "quiet"), Suspended: slices.Contains(words, "suspended")}
 }
 
 // setFlag sets an annotation to "true", or removes it.

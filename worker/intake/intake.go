@@ -70,9 +70,9 @@ func (i *Intake) Rotate(ctx context.Context, storeID string, generation int64) (
 }
 
 // DeleteLater is [record.Repeats.DeleteLater] followed by the task.
-func (i *Intake) DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool) (provision.Accepted, bool, error) {
+func (i *Intake) DeleteLater(ctx context.Context, storeID string, generation int64, grace provision.Grace) (provision.Accepted, bool, error) {
 	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
-		return i.Records.Repeats.DeleteLater(ctx, storeID, generation, grace, retainData, i.GenerationTimeout)
+		return i.Records.Repeats.DeleteLater(ctx, storeID, generation, grace, i.GenerationTimeout)
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 func (b *bench) deleteLater(id string, grace time.Duration, retain bool) (provision.Accepted, bool) {
 	b.Helper()
-	a, found, err := b.records.Repeats.DeleteLater(b.ctx, id, 0, grace, retain, generationTimeout)
+	a, found, err := b.records.Repeats.DeleteLater(b.ctx, id, 0, provision.Grace{For: grace, RetainData: retain}, generationTimeout)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -96,6 +96,47 @@ func TestAnyRequestKeepsAStoreInGrace(t *testing.T) {
 	}
 }
 
+// TestAQuietGraceIsNotTold: a backend that knows nothing of grace hears DELETED when it is over, and gets a shop where it asks for one before, unless that was suspended.
+func TestAQuietGraceIsNotTold(t *testing.T) {
+	for name, suspended := range map[string]bool{"running": false, "suspended": true} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(b *bench) {
+				b.madeReady(request("a"))
+				if suspended {
+					a, _, err := b.records.Repeats.Suspend(b.ctx, "a", 0, "unpaid", generationTimeout)
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: a.Generation, Cluster: "default"}, provision.StatusSuspended)
+				}
+				b.deliver("a")
+				later, _, err := b.records.Repeats.DeleteLater(b.ctx, "a", 0, provision.Grace{For: time.Hour, Quiet: true}, generationTimeout)
+				if err != nil {
+					b.Fatal(err)
+				}
+				run := b.acquire(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: later.Generation, Cluster: "default"}, "run")
+				if g := run.Store.Grave; g == nil || !g.Quiet || g.Suspended != suspended {
+					b.Errorf("the run: %+v", g)
+				}
+				b.wantOutcome(run, provision.StatusSuspended, OutcomeRecorded, 0)
+				b.release(run, RunEnd{Ended: true})
+				if s := b.state("a"); s.PendingCallbacks != 0 || s.Status != provision.StatusSuspended || s.DeleteAt.IsZero() {
+					b.Errorf("%d callbacks are pending; it is shown as %+v", s.PendingCallbacks, s)
+				}
+				next := b.accept(request("a"))
+				again := b.acquire(next, "again")
+				if again.Store.Suspended != suspended || again.Store.Grave != nil {
+					b.Errorf("asked for again, it is suspended: %t, to be deleted: %+v", again.Store.Suspended, again.Store.Grave)
+				}
+				b.wantOutcome(again, again.Store.Success(provision.OpProvision), OutcomeRecorded, 0)
+				if n := b.state("a").PendingCallbacks; n != 1 {
+					b.Errorf("of that %d callbacks are pending", n)
+				}
+			})
+		})
+	}
+}
+
 // TestWhatHasNoGrace: a store that has nothing to keep is deleted at once, a protected one is not.
 func TestWhatHasNoGrace(t *testing.T) {
 	each(t, func(b *bench) {
@@ -115,7 +156,7 @@ func TestWhatHasNoGrace(t *testing.T) {
 		if _, err := b.records.Repeats.Protect(b.ctx, "safe", true); err != nil {
 			b.Fatal(err)
 		}
-		if _, found, err := b.records.Repeats.DeleteLater(b.ctx, "safe", 0, time.Hour, false, generationTimeout); !found || provision.CodeOf(err) != provision.CodeConflict {
+		if _, found, err := b.records.Repeats.DeleteLater(b.ctx, "safe", 0, provision.Grace{For: time.Hour}, generationTimeout); !found || provision.CodeOf(err) != provision.CodeConflict {
 			b.Errorf("a protected store: %t, %v", found, err)
 		}
 		b.deleteAfterALoss()
@@ -132,6 +173,11 @@ func (b *bench) deleteAfterALoss() {
 		b.Fatal(err)
 	}
 	b.graceOver("restored")
+	saved.Store.StoreID, saved.Store.Host, saved.Store.Namespace, saved.Delivered = "quiet", "quiet.example.com", "store-quiet", false
+	saved.Store.Grave.Quiet = true
+	if _, err := b.records.Recovery.Restore(b.ctx, "default", saved, generationTimeout); err != nil || b.state("quiet").PendingCallbacks != 0 {
+		b.Errorf("what was quiet is told after a loss of Redis: %d, %v", b.state("quiet").PendingCallbacks, err)
+	}
 	if due := b.dueGraves(); len(due) != 1 || due[0] != (Grave{"restored", 7, true}) || !b.state("restored").DeleteAt.Equal(at) {
 		b.Errorf("after a loss of Redis: %+v, %s", due, b.state("restored").DeleteAt)
 	}

@@ -155,3 +155,14 @@ func deleteAt(g *provision.Grave) string {
 	}
 	return strconv.FormatInt(g.At.UnixMilli(), 10)
 }
+
+// quietText is how the record keeps whether the backend knows nothing of a grace.
+func quietText(g provision.Grave) string {
+	switch {
+	case g.Quiet && g.Suspended:
+		return "2"
+	case g.Quiet:
+		return "1"
+	}
+	return "0"
+}

@@ -108,11 +108,15 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 		return Comparison{}, err
 	}
 	id := req.StoreID
+	var grave provision.Grave
+	if saved.Store.Grave != nil {
+		grave = *saved.Store.Grave
+	}
 	answer, err := r.runScript(ctx, restoreScript,
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyCallbacks(id)},
 		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
 		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs,
-		flag(saved.Store.Suspended), flag(saved.Store.Protected), deleteAt(saved.Store.Grave), flag(saved.Store.Grave != nil && saved.Store.Grave.RetainData), generationText(saved.Store.Rotation))
+		flag(saved.Store.Suspended), flag(saved.Store.Protected), deleteAt(saved.Store.Grave), flag(grave.RetainData), generationText(saved.Store.Rotation), quietText(grave))
 	if err != nil {
 		return Comparison{}, err
 	}

@@ -45,8 +45,8 @@ func (r *Repeats) Rotate(ctx context.Context, storeID string, generation int64, 
 // if it is repeated.
 //
 // found is false for a store that has nothing to keep: it is unknown, was never READY, or is deleted or being deleted. The error has code conflict for one that is protected.
-func (r *Repeats) DeleteLater(ctx context.Context, storeID string, generation int64, grace time.Duration, retainData bool, timeout time.Duration) (a provision.Accepted, found bool, err error) {
-	t := terms{newest: generation, suspend: "1", suspendReason: "to be deleted", grace: grace, retainData: retainData}
+func (r *Repeats) DeleteLater(ctx context.Context, storeID string, generation int64, grace provision.Grace, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	t := terms{newest: generation, suspend: "1", suspendReason: "to be deleted", grace: grace}
 	a, found, err = r.again(ctx, storeID, timeout, t, Record.kept)
 	if errors.Is(err, errNothingToKeep) {
 		return provision.Accepted{}, false, nil

@@ -68,16 +68,15 @@ type terms struct {
 	force         []provision.Force // what its run does again
 	suspend       string            // "1" suspends the store, "0" resumes it, "" leaves it as it is
 	suspendReason string
-	grace         time.Duration // after which the store is deleted; 0: it is not
-	retainData    bool          // then
-	rotate        bool          // the store's credentials
+	grace         provision.Grace // after which the store is deleted; zero: it is not
+	rotate        bool            // the store's credentials
 }
 
 func (t terms) graceText() string {
-	if t.grace == 0 {
+	if t.grace.For == 0 {
 		return ""
 	}
-	return strconv.FormatInt(t.grace.Milliseconds(), 10)
+	return strconv.FormatInt(t.grace.For.Milliseconds(), 10)
 }
 
 // generationText is "" for none.
@@ -114,7 +113,7 @@ func (c client) acceptCounted(ctx context.Context, req provision.Request, timeou
 	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.retainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate))
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.grace.RetainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate), flag(t.grace.Quiet))
 	if err != nil {
 		return provision.Accepted{}, err
 	}

@@ -61,7 +61,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[15:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[16:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
@@ -70,7 +70,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 	run.Store.Protected, run.Store.OnHold = answer[10] == "1", time.Duration(number(answer[11]))*time.Millisecond
 	run.Store.Rotation = number(answer[14])
 	if answer[12] != "" {
-		run.Store.Grave = &provision.Grave{At: millis(number(answer[12])).time(), RetainData: answer[13] == "1"}
+		run.Store.Grave = &provision.Grave{At: millis(number(answer[12])).time(), RetainData: answer[13] == "1", Quiet: answer[15] != "0", Suspended: answer[15] == "2"}
 	}
 	return Acquired, run, nil
 }

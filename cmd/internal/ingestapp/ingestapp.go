@@ -34,6 +34,8 @@ type Config struct {
 
 	StoresPerCreator int `env:"ORCH_STORES_PER_CREATOR" envDefault:"0" help:"stores that one creator_id may have, retained data included; a new one beyond is refused with 429; 0: any number; orchestrator quota sets others for single creators"`
 
+	DeleteGrace time.Duration `env:"ORCH_DELETE_GRACE" envDefault:"0" help:"a delete that says nothing of grace stops the shop at once and deletes the store that much later, such as 168h; the backend is told DELETED then; 0: deletes are carried out at once"`
+
 	NoMaintenance bool // not from the environment: the workers of this installation do no maintenance, so that there can be no rollout
 }
 
@@ -56,8 +58,15 @@ func (c Config) Validate(clusters provision.Clusters) error {
 	if c.StoresPerCreator < 0 {
 		quota = fmt.Errorf("ORCH_STORES_PER_CREATOR is %d; it must not be negative (0 means any number)", c.StoresPerCreator)
 	}
+	var grace error
+	if c.DeleteGrace != 0 {
+		grace = ingest.CheckGrace(c.DeleteGrace)
+	}
+	if grace != nil {
+		grace = fmt.Errorf("ORCH_DELETE_GRACE is %s; %w, or 0", c.DeleteGrace, grace)
+	}
 	_, tokens := c.namedTokens()
-	return errors.Join(timeout, placement, c.validateHosts(), quota, tokens)
+	return errors.Join(timeout, placement, c.validateHosts(), quota, grace, tokens)
 }
 
 // namedTokens reads ORCH_TOKENS_FILE.
@@ -125,7 +134,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Protector: records.Repeats,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
-		Later:     intake,
+		Later:     intake, DeleteGrace: c.DeleteGrace,
 		Clusters:  records.Requests,
 		Holds:     records.Fleet,
 		Findings:  records.Fleet,

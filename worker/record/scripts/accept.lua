@@ -2,7 +2,8 @@
 -- ARGV: id, op, digest, request, name, namespace, engine, host, timeout ms, channel, creator, retain (1 or 0), placement,
 -- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
 -- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0, after how many
--- ms a store that is suspended is to be deleted, with retain, or '' for never, 1 to rotate the store's credentials
+-- ms a store that is suspended is to be deleted, with retain, or '' for never, 1 to rotate the store's credentials,
+-- 1 for a grace of which the backend is told nothing
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
@@ -77,6 +78,8 @@ end
 -- Whether the store is to be suspended from this request on. A new one is not.
 local suspend = ARGV[18]
 if suspend == '' then suspend = gone(r) and '0' or r.suspended or '0' end
+-- A backend that knows nothing of grace has asked for a shop.
+if ARGV[18] == '' and op == 'provision' and r.delete_quiet == '1' then suspend = '0' end
 
 -- Redis has lost its data: until the records are recovered, a live store would look like an unknown one.
 if redis.call('EXISTS', KEYS[7]) == 0 then
@@ -135,10 +138,11 @@ redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force', 'delete_at', 'delete_retains')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force', 'delete_at', 'delete_retains', 'delete_quiet')
 redis.call('ZREM', GRAVES, id) -- whatever is asked for now counts
 if ARGV[21] ~= '' then
   redis.call('HSET', KEYS[1], 'delete_at', text(at + ARGV[21]), 'delete_retains', retain)
+  if ARGV[23] == '1' then redis.call('HSET', KEYS[1], 'delete_quiet', r.suspended and '2' or '1') end
   redis.call('ZADD', GRAVES, at + ARGV[21], id)
 end
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end

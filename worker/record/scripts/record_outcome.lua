@@ -47,7 +47,7 @@ if op == 'provision' and not success and not has_outcome(r) and count_failure(r,
   return { 'on-hold' }
 end
 
-add_callback(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7])
+if not quiet(r, gen) then add_callback(r, KEYS[1], KEYS[3], at, gen, status, ARGV[6], ARGV[7]) end
 if r.generation == gen then
   redis.call('HSET', KEYS[1], 'outcome_generation', text(gen), 'status', status, 'code', ARGV[6], 'error', ARGV[7], 'decided_at', text(at))
 end

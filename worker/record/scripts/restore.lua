@@ -2,7 +2,8 @@
 -- ARGV: id, op, generation, digest, request, name, namespace, engine, host, timeout ms, status or '', code, error, delivered (1 or 0),
 -- retain (1 or 0), cluster, outputs or '', suspended (1 or 0), protected (1 or 0),
 -- when the store is to be deleted in ms or '', whether its data is retained then (1 or 0), the generation that asked last to
--- rotate the credentials or ''
+-- rotate the credentials or '', 1 for a grace of which the backend is told nothing, 2 if it was
+-- suspended before, or 0
 -- Restores a record from the annotations of the store's namespace, where there is none or an older one.
 -- Answers the newest generation on record after restored, known, other-cluster (the store lives on another cluster) or leftover (a
 -- later delete has ended, and the namespace should not be there) or lost (the cluster was given up). After known follow whether the
@@ -27,9 +28,10 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'rotation', 'rotation_before')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before')
 if ARGV[20] ~= '' then
   redis.call('HSET', KEYS[1], 'delete_at', ARGV[20], 'delete_retains', ARGV[21])
+  if ARGV[23] ~= '0' then redis.call('HSET', KEYS[1], 'delete_quiet', ARGV[23]) end
   redis.call('ZADD', GRAVES, ARGV[20], id)
 end
 if ARGV[22] ~= '' then redis.call('HSET', KEYS[1], 'rotation', ARGV[22]) end
@@ -51,7 +53,7 @@ if status ~= '' then
   if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'outputs', ARGV[17]) end
   if status == 'DELETED' then redis.call('HSET', KEYS[1], 'deleted_generation', text(gen)) end
   if status == 'DELETE_FAILED' then redis.call('HSET', KEYS[1], 'delete_failed_generation', text(gen)) end
-  if ARGV[14] ~= '1' then add_callback(r, KEYS[1], KEYS[6], at, gen, status, ARGV[12], ARGV[13]) end
+  if ARGV[14] ~= '1' and ARGV[23] == '0' then add_callback(r, KEYS[1], KEYS[6], at, gen, status, ARGV[12], ARGV[13]) end
 end
 if status == '' or ARGV[14] ~= '1' then redis.call('ZADD', KEYS[5], at, id) end
 index_store(KEYS[1], id)

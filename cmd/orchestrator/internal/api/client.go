@@ -103,16 +103,24 @@ func (c *Client) Change(ctx context.Context, id string, generation int64, verb V
 	return c.doIf(ctx, generation, http.MethodPost, "/stores/"+url.PathEscape(id)+"/"+string(verb), body, into)
 }
 
-// Delete requests the deletion of a store. With retainData its namespace, credentials and volumes are kept. The generation is as for [Client.Submit].
-//
-// With grace it is suspended, and deleted that much later.
-func (c *Client) Delete(ctx context.Context, id string, generation int64, retainData bool, grace time.Duration) (Accepted, error) {
+// Deletion says how a store is deleted.
+type Deletion struct {
+	RetainData bool          // namespace, credentials and volumes are kept
+	Grace      time.Duration // it is suspended, and deleted that much later; 0 is the grace of the installation
+	Erase      bool          // it is deleted at once, whatever the grace of the installation
+}
+
+// Delete requests the deletion of a store. The generation is as for [Client.Submit].
+func (c *Client) Delete(ctx context.Context, id string, generation int64, how Deletion) (Accepted, error) {
 	path, query := "/stores/"+url.PathEscape(id), url.Values{}
-	if retainData {
+	if how.RetainData {
 		query.Set("retain_data", "true")
 	}
-	if grace > 0 {
-		query.Set("grace", grace.String())
+	if how.Grace > 0 {
+		query.Set("grace", how.Grace.String())
+	}
+	if how.Erase {
+		query.Set("erase", "true")
 	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()

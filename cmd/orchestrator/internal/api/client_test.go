@@ -39,12 +39,12 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	if err != nil || a.Generation != 7 || a.TaskID != "7.a.b" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	_, _ = c.Delete(ctx, "a.b", 0, false, 0)
+	_, _ = c.Delete(ctx, "a.b", 0, Deletion{})
 	_, _ = c.Store(ctx, "a/b")
 	_, _ = c.Stores(ctx, "", 50)
 	_, _ = c.Stores(ctx, "12", 5)
 	_, _ = c.DeadLetters(ctx, "12", 5)
-	_, _ = c.Delete(ctx, "a.b", 7, false, 0)
+	_, _ = c.Delete(ctx, "a.b", 7, Deletion{RetainData: true, Erase: true})
 	_, _ = c.Orphans(ctx, "failed", "12", 5)
 	_, _ = c.Fleet().Clusters(ctx)
 	_, _ = c.Fleet().SetLost(ctx, "e/u", true)
@@ -59,7 +59,7 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	_ = c.Change(ctx, "a.b", 0, Protect, nil, &a)
 	_ = c.Change(ctx, "a.b", 0, Unprotect, nil, &a)
 	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5 first",
-		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first",
+		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b?erase=true&retain_data=true first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first",
 		`POST / first"7"`, `POST /stores/a.b/retry first"7"`, "POST /stores/a.b/cancel first",
 		"POST /stores/a.b/suspend first", "POST /stores/a.b/resume first", "POST /stores/a.b/rotate first",
 		"POST /stores/a.b/protect first", "POST /stores/a.b/unprotect first"}

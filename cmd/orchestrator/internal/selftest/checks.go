@@ -76,7 +76,7 @@ func describe(r kube.Release) string {
 func (t *Script) delete(ctx context.Context, report *Report) error {
 	store := t.Stores[len(t.Stores)-1]
 	t.OnPart("A store is deleted.")
-	accepted, err := t.API.Delete(ctx, store.StoreID, 0, false, 0)
+	accepted, err := t.API.Delete(ctx, store.StoreID, 0, api.Deletion{Erase: true})
 	if err != nil {
 		return fmt.Errorf("the delete of %s was not accepted: %w", store.StoreID, err)
 	}
@@ -113,7 +113,7 @@ func (t *Script) CleanUp(ctx context.Context) error {
 	var accepted []api.Accepted
 	var watchers []*watcher.Watcher
 	for _, store := range t.Stores {
-		a, err := t.API.Delete(ctx, store.StoreID, 0, false, 0)
+		a, err := t.API.Delete(ctx, store.StoreID, 0, api.Deletion{Erase: true})
 		if err != nil {
 			return fmt.Errorf("the delete of %s was not accepted: %w", store.StoreID, err)
 		}
