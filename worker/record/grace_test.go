@@ -96,6 +96,24 @@ func TestAnyRequestKeepsAStoreInGrace(t *testing.T) {
 	}
 }
 
+// TestGraceAndSuspensionDoNotJoin: while the shop is being stopped, a delete with grace is not what the suspension wanted, and the other way round.
+func TestGraceAndSuspensionDoNotJoin(t *testing.T) {
+	each(t, func(b *bench) {
+		b.madeReady(request("a"))
+		suspend := func() provision.Accepted {
+			a, _, err := b.records.Repeats.Suspend(b.ctx, "a", 0, "unpaid", generationTimeout)
+			return must(b, a, err)
+		}
+		stopping := suspend()
+		if later, _ := b.deleteLater("a", time.Hour, false); later.Joined || later.Generation == stopping.Generation || b.state("a").DeleteAt.IsZero() {
+			b.Errorf("a delete with grace joins a suspension: %+v", later)
+		}
+		if again := suspend(); again.Joined || !b.state("a").DeleteAt.IsZero() {
+			b.Errorf("a suspension joins a delete with grace: %+v, deleted at %s", again, b.state("a").DeleteAt)
+		}
+	})
+}
+
 // TestAQuietGraceIsNotTold: a backend that knows nothing of grace hears DELETED when it is over, and gets a shop where it asks for one before, unless that was suspended.
 func TestAQuietGraceIsNotTold(t *testing.T) {
 	for name, suspended := range map[string]bool{"running": false, "suspended": true} {

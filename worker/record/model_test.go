@@ -21,6 +21,7 @@ type generation struct {
 	force      string           // what its run does again
 	suspends   bool             // the store is suspended
 	rotates    bool             // the request asks for other credentials
+	grave      string           // how the store is to be deleted later, or "": it is not
 	begun      bool             // a run of it was acquired
 	progressed bool
 }
@@ -142,7 +143,24 @@ func (m *model) refusalUnless(joins bool, req provision.Request) string {
 
 func (m *model) joins(req provision.Request) bool {
 	n := m.stores[req.StoreID].newest()
-	return n.Generation > 0 && n.status == "" && n.req == req
+	return n.Generation > 0 && n.status == "" && n.req == req && n.grave == ""
+}
+
+// starts reports whether a provision that says nothing of a suspension starts the shop: its backend believes that it is deleted.
+func (s *modelStore) starts(req provision.Request) bool {
+	return req.Action == provision.OpProvision && s.newest().grave == graveQuiet
+}
+
+// How a store is to be deleted later. Quietly means that the backend is told nothing before; a store that was suspended before stays that.
+const (
+	graveTold           = "told"
+	graveQuiet          = "quiet"
+	graveQuietSuspended = "quiet, suspended"
+)
+
+// quiet reports whether nothing is told of the generation.
+func (s *modelStore) quiet(g *generation) bool {
+	return g == s.newest() && (g.grave == graveQuiet || g.grave == graveQuietSuspended)
 }
 
 // up reports whether a store is as a provision wanted it.
@@ -197,6 +215,9 @@ func (m *model) accept(req provision.Request, gen int64) *generation {
 	if req.Action == provision.OpDelete {
 		s.retain = req.RetainData
 	}
+	if s.starts(req) {
+		s.suspended = false
+	}
 	if req.Action == provision.OpProvision {
 		if s.isDeleted() {
 			s.runHosts, s.suspended, s.protected = nil, false, s.protected && s.retain
@@ -235,7 +256,7 @@ func (m *model) acquire(g *generation, token string, progress bool) (AcquireResu
 		return AcquireOnHold, nil
 	}
 	s.lease, g.over, s.throttled, g.begun = token, false, false, true
-	if progress && !g.progressed && g.status == "" {
+	if progress && !g.progressed && g.status == "" && !s.quiet(g) {
 		g.progressed = true
 		s.addCallback(g, g.Op.Progress())
 	}
@@ -289,7 +310,9 @@ func (m *model) recordOutcome(g *generation, token string, status provision.Stat
 	if status == provision.StatusDeleteFailed {
 		s.failedDelete = g.Generation
 	}
-	s.addCallback(g, status)
+	if !s.quiet(g) {
+		s.addCallback(g, status)
+	}
 	if up(status) {
 		m.releaseHold(s.engine())
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -77,7 +78,7 @@ func (m *machine) suspend(t *rapid.T) {
 	if !found {
 		return
 	}
-	joins := before.Op == provision.OpProvision && before.status == "" && before.suspends == suspended
+	joins := before.Op == provision.OpProvision && before.status == "" && before.suspends == suspended && before.grave == ""
 	if before.Op == provision.OpDelete || m.refusalUnless(joins, before.req) != "" {
 		if provision.CodeOf(err) != provision.CodeConflict {
 			t.Fatalf("suspend %t of store %s: %v, want a conflict", suspended, id, err)
@@ -93,8 +94,49 @@ func (m *machine) suspend(t *rapid.T) {
 		want(t, "joined generation", a.Generation, before.Generation)
 		return
 	}
+	m.model.accept(before.req, a.Generation).suspends = suspended
 	s.suspended = suspended
-	m.model.accept(before.req, a.Generation)
+}
+
+// deleteLater has a store stopped, and deleted some time.
+func (m *machine) deleteLater(t *rapid.T) {
+	id := pick(t, "store", propertyStores)
+	s := m.stores[id]
+	before, suspended := s.newest(), s.suspended
+	quiet := rapid.Bool().Draw(t, "quiet")
+	a, found, err := m.r.Repeats.DeleteLater(m.ctx, id, 0, provision.Grace{For: time.Hour, Quiet: quiet}, generationTimeout)
+	keeps := before.Generation != 0 && before.Op == provision.OpProvision && s.ready
+	want(t, "the store has something to keep", found, keeps)
+	if !found {
+		ok(t, err)
+		return
+	}
+	joins := before.grave != ""
+	if !joins && s.protected || m.refusalUnless(joins, before.req) != "" {
+		if provision.CodeOf(err) != provision.CodeConflict {
+			t.Fatalf("deleting store %s later: %v, want a conflict", id, err)
+		}
+		if !s.protected {
+			m.stores[m.hosts[before.req.Host]].contested = true
+		}
+		return
+	}
+	ok(t, err)
+	want(t, "joined", a.Joined, joins)
+	if joins {
+		want(t, "joined generation", a.Generation, before.Generation)
+		return
+	}
+	g := m.model.accept(before.req, a.Generation)
+	s.suspended, g.suspends = true, true
+	switch {
+	case !quiet:
+		g.grave = graveTold
+	case suspended:
+		g.grave = graveQuietSuspended
+	default:
+		g.grave = graveQuiet
+	}
 }
 
 // rotate has a store given other credentials.
@@ -107,8 +149,8 @@ func (m *machine) rotate(t *rapid.T) {
 	if !found {
 		return
 	}
-	joins := before.Op == provision.OpProvision && before.status == "" && before.rotates
-	refused := before.Op == provision.OpDelete || s.suspended && !joins
+	joins := before.Op == provision.OpProvision && before.status == "" && before.rotates && before.grave == ""
+	refused := before.Op == provision.OpDelete || s.suspended && !joins && !s.starts(before.req)
 	if refused || m.refusalUnless(joins, before.req) != "" {
 		if provision.CodeOf(err) != provision.CodeConflict {
 			t.Fatalf("rotate of store %s: %v, want a conflict", id, err)

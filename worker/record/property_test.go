@@ -33,6 +33,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"retry":            m.retry,
 				"suspend":          m.suspend,
 				"rotate":           m.rotate,
+				"delete later":     m.deleteLater,
 				"protect":          m.protect,
 				"release hold":     m.releaseHolds,
 				"maintain":         m.maintain,
@@ -175,6 +176,9 @@ func (m *machine) acquireFor(t *rapid.T, g *generation, worker string, progress 
 		want(t, "what the run does again", forceText(run.Store.Force), g.force)
 		if g.Op == provision.OpProvision {
 			want(t, "the rotation that the run is to have done", run.Store.Rotation, m.stores[g.StoreID].rotation())
+		}
+		if (run.Store.Grave != nil) != (g.grave != "") || g.grave != "" && (run.Store.Grave.Quiet != (g.grave != graveTold) || run.Store.Grave.Suspended != (g.grave == graveQuietSuspended)) {
+			t.Fatalf("the store is to be deleted: %+v, want %q", run.Store.Grave, g.grave)
 		}
 		want(t, "the run suspends", g.Op == provision.OpProvision && run.Store.Suspended, g.Op == provision.OpProvision && g.suspends)
 	}
@@ -378,7 +382,9 @@ func (m *machine) checkEnd(t *rapid.T) {
 		}
 		for _, g := range s.gens {
 			deletion := g.Op == provision.OpDelete && !g.superseded
-			if (deletion || g == s.newest()) && delivered[g.Generation] != g.status && s.dropped[g.Generation] != g.status {
+			if s.quiet(g) && !g.cancelled {
+				want(t, "what is told of a quiet generation", delivered[g.Generation], "")
+			} else if (deletion || g == s.newest()) && delivered[g.Generation] != g.status && s.dropped[g.Generation] != g.status {
 				t.Fatalf("%s of generation %d of store %s is %q, and was delivered %q", g.Op, g.Generation, id, g.status, delivered[g.Generation])
 			}
 			if g.status == "" && !g.superseded {

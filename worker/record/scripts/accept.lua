@@ -88,7 +88,8 @@ if redis.call('EXISTS', KEYS[7]) == 0 then
 end
 
 if current and placement and placement.named ~= '' and placement.named ~= current then return { gone(r) and 'retained' or 'changed', 'cluster' } end
-if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() and (op == 'delete' or (r.suspended or '0') == suspend) then
+if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() and (op == 'delete' or (r.suspended or '0') == suspend)
+  and (ARGV[21] ~= '') == (r.delete_at ~= nil) then
   return { 'joined', text(r.generation), run_cluster(r, op) }
 end
 -- It is to be deleted already: the earlier date stands.
