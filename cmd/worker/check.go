@@ -15,8 +15,9 @@ import (
 	"orchestrator/provision"
 )
 
-const checkHelp = `check [-o json]
+const checkHelp = `check [--write] [-o json]
   looks at Redis, the charts with this installation's values, the clusters and the backend, and says what to do before the first customer comes;
+  with --write it makes a namespace in each cluster, has the API server take a store of each engine there without keeping it, and removes it again;
   exit code 0: all is well, 1: stores would fail, 2: there are warnings only`
 
 // check prints what would make the first store fail.
@@ -24,10 +25,11 @@ func check(ctx context.Context, c config, args []string, out io.Writer, log *slo
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	format := flags.String("o", "text", "text or json")
+	write := flags.Bool("write", false, "")
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || (*format != "text" && *format != "json") {
 		return errors.Join(service.ErrUsage, err, errors.New(checkHelp))
 	}
-	all := workerapp.Preflight(ctx, c.Common, c.Work, log)
+	all := workerapp.Preflight(ctx, c.Common, c.Work, *write, log)
 	if *format == "json" {
 		encoder := json.NewEncoder(out)
 		for _, one := range all {

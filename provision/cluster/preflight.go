@@ -2,18 +2,22 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/kube"
+	"orchestrator/provision/cluster/webhooks"
 )
 
 // oldest is the oldest Kubernetes that the stores' charts are made for.
@@ -38,6 +42,7 @@ func (c *Cluster) Preflight(ctx context.Context, name string, needs Needs) []pro
 	if needs.Gateway {
 		all = append(all, p.gateway())
 	}
+	all = append(all, p.webhooks(ctx)...)
 	return append(all, p.installations(ctx)...)
 }
 
@@ -187,3 +192,80 @@ func (p preflight) installations(ctx context.Context) (all []provision.Check) {
 	}
 	return all
 }
+
+// webhooks looks for admission webhooks that would refuse every store, since nothing answers for them.
+func (p preflight) webhooks(ctx context.Context) []provision.Check {
+	dead, err := webhooks.Find(ctx, p.api.Clientset, trialNamespace(ctx, p.Cluster, "any").Labels)
+	switch {
+	case apierrors.IsForbidden(err):
+		return []provision.Check{provision.Unchecked(p.name, "whether something answers for each admission webhook: the worker may not look, and does not need to")}
+	case err != nil:
+		return []provision.Check{provision.FailedCheck(p.name, "check that the API server is healthy", "its admission webhooks cannot be read: %s", provision.Public(kube.WrapError(err, "read them")))}
+	case len(dead) == 0:
+		return []provision.Check{provision.Checked(p.name, "no admission webhook is in the way of stores")}
+	}
+	var all []provision.Check
+	for _, one := range dead {
+		all = append(all, provision.FailedCheck(p.name, "start what runs it, or remove the configuration", "nothing answers for the admission webhook %s, so that it refuses what stores consist of", one))
+	}
+	return all
+}
+
+// trialNamespace is a namespace as a store has it, but for the annotations: nothing looks after it, and no record is made of it.
+func trialNamespace(ctx context.Context, c *Cluster, name string) *corev1.Namespace {
+	s := provision.Store{Request: provision.Request{StoreID: name, Namespace: name}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labelsOf(s)}}
+	ns.Labels[labelPodSecurity] = podSecurityLevel
+	if id, err := c.State.owner.id(ctx); err == nil && id != "" {
+		ns.Labels[labelInstallation] = id
+	}
+	return ns
+}
+
+// Try makes a namespace, has the API server take what a store of each engine consists of, admission included, without keeping it, and removes the namespace. It finds what
+// no look at the cluster does: a policy that refuses an image, a quota, a right that is missing in a store's namespace. name is what an operator calls the cluster.
+func (c *Cluster) Try(ctx context.Context, name string, s provision.Store, releases map[string]provision.Release) (all []provision.Check) {
+	s.Namespace = "orchestrator-check-" + strings.ToLower(rand.Text()[:8])
+	ns := trialNamespace(ctx, c, s.Namespace)
+	failed := func(err error, what string) []provision.Check {
+		return append(all, provision.FailedCheck(name, "correct what refuses it, or the installation's values", "%s: %s", what, provision.Public(err)))
+	}
+	err := c.api.Write(ctx, func() error {
+		_, err := c.api.Clientset.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return failed(kube.WrapError(err, "create namespace %s", s.Namespace), "the namespace of a store cannot be made")
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trialEnd)
+		defer cancel()
+		if err := c.api.Clientset.CoreV1().Namespaces().Delete(ctx, s.Namespace, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			all = append(all, provision.Warned(name, "delete it by hand", "the namespace %s of the trial could not be deleted: %s", s.Namespace, provision.Public(kube.WrapError(err, "delete it"))))
+		}
+	}()
+	if err := c.Namespaces.rbac.bind(ctx, s.Namespace); err != nil {
+		return failed(err, "the worker gets no rights in the namespace of a store")
+	}
+	for _, engine := range slices.Sorted(maps.Keys(releases)) {
+		plan, err := c.Releases.helm.Plan(releases[engine])
+		if err != nil {
+			all = failed(err, "the chart of "+engine)
+			continue
+		}
+		taken, refused, err := c.Releases.helm.Try(ctx, s, plan)
+		if err != nil {
+			refused = append(refused, err)
+		}
+		for _, err := range refused {
+			all = failed(err, "a store of "+engine+" would be refused")
+		}
+		if len(refused) == 0 {
+			all = append(all, provision.Checked(name, "the API server takes the %d objects of a store of %s, on trial", taken, engine))
+		}
+	}
+	return all
+}
+
+// trialEnd is how long the namespace of a trial may take to be deleted.
+const trialEnd = 10 * time.Second

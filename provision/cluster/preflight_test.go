@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -64,6 +65,14 @@ func (g ground) checks(ctx context.Context) []provision.Check {
 	return c.Preflight(ctx, "eu", g.needs)
 }
 
+// deadWebhook is asked about every pod, and has no endpoints.
+func deadWebhook() *admissionv1.ValidatingWebhookConfiguration {
+	all := admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}}
+	return &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "guard"}, Webhooks: []admissionv1.ValidatingWebhook{{Name: "guard.example.com",
+		ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "guards", Name: "guard"}},
+		Rules:        []admissionv1.RuleWithOperations{{Operations: []admissionv1.OperationType{admissionv1.Create}, Rule: all}}}}}
+}
+
 // TestPreflightFindsWhatIsBroken breaks one thing at a time, and expects exactly one line about it.
 func TestPreflightFindsWhatIsBroken(t *testing.T) {
 	for _, one := range goodGround().checks(t.Context()) {
@@ -88,6 +97,8 @@ func TestPreflightFindsWhatIsBroken(t *testing.T) {
 		"no default ingress":  {func(g *ground) { g.objects = g.objects[:1] }, provision.CheckWarning, "0 ingress classes"},
 		"another ingress":     {func(g *ground) { g.needs.IngressClasses = []string{"public"} }, provision.CheckFailed, "ingress class public does not exist"},
 		"no gateway":          {func(g *ground) { g.kinds = nil }, provision.CheckFailed, "it has no HTTPRoute"},
+		"a webhook is dead":   {func(g *ground) { g.objects = append(g.objects, deadWebhook()) }, provision.CheckFailed, "nothing answers for the admission webhook guard.example.com (validatingwebhookconfiguration guard, service guards/guard)"},
+		"webhooks not shown":  {func(g *ground) { g.forbids = "validatingwebhookconfigurations" }, provision.CheckUnknown, "each admission webhook"},
 		"other installations": {func(g *ground) { g.objects = append(g.objects, foreign) }, provision.CheckWarning, `1 stores of the installation "staging"`},
 	}
 	for name, test := range tests {

@@ -23,8 +23,8 @@ import (
 const preflightTimeout = 15 * time.Second
 
 // Preflight looks at everything that would make the first store fail: Redis, the charts with the installation's values, the clusters and the backend. It
-// changes nothing in the clusters, and sends no callback.
-func Preflight(ctx context.Context, common service.Common, c Config, log *slog.Logger) []provision.Check {
+// changes nothing in the clusters, unless write has them take a store on trial ([cluster.Cluster.Try]), and sends no callback.
+func Preflight(ctx context.Context, common service.Common, c Config, write bool, log *slog.Logger) []provision.Check {
 	all := checkRedis(ctx, common)
 	if c.Installation == "" && !c.Mock {
 		all = append(all, provision.Warned("redis", "set ORCH_INSTALLATION to a name of your own",
@@ -35,7 +35,7 @@ func Preflight(ctx context.Context, common service.Common, c Config, log *slog.L
 		all = append(all, provision.FailedCheck("charts", "correct the values", "they do not render: %v", err))
 	} else if !c.Mock {
 		all = append(all, provision.Checked("charts", "those of %s render with the values of %s", strings.Join(engine.Names(), ", "), c.AppEnv))
-		all = append(all, checkClusters(ctx, common, c, installed, log)...)
+		all = append(all, checkClusters(ctx, common, c, installed, write, log)...)
 	}
 	return append(all, checkBackend(ctx, c))
 }
@@ -98,7 +98,7 @@ func checkDurability(ctx context.Context, client redis.UniversalClient) (all []p
 	return all
 }
 
-func checkClusters(ctx context.Context, common service.Common, c Config, installed helm.Charts, log *slog.Logger) (all []provision.Check) {
+func checkClusters(ctx context.Context, common service.Common, c Config, installed helm.Charts, write bool, log *slog.Logger) (all []provision.Check) {
 	needs, err := needsOf(installed)
 	if err != nil {
 		return []provision.Check{provision.FailedCheck("charts", "correct the values", "%v", err)}
@@ -118,9 +118,26 @@ func checkClusters(ctx context.Context, common service.Common, c Config, install
 		limited, cancel := context.WithTimeout(ctx, preflightTimeout)
 		all = append(all, k.Preflight(limited, subject, needs)...)
 		cancel()
+		if write {
+			all = append(all, try(ctx, k, subject)...)
+		}
 	}
 	return all
 }
+
+// try has a cluster take a store of each engine on trial.
+func try(ctx context.Context, k *cluster.Cluster, subject string) []provision.Check {
+	releases, err := sampleReleases()
+	if err != nil {
+		return []provision.Check{provision.FailedCheck("charts", "correct the values", "%v", err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
+	defer cancel()
+	return k.Try(ctx, subject, sampleStore, releases)
+}
+
+// trialTimeout is how long the trial of one cluster may take.
+const trialTimeout = time.Minute
 
 // needsOf renders a store of each engine and reads from its objects what they need of a cluster.
 func needsOf(installed helm.Charts) (needs cluster.Needs, err error) {

@@ -16,7 +16,7 @@ import (
 // checksOf are the checks of one subject that did not pass.
 func checksOf(t *testing.T, redisURL string, c Config, subject string) (found []provision.Check) {
 	t.Helper()
-	for _, one := range Preflight(t.Context(), common(redisURL), c, slog.New(slog.DiscardHandler)) {
+	for _, one := range Preflight(t.Context(), common(redisURL), c, false, slog.New(slog.DiscardHandler)) {
 		if one.Subject == subject && one.Result != provision.CheckOK {
 			found = append(found, one)
 		}

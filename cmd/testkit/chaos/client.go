@@ -29,12 +29,12 @@ type client struct {
 	pause time.Duration
 	nudge chan struct{} // makes it send the next request now
 
-	mu                                     sync.Mutex
-	requests                               []model.Request
-	wiped                                  int
-	retains                                bool // the last request retains the data: an operator does not delete the namespace meanwhile
-	retried, cancelled, suspended, rotated int  // how often that was accepted
-	heal                                   bool // the namespace was deleted by hand: the next request repeats the last one
+	mu                                            sync.Mutex
+	requests                                      []model.Request
+	wiped                                         int
+	retains                                       bool // the last request retains the data: an operator does not delete the namespace meanwhile
+	retried, cancelled, suspended, rotated, later int  // how often that was accepted
+	heal                                          bool // the namespace was deleted by hand: the next request repeats the last one
 
 	want provision.Request // the last request
 }
@@ -98,8 +98,10 @@ func (c *client) act(ctx context.Context) {
 		}
 	case dice < 55:
 		c.suspend(ctx)
-	case dice < 60:
+	case dice < 58:
 		c.rotate()
+	case dice < 61 && c.mayRetain():
+		c.deleteLater(ctx)
 	case dice < 65:
 		c.move()
 		c.submit(ctx, c.want)
@@ -116,7 +118,7 @@ func (c *client) act(ctx context.Context) {
 
 // rollOut begins a rollout of the store's engine, unless one is under way. It must not show in what is told.
 func (c *client) rollOut() {
-	_, _, _ = c.call("/rollout", 0, fmt.Appendf(nil, `{"engine":%q,"waves":["1","50%%"],"soak_seconds":1,"max_failures":100000}`, c.want.Engine))
+	_, _, _ = c.call(http.MethodPost, "/rollout", 0, fmt.Appendf(nil, `{"engine":%q,"waves":["1","50%%"],"soak_seconds":1,"max_failures":100000}`, c.want.Engine))
 }
 
 func (c *client) provision(ctx context.Context) {
@@ -204,15 +206,15 @@ func (c *client) post(r provision.Request) (int, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return c.call("/", 0, text)
+	return c.call(http.MethodPost, "/", 0, text)
 }
 
-// call POSTs to ingest, if the generation is the newest where it is not 0. It has a context of its own: a request that was begun is not broken off
+// call sends a request to ingest, if the generation is the newest where it is not 0. It has a context of its own: a request that was begun is not broken off
 // when the traffic ends.
-func (c *client) call(path string, generation int64, text []byte) (int, []byte, error) {
+func (c *client) call(method, path string, generation int64, text []byte) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.rig.API+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, method, c.rig.API+path, bytes.NewReader(text))
 	if err != nil {
 		return 0, nil, err
 	}

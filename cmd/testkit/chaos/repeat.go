@@ -22,7 +22,7 @@ func (c *client) repeat(ctx context.Context) {
 // rotate has the shop given another password.
 func (c *client) rotate() {
 	if generation, certain := c.certain(); certain {
-		c.changeAs(model.Request{Rotates: true}, "/rotate", generation, "", &c.rotated)
+		c.changeAs(model.Request{Rotates: true}, http.MethodPost, "/rotate", generation, "", &c.rotated)
 	}
 }
 
@@ -33,6 +33,19 @@ func (c *client) suspend(ctx context.Context) {
 		return
 	}
 	c.change("/suspend", generation, `{"reason":"unpaid"}`, &c.suspended)
+	c.resume(ctx)
+}
+
+// deleteLater has the store deleted in a minute, and kept before that is over.
+func (c *client) deleteLater(ctx context.Context) {
+	if generation, certain := c.certain(); certain {
+		c.changeAs(model.Request{}, http.MethodDelete, "?grace=1m", generation, "", &c.later)
+		c.resume(ctx)
+	}
+}
+
+// resume starts the shop again some time later, whatever became of what stopped it.
+func (c *client) resume(ctx context.Context) {
 	rig.Sleep(ctx, c.upTo(5*time.Second))
 	var resumed int
 	for c.change("/resume", 0, "", &resumed) == model.Uncertain {
@@ -42,12 +55,12 @@ func (c *client) suspend(ctx context.Context) {
 
 // change sends a request that is the last one once more on other terms, if the generation is the newest where it is not 0, and counts it where it was accepted.
 func (c *client) change(verb string, generation int64, text string, count *int) model.Answer {
-	return c.changeAs(model.Request{}, verb, generation, text, count)
+	return c.changeAs(model.Request{}, http.MethodPost, verb, generation, text, count)
 }
 
-func (c *client) changeAs(what model.Request, verb string, generation int64, text string, count *int) model.Answer {
+func (c *client) changeAs(what model.Request, method, verb string, generation int64, text string, count *int) model.Answer {
 	began := time.Now()
-	status, body, err := c.call("/stores/"+c.id+verb, generation, []byte(text))
+	status, body, err := c.call(method, "/stores/"+c.id+verb, generation, []byte(text))
 	if err == nil && status == http.StatusPreconditionFailed { // the service has run it again by itself
 		return model.Refused
 	}
@@ -67,7 +80,7 @@ func (c *client) cancel(ctx context.Context) {
 		return
 	}
 	rig.Sleep(ctx, c.upTo(500*time.Millisecond))
-	if status, _, err := c.call("/stores/"+c.id+"/cancel", generation, nil); err == nil && status == http.StatusOK {
+	if status, _, err := c.call(http.MethodPost, "/stores/"+c.id+"/cancel", generation, nil); err == nil && status == http.StatusOK {
 		c.count(&c.cancelled)
 	}
 	c.insist(context.WithoutCancel(ctx), c.want)

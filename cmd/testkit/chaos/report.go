@@ -76,9 +76,9 @@ func traffic(w io.Writer, one installation) {
 			delivered[string(d.Status)]++
 		}
 	}
-	retained, retried, cancelled, suspended, rotated := 0, 0, 0, 0, 0
+	retained, retried, cancelled, suspended, rotated, later := 0, 0, 0, 0, 0, 0
 	for _, c := range one.clients {
-		retried, cancelled, suspended, rotated = retried+c.retried, cancelled+c.cancelled, suspended+c.suspended, rotated+c.rotated
+		retried, cancelled, suspended, rotated, later = retried+c.retried, cancelled+c.cancelled, suspended+c.suspended, rotated+c.rotated, later+c.later
 		for _, r := range c.history().Requests {
 			if r.RetainData {
 				retained++
@@ -86,6 +86,6 @@ func traffic(w io.Writer, one installation) {
 		}
 	}
 	_, writes := one.rig.Watch.Found()
-	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused, %d retries, %d cancelled, %d suspended, %d rotated, %d retain the data; deliveries: %v; %d writes to the cluster observed\n",
-		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], retried, cancelled, suspended, rotated, retained, delivered, writes)
+	fmt.Fprintf(w, "%s: %d requests accepted, %d uncertain, %d refused, %d retries, %d cancelled, %d suspended, %d rotated, %d with grace, %d retain the data; deliveries: %v; %d writes to the cluster observed\n",
+		one.rig.Name, answers[model.Accepted], answers[model.Uncertain], answers[model.Refused], retried, cancelled, suspended, rotated, later, retained, delivered, writes)
 }

@@ -21,7 +21,7 @@ func (inj *injector) schedules() []schedule {
 		return []schedule{{[]fault{inj.lostEnqueue()}, time.Second}}
 	case "claim":
 		return []schedule{{[]fault{{"backend: slow", func(ctx context.Context, dice *rand.Rand) { inj.disturbBackend(ctx, dice, rig.Slow) }}}, time.Second}}
-	case "delete", "identity", "none":
+	case "delete", "identity", "rotation", "none":
 		return nil
 	}
 	return []schedule{inj.workerFaults(), inj.serviceFaults(), inj.splitFaults(), inj.outsideFaults(), inj.lossFaults(), inj.supersedeFaults()}
