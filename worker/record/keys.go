@@ -20,6 +20,8 @@ const (
 	keyAuditPass         = prefix + "audit-pass"         // hash: when the pass over all stores began and where it stands
 	keyFindings          = prefix + "findings:"          // zset of each kind: store id by the time since when an audit finds it so, in microseconds
 	keyRollout           = prefix + "rollout"            // hash: the newest rollout; its stores are in keys behind it
+	keyFleetIndexed      = prefix + "fleet-indexed"      // string: up to where the stores were indexed, of records without it; "done"
+	keyFleetNames        = prefix + "fleet-names"        // zset: names in lower case, what they are and the store, separated by zeros
 	keyCreatorsCounted   = prefix + "creators-counted"   // string: up to where the stores of creators were counted, of records without it; "done"
 	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all
 	keyGraves            = prefix + "graves"             // zset: stores that are to be deleted, by when in ms

@@ -14,12 +14,18 @@ import (
 // errUncounted means that the stores of creators were not counted yet: the records are older than the count, or Redis was lost.
 var errUncounted = errors.New("the stores of creators were not counted yet")
 
-// countCreators counts the stores of all creators. It is done once for a Redis; any number of processes may do it at the same time.
+// countCreators counts the stores of all creators.
 func (c client) countCreators(ctx context.Context) error {
+	return c.indexStores(ctx, keyCreatorsCounted)
+}
+
+// indexStores puts all stores into the indexes, if the key does not say that this was done. It is done once for a Redis; any number of processes may do it at the
+// same time.
+func (c client) indexStores(ctx context.Context, position string) error {
 	const look = 1000
 	for done := false; !done; {
 		var err error
-		if done, err = countCreatorsScript.Run(ctx, c.redis, []string{keyCreatorsCounted, keyStores}, look).Bool(); err != nil {
+		if done, err = indexStoresScript.Run(ctx, c.redis, []string{position, keyStores}, look).Bool(); err != nil {
 			return redisconn.WrapError(err)
 		}
 	}

@@ -21,7 +21,7 @@ var (
 	acquireMaintenanceScript = script("acquire_maintenance")
 	recordAuditScript        = script("record_audit")
 	nextAuditsScript         = script("next_audits")
-	countCreatorsScript      = script("count_creators")
+	indexStoresScript        = script("index_stores")
 	dueGravesScript          = script("due_graves")
 	dueHealsScript           = script("due_heals")
 	startRolloutScript       = script("start_rollout")
@@ -49,7 +49,7 @@ var (
 )
 
 // libraries are sent before each script.
-var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_orphans") + read("lib_holds") + read("lib_rollout") + read("lib_heal") + read("lib_graves") +
+var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_fleet") + read("lib_orphans") + read("lib_holds") + read("lib_rollout") + read("lib_heal") + read("lib_graves") +
 	read("lib_lost_clusters") + read("lib_end_lost_store")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }

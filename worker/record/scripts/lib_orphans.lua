@@ -36,6 +36,7 @@ local function count_for_creator(r, store, id)
   elseif r.counted_for then
     redis.call('HDEL', store, 'counted_for')
   end
+  return creator
 end
 
 -- Puts a store into the indexes that its record, as it is now, belongs to. It stays where it is, and as old as it is, while its
@@ -43,7 +44,7 @@ end
 local function index_store(store, id)
   local r = load(store)
   local kind, _, micros = orphan_kind(r), now()
-  count_for_creator(r, store, id)
+  index_fleet(r, store, id, count_for_creator(r, store, id))
   for _, k in ipairs(FINDINGS) do
     if r[k] and not gone(r) then
       if not redis.call('ZSCORE', findings(k), id) then

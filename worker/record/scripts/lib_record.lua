@@ -1,4 +1,4 @@
--- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks, orphans,
+-- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks, fleet, orphans,
 -- holds, rollout, heal, graves, lost_clusters, end_lost_store.
 
 -- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.

@@ -1,5 +1,5 @@
--- KEYS: creators-counted, stores   ARGV: how many stores to look at
--- Counts the stores of creators, of records that are older than this count. Answers whether that is done (1 or 0).
+-- KEYS: creators-counted or fleet-indexed, stores   ARGV: how many stores to look at
+-- Puts stores into the indexes, of records that are older than one. Answers whether that is done (1 or 0).
 local position, n = redis.call('GET', KEYS[1]) or '', tonumber(ARGV[1])
 if position == 'done' then return 1 end
 local rows = redis.call('ZRANGEBYSCORE', KEYS[2], position == '' and '-inf' or '(' .. position, '+inf', 'WITHSCORES', 'LIMIT', 0, n)
