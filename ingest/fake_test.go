@@ -41,6 +41,7 @@ type fake struct {
 	change    provision.RolloutChange
 	most      *int64
 	grace     provision.Grace
+	filter    provision.StoreFilter
 	kind      provision.OrphanKind
 	ifGen     int64
 	origin    provision.Origin
@@ -114,8 +115,8 @@ func (f *fake) Store(ctx context.Context, id string) (provision.State, bool, err
 	return f.state, f.state.StoreID == id, f.answer(ctx)
 }
 
-func (f *fake) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
-	f.cursor, f.limit = cursor, limit
+func (f *fake) Stores(ctx context.Context, filter provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
+	f.filter, f.cursor, f.limit = filter, cursor, limit
 	return f.page, f.answer(ctx)
 }
 

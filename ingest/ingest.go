@@ -53,7 +53,7 @@ type Replayer interface {
 // [Acceptor]; a cursor that it did not return is CodeInvalid.
 type Reader interface {
 	Store(ctx context.Context, id string) (provision.State, bool, error)
-	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
+	Stores(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error)
 	Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error)
 	DeadLetters(ctx context.Context, cursor string, limit int) (provision.DeadLetters, error)
 }

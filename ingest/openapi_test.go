@@ -238,7 +238,7 @@ func examples() map[string]map[string]example {
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
 		"GET /stores": {
-			"200": {fake: known},
+			"200": {path: "/stores?status=FAILED&q=shop", fake: known},
 			"400": {path: "/stores?a;b"},
 			"401": {fake: known, noToken: true},
 			"403": {fake: known, noScope: true},

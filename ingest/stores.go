@@ -2,9 +2,12 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -49,11 +52,51 @@ func unknownStore(id string) error { return noStore.problem("no store is recorde
 
 // list is GET /stores.
 func (s *server) list(c echo.Context) error {
-	return paged(s, c, s.Reader.Stores, func(p *provision.Page) {
+	filter, err := filterOf(c)
+	if err != nil {
+		return err
+	}
+	find := func(ctx context.Context, cursor string, limit int) (provision.Page, error) {
+		return s.Reader.Stores(ctx, filter, cursor, limit)
+	}
+	return paged(s, c, find, func(p *provision.Page) {
 		if p.Stores == nil {
 			p.Stores = []provision.State{} // an empty list, not null
 		}
 	})
+}
+
+// maxQuery is how many characters what is searched for may have.
+const maxQuery = 253
+
+// filterOf reads which stores a list is to hold. What names no value that could be is refused, so that a typing error is not an empty list.
+func filterOf(c echo.Context) (f provision.StoreFilter, err error) {
+	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return f, malformed.problem("the query string is malformed")
+	}
+	f = provision.StoreFilter{Status: provision.Status(query.Get("status")), Code: provision.Code(query.Get("code")), Engine: query.Get("engine"),
+		Cluster: query.Get("cluster"), Creator: query.Get("creator"), Query: query.Get("q")}
+	var bad []provision.FieldError
+	refuse := func(field, detail string) { bad = append(bad, provision.FieldError{Field: field, Detail: detail}) }
+	for _, field := range []string{"status", "code", "engine", "cluster", "creator", "q"} {
+		if len(query[field]) > 1 {
+			refuse(field, "must be given once")
+		}
+	}
+	if f.Status != "" && !slices.Contains(provision.Statuses, f.Status) {
+		refuse("status", "must be one of "+strings.Trim(fmt.Sprint(provision.Statuses), "[]"))
+	}
+	if f.Code != "" && !slices.Contains(provision.Codes, f.Code) {
+		refuse("code", "must be one of "+strings.Trim(fmt.Sprint(provision.Codes), "[]"))
+	}
+	if len(f.Query) > maxQuery {
+		refuse("q", fmt.Sprintf("must have at most %d characters", maxQuery))
+	}
+	if len(bad) > 0 {
+		return f, invalidFields(bad)
+	}
+	return f, nil
 }
 
 // paged answers with the page that the query selects. normalize may change the page before it is sent.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,21 @@ func TestListAnswersOnePage(t *testing.T) {
 	}
 	if r.cursor != "x+y" || r.limit != 7 {
 		t.Errorf("requested cursor %q, limit %d", r.cursor, r.limit)
+	}
+}
+
+func TestListFilters(t *testing.T) {
+	r := newRig(t, &fake{})
+	want := provision.StoreFilter{Status: provision.StatusFailed, Code: provision.CodeImage, Engine: "medusa", Cluster: "eu", Creator: "c 1", Query: "Shop-"}
+	if a := r.send("GET", "/stores?status=FAILED&code=image&engine=medusa&cluster=eu&creator=c+1&q=Shop-", ""); a.status != 200 || r.filter != want {
+		t.Errorf("%d %s: %+v", a.status, a.raw, r.filter)
+	}
+	for query, field := range map[string]string{
+		"status=failed": "status", "status=GONE": "status", "code=nothing": "code", "engine=a&engine=b": "engine", "q=" + strings.Repeat("x", 254): "q",
+	} {
+		if a := r.send("GET", "/stores?"+query, ""); a.status != 422 || !slices.Equal(a.fields(), []string{field}) {
+			t.Errorf("%s: %d %s", query, a.status, a.raw)
+		}
 	}
 }
 

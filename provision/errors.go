@@ -31,6 +31,9 @@ const (
 	CodeInternal    Code = "internal"    // everything else
 )
 
+// Codes are those that an outcome may have.
+var Codes = []Code{CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume, CodeLost, CodeCancelled, CodeUnavailable, CodeBlocked, CodeInternal}
+
 // Final reports whether an error of this code ends the generation.
 func (c Code) Final() bool {
 	switch c {

@@ -1,6 +1,10 @@
 package provision
 
-import "time"
+import (
+	"cmp"
+	"strings"
+	"time"
+)
 
 // Status is the status of a store as the callbacks report it.
 type Status string
@@ -34,6 +38,9 @@ func (op Op) Progress() Status {
 	}
 	return StatusProvisioning
 }
+
+// Statuses are all of them.
+var Statuses = []Status{StatusProvisioning, StatusReady, StatusSuspended, StatusFailed, StatusDeleting, StatusDeleted, StatusDeleteFailed}
 
 // Success is the outcome of an operation that returned no error, on a store that is not suspended.
 func (op Op) Success() Status {
@@ -123,6 +130,30 @@ type State struct {
 	// count against its deadline.
 	OnHoldSince time.Time `json:"on_hold_since,omitzero"`
 	Steps       []Step    `json:"steps,omitempty"`
+}
+
+// StoreFilter chooses stores; "" chooses all. Stores that are deleted are chosen by their status only, or by no filter at all.
+type StoreFilter struct {
+	Status  Status
+	Code    Code // of the outcome
+	Engine  string
+	Cluster string // [DefaultCluster] for those that are on none by name
+	Creator string
+	Query   string // the beginning of an id, a name or a host, in any case
+}
+
+// Matches reports whether the filter chooses a store.
+func (f StoreFilter) Matches(s State) bool {
+	begins := func(text string) bool { return strings.HasPrefix(strings.ToLower(text), strings.ToLower(f.Query)) }
+	switch {
+	case f.Status != "" && s.Status != f.Status, f.Code != "" && s.Code != f.Code, f.Engine != "" && s.Engine != f.Engine, f.Creator != "" && s.CreatorID != f.Creator:
+		return false
+	case f.Cluster != "" && cmp.Or(s.Cluster, DefaultCluster) != f.Cluster:
+		return false
+	case f.Status == "" && s.Status == StatusDeleted && !s.RetainData:
+		return f == StoreFilter{}
+	}
+	return begins(s.StoreID) || begins(s.Name) || begins(s.Host)
 }
 
 // Page is a part of the list of stores, newest accepted first.

@@ -118,14 +118,19 @@ func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, err
 	failed, _ := c.Flags().GetBool("failed")
 	outdated, _ := c.Flags().GetBool("outdated")
 	code, _ := c.Flags().GetString("code")
-	all, err := allStores(c.Context(), client)
-	if err != nil {
-		return nil, err
+	var all []provision.State
+	filters := []provision.StoreFilter{{}}
+	if failed {
+		filters = []provision.StoreFilter{{Status: provision.StatusFailed, Code: provision.Code(code)}, {Status: provision.StatusDeleteFailed, Code: provision.Code(code)}}
+	}
+	for _, f := range filters {
+		some, err := allStores(c.Context(), client, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, slices.DeleteFunc(some, func(s provision.State) bool { return !f.Matches(s) })...) // an older service knows no filters
 	}
 	chosen := slices.DeleteFunc(all, func(s provision.State) bool {
-		if failed {
-			return !s.Status.Final() || s.Status.Succeeded() || code != "" && string(s.Code) != code
-		}
 		return s.Status == provision.StatusDeleted || outdated && !s.Outdated
 	})
 	slices.Reverse(chosen)
@@ -144,9 +149,9 @@ func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, err
 	})
 }
 
-func allStores(ctx context.Context, client *api.Client) (all []provision.State, err error) {
+func allStores(ctx context.Context, client *api.Client, f provision.StoreFilter) (all []provision.State, err error) {
 	for cursor, first := "", true; first || cursor != ""; first = false {
-		page, err := client.Stores(ctx, cursor, 200)
+		page, err := client.Stores(ctx, f, cursor, 200)
 		if err != nil {
 			return nil, err
 		}

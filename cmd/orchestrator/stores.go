@@ -3,22 +3,32 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	"orchestrator/provision"
 )
 
 func listCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List stores, the latest accepted first",
-		Long: `list prints a page of stores with their status, the latest accepted first, and how to get the next page.`,
+		Use: "list [BEGINNING]", Short: "List stores, the latest accepted first",
+		Long: `list prints a page of stores with their status, the latest accepted first, and how to get the next page. With BEGINNING it lists those whose id, name or host
+begins so. All filters that are given must hold; stores that are deleted are listed without a filter, and with --status DELETED.`,
 		Example: `  orchestrator list
+  orchestrator list --status FAILED --code image
+  orchestrator list shop-9 --engine medusa
   orchestrator list --all -o json`,
-		Args: usageArgs(cobra.NoArgs), RunE: list,
+		Args: usageArgs(cobra.MaximumNArgs(1)), RunE: list,
 	}
+	c.Flags().String("status", "", "only stores with this status, such as FAILED")
+	c.Flags().String("code", "", "only stores whose outcome has this code, such as image")
+	c.Flags().String("engine", "", "only stores of this engine")
+	c.Flags().String("cluster", "", "only stores on this cluster")
+	c.Flags().String("creator", "", "only stores of this creator_id")
 	c.Flags().Int("limit", 50, "stores per page, at most 200")
 	c.Flags().String("cursor", "", "start of the page, as printed below the previous page")
 	c.Flags().Bool("all", false, "list all pages")
@@ -26,7 +36,18 @@ func listCommand() *cobra.Command {
 	return c
 }
 
-func list(c *cobra.Command, _ []string) error {
+// filterOf is what the flags and the argument of list choose.
+func filterOf(c *cobra.Command, args []string) provision.StoreFilter {
+	flag := func(name string) string { text, _ := c.Flags().GetString(name); return text }
+	f := provision.StoreFilter{Status: provision.Status(strings.ToUpper(flag("status"))), Code: provision.Code(flag("code")), Engine: flag("engine"),
+		Cluster: flag("cluster"), Creator: flag("creator")}
+	if len(args) > 0 {
+		f.Query = args[0]
+	}
+	return f
+}
+
+func list(c *cobra.Command, args []string) error {
 	client, err := newClient(c)
 	if err != nil {
 		return err
@@ -34,9 +55,10 @@ func list(c *cobra.Command, _ []string) error {
 	limit, _ := c.Flags().GetInt("limit")
 	cursor, _ := c.Flags().GetString("cursor")
 	all, _ := c.Flags().GetBool("all")
-	page, err := client.Stores(c.Context(), cursor, limit)
+	filter := filterOf(c, args)
+	page, err := client.Stores(c.Context(), filter, cursor, limit)
 	for (all || len(page.Stores) == 0) && err == nil && page.Next != "" { // a page may be empty in the middle of the list
-		more, moreErr := client.Stores(c.Context(), page.Next, limit)
+		more, moreErr := client.Stores(c.Context(), filter, page.Next, limit)
 		page.Stores, page.Next, err = append(page.Stores, more.Stores...), more.Next, moreErr
 	}
 	if err != nil {
@@ -46,13 +68,17 @@ func list(c *cobra.Command, _ []string) error {
 	if wantsJSON(c) {
 		return printJSON(out, page)
 	}
+	if len(page.Stores) == 0 && filter != (provision.StoreFilter{}) {
+		fmt.Fprintln(out, "There are no such stores.")
+		return nil
+	}
 	if len(page.Stores) == 0 {
 		fmt.Fprintln(out, "There are no stores. Create one with: orchestrator submit my-shop")
 		return nil
 	}
 	printLines(out, view.List(page.Stores, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
 	if page.Next != "" {
-		fmt.Fprintf(out, "\nNext page: orchestrator list --limit %d --cursor %s\n", limit, page.Next)
+		fmt.Fprintf(out, "\nNext page: the same with --limit %d --cursor %s\n", limit, page.Next)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ func keyWaitingStores(cluster, engine string) string {
 	return prefix + "waiting-stores:" + cluster + ":" + engine // zset: the stores that wait on a hold, by when they were told to in ms; written by scripts
 }
 
+func keyFleet(field, value string) string    { return prefix + "fleet:" + field + ":" + value }
 func keyCreatorStores(creator string) string { return prefix + "creator-stores:" + creator } // set: the stores of a creator that are not gone; written by scripts
 
 // Two keys are made in scripts only, since only the record says which they are: {orch}:creator-queue:CREATOR, the zset of the

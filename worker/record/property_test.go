@@ -392,6 +392,7 @@ func (m *machine) checkEnd(t *rapid.T) {
 			}
 		}
 	}
+	m.checkFind(t)
 	if n := m.b.redis.ZCard(m.ctx, keyOutstanding).Val(); n != 0 {
 		t.Fatalf("%d stores are open in the end", n)
 	}

@@ -1,10 +1,14 @@
 package record
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -119,6 +123,152 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 	return states, nil
 }
 
+// A page of chosen stores costs at most this much: so many stores are looked at, and so many at a time.
+const (
+	findMost  = 2000
+	findBatch = 200
+)
+
+// Find is [Requests.Stores] of the stores that the filter chooses. A page may have fewer stores than limit, or none, before the end: it is bounded by what was looked
+// at. A search for names goes in the order of the names.
+func (r *Requests) Find(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
+	if f == (provision.StoreFilter{}) {
+		return r.Stores(ctx, cursor, limit)
+	}
+	if err := r.indexStores(ctx, keyFleetIndexed); err != nil {
+		return provision.Page{}, err
+	}
+	if f.Query != "" {
+		return r.findNamed(ctx, f, cursor, limit)
+	}
+	index, err := r.smallestIndex(ctx, f)
+	if err != nil {
+		return provision.Page{}, err
+	}
+	page, limit := provision.Page{Stores: []provision.State{}, Next: cursor}, max(limit, 1)
+	for range findMost / findBatch {
+		rows, next, err := r.latest(ctx, index, page.Next, findBatch)
+		if err != nil {
+			return provision.Page{}, err
+		}
+		found, err := r.states(ctx, idsOf(rows), 0)
+		if err != nil {
+			return provision.Page{}, err
+		}
+		page.Next = next
+		for _, s := range found {
+			if !f.Matches(s) {
+				continue
+			}
+			if page.Stores = append(page.Stores, s); len(page.Stores) == limit {
+				return endedAt(page, rows, s.StoreID), nil
+			}
+		}
+		if next == "" {
+			break
+		}
+	}
+	return page, nil
+}
+
+// endedAt is a page that is full with this store; where it was the last of the index, there is no next one.
+func endedAt(page provision.Page, rows []redis.Z, id string) provision.Page {
+	last := slices.IndexFunc(rows, func(row redis.Z) bool { return row.Member == id })
+	if page.Next != "" || last < len(rows)-1 {
+		page.Next = cursorAfter(rows[last])
+	}
+	return page
+}
+
+// smallestIndex is the index of what the filter names that has the fewest stores. Stores that are deleted are in none.
+func (c client) smallestIndex(ctx context.Context, f provision.StoreFilter) (string, error) {
+	if f.Status == provision.StatusDeleted {
+		return keyStores, nil
+	}
+	sizes := map[string]*redis.IntCmd{}
+	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for field, value := range map[string]string{"status": string(f.Status), "code": string(f.Code), "engine": f.Engine, "cluster": f.Cluster, "creator": f.Creator} {
+			if value != "" {
+				key := keyFleet(field, value)
+				sizes[key] = p.ZCard(ctx, key)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", redisconn.WrapError(err)
+	}
+	return slices.MinFunc(slices.Sorted(maps.Keys(sizes)), func(a, b string) int { return cmp.Compare(sizes[a].Val(), sizes[b].Val()) }), nil
+}
+
+// findNamed walks the names that begin as the filter says.
+func (r *Requests) findNamed(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
+	prefix := strings.ToLower(f.Query)
+	from := "[" + prefix
+	if cursor != "" {
+		after, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil || !strings.HasPrefix(string(after), prefix) {
+			return provision.Page{}, errCursor
+		}
+		from = "(" + string(after)
+	}
+	page := provision.Page{Stores: []provision.State{}}
+	for range findMost / findBatch {
+		names, err := r.redis.ZRangeByLex(ctx, keyFleetNames, &redis.ZRangeBy{Min: from, Max: "[" + prefix + "\xff", Count: findBatch}).Result()
+		if err != nil {
+			return provision.Page{}, redisconn.WrapError(err)
+		}
+		stores, err := r.named(ctx, names)
+		if err != nil {
+			return provision.Page{}, err
+		}
+		for _, name := range names {
+			from, page.Next = "("+name, base64.RawURLEncoding.EncodeToString([]byte(name))
+			if s, ok := stores[name]; ok && f.Matches(s) && firstName(s, prefix) == name {
+				if page.Stores = append(page.Stores, s); len(page.Stores) == max(limit, 1) {
+					return page, nil
+				}
+			}
+		}
+		if len(names) < findBatch {
+			page.Next = ""
+			break
+		}
+	}
+	return page, nil
+}
+
+// named are the stores of names, by these.
+func (r *Requests) named(ctx context.Context, names []string) (map[string]provision.State, error) {
+	ids := make([]string, len(names))
+	for i, name := range names {
+		ids[i] = name[strings.LastIndex(name, "\x00")+1:]
+	}
+	found, err := r.states(ctx, ids, 0)
+	stores, byID := map[string]provision.State{}, map[string]provision.State{}
+	for _, s := range found {
+		byID[s.StoreID] = s
+	}
+	for i, name := range names {
+		if s, ok := byID[ids[i]]; ok {
+			stores[name] = s
+		}
+	}
+	return stores, err
+}
+
+// firstName is the first of a store's names, as they are indexed, that begins with a prefix: under the others the store was found before.
+func firstName(s provision.State, prefix string) string {
+	var names []string
+	for kind, text := range map[string]string{"id_is": s.StoreID, "name_is": s.Name, "host_is": s.Host} {
+		if text = strings.ToLower(text); strings.HasPrefix(text, prefix) {
+			names = append(names, text+"\x00"+kind+"\x00"+s.StoreID)
+		}
+	}
+	slices.Sort(names)
+	return names[0]
+}
+
 // latest returns up to limit members of an index, the one with the highest score first, and the cursor of the rest.
 func (c client) latest(ctx context.Context, index, cursor string, limit int) (rows []redis.Z, next string, err error) {
 	before, err := parseCursor(cursor)
@@ -147,13 +297,15 @@ func idsOf(rows []redis.Z) []string {
 
 func cursorAfter(row redis.Z) string { return strconv.FormatFloat(row.Score, 'f', 0, 64) }
 
+var errCursor = provision.Errorf(provision.CodeInvalid, "cursor must be one that a page returned as next")
+
 // parseCursor returns the score below which a page begins.
 func parseCursor(cursor string) (string, error) {
 	if cursor == "" {
 		return "+inf", nil
 	}
 	if _, err := strconv.ParseInt(cursor, 10, 64); err != nil {
-		return "", provision.Errorf(provision.CodeInvalid, "cursor must be one that a page returned as next")
+		return "", errCursor
 	}
 	return "(" + cursor, nil
 }

@@ -135,10 +135,10 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
 		Later:     intake, DeleteGrace: c.DeleteGrace,
-		Clusters:  records.Requests,
-		Holds:     records.Fleet,
-		Findings:  records.Fleet,
-		Rollouts:  records.Rollouts, Maintained: !c.NoMaintenance,
+		Clusters: records.Requests,
+		Holds:    records.Fleet,
+		Findings: records.Fleet,
+		Rollouts: records.Rollouts, Maintained: !c.NoMaintenance,
 		Quotas:    records.Fleet,
 		Readiness: records.Requests,
 		Timeout:   c.Timeout,
@@ -171,4 +171,9 @@ func (a *API) Close() { a.client.Close() }
 type reader struct {
 	*record.Requests
 	*record.Callbacks
+}
+
+// Stores implements [ingest.Reader].
+func (r reader) Stores(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
+	return r.Find(ctx, f, cursor, limit)
 }

@@ -144,10 +144,20 @@ func (c *Client) Store(ctx context.Context, id string) (provision.State, error) 
 	return s, c.do(ctx, http.MethodGet, "/stores/"+url.PathEscape(id), &s)
 }
 
-// Stores returns a page of stores, the latest accepted first, without their steps.
-func (c *Client) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
+// Stores returns a page of the stores that the filter chooses, the latest accepted first, without their steps.
+func (c *Client) Stores(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"status": string(f.Status), "code": string(f.Code), "engine": f.Engine, "cluster": f.Cluster, "creator": f.Creator, "q": f.Query} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	path := "/stores?" + page(cursor, limit)
+	if len(query) > 0 {
+		path += "&" + query.Encode()
+	}
 	var p provision.Page
-	return p, c.do(ctx, http.MethodGet, "/stores?"+page(cursor, limit), &p)
+	return p, c.do(ctx, http.MethodGet, path, &p)
 }
 
 // DeadLetters returns a page of the dead letters, the latest refused first.

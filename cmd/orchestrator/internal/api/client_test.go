@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"orchestrator/provision"
 )
 
 func serve(t *testing.T, handler http.HandlerFunc) *Client {
@@ -41,8 +43,8 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	}
 	_, _ = c.Delete(ctx, "a.b", 0, Deletion{})
 	_, _ = c.Store(ctx, "a/b")
-	_, _ = c.Stores(ctx, "", 50)
-	_, _ = c.Stores(ctx, "12", 5)
+	_, _ = c.Stores(ctx, provision.StoreFilter{}, "", 50)
+	_, _ = c.Stores(ctx, provision.StoreFilter{Status: "FAILED", Query: "a b"}, "12", 5)
 	_, _ = c.DeadLetters(ctx, "12", 5)
 	_, _ = c.Delete(ctx, "a.b", 7, Deletion{RetainData: true, Erase: true})
 	_, _ = c.Orphans(ctx, "failed", "12", 5)
@@ -58,7 +60,7 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	_ = c.Change(ctx, "a.b", 0, Rotate, nil, &a)
 	_ = c.Change(ctx, "a.b", 0, Protect, nil, &a)
 	_ = c.Change(ctx, "a.b", 0, Unprotect, nil, &a)
-	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5 first",
+	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5&q=a+b&status=FAILED first",
 		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b?erase=true&retain_data=true first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first",
 		`POST / first"7"`, `POST /stores/a.b/retry first"7"`, "POST /stores/a.b/cancel first",
 		"POST /stores/a.b/suspend first", "POST /stores/a.b/resume first", "POST /stores/a.b/rotate first",

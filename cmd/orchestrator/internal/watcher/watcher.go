@@ -14,7 +14,7 @@ import (
 // Source is where the state of stores is read.
 type Source interface {
 	Store(ctx context.Context, id string) (provision.State, error)
-	Stores(ctx context.Context, cursor string, limit int) (provision.Page, error)
+	Stores(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error)
 }
 
 const (
@@ -85,7 +85,7 @@ func (w *Watcher) fetch(ctx context.Context) ([]provision.State, error) {
 		s, err := w.source.Store(ctx, w.only)
 		return []provision.State{s}, err
 	}
-	page, err := w.source.Stores(ctx, "", pageSize)
+	page, err := w.source.Stores(ctx, provision.StoreFilter{}, "", pageSize)
 	if err != nil {
 		return nil, err
 	}

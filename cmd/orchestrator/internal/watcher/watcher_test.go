@@ -29,7 +29,7 @@ func (f *fake) Store(_ context.Context, id string) (provision.State, error) {
 	return provision.State{}, errors.New("not found")
 }
 
-func (f *fake) Stores(context.Context, string, int) (provision.Page, error) {
+func (f *fake) Stores(context.Context, provision.StoreFilter, string, int) (provision.Page, error) {
 	var page provision.Page
 	for _, s := range f.states {
 		s.Steps = nil
