@@ -120,6 +120,14 @@ func (f *fake) Stores(ctx context.Context, filter provision.StoreFilter, cursor 
 	return f.page, f.answer(ctx)
 }
 
+func (f *fake) Summary(ctx context.Context, engines []string) (provision.Summary, error) {
+	counted := provision.Summary{Stores: 1, Status: map[provision.Status]int64{"READY": 1}, Code: map[provision.Code]int64{}, Engine: map[string]int64{}, Cluster: map[string]int64{"default": 1}}
+	for _, e := range engines {
+		counted.Engine[e]++
+	}
+	return counted, f.answer(ctx)
+}
+
 func (f *fake) Orphans(ctx context.Context, kind provision.OrphanKind, cursor string, limit int) (provision.Orphans, error) {
 	f.kind, f.cursor, f.limit = kind, cursor, limit
 	return f.lost, f.answer(ctx)
@@ -219,7 +227,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

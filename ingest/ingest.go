@@ -78,6 +78,11 @@ type Findings interface {
 	Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error)
 }
 
+// Counter counts the stores of the engines. Its errors are as those of [Reader].
+type Counter interface {
+	Summary(ctx context.Context, engines []string) (provision.Summary, error)
+}
+
 // Rollouts moves the stores of an engine to another edition. Its errors follow the rules of [Acceptor]; CodeConflict says what is in the way, found is false
 // where there has been no rollout.
 type Rollouts interface {
@@ -91,7 +96,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas, Later and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Protector, Reader, Replayer, Clusters, Holds, Findings, Counter, Rollouts, Quotas, Later and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -107,6 +112,7 @@ type Config struct {
 	Clusters  Clusters
 	Holds     Holds
 	Findings  Findings
+	Counter   Counter
 	Rollouts  Rollouts
 	Quotas    Quotas
 	Later     LaterDeleter
@@ -193,6 +199,7 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/stores/:store_id/unprotect", s.protect(false), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))
 	e.Match(read, "/stores/:store_id", s.show, s.authorize(ScopeRead))
+	e.Match(read, "/summary", s.summary, s.authorize(ScopeRead))
 	e.Match(read, "/stores", s.list, s.authorize(ScopeRead))
 	e.Match(read, "/orphans", s.orphans, s.authorize(ScopeOperate))
 	e.Match(read, "/clusters", s.clusters, s.authorize(ScopeOperate))

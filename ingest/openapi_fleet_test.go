@@ -31,6 +31,13 @@ func fleetExamples() map[string]map[string]example {
 		"POST /rollout/pause":  changes,
 		"POST /rollout/resume": changes,
 		"POST /rollout/abort":  changes,
+		"GET /summary": {
+			"200": {fake: fake{}},
+			"401": {fake: fake{}, noToken: true},
+			"403": {fake: fake{}, noScope: true},
+			"500": {fake: fake{err: errors.New("x")}},
+			"503": {fake: fake{err: provision.Errorf(provision.CodeUnavailable, "away")}},
+		},
 		"GET /findings": {
 			"200": {path: "/findings?kind=drifted", fake: fake{}},
 			"400": {path: "/findings?a;b"},

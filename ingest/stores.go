@@ -99,6 +99,20 @@ func filterOf(c echo.Context) (f provision.StoreFilter, err error) {
 	return f, nil
 }
 
+// summary is GET /summary.
+func (s *server) summary(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.Timeout)
+	defer cancel()
+	found, err := s.Counter.Summary(ctx, s.Policy.Engines)
+	if err != nil {
+		return err
+	}
+	if found.Oldest == nil {
+		found.Oldest = []provision.State{} // an empty list, not null
+	}
+	return c.JSON(http.StatusOK, found)
+}
+
 // paged answers with the page that the query selects. normalize may change the page before it is sent.
 func paged[P any](s *server, c echo.Context, read func(ctx context.Context, cursor string, limit int) (P, error), normalize func(*P)) error {
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)

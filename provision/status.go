@@ -156,6 +156,18 @@ func (f StoreFilter) Matches(s State) bool {
 	return begins(s.StoreID) || begins(s.Name) || begins(s.Host)
 }
 
+// Summary counts stores by what they can be filtered by. Stores that are deleted are not counted, unless their data is retained. Only values that some store has are
+// there.
+type Summary struct {
+	Stores  int64            `json:"stores"`
+	Status  map[Status]int64 `json:"status"`
+	Code    map[Code]int64   `json:"code"` // of the outcome, where that is a failure
+	Engine  map[string]int64 `json:"engine"`
+	Cluster map[string]int64 `json:"cluster"`
+	// Oldest are the stores that are under way the longest, the longest first, ten at most.
+	Oldest []State `json:"oldest"`
+}
+
 // Page is a part of the list of stores, newest accepted first.
 type Page struct {
 	Stores []State `json:"stores"`

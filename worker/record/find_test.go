@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"orchestrator/provision"
@@ -125,6 +126,30 @@ func TestFindIndexesWhatIsOlder(t *testing.T) {
 		}
 		if got := found(b, b.records.Requests, b.ctx, provision.StoreFilter{Query: "name-2"}, 10); !slices.Equal(got, []string{"Shop-2"}) {
 			b.Errorf("found %q", got)
+		}
+	})
+}
+
+func TestSummaryCountsWhatLives(t *testing.T) {
+	each(t, func(b *bench) {
+		b.shopsOfAllKinds()
+		b.accept(deletion("Shop-0"))
+		got, err := b.records.Fleet.Summary(b.ctx, []string{"woocommerce", "medusa", "static"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var oldest []string
+		for _, s := range got.Oldest {
+			oldest = append(oldest, s.StoreID)
+		}
+		got.Oldest = nil
+		want := provision.Summary{Stores: 5,
+			Status:  map[provision.Status]int64{provision.StatusReady: 1, provision.StatusFailed: 1, provision.StatusSuspended: 1, provision.StatusProvisioning: 1, provision.StatusDeleting: 1},
+			Code:    map[provision.Code]int64{provision.CodeTimeout: 1},
+			Engine:  map[string]int64{"woocommerce": 4, "medusa": 1},
+			Cluster: map[string]int64{"default": 5}}
+		if diff := cmp.Diff(want, got); diff != "" || !slices.Equal(oldest, []string{"under-way", "Shop-0"}) {
+			b.Errorf("oldest %q; (-want +got):\n%s", oldest, diff)
 		}
 	})
 }

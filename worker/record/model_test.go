@@ -101,14 +101,6 @@ func (s *modelStore) deleted() (last int64) {
 	return last
 }
 
-// rotation is the newest request for other credentials; 0 is none.
-func (s *modelStore) rotation() int64 {
-	if len(s.rotations) == 0 {
-		return 0
-	}
-	return s.rotations[len(s.rotations)-1]
-}
-
 // deleting is the delete that a provision has to wait for.
 func (s *modelStore) deleting() bool {
 	return slices.ContainsFunc(s.gens, func(g *generation) bool { return g.Op == provision.OpDelete && !g.over })
@@ -144,23 +136,6 @@ func (m *model) refusalUnless(joins bool, req provision.Request) string {
 func (m *model) joins(req provision.Request) bool {
 	n := m.stores[req.StoreID].newest()
 	return n.Generation > 0 && n.status == "" && n.req == req && n.grave == ""
-}
-
-// starts reports whether a provision that says nothing of a suspension starts the shop: its backend believes that it is deleted.
-func (s *modelStore) starts(req provision.Request) bool {
-	return req.Action == provision.OpProvision && s.newest().grave == graveQuiet
-}
-
-// How a store is to be deleted later. Quietly means that the backend is told nothing before; a store that was suspended before stays that.
-const (
-	graveTold           = "told"
-	graveQuiet          = "quiet"
-	graveQuietSuspended = "quiet, suspended"
-)
-
-// quiet reports whether nothing is told of the generation.
-func (s *modelStore) quiet(g *generation) bool {
-	return g == s.newest() && (g.grave == graveQuiet || g.grave == graveQuietSuspended)
 }
 
 // up reports whether a store is as a provision wanted it.

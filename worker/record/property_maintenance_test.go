@@ -61,3 +61,10 @@ func (m *machine) audit(t *rapid.T) {
 		m.releaseRun(t, p, RunEnd{})
 	}
 }
+
+// expireLeases lets the leases of a store run out.
+func (m *machine) expireLeases(t *rapid.T) {
+	id := pick(t, "store", propertyStores)
+	ok(t, m.b.redis.Del(m.ctx, keyRunLease(id), keyCallbackLease(id)).Err())
+	m.stores[id].lease, m.stores[id].claim = "", ""
+}

@@ -221,13 +221,6 @@ func (m *machine) releaseRun(t *rapid.T, p activeRun, end RunEnd) {
 	}
 }
 
-// expireLeases lets the leases of a store run out.
-func (m *machine) expireLeases(t *rapid.T) {
-	id := pick(t, "store", propertyStores)
-	ok(t, m.b.redis.Del(m.ctx, keyRunLease(id), keyCallbackLease(id)).Err())
-	m.stores[id].lease, m.stores[id].claim = "", ""
-}
-
 func (m *machine) claim(t *rapid.T) {
 	m.claimFor(t, pick(t, "store", propertyStores), pick(t, "delivery", deliveries))
 }

@@ -269,6 +269,55 @@ func firstName(s provision.State, prefix string) string {
 	return names[0]
 }
 
+// oldestMost is how many stores a summary names.
+const oldestMost = 10
+
+// Summary counts the stores of the engines, on the clusters of the installation.
+func (r *Fleet) Summary(ctx context.Context, engines []string) (provision.Summary, error) {
+	if err := r.indexStores(ctx, keyFleetIndexed); err != nil {
+		return provision.Summary{}, err
+	}
+	clusters := append(slices.Clone(r.placement.Clusters.Names()), provision.DefaultCluster)
+	slices.Sort(clusters)
+	s := provision.Summary{}
+	p := r.redis.Pipeline()
+	status, code := counts(ctx, p, "status", provision.Statuses), counts(ctx, p, "code", provision.Codes)
+	engine, cluster := counts(ctx, p, "engine", engines), counts(ctx, p, "cluster", slices.Compact(clusters))
+	var rows []*redis.ZSliceCmd
+	for _, under := range []provision.Status{provision.StatusProvisioning, provision.StatusDeleting} {
+		rows = append(rows, p.ZRangeWithScores(ctx, keyFleet("status", string(under)), 0, oldestMost-1))
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return s, redisconn.WrapError(err)
+	}
+	s.Status, s.Code, s.Engine, s.Cluster = status(), code(), engine(), cluster()
+	for _, n := range s.Status {
+		s.Stores += n
+	}
+	oldest := slices.Concat(rows[0].Val(), rows[1].Val())
+	slices.SortFunc(oldest, func(a, b redis.Z) int { return cmp.Compare(a.Score, b.Score) })
+	var err error
+	s.Oldest, err = r.states(ctx, idsOf(oldest[:min(len(oldest), oldestMost)]), 0)
+	return s, err
+}
+
+// counts asks for the sizes of indexes; the function that it returns has those that are not empty, once the pipeline was executed.
+func counts[V ~string](ctx context.Context, p redis.Pipeliner, field string, values []V) func() map[V]int64 {
+	sizes := make([]*redis.IntCmd, len(values))
+	for i, value := range values {
+		sizes[i] = p.ZCard(ctx, keyFleet(field, string(value)))
+	}
+	return func() map[V]int64 {
+		found := map[V]int64{}
+		for i, value := range values {
+			if n := sizes[i].Val(); n > 0 {
+				found[value] = n
+			}
+		}
+		return found
+	}
+}
+
 // latest returns up to limit members of an index, the one with the highest score first, and the cursor of the rest.
 func (c client) latest(ctx context.Context, index, cursor string, limit int) (rows []redis.Z, next string, err error) {
 	before, err := parseCursor(cursor)

@@ -138,6 +138,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Clusters: records.Requests,
 		Holds:    records.Fleet,
 		Findings: records.Fleet,
+		Counter:  records.Fleet,
 		Rollouts: records.Rollouts, Maintained: !c.NoMaintenance,
 		Quotas:    records.Fleet,
 		Readiness: records.Requests,

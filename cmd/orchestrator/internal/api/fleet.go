@@ -29,6 +29,12 @@ func (c Fleet) SetLost(ctx context.Context, name string, lost bool) (provision.C
 	return s, c.do(ctx, http.MethodPost, "/clusters/"+url.PathEscape(name)+verb, &s)
 }
 
+// Summary counts the stores, and names those that are under way the longest.
+func (c Fleet) Summary(ctx context.Context) (provision.Summary, error) {
+	var s provision.Summary
+	return s, c.do(ctx, http.MethodGet, "/summary", &s)
+}
+
 // Findings returns a page of the stores of which an audit has found this, the latest first.
 func (c Fleet) Findings(ctx context.Context, kind provision.FindingKind, cursor string, limit int) (provision.Page, error) {
 	var p provision.Page
