@@ -12,8 +12,8 @@ import (
 	"orchestrator/provision"
 )
 
-// Job renders the pod of a chart's template <job>.yaml, in the edition that the store has. The pod is no part of the release. CodeInvalid says that the
-// edition has no such job.
+// Job renders the pod of a chart's template <job>.yaml, in the edition that the store has. The pod is no part of the release. CodeConflict says that the
+// edition has no such job: it is the state of this store, and no mistake of the installation that others would meet.
 func (c *Client) Job(ctx context.Context, s provision.Store, want Plan, job string) (*corev1.Pod, error) {
 	op, err := c.operation(ctx, s.Namespace)
 	if err != nil {
@@ -43,7 +43,7 @@ func RenderJob(charts Charts, s provision.Store, want provision.Release, job str
 func (p Plan) job(s provision.Store, job string, caps *chartutil.Capabilities) (*corev1.Pod, error) {
 	template := "templates/" + job + ".yaml"
 	if !slices.ContainsFunc(p.files, func(f *loader.BufferedFile) bool { return f.Name == template }) {
-		return nil, provision.Errorf(provision.CodeInvalid,
+		return nil, provision.Errorf(provision.CodeConflict,
 			"the chart %s that store %s was made with knows no job %q; bring the store up to date first: orchestrator retry %s --force upgrade", p.chart, s.StoreID, job, s.StoreID)
 	}
 	p.own = chartutil.MergeTables(map[string]any{"common": map[string]any{"job": job}}, copyValues(p.own))
