@@ -76,6 +76,7 @@ func newRoot() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "run", Title: "On this machine:"}, &cobra.Group{ID: "stores", Title: "Stores:"})
 	root.AddCommand(withGroup("run", upCommand(), demoCommand(), backendCommand())...)
 	root.AddCommand(withGroup("stores", submitCommand(), editCommand(), retryCommand(), cancelCommand(), suspendCommand(), resumeCommand(), rotateCommand(), protectCommand(), unprotectCommand(), summaryCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadLettersCommand(), replayCommand(), orphansCommand(), reclaimCommand(), clustersCommand(), holdsCommand(), findingsCommand(), rolloutCommand(), quotaCommand(), tokenCommand())...)
+	completeStores(root)
 	return root
 }
 
