@@ -187,6 +187,8 @@ func (s *server) routes() *echo.Echo {
 	e.Match(read, "/healthz", s.healthz)
 	e.Match(read, "/readyz", s.readyz)
 	e.Match(read, "/openapi.yaml", openAPI)
+	e.Match(read, "/openapi.json", openAPIJSON)
+	e.Match(read, "/docs", docs)
 
 	e.POST("/", s.post, s.authorize(ScopeWrite))
 	e.POST("/orchestrate", s.post, s.authorize(ScopeWrite))

@@ -286,6 +286,8 @@ func examples() map[string]map[string]example {
 		"GET /healthz":      ok,
 		"GET /readyz":       {"200": {noToken: true}, "503": {noToken: true, fake: fake{err: errors.New("x")}}},
 		"GET /openapi.yaml": ok,
+		"GET /openapi.json": ok,
+		"GET /docs":         ok,
 	}
 	maps.Copy(all, fleetExamples())
 	return all
