@@ -29,7 +29,7 @@ import (
 	storeengine "orchestrator/provision/engine"
 )
 
-// TestRolesAreExactlyWhatStoresNeed provisions, changes and deletes a store of each engine as the worker's service
+// TestRolesAreExactlyWhatStoresNeed provisions, changes, rotates and deletes a store of each engine as the worker's service
 // account. Nothing may be refused, and no right may be left over.
 func TestRolesAreExactlyWhatStoresNeed(t *testing.T) {
 	i := install(t)
@@ -75,7 +75,7 @@ func (i *installation) runs(kubeconfig string, values map[string]any) workerRun 
 	return workerRun{k, runner}
 }
 
-// life makes a store, changes it while its volumes are to grow, reads its password, and deletes it twice.
+// life makes a store, changes it while its volumes are to grow, gives it another password, reads that, and deletes it twice.
 func (i *installation) life(small, large workerRun, engine string) {
 	i.t.Helper()
 	id := "rights-" + strings.ToLower(rand.Text()[:8])
@@ -94,6 +94,8 @@ func (i *installation) life(small, large workerRun, engine string) {
 	run(provision.OpProvision, small)
 	s.Settings.Title = "Another title"
 	s.Force = []provision.Force{provision.ForceUpgrade}
+	run(provision.OpProvision, large)
+	s.Rotation = s.Generation
 	run(provision.OpProvision, large)
 	if found, err := large.runner.Audit(i.t.Context(), s, true); err != nil || len(found.Drift)+len(found.Repaired) > 0 {
 		i.t.Errorf("an audit: %+v, %v", found, err)
