@@ -59,7 +59,7 @@ var renderedDocs = sync.OnceValues(func() ([]byte, error) {
 	if err := yaml.Unmarshal(openAPIYAML, &root); err != nil {
 		return nil, fmt.Errorf("the description of the API does not parse: %w", err)
 	}
-	page, err := template.New("docs").Parse(docsHTML)
+	page, err := template.New("docs").Funcs(template.FuncMap{"code": withCode}).Parse(docsHTML)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ type (
 		ID, Method, Path, Summary string
 		About                     []string
 		Parameters, Responses     []docsField
-		Body                      *docsType
+		Body                      []docsType // one of them
 	}
 	docsSchema struct {
 		Name, About string
@@ -130,13 +130,21 @@ func operationOf(method, path string, item, op node) docsOperation {
 			About: parameter.get("description").text(), Type: typeOf(parameter.get("schema"))})
 	}
 	if schema := op.get("requestBody").resolved().get("content", "application/json", "schema"); schema.is() {
-		body := typeOf(schema)
-		o.Body = &body
+		for _, one := range append(schema.get("oneOf").items(), schema) {
+			if body := typeOf(one); body != (docsType{}) {
+				o.Body = append(o.Body, body)
+			}
+		}
 	}
 	op.get("responses").each(func(status string, response node) {
 		response = response.resolved()
 		field := docsField{Name: status, About: response.get("description").text()}
 		response.get("content").each(func(_ string, content node) { field.Type = typeOf(content.get("schema")) })
+		same := slices.IndexFunc(o.Responses, func(known docsField) bool { return known.About == field.About && known.Type == field.Type })
+		if same >= 0 {
+			o.Responses[same].Name += ", " + status
+			return
+		}
 		o.Responses = append(o.Responses, field)
 	})
 	return o
@@ -158,6 +166,8 @@ func typeOf(s node) docsType {
 	switch ref := s.get("$ref").text(); {
 	case ref != "":
 		return docsType{Schema: ref[strings.LastIndex(ref, "/")+1:]}
+	case s.get("allOf").is():
+		return typeOf(s.get("allOf").items()[0])
 	case s.get("items").is():
 		of := typeOf(s.get("items"))
 		return docsType{"array of " + of.Before, of.Schema}
@@ -177,7 +187,20 @@ func typeOf(s node) docsType {
 	return docsType{Before: strings.TrimSpace(s.get("type").text() + " " + s.get("format").text())}
 }
 
-// paragraphs are those of a text, without the marks for code, which people read over.
+// withCode makes code of what is between two backticks.
+func withCode(text string) template.HTML {
+	var out strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		escaped := template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			escaped = "<code>" + escaped + "</code>"
+		}
+		out.WriteString(escaped)
+	}
+	return template.HTML(out.String())
+}
+
+// paragraphs are those of a text.
 func paragraphs(n node) []string {
 	return slices.DeleteFunc(strings.Split(strings.TrimSpace(n.text()), "\n\n"), func(p string) bool { return p == "" })
 }

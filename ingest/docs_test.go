@@ -49,6 +49,14 @@ func TestDocsShowEverything(t *testing.T) {
 			t.Errorf("the schema %s is missing", name)
 		}
 	}
+	for _, text := range []string{`<a href="#schema-Provision">Provision</a> or <a href="#schema-Delete">Delete</a>`, "<code>detail</code>"} {
+		if !strings.Contains(a.raw, text) {
+			t.Errorf("%s is missing", text)
+		}
+	}
+	if strings.Contains(a.raw, "`") {
+		t.Error("a mark for code is left")
+	}
 	ids := map[string]bool{}
 	for _, id := range regexp.MustCompile(`id="([^"]+)"`).FindAllStringSubmatch(a.raw, -1) {
 		if ids[id[1]] {
