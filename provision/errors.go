@@ -32,7 +32,7 @@ const (
 )
 
 // Codes are those that an outcome may have.
-var Codes = []Code{CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume, CodeLost, CodeCancelled, CodeUnavailable, CodeBlocked, CodeInternal}
+var Codes = []Code{CodeInvalid, CodeConflict, CodeTimeout, CodeImage, CodeCrash, CodeQuota, CodeUnschedulable, CodeVolume, CodeLost, CodeCancelled, CodeBlocked, CodeInternal}
 
 // Final reports whether an error of this code ends the generation.
 func (c Code) Final() bool {
