@@ -6,10 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/cache"
 
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/kube"
@@ -49,17 +46,9 @@ func (n *Namespaces) delete(ctx context.Context, ns *corev1.Namespace) error {
 
 func (n *Namespaces) waitDeleted(ctx context.Context, ns *corev1.Namespace) error {
 	namespaces := n.api.Clientset.CoreV1().Namespaces()
-	one := fields.OneTermEqualSelector(metav1.ObjectNameField, ns.Name).String()
-	lw := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = one
-			return namespaces.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = one
-			return namespaces.Watch(ctx, o)
-		},
-	}
+	lw := kube.Named(ns.Name, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return namespaces.List(ctx, o)
+	}, namespaces.Watch)
 	err := waitDeleted(ctx, lw, &corev1.Namespace{})
 	if err == nil {
 		return nil

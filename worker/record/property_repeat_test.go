@@ -52,13 +52,20 @@ func (m *machine) retry(t *rapid.T) {
 		return
 	}
 	ok(t, err)
-	want(t, "joined", a.Joined, joins)
-	if joins {
-		want(t, "joined generation", a.Generation, before.Generation)
+	if joined(t, a, before, joins) {
 		return
 	}
 	g := m.model.accept(req, a.Generation)
 	g.force = force
+}
+
+// joined reports whether a request joins the newest one, as it is expected to.
+func joined(t *rapid.T, a provision.Accepted, before *generation, joins bool) bool {
+	want(t, "joined", a.Joined, joins)
+	if joins {
+		want(t, "joined generation", a.Generation, before.Generation)
+	}
+	return joins
 }
 
 // suspend suspends or resumes a store.
@@ -89,9 +96,7 @@ func (m *machine) suspend(t *rapid.T) {
 		return
 	}
 	ok(t, err)
-	want(t, "joined", a.Joined, joins)
-	if joins {
-		want(t, "joined generation", a.Generation, before.Generation)
+	if joined(t, a, before, joins) {
 		return
 	}
 	m.model.accept(before.req, a.Generation).suspends = suspended
@@ -122,9 +127,7 @@ func (m *machine) deleteLater(t *rapid.T) {
 		return
 	}
 	ok(t, err)
-	want(t, "joined", a.Joined, joins)
-	if joins {
-		want(t, "joined generation", a.Generation, before.Generation)
+	if joined(t, a, before, joins) {
 		return
 	}
 	g := m.model.accept(before.req, a.Generation)
@@ -161,9 +164,7 @@ func (m *machine) rotate(t *rapid.T) {
 		return
 	}
 	ok(t, err)
-	want(t, "joined", a.Joined, joins)
-	if joins {
-		want(t, "joined generation", a.Generation, before.Generation)
+	if joined(t, a, before, joins) {
 		return
 	}
 	m.model.accept(before.req, a.Generation).rotates = true

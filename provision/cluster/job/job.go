@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
@@ -100,17 +99,7 @@ func (r *run) remove(ctx context.Context) error {
 // until watches the pod until done, which is told whether there is one. A watch that breaks is resumed.
 func (r *run) until(ctx context.Context, done func(there bool) (bool, error)) error {
 	pods := r.api.Clientset.CoreV1().Pods(r.pod.Namespace)
-	this := fields.OneTermEqualSelector("metadata.name", r.pod.Name).String()
-	lw := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = this
-			return pods.List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = this
-			return pods.Watch(ctx, o)
-		},
-	}
+	lw := kube.Named(r.pod.Name, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return pods.List(ctx, o) }, pods.Watch)
 	var store cache.Store
 	look := func() (bool, error) {
 		all := store.List()

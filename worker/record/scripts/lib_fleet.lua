@@ -14,11 +14,13 @@ end
 
 local function index_fleet(r, store, id, creator)
   local now_as, before = indexed_as(r, id, creator), r.indexed and cjson.decode(r.indexed) or {}
-  local score, changed = redis.call('ZSCORE', '{orch}:stores', id), false
+  local score = redis.call('ZSCORE', '{orch}:stores', id)
+  if now_as.status then now_as.at = score or nil end
+  local moved, changed = now_as.at ~= before.at, now_as.at ~= before.at
   for _, field in ipairs({ 'status', 'engine', 'cluster', 'creator', 'code' }) do
     local value, was = now_as[field] or '', before[field] or ''
     if was ~= '' and was ~= value then redis.call('ZREM', fleet(field, was), id) end
-    if value ~= '' and score then redis.call('ZADD', fleet(field, value), score, id) end
+    if value ~= '' and score and (moved or value ~= was) then redis.call('ZADD', fleet(field, value), score, id) end
     changed = changed or value ~= was
   end
   for _, field in ipairs({ 'id_is', 'name_is', 'host_is' }) do
