@@ -39,7 +39,10 @@ function askValkey() {
   const { hostname, port } = new URL(process.env.REDIS_URL)
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: hostname, port: Number(port), timeout: 5000 })
-    socket.once("connect", () => socket.end(resolve))
+    socket.once("connect", () => {
+      socket.destroy() // it would keep this process alive until the other end closes it too
+      resolve()
+    })
     socket.once("timeout", () => socket.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })))
     socket.once("error", reject)
   })
