@@ -133,7 +133,7 @@ func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, err
 	chosen := slices.DeleteFunc(all, func(s provision.State) bool {
 		return s.Status == provision.StatusDeleted || outdated && !s.Outdated
 	})
-	slices.Reverse(chosen)
+	oldestFirst(chosen)
 	if !wantsJSON(c) {
 		if len(chosen) == 0 {
 			fmt.Fprintln(c.OutOrStdout(), "There is no such store.")
@@ -147,6 +147,12 @@ func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, err
 	return chosen, confirm(c, len(chosen), question{
 		without: "%d stores would be tried again; add --yes to do it", ask: "Try these %d stores again?", no: "nothing was tried again",
 	})
+}
+
+// oldestFirst puts the oldest request first, from whichever lists the stores come.
+func oldestFirst(stores []provision.State) {
+	slices.Reverse(stores) // lists begin with the newest: of requests of one moment too
+	slices.SortStableFunc(stores, func(a, b provision.State) int { return a.AcceptedAt.Compare(b.AcceptedAt) })
 }
 
 func allStores(ctx context.Context, client *api.Client, f provision.StoreFilter) (all []provision.State, err error) {

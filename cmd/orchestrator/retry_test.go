@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"orchestrator/provision"
 )
@@ -172,5 +173,21 @@ func TestProtectSaysWhatHoldsNow(t *testing.T) {
 		if code != 0 || !strings.Contains(out, want) || f.asked[0] != "POST /stores/shop/"+strings.Fields(command)[0] {
 			t.Errorf("%s: exit code %d, %q %q, asked %q", command, code, out, errOut, f.asked)
 		}
+	}
+}
+
+// TestTheOldestRequestIsTriedFirst: failed provisions and failed deletes come in two lists.
+func TestTheOldestRequestIsTriedFirst(t *testing.T) {
+	at := func(id string, minute int) provision.State {
+		return provision.State{StoreID: id, AcceptedAt: time.Date(2026, 1, 2, 12, minute, 0, 0, time.UTC)}
+	}
+	stores := []provision.State{at("e", 5), at("b", 2), at("a", 1), at("d", 4), at("c", 2)}
+	oldestFirst(stores)
+	var got []string
+	for _, s := range stores {
+		got = append(got, s.StoreID)
+	}
+	if want := []string{"a", "c", "b", "d", "e"}; !slices.Equal(got, want) {
+		t.Errorf("tried in the order %v, want %v", got, want)
 	}
 }
