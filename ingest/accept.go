@@ -38,14 +38,7 @@ func (s *server) post(c echo.Context) error {
 	if retain.given && retain.value != r.RetainData {
 		bad = append(bad, provision.FieldError{Field: retainData, Detail: "belongs in the body of a POST; the query contradicts it"})
 	}
-	if r.Action != provision.OpDelete || len(bad) > 0 || len(r.Validate(s.Policy)) > 0 {
-		return s.accept(c, r, bad)
-	}
-	grace, err := s.graceOf(c, r.RetainData)
-	if err != nil {
-		return err
-	}
-	return s.delete(c, r, grace)
+	return s.accept(c, r, bad)
 }
 
 // remove is DELETE /stores/{store_id}.
@@ -77,15 +70,7 @@ func (s *server) remove(c echo.Context) error {
 	if retain.given && retain.value != r.RetainData {
 		bad = append(bad, provision.FieldError{Field: retainData, Detail: "differs between the body and the query"})
 	}
-	grace, err := s.graceOf(c, r.RetainData)
-	if err != nil {
-		return err
-	}
-	request := provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}
-	if len(bad) > 0 || provision.CheckStoreID(id) != "" {
-		return s.accept(c, request, bad) // it says what is wrong
-	}
-	return s.delete(c, request, grace)
+	return s.accept(c, provision.Request{StoreID: id, Action: provision.OpDelete, RetainData: r.RetainData}, bad)
 }
 
 // accept validates r, hands it to the Acceptor and answers. The errors of decode come first, and each field is listed once.
@@ -94,17 +79,21 @@ func (s *server) accept(c echo.Context, r provision.Request, bad []provision.Fie
 	if bad = join(bad, r.Validate(s.Policy)); len(bad) > 0 {
 		return invalidFields(bad)
 	}
+	grace, err := s.graceOf(c, r)
+	if err != nil {
+		return err
+	}
 	generation, err := ifMatch(c)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := s.changing(c)
 	defer cancel()
-	a, err := s.acceptIf(ctx, r, generation)
+	action, a, err := s.record(ctx, r, generation, grace)
 	if err != nil {
 		return uncertain(err)
 	}
-	return answerAccepted(c, r.StoreID, r.Action, a)
+	return answerAccepted(c, r.StoreID, action, a)
 }
 
 // answerAccepted answers a request that was recorded.
@@ -117,6 +106,21 @@ func answerAccepted(c echo.Context, id string, action provision.Op, a provision.
 func (s *server) changing(c echo.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
 	return provision.WithOrigin(ctx, provision.Origin{By: callerOf(c), RequestID: c.Response().Header().Get(echo.HeaderXRequestID)}), cancel
+}
+
+// record records r, and returns what the answer calls it: a delete with grace that the backend has asked for is a request to stop the shop.
+func (s *server) record(ctx context.Context, r provision.Request, generation int64, grace provision.Grace) (provision.Op, provision.Accepted, error) {
+	if grace.For > 0 {
+		a, found, err := s.Later.DeleteLater(ctx, r.StoreID, generation, grace)
+		switch {
+		case err != nil || found && grace.Quiet:
+			return r.Action, a, err
+		case found:
+			return a.Action, a, nil
+		}
+	}
+	a, err := s.acceptIf(ctx, r, generation)
+	return r.Action, a, err
 }
 
 // acceptIf accepts r, if the generation is the newest one where it is not 0.

@@ -48,11 +48,15 @@ func docs(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(docsCSS))
-	c.Response().Header().Set(echo.HeaderContentSecurityPolicy,
-		"default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; frame-ancestors 'none'")
+	c.Response().Header().Set(echo.HeaderContentSecurityPolicy, docsPolicy())
 	return c.Blob(http.StatusOK, "text/html", page) // the page itself says its charset
 }
+
+// docsPolicy lets the page have its own style, and nothing else.
+var docsPolicy = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(docsCSS))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'"
+})
 
 var renderedDocs = sync.OnceValues(func() ([]byte, error) {
 	var root yaml.Node
@@ -151,10 +155,7 @@ func operationOf(method, path string, item, op node) docsOperation {
 }
 
 func propertiesOf(s node) (fields []docsField) {
-	var required []string
-	for _, name := range s.get("required").items() {
-		required = append(required, name.text())
-	}
+	required := s.get("required").texts()
 	s.get("properties").each(func(name string, property node) {
 		fields = append(fields, docsField{Name: name, About: property.get("description").text(), Required: slices.Contains(required, name), Type: typeOf(property)})
 	})
@@ -172,17 +173,9 @@ func typeOf(s node) docsType {
 		of := typeOf(s.get("items"))
 		return docsType{"array of " + of.Before, of.Schema}
 	case s.get("enum").is():
-		var words []string
-		for _, value := range s.get("enum").items() {
-			words = append(words, value.text())
-		}
-		return docsType{Before: strings.Join(words, ", ")}
+		return docsType{Before: strings.Join(s.get("enum").texts(), ", ")}
 	case len(s.get("type").items()) > 0:
-		var words []string
-		for _, value := range s.get("type").items() {
-			words = append(words, value.text())
-		}
-		return docsType{Before: strings.Join(words, " or ")}
+		return docsType{Before: strings.Join(s.get("type").texts(), " or ")}
 	}
 	return docsType{Before: strings.TrimSpace(s.get("type").text() + " " + s.get("format").text())}
 }

@@ -44,6 +44,14 @@ func (n node) items() (all []node) {
 	return all
 }
 
+// texts are those of a list.
+func (n node) texts() (all []string) {
+	for _, one := range n.items() {
+		all = append(all, one.text())
+	}
+	return all
+}
+
 func (n node) text() string {
 	if at := n.real(); at != nil && at.Kind == yaml.ScalarNode {
 		return at.Value

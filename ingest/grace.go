@@ -23,7 +23,10 @@ const (
 )
 
 // graceOf is the grace of a delete: what the query says, or that of the installation, which the backend need not know of. Zero is none.
-func (s *server) graceOf(c echo.Context, retainData bool) (provision.Grace, error) {
+func (s *server) graceOf(c echo.Context, r provision.Request) (provision.Grace, error) {
+	if r.Action != provision.OpDelete {
+		return provision.Grace{}, nil
+	}
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
 		return provision.Grace{}, malformed.problem("the query string is malformed")
@@ -35,13 +38,13 @@ func (s *server) graceOf(c echo.Context, retainData bool) (provision.Grace, erro
 	case len(erase) > 0 && erase[0] == "true":
 		return provision.Grace{}, nil
 	case len(grace) == 0:
-		return provision.Grace{For: s.DeleteGrace, RetainData: retainData, Quiet: true}, nil
+		return provision.Grace{For: s.DeleteGrace, RetainData: r.RetainData, Quiet: true}, nil
 	}
 	length, err := time.ParseDuration(grace[0])
 	if err != nil || len(grace) > 1 || CheckGrace(length) != nil {
 		return provision.Grace{}, invalidFields([]provision.FieldError{{Field: "grace", Detail: "must be given once, as a duration between 1m and 2160h, such as 168h"}})
 	}
-	return provision.Grace{For: length, RetainData: retainData}, nil
+	return provision.Grace{For: length, RetainData: r.RetainData}, nil
 }
 
 // CheckGrace returns an error for a grace that is too short or too long.
@@ -50,28 +53,4 @@ func CheckGrace(grace time.Duration) error {
 		return fmt.Errorf("it must be between %s and %s", minGrace, maxGrace)
 	}
 	return nil
-}
-
-// delete accepts a delete that is valid: now, or when its grace is over where the store has something to keep.
-func (s *server) delete(c echo.Context, r provision.Request, grace provision.Grace) error {
-	if grace.For == 0 {
-		return s.accept(c, r, nil)
-	}
-	c.Set(requestInfoKey, requestInfo{storeID: r.StoreID})
-	generation, err := ifMatch(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := s.changing(c)
-	defer cancel()
-	a, found, err := s.Later.DeleteLater(ctx, r.StoreID, generation, grace)
-	switch {
-	case err != nil:
-		return uncertain(err)
-	case !found:
-		return s.accept(c, r, nil)
-	case grace.Quiet:
-		return answerAccepted(c, r.StoreID, r.Action, a)
-	}
-	return answerAccepted(c, r.StoreID, a.Action, a)
 }

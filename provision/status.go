@@ -2,6 +2,7 @@ package provision
 
 import (
 	"cmp"
+	"maps"
 	"strings"
 	"time"
 )
@@ -140,6 +141,13 @@ type StoreFilter struct {
 	Cluster string // [DefaultCluster] for those that are on none by name
 	Creator string
 	Query   string // the beginning of an id, a name or a host, in any case
+}
+
+// Fields are the values that choose, by the names of the fields in the API.
+func (f StoreFilter) Fields() map[string]string {
+	all := map[string]string{"status": string(f.Status), "code": string(f.Code), "engine": f.Engine, "cluster": f.Cluster, "creator": f.Creator, "q": f.Query}
+	maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
+	return all
 }
 
 // Matches reports whether the filter chooses a store.

@@ -11,6 +11,7 @@ import (
 
 	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/state"
+	"orchestrator/cmd/orchestrator/internal/view"
 )
 
 // newClient returns a client for the ingest that the environment names, else for the one that `orchestrator up` has written
@@ -59,6 +60,23 @@ func wantsJSON(c *cobra.Command) bool {
 
 // printJSON writes one document per line.
 func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// printAnswer prints what the service answers: as JSON, or as lines.
+func printAnswer[T any](c *cobra.Command, call func(*api.Client) (T, error), lines func(T, view.Style) []string) error {
+	client, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	answer, err := call(client)
+	if err != nil {
+		return err
+	}
+	if wantsJSON(c) {
+		return printJSON(c.OutOrStdout(), answer)
+	}
+	printLines(c.OutOrStdout(), lines(answer, view.StyleOf(os.Stdout)))
+	return nil
+}
 
 func printLines(w io.Writer, lines []string) {
 	for _, line := range lines {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -85,17 +84,7 @@ func storesOn(ctx context.Context, client *api.Client, name string) (int64, erro
 }
 
 func printClusters(c *cobra.Command, call func(*api.Client) (provision.ClusterStates, error)) error {
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	states, err := call(client)
-	if err != nil {
-		return err
-	}
-	if wantsJSON(c) {
-		return printJSON(c.OutOrStdout(), states)
-	}
-	printLines(c.OutOrStdout(), view.Clusters(states.Clusters, outputWidth(), view.StyleOf(os.Stdout)))
-	return nil
+	return printAnswer(c, call, func(s provision.ClusterStates, style view.Style) []string {
+		return view.Clusters(s.Clusters, outputWidth(), style)
+	})
 }

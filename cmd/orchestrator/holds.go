@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,22 +49,10 @@ One waiting store a minute is tried all the same. Its success lets all go on: me
 }
 
 func printHolds(c *cobra.Command, call func(*api.Client) (provision.Holds, error)) error {
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	all, err := call(client)
-	if err != nil {
-		return err
-	}
-	out := c.OutOrStdout()
-	switch {
-	case wantsJSON(c):
-		return printJSON(out, all)
-	case len(all.Holds) == 0:
-		fmt.Fprintln(out, "No stores wait.")
-	default:
-		printLines(out, view.Holds(all.Holds, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
-	}
-	return nil
+	return printAnswer(c, call, func(all provision.Holds, style view.Style) []string {
+		if len(all.Holds) == 0 {
+			return []string{"No stores wait."}
+		}
+		return view.Holds(all.Holds, time.Now(), outputWidth(), style)
+	})
 }

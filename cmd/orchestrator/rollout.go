@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,17 +98,8 @@ func changeRolloutCommand(change provision.RolloutChange, short string) *cobra.C
 }
 
 func printRollout(c *cobra.Command, call func(api.Fleet) (provision.Rollout, error)) error {
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	o, err := call(client.Fleet())
-	if err != nil {
-		return err
-	}
-	if wantsJSON(c) {
-		return printJSON(c.OutOrStdout(), o)
-	}
-	printLines(c.OutOrStdout(), view.Rollout(o, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
-	return nil
+	return printAnswer(c, func(client *api.Client) (provision.Rollout, error) { return call(client.Fleet()) },
+		func(o provision.Rollout, style view.Style) []string {
+			return view.Rollout(o, time.Now(), outputWidth(), style)
+		})
 }

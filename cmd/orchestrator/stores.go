@@ -96,19 +96,8 @@ latest request, and what happens next or what you have to do.`,
 }
 
 func show(c *cobra.Command, args []string) error {
-	client, err := newClient(c)
-	if err != nil {
-		return err
-	}
-	s, err := client.Store(c.Context(), args[0])
-	if err != nil {
-		return err
-	}
-	if wantsJSON(c) {
-		return printJSON(c.OutOrStdout(), s)
-	}
-	printLines(c.OutOrStdout(), view.Show(s, time.Now(), 0, view.StyleOf(os.Stdout)))
-	return nil
+	return printAnswer(c, func(client *api.Client) (provision.State, error) { return client.Store(c.Context(), args[0]) },
+		func(s provision.State, style view.Style) []string { return view.Show(s, time.Now(), 0, style) })
 }
 
 func deleteCommand() *cobra.Command {

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	"orchestrator/provision"
 )
 
 func summaryCommand() *cobra.Command {
@@ -17,19 +18,10 @@ deleted are not counted, unless their data is retained. Look closer with: orches
 		Example: "  orchestrator summary\n  orchestrator summary -o json",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := newClient(c)
-			if err != nil {
-				return err
-			}
-			found, err := client.Fleet().Summary(c.Context())
-			if err != nil {
-				return err
-			}
-			if wantsJSON(c) {
-				return printJSON(c.OutOrStdout(), found)
-			}
-			printLines(c.OutOrStdout(), view.Summary(found, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
-			return nil
+			return printAnswer(c, func(client *api.Client) (provision.Summary, error) { return client.Fleet().Summary(c.Context()) },
+				func(s provision.Summary, style view.Style) []string {
+					return view.Summary(s, time.Now(), outputWidth(), style)
+				})
 		},
 	}
 	outputFlag(c)

@@ -79,7 +79,7 @@ func (c *Credentials) create(ctx context.Context, s provision.Store, want []prov
 	})
 }
 
-// complete adds missing entries with the resourceVersion that was read, so that two writers cannot overwrite each other.
+// complete adds missing entries.
 func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *corev1.Secret, want []provision.Credential) error {
 	if lost := lostEntries(secret, want); len(lost) > 0 {
 		missing := fmt.Sprintf("%s in secret %s", strings.Join(lost, ", "), provision.CredentialsSecret)
@@ -91,10 +91,7 @@ func (c *Credentials) complete(ctx context.Context, s provision.Store, secret *c
 	if err != nil || !changed {
 		return err
 	}
-	return c.api.Write(ctx, func() error {
-		_, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
-		return err
-	})
+	return c.update(ctx, secret)
 }
 
 // lostEntries returns the wanted entries that existed before and are missing now: an annotation of the Secret lists the
@@ -155,11 +152,18 @@ func addMissing(secret *corev1.Secret, s provision.Store, want []provision.Crede
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	for _, credential := range want {
-		if len(secret.Data[credential.Key]) > 0 { // an empty password is no credential
+	drawn, err := draw(secret, want, "")
+	return changed || drawn, err
+}
+
+// draw adds the entries of credentials that are missing, under their keys and the suffix, and reports whether it added any.
+func draw(secret *corev1.Secret, credentials []provision.Credential, suffix string) (changed bool, err error) {
+	for _, credential := range credentials {
+		key := credential.Key + suffix
+		if len(secret.Data[key]) > 0 { // an empty password is no credential
 			continue
 		}
-		if secret.Data[credential.Key], err = generate(credential); err != nil {
+		if secret.Data[key], err = generate(credential); err != nil {
 			return false, err
 		}
 		changed = true
@@ -216,4 +220,45 @@ func (c *Credentials) get(ctx context.Context, s provision.Store, key string) (s
 		return "", provision.ErrNoCredentials
 	}
 	return string(value), nil
+}
+
+// secret reads the store's Secret.
+func (c *Credentials) secret(ctx context.Context, s provision.Store) (*corev1.Secret, error) {
+	secret, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
+	if err != nil {
+		return nil, kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+	}
+	if !belongsTo(secret.Labels, s) {
+		return nil, provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store", provision.CredentialsSecret, s.Namespace)
+	}
+	return secret, nil
+}
+
+// change writes the store's Secret where do reports that it has changed it.
+func (c *Credentials) change(ctx context.Context, s provision.Store, do func(*corev1.Secret) (changed bool, err error)) error {
+	for range maxConflicts {
+		secret, err := c.secret(ctx, s)
+		if err != nil {
+			return err
+		}
+		if secret.Annotations == nil {
+			secret.Annotations = map[string]string{}
+		}
+		if changed, err := do(secret); err != nil || !changed {
+			return err
+		}
+		if err = c.update(ctx, secret); !apierrors.IsConflict(err) {
+			return kube.WrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		}
+	}
+	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
+		provision.CredentialsSecret, s.Namespace)
+}
+
+// update writes a Secret with the resourceVersion that it was read with, so that two writers cannot overwrite each other.
+func (c *Credentials) update(ctx context.Context, secret *corev1.Secret) error {
+	return c.api.Write(ctx, func() error {
+		_, err := c.api.Clientset.CoreV1().Secrets(secret.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
+		return err
+	})
 }

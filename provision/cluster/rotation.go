@@ -7,8 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/job"
@@ -51,7 +49,7 @@ func (r *Rotations) Rotate(ctx context.Context, s provision.Store, want provisio
 	if err != nil {
 		return err
 	}
-	err = r.credentials.change(ctx, s, func(secret *corev1.Secret) (bool, error) { return drawNext(secret, rotates) })
+	err = r.credentials.change(ctx, s, func(secret *corev1.Secret) (bool, error) { return draw(secret, rotates, provision.NextSuffix) })
 	if err != nil {
 		return err
 	}
@@ -59,21 +57,6 @@ func (r *Rotations) Rotate(ctx context.Context, s provision.Store, want provisio
 		return err
 	}
 	return r.credentials.change(ctx, s, func(secret *corev1.Secret) (bool, error) { return takeNext(secret, rotates, s.Rotation), nil })
-}
-
-// drawNext adds the next values that are missing.
-func drawNext(secret *corev1.Secret, rotates []provision.Credential) (changed bool, err error) {
-	for _, credential := range rotates {
-		next := credential.Key + provision.NextSuffix
-		if len(secret.Data[next]) > 0 {
-			continue
-		}
-		if secret.Data[next], err = generate(credential); err != nil {
-			return false, err
-		}
-		changed = true
-	}
-	return changed, nil
 }
 
 // takeNext makes the next values the store's.
@@ -94,41 +77,4 @@ func setRotated(secret *corev1.Secret, rotation int64) (changed bool) {
 	}
 	secret.Annotations[annotationRotated] = strconv.FormatInt(rotation, 10)
 	return true
-}
-
-// secret reads the store's Secret.
-func (c *Credentials) secret(ctx context.Context, s provision.Store) (*corev1.Secret, error) {
-	secret, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
-	if err != nil {
-		return nil, kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
-	}
-	if !belongsTo(secret.Labels, s) {
-		return nil, provision.Errorf(provision.CodeConflict, "secret %s in namespace %s does not belong to this store", provision.CredentialsSecret, s.Namespace)
-	}
-	return secret, nil
-}
-
-// change writes the store's Secret with the resourceVersion that it was read with, where do reports that it has changed it.
-func (c *Credentials) change(ctx context.Context, s provision.Store, do func(*corev1.Secret) (changed bool, err error)) error {
-	for range maxConflicts {
-		secret, err := c.secret(ctx, s)
-		if err != nil {
-			return err
-		}
-		if secret.Annotations == nil {
-			secret.Annotations = map[string]string{}
-		}
-		if changed, err := do(secret); err != nil || !changed {
-			return err
-		}
-		err = c.api.Write(ctx, func() error {
-			_, err := c.api.Clientset.CoreV1().Secrets(s.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
-			return err
-		})
-		if !apierrors.IsConflict(err) {
-			return kube.WrapError(err, "write secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
-		}
-	}
-	return provision.Errorf(provision.CodeUnavailable, "secret %s in namespace %s was changed concurrently on every attempt",
-		provision.CredentialsSecret, s.Namespace)
 }

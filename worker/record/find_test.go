@@ -31,7 +31,7 @@ func found(t interface{ Fatal(...any) }, r *Requests, ctx context.Context, f pro
 
 // checkFind compares what each filter finds with the whole list.
 func (m *machine) checkFind(t *rapid.T) {
-	all, err := m.r.Requests.Stores(m.ctx, "", 100)
+	all, err := m.r.Requests.Find(m.ctx, provision.StoreFilter{}, "", 100)
 	ok(t, err)
 	filters := []provision.StoreFilter{{Engine: "medusa"}, {Engine: "woocommerce", Status: provision.StatusReady}, {Creator: "x"}, {Cluster: provision.DefaultCluster}, {Code: provision.CodeTimeout}}
 	for _, status := range provision.Statuses {

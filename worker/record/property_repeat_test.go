@@ -68,6 +68,22 @@ func joined(t *rapid.T, a provision.Accepted, before *generation, joins bool) bo
 	return joins
 }
 
+// refuses reports whether a repetition of the newest request is refused, and checks that its error says so: for a reason of its own, or since the host is
+// another store's, which is contested from then on.
+func (m *machine) refuses(t *rapid.T, what string, before *generation, refused, joins bool, err error) bool {
+	if !refused && m.refusalUnless(joins, before.req) == "" {
+		ok(t, err)
+		return false
+	}
+	if provision.CodeOf(err) != provision.CodeConflict {
+		t.Fatalf("%s store %s: %v, want a conflict", what, before.req.StoreID, err)
+	}
+	if !refused {
+		m.stores[m.hosts[before.req.Host]].contested = true
+	}
+	return true
+}
+
 // suspend suspends or resumes a store.
 func (m *machine) suspend(t *rapid.T) {
 	id := pick(t, "store", propertyStores)
@@ -86,16 +102,9 @@ func (m *machine) suspend(t *rapid.T) {
 		return
 	}
 	joins := before.Op == provision.OpProvision && before.status == "" && before.suspends == suspended && before.grave == ""
-	if before.Op == provision.OpDelete || m.refusalUnless(joins, before.req) != "" {
-		if provision.CodeOf(err) != provision.CodeConflict {
-			t.Fatalf("suspend %t of store %s: %v, want a conflict", suspended, id, err)
-		}
-		if before.Op == provision.OpProvision {
-			m.stores[m.hosts[before.req.Host]].contested = true
-		}
+	if m.refuses(t, "suspending", before, before.Op == provision.OpDelete, joins, err) {
 		return
 	}
-	ok(t, err)
 	if joined(t, a, before, joins) {
 		return
 	}
@@ -117,16 +126,9 @@ func (m *machine) deleteLater(t *rapid.T) {
 		return
 	}
 	joins := before.grave != ""
-	if !joins && s.protected || m.refusalUnless(joins, before.req) != "" {
-		if provision.CodeOf(err) != provision.CodeConflict {
-			t.Fatalf("deleting store %s later: %v, want a conflict", id, err)
-		}
-		if !s.protected {
-			m.stores[m.hosts[before.req.Host]].contested = true
-		}
+	if m.refuses(t, "deleting later", before, !joins && s.protected, joins, err) {
 		return
 	}
-	ok(t, err)
 	if joined(t, a, before, joins) {
 		return
 	}
@@ -154,16 +156,9 @@ func (m *machine) rotate(t *rapid.T) {
 	}
 	joins := before.Op == provision.OpProvision && before.status == "" && before.rotates && before.grave == ""
 	refused := before.Op == provision.OpDelete || s.suspended && !joins && !s.starts(before.req)
-	if refused || m.refusalUnless(joins, before.req) != "" {
-		if provision.CodeOf(err) != provision.CodeConflict {
-			t.Fatalf("rotate of store %s: %v, want a conflict", id, err)
-		}
-		if !refused {
-			m.stores[m.hosts[before.req.Host]].contested = true
-		}
+	if m.refuses(t, "rotating", before, refused, joins, err) {
 		return
 	}
-	ok(t, err)
 	if joined(t, a, before, joins) {
 		return
 	}

@@ -214,7 +214,7 @@ func TestAcceptAfterTheRecordExpired(t *testing.T) {
 		if _, ok, err := b.records.Requests.Store(b.ctx, "a"); ok || err != nil {
 			b.Errorf("an expired record is shown: %v, %v", ok, err)
 		}
-		page, err := b.records.Requests.Stores(b.ctx, "", 10)
+		page, err := b.records.Requests.Find(b.ctx, provision.StoreFilter{}, "", 10)
 		if must(b, page, err); len(page.Stores) != 1 {
 			b.Errorf("an expired record is listed: %+v", page)
 		}

@@ -35,10 +35,8 @@ const (
 	expiredPage  = 100
 )
 
-// Stores returns up to limit stores, the newest accepted first, without their steps. cursor is Next of the page before, or
-// "". An error of code invalid means that no page returned this cursor. A page is empty only at the end, or where thousands of
-// records in a row have expired.
-func (r *Requests) Stores(ctx context.Context, cursor string, limit int) (provision.Page, error) {
+// list is [Requests.Find] without a filter. A page is empty only at the end, or where thousands of records in a row have expired.
+func (r *Requests) list(ctx context.Context, cursor string, limit int) (provision.Page, error) {
 	limit = max(limit, 1)
 	page, read := provision.Page{Stores: []provision.State{}, Next: cursor}, limit
 	for range expiredPages {
@@ -129,11 +127,12 @@ const (
 	findBatch = 200
 )
 
-// Find is [Requests.Stores] of the stores that the filter chooses. A page may have fewer stores than limit, or none, before the end: it is bounded by what was looked
-// at. A search for names goes in the order of the names.
+// Find returns up to limit stores that the filter chooses, the newest accepted first, without their steps. cursor is Next of the page before, or "". An error of code
+// invalid means that no page returned this cursor. A page may have fewer stores than limit, or none, before the end: it is bounded by what was looked at. A search
+// for names goes in the order of the names.
 func (r *Requests) Find(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
 	if f == (provision.StoreFilter{}) {
-		return r.Stores(ctx, cursor, limit)
+		return r.list(ctx, cursor, limit)
 	}
 	if err := r.indexStores(ctx, keyFleetIndexed); err != nil {
 		return provision.Page{}, err
@@ -180,18 +179,16 @@ func endedAt(page provision.Page, rows []redis.Z, id string) provision.Page {
 	return page
 }
 
-// smallestIndex is the index of what the filter names that has the fewest stores. Stores that are deleted are in none.
+// smallestIndex is the index of what a filter without a query names that has the fewest stores. Stores that are deleted are in none.
 func (c client) smallestIndex(ctx context.Context, f provision.StoreFilter) (string, error) {
 	if f.Status == provision.StatusDeleted {
 		return keyStores, nil
 	}
 	sizes := map[string]*redis.IntCmd{}
 	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for field, value := range map[string]string{"status": string(f.Status), "code": string(f.Code), "engine": f.Engine, "cluster": f.Cluster, "creator": f.Creator} {
-			if value != "" {
-				key := keyFleet(field, value)
-				sizes[key] = p.ZCard(ctx, key)
-			}
+		for field, value := range f.Fields() {
+			key := keyFleet(field, value)
+			sizes[key] = p.ZCard(ctx, key)
 		}
 		return nil
 	})

@@ -41,7 +41,7 @@ func TestStoreShowsWhatIsKnown(t *testing.T) {
 
 func (b *bench) page(cursor string, limit int) ([]string, string) {
 	b.Helper()
-	page, err := b.records.Requests.Stores(b.ctx, cursor, limit)
+	page, err := b.records.Requests.Find(b.ctx, provision.StoreFilter{}, cursor, limit)
 	var ids []string
 	for _, s := range must(b, page, err).Stores {
 		ids = append(ids, s.StoreID)
@@ -113,7 +113,7 @@ func TestStoresAcceptedTogetherAreAllListed(t *testing.T) {
 func TestStoresRefusesAnInvalidCursor(t *testing.T) {
 	each(t, func(b *bench) {
 		for _, cursor := range []string{"x", "1.5", "(1", "+inf", "1 2", "99999999999999999999"} {
-			if _, err := b.records.Requests.Stores(b.ctx, cursor, 10); provision.CodeOf(err) != provision.CodeInvalid {
+			if _, err := b.records.Requests.Find(b.ctx, provision.StoreFilter{}, cursor, 10); provision.CodeOf(err) != provision.CodeInvalid {
 				b.Errorf("cursor %q: %v", cursor, err)
 			}
 		}
@@ -161,7 +161,7 @@ func TestAppendStepCapsTheJournal(t *testing.T) {
 				b.Fatalf("step %d is %+v", i, step)
 			}
 		}
-		if page, err := b.records.Requests.Stores(b.ctx, "", 1); err != nil || page.Stores[0].Steps != nil {
+		if page, err := b.records.Requests.Find(b.ctx, provision.StoreFilter{}, "", 1); err != nil || page.Stores[0].Steps != nil {
 			b.Errorf("a list with steps: %+v, %v", page, err)
 		}
 	})

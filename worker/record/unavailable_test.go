@@ -60,10 +60,13 @@ func everyMethod(b *bench) map[string]func(context.Context) error {
 			_, err := r.Requests.Orphans(ctx, provision.OrphanFailed, "", 1)
 			return err
 		},
-		"CountOrphans":    func(ctx context.Context) error { _, err := r.Requests.CountOrphans(ctx); return err },
-		"AppendStep":      func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
-		"Store":           func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
-		"Stores":          func(ctx context.Context) error { _, err := r.Requests.Stores(ctx, "", 1); return err },
+		"CountOrphans": func(ctx context.Context) error { _, err := r.Requests.CountOrphans(ctx); return err },
+		"AppendStep":   func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
+		"Store":        func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
+		"Find": func(ctx context.Context) error {
+			_, err := r.Requests.Find(ctx, provision.StoreFilter{}, "", 1)
+			return err
+		},
 		"Enqueue":         func(ctx context.Context) error { return b.tasks.Enqueue(ctx, task) },
 		"EnqueueCallback": func(ctx context.Context) error { return b.tasks.EnqueueCallback(ctx, call) },
 		"Revive":          func(ctx context.Context) error { return b.tasks.Revive(ctx, task, true) },

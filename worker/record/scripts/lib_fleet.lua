@@ -16,7 +16,8 @@ local function index_fleet(r, store, id, creator)
   local now_as, before = indexed_as(r, id, creator), r.indexed and cjson.decode(r.indexed) or {}
   local score = redis.call('ZSCORE', '{orch}:stores', id)
   if now_as.status then now_as.at = score or nil end
-  local moved, changed = now_as.at ~= before.at, now_as.at ~= before.at
+  local moved = now_as.at ~= before.at
+  local changed = moved
   for _, field in ipairs({ 'status', 'engine', 'cluster', 'creator', 'code' }) do
     local value, was = now_as[field] or '', before[field] or ''
     if was ~= '' and was ~= value then redis.call('ZREM', fleet(field, was), id) end

@@ -147,10 +147,8 @@ func (c *Client) Store(ctx context.Context, id string) (provision.State, error) 
 // Stores returns a page of the stores that the filter chooses, the latest accepted first, without their steps.
 func (c *Client) Stores(ctx context.Context, f provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
 	query := url.Values{}
-	for name, value := range map[string]string{"status": string(f.Status), "code": string(f.Code), "engine": f.Engine, "cluster": f.Cluster, "creator": f.Creator, "q": f.Query} {
-		if value != "" {
-			query.Set(name, value)
-		}
+	for name, value := range f.Fields() {
+		query.Set(name, value)
 	}
 	path := "/stores?" + page(cursor, limit)
 	if len(query) > 0 {
