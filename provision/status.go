@@ -131,6 +131,12 @@ type State struct {
 	// count against its deadline.
 	OnHoldSince time.Time `json:"on_hold_since,omitzero"`
 	Steps       []Step    `json:"steps,omitempty"`
+	// History are the generations of the store, the newest first, 20 at most; Deliveries are those of its callbacks, the latest first, 50 at most, of
+	// the last 30 days. Only where one store is shown.
+	History    []Generation `json:"history,omitempty"`
+	Deliveries []Delivery   `json:"deliveries,omitempty"`
+	// Explanation is why the store is where it is, and what may be asked of it. Only where one store is shown.
+	Explanation *Explanation `json:"explanation,omitempty"`
 }
 
 // StoreFilter chooses stores; "" chooses all. Stores that are deleted are chosen by their status only, or by no filter at all.

@@ -155,7 +155,7 @@ func TestSubmitAndDeleteWatch(t *testing.T) {
 
 func TestShowAndList(t *testing.T) {
 	environment(t, &fakeIngest{states: []provision.State{shop("READY", "namespace")}})
-	if code, out, _ := orchestrator(t, "show", "shop"); code != 0 || !strings.Contains(out, "the store is up") {
+	if code, out, _ := orchestrator(t, "show", "shop"); code != 0 || !strings.Contains(out, "The store is up") {
 		t.Error(code, out)
 	}
 	if code, out, _ := orchestrator(t, "list"); code != 0 || !strings.Contains(out, "shop.localhost") {

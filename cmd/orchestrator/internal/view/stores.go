@@ -132,6 +132,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	lines := Table(rows, width, style)
 	lines = append(lines, "")
 	lines = append(lines, stepTable(s, now, width, style)...)
+	lines = append(lines, deliveryTable(s, width, style)...)
 	return append(lines, Next(s, now))
 }
 
