@@ -21,6 +21,20 @@ func anEvent(n int) provision.Event {
 	return provision.Event{ID: fmt.Sprintf("%d-0", n), StoreID: "s-1", Kind: provision.EventOutcome, Generation: 7, Status: provision.StatusReady}
 }
 
+func eventExamples(known fake) map[string]example {
+	failing := func(code provision.Code) fake { return fake{err: provision.Errorf(code, "x")} }
+	return map[string]example{
+		"200": {fake: known},
+		"401": {fake: known, noToken: true},
+		"403": {fake: known, noScope: true},
+		"404": {},
+		"422": {fake: failing(provision.CodeInvalid)},
+		"429": {fake: known, noStreams: true},
+		"500": {fake: failing(provision.CodeInternal)},
+		"503": {fake: failing(provision.CodeUnavailable)},
+	}
+}
+
 // follow asks for the events of a store until the record does not answer any more.
 func (r *rig) follow(w http.ResponseWriter, header, query string) {
 	req := httptest.NewRequest("GET", "/stores/s-1/events"+query, nil)

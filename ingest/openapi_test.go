@@ -241,16 +241,7 @@ func examples() map[string]map[string]example {
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
-		"GET /stores/{store_id}/events": {
-			"200": {fake: known},
-			"401": {fake: known, noToken: true},
-			"403": {fake: known, noScope: true},
-			"404": {},
-			"422": {fake: failing(provision.CodeInvalid)},
-			"429": {fake: known, noStreams: true},
-			"500": {fake: fake{err: errors.New("x")}},
-			"503": {fake: failing(provision.CodeUnavailable)},
-		},
+		"GET /stores/{store_id}/events": eventExamples(known),
 		"GET /stores": {
 			"200": {path: "/stores?status=FAILED&q=shop", fake: known},
 			"400": {path: "/stores?a;b"},

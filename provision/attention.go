@@ -62,3 +62,47 @@ func (r *Runner) Audit(ctx context.Context, s Store, repair bool) (Finding, erro
 	found, err := r.Auditor.Inspect(ctx, s, release, repair)
 	return found, errors.Join(causeOf(ctx, err), causeOf(ctx, r.Auditor.DeliverSecrets(ctx, s)))
 }
+
+// OrphanKind says why a store may be an orphan: one that may no longer be wanted, but that costs money or holds a host.
+type OrphanKind string
+
+// The kinds of orphans. A store is of the first one that is true of it.
+const (
+	OrphanForgotten OrphanKind = "forgotten" // the backend answered its last outcome with 404 or 410: it does not know the store
+	OrphanContested OrphanKind = "contested" // another store was refused because of a host or namespace that this one owns
+	OrphanRetained  OrphanKind = "retained"  // the store is deleted, its data was retained
+	OrphanFailed    OrphanKind = "failed"    // the store was never READY, and its last request has failed
+)
+
+// OrphanKinds are all kinds.
+var OrphanKinds = []OrphanKind{OrphanForgotten, OrphanContested, OrphanRetained, OrphanFailed}
+
+// Orphan is a store that is of one of the kinds.
+type Orphan struct {
+	Kind  OrphanKind `json:"kind"`
+	Since time.Time  `json:"since"`
+	Store State      `json:"store"` // without its steps
+}
+
+// Orphans is a page of the orphans of one kind, the latest first.
+type Orphans struct {
+	Orphans []Orphan `json:"orphans"`
+	Next    string   `json:"next,omitempty"` // cursor of the next page; "" on the last one
+}
+
+// Hold keeps the provisions of one engine on one cluster waiting: several creators' stores have failed within minutes, for one cause that is the
+// installation's. One store a minute is tried all the same; the first success, or an operator, lets all go on.
+type Hold struct {
+	Cluster string    `json:"cluster"`
+	Engine  string    `json:"engine"`
+	Code    Code      `json:"code"`
+	Error   string    `json:"error"`    // the public text of the failure that made it
+	Since   time.Time `json:"since"`    // by Redis' clock, as the next
+	ProbeAt time.Time `json:"probe_at"` // the next run after this time is tried
+	Stores  int64     `json:"stores"`   // that wait, about
+}
+
+// Holds is the list of them.
+type Holds struct {
+	Holds []Hold `json:"holds"`
+}

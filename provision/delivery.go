@@ -2,6 +2,21 @@ package provision
 
 import "time"
 
+// Delivery is one try to deliver a callback to the backend.
+type Delivery struct {
+	At         time.Time `json:"at"`
+	CallbackID string    `json:"callback_id"`
+	Generation int64     `json:"generation"`
+	Sequence   int64     `json:"sequence"`
+	Status     Status    `json:"status"` // that was told
+	Result     string    `json:"result"` // delivered, retry, unauthorized, refused, or unsent where the password could not be read
+	Millis     int64     `json:"millis"`
+	HTTPStatus int       `json:"http_status,omitempty"` // 0: no answer
+	Answer     string    `json:"answer,omitempty"`      // the beginning of it, 256 bytes at most, without secrets
+	Reason     string    `json:"reason,omitempty"`      // why there was no answer
+	NextAt     time.Time `json:"next_at,omitzero"`      // when it is tried again
+}
+
 // DeadLetter is a dead letter: a callback that the backend refused for good, kept so that an operator can send it again.
 type DeadLetter struct {
 	ID         string    `json:"id"` // the callback's webhook-id, under which it is sent again
