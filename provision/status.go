@@ -178,6 +178,8 @@ type Summary struct {
 	Code    map[Code]int64   `json:"code"` // of the outcome, where that is a failure
 	Engine  map[string]int64 `json:"engine"`
 	Cluster map[string]int64 `json:"cluster"`
+	// DeadLetters is the number of callbacks that the backend has refused.
+	DeadLetters int64 `json:"dead_letters"`
 	// Oldest are the stores that are under way the longest, the longest first, ten at most.
 	Oldest []State `json:"oldest"`
 }

@@ -284,6 +284,7 @@ func (r *Fleet) Summary(ctx context.Context, engines []string) (provision.Summar
 	p := r.redis.Pipeline()
 	status, code := counts(ctx, p, "status", provision.Statuses), counts(ctx, p, "code", provision.Codes)
 	engine, cluster := counts(ctx, p, "engine", engines), counts(ctx, p, "cluster", slices.Compact(clusters))
+	letters := p.ZCard(ctx, keyDeadLetterTimes)
 	var rows []*redis.ZSliceCmd
 	for _, under := range []provision.Status{provision.StatusProvisioning, provision.StatusDeleting} {
 		rows = append(rows, p.ZRangeWithScores(ctx, keyFleet("status", string(under)), 0, oldestMost-1))
@@ -291,7 +292,7 @@ func (r *Fleet) Summary(ctx context.Context, engines []string) (provision.Summar
 	if _, err := p.Exec(ctx); err != nil {
 		return s, redisconn.WrapError(err)
 	}
-	s.Status, s.Code, s.Engine, s.Cluster = status(), code(), engine(), cluster()
+	s.Status, s.Code, s.Engine, s.Cluster, s.DeadLetters = status(), code(), engine(), cluster(), letters.Val()
 	for _, n := range s.Status {
 		s.Stores += n
 	}

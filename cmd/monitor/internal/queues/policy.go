@@ -1,4 +1,4 @@
-package main
+package queues
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func csp(ui http.Handler) http.Handler {
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		w.Header().Set("Cache-Control", "no-store")
-		if strings.HasPrefix(r.URL.Path, "/api/") {
+		if strings.HasPrefix(r.URL.Path, Root+"/api/") {
 			ui.ServeHTTP(w, r)
 			return
 		}
@@ -44,7 +44,7 @@ func setHeaders(buffered *bufferedResponse, path string) []byte {
 	case strings.HasPrefix(buffered.header.Get("Content-Type"), "text/html"):
 		body = externalFonts.ReplaceAll(body, nil)
 		buffered.header.Set("Content-Security-Policy", pagePolicy(body))
-	case strings.HasPrefix(path, "/static/"): // these names contain a hash of the content
+	case strings.HasPrefix(path, Root+"/static/"): // these names contain a hash of the content
 		buffered.header.Set("Cache-Control", "private, max-age=31536000, immutable")
 		if strings.HasSuffix(path, ".svg") {
 			buffered.header.Set("Content-Type", "image/svg+xml") // it is sniffed as text, which nosniff forbids for an image
