@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/state"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 )
 
 // newClient returns a client for the ingest that the environment names, else for the one that `orchestrator up` has written
@@ -35,6 +37,20 @@ func newClient(c *cobra.Command) (*api.Client, error) {
 		return nil, fmt.Errorf("ORCHESTRATOR_URL is set but ORCHESTRATOR_TOKEN is not: set it to the token that ingest was started with")
 	}
 	return api.New(url, token)
+}
+
+// advised adds to an error of the service what to do about it.
+func advised(err error) error {
+	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusUnauthorized {
+		return fmt.Errorf("%w; set ORCHESTRATOR_TOKEN to the token that ingest was started with", err)
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok && errors.Is(err, api.ErrUnreachable) {
+		return fmt.Errorf("%w: start it with `orchestrator up`, or set ORCHESTRATOR_URL to its URL", err)
+	}
+	if errors.Is(err, api.ErrNotIngest) {
+		return fmt.Errorf("%w: check ORCHESTRATOR_URL", err)
+	}
+	return err
 }
 
 func stateDir(c *cobra.Command) state.Dir {

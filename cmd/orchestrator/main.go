@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	case errors.Is(err, context.Canceled):
 		return 130 // what a shell reports after Ctrl-C
 	default:
-		fmt.Fprintln(errOut, "orchestrator:", strings.TrimSpace(err.Error()))
+		fmt.Fprintln(errOut, "orchestrator:", strings.TrimSpace(advised(err).Error()))
 	}
 	if _, wrong := errors.AsType[usageError](err); wrong {
 		fmt.Fprintf(errOut, "See `%s --help`.\n", command.CommandPath())

@@ -266,3 +266,19 @@ func TestNewRootExplainsEveryCommand(t *testing.T) {
 		}
 	}
 }
+
+func TestAdvisedSaysWhatToDo(t *testing.T) {
+	environment(t, http.NotFoundHandler())
+	if _, _, errOut := orchestrator(t, "show", "shop"); !strings.Contains(errOut, "check ORCHESTRATOR_URL") {
+		t.Errorf("another server: %q", errOut)
+	}
+	environment(t, &fakeIngest{})
+	t.Setenv("ORCHESTRATOR_TOKEN", "wrong")
+	if _, _, errOut := orchestrator(t, "show", "shop"); !strings.Contains(errOut, "set ORCHESTRATOR_TOKEN") {
+		t.Errorf("a wrong token: %q", errOut)
+	}
+	t.Setenv("ORCHESTRATOR_URL", "http://127.0.0.1:1")
+	if _, _, errOut := orchestrator(t, "show", "shop"); !strings.Contains(errOut, "orchestrator up") {
+		t.Errorf("no server: %q", errOut)
+	}
+}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 

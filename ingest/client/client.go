@@ -1,5 +1,5 @@
-// Package api is a client of ingest's HTTP API.
-package api
+// Package client is
+package client
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,8 +27,8 @@ type Client struct {
 	http  *http.Client
 }
 
-// New returns a client for ingest's URL, with or without /orchestrate at its end. token may be a comma-separated list; the
-// first one is sent.
+// New returns a client for ingest's URL, with or without /orchestrate at its end. token may be a comma-separated list, as in the service's
+// ORCHESTRATOR_TOKEN; the first one is sent. A call takes 30 seconds at most. Redirects are not followed.
 func New(rawURL, token string) (*Client, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -55,8 +54,8 @@ type Accepted struct {
 	TaskID     string       `json:"task_id"`
 }
 
-// Submit posts a request unchanged; ingest validates it. If generation is not 0 it has to be the newest of the store; otherwise the error is a
-// [Problem] with status 412.
+// Submit posts a request unchanged; ingest validates it. It is a marshalled [provision.Request], or what else openapi.yaml describes. For a store that is
+// there already it is the whole desired state: what it leaves out has its default.
 func (c *Client) Submit(ctx context.Context, generation int64, request json.RawMessage) (Accepted, error) {
 	var a Accepted
 	return a, c.doIf(ctx, generation, http.MethodPost, "/", request, &a)
@@ -90,8 +89,7 @@ type Protected struct {
 	Protected bool   `json:"protected"`
 }
 
-// Change requests something of a store that its record describes, while the generation is its newest where it is not 0, and parses the response into into. options
-// is marshalled; nil is none.
+// Change requests something of a store as its record has it, and parses the response into into. options are marshalled; nil is none.
 func (c *Client) Change(ctx context.Context, id string, generation int64, verb Verb, options, into any) error {
 	var body []byte
 	if options != nil {
@@ -110,7 +108,7 @@ type Deletion struct {
 	Erase      bool          // it is deleted at once, whatever the grace of the installation
 }
 
-// Delete requests the deletion of a store. The generation is as for [Client.Submit].
+// Delete requests the deletion of a store. Its data is gone then, unless it is to be retained. A store that is not there is DELETED, too.
 func (c *Client) Delete(ctx context.Context, id string, generation int64, how Deletion) (Accepted, error) {
 	path, query := "/stores/"+url.PathEscape(id), url.Values{}
 	if how.RetainData {
@@ -138,7 +136,7 @@ func (c *Client) Orphans(ctx context.Context, kind provision.OrphanKind, cursor 
 	return o, c.do(ctx, http.MethodGet, "/orphans?kind="+url.QueryEscape(string(kind))+"&"+page(cursor, limit), &o)
 }
 
-// Store returns the state of a store, with its latest steps.
+// Store returns the state of a store, with its latest steps. For a store without a record the error is one of [IsNotFound].
 func (c *Client) Store(ctx context.Context, id string) (provision.State, error) {
 	var s provision.State
 	return s, c.do(ctx, http.MethodGet, "/stores/"+url.PathEscape(id), &s)
@@ -208,19 +206,16 @@ func (c *Client) doIf(ctx context.Context, generation int64, method, path string
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return fmt.Errorf("read the response of %s: %w", c.base, err)
+		return c.unreachable(ctx, err)
 	}
 	if resp.StatusCode/100 != 2 {
 		return problemOf(resp, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the response of %s is not one of ingest: %w", c.base, err)
+		return fmt.Errorf("%w: the response of %s does not parse: %w", ErrNotIngest, c.base, err)
 	}
 	return nil
 }
-
-// ErrUnreachable is in the chain of every error that means that no HTTP response arrived.
-var ErrUnreachable = errors.New("ingest cannot be reached")
 
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -229,9 +224,6 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	reason := err
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		reason = e.Err
-	}
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%w at %s (%w): start it with `orchestrator up`, or set ORCHESTRATOR_URL to its URL", ErrUnreachable, c.base, reason)
 	}
 	return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.base, reason)
 }
