@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -58,26 +56,7 @@ func stateDir(c *cobra.Command) state.Dir {
 	return state.Dir(dir)
 }
 
-// outputFlag adds -o to a command.
-func outputFlag(c *cobra.Command) {
-	c.Flags().StringP("output", "o", "text", "output format: text, or json (one document per line)")
-	c.PreRunE = func(c *cobra.Command, _ []string) error {
-		if o, _ := c.Flags().GetString("output"); o != "text" && o != "json" {
-			return usageError{fmt.Errorf("-o is %q; it must be text or json", o)}
-		}
-		return nil
-	}
-}
-
-func wantsJSON(c *cobra.Command) bool {
-	o, _ := c.Flags().GetString("output")
-	return o == "json"
-}
-
-// printJSON writes one document per line.
-func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
-
-// printAnswer prints what the service answers: as JSON, or as lines.
+// printAnswer prints what the service answers: as a document, or as lines.
 func printAnswer[T any](c *cobra.Command, call func(*api.Client) (T, error), lines func(T, view.Style) []string) error {
 	client, err := newClient(c)
 	if err != nil {
@@ -87,15 +66,9 @@ func printAnswer[T any](c *cobra.Command, call func(*api.Client) (T, error), lin
 	if err != nil {
 		return err
 	}
-	if wantsJSON(c) {
-		return printJSON(c.OutOrStdout(), answer)
+	if structured(c) {
+		return printDocument(c, answer)
 	}
 	printLines(c.OutOrStdout(), lines(answer, view.StyleOf(os.Stdout)))
 	return nil
-}
-
-func printLines(w io.Writer, lines []string) {
-	for _, line := range lines {
-		fmt.Fprintln(w, line)
-	}
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"orchestrator/cmd/orchestrator/internal/state"
 	"orchestrator/provision"
 )
@@ -158,8 +160,10 @@ func TestShowAndList(t *testing.T) {
 	if code, out, _ := orchestrator(t, "show", "shop"); code != 0 || !strings.Contains(out, "The store is up") {
 		t.Error(code, out)
 	}
-	if code, out, _ := orchestrator(t, "list"); code != 0 || !strings.Contains(out, "shop.localhost") {
-		t.Error(code, out)
+	for _, format := range []string{"text", "table", "wide"} {
+		if code, out, _ := orchestrator(t, "list", "-o", format); code != 0 || !strings.Contains(out, "shop.localhost") || strings.Contains(out, "GENERATION") != (format == "wide") {
+			t.Error(format, code, out)
+		}
 	}
 }
 
@@ -178,6 +182,19 @@ func TestOutputFlagPrintsJSON(t *testing.T) {
 				t.Fatalf("%v: %d %v in %q", args, code, err, out)
 			}
 		}
+	}
+}
+
+func TestOutputFlagPrintsYAML(t *testing.T) {
+	environment(t, &fakeIngest{states: []provision.State{shop("READY", "namespace")}})
+	code, out, _ := orchestrator(t, "list", "-o", "yaml")
+	var page provision.Page
+	if err := yaml.Unmarshal([]byte(out), &page); code != 0 || err != nil || len(page.Stores) != 1 || page.Stores[0].Generation != 7 {
+		t.Errorf("list: %d %v: %s", code, err, out)
+	}
+	code, out, _ = orchestrator(t, "submit", "shop", "-w", "-o", "yaml")
+	if documents := strings.Count("\n"+out, "\n---\n"); code != 0 || documents < 3 || !strings.Contains(out, "\nstatus: READY\n") {
+		t.Errorf("submit --watch: %d, %d documents: %s", code, documents, out)
 	}
 }
 
@@ -207,7 +224,8 @@ func TestRunExitCodesAndMessages(t *testing.T) {
 		{"retry --all --rate 0", 2, "--rate must be above 0"},
 		{"retry shop --force delete", 2, "it must be one of: apply upgrade verify"},
 		{"list --bad", 2, "unknown flag"},
-		{"list -o xml", 2, "must be text or json"},
+		{"list -o xml", 2, "must be table, wide, json or yaml"},
+		{"show shop -o wide", 2, "must be text, json or yaml"},
 		{"lisp", 2, "unknown command"},
 	}
 	for _, test := range tests {

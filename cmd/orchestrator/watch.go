@@ -60,7 +60,7 @@ func watchOne(c *cobra.Command, client *api.Client, id string) error {
 			return err
 		}
 		if s := stores[0]; s.Status.Final() {
-			if !wantsJSON(c) && s.Status == provision.StatusReady {
+			if !structured(c) && s.Status == provision.StatusReady {
 				fmt.Fprintln(c.OutOrStdout(), s.StoreURL)
 			}
 			return outcomeError(s)
@@ -80,7 +80,7 @@ func outcomeError(s provision.State) error {
 
 // watchAll follows the latest stores until Ctrl-C.
 func watchAll(c *cobra.Command, client *api.Client) error {
-	f, live := watcher.All(client), !wantsJSON(c) && view.IsTerminal(os.Stdout)
+	f, live := watcher.All(client), !structured(c) && view.IsTerminal(os.Stdout)
 	screen := view.NewScreen(c.OutOrStdout(), live)
 	for {
 		stores, events, err := pollThroughOutage(c.Context(), f)
@@ -109,8 +109,8 @@ func drawStores(screen *view.Screen, stores []provision.State) {
 
 func printEvents(c *cobra.Command, events []watcher.Event, named bool) error {
 	for _, e := range events {
-		if wantsJSON(c) {
-			if err := printJSON(c.OutOrStdout(), e); err != nil {
+		if structured(c) {
+			if err := printDocument(c, e); err != nil {
 				return err
 			}
 			continue

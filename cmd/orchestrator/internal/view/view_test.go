@@ -83,6 +83,8 @@ func TestList(t *testing.T) {
 	refused := ready()
 	refused.StoreID, refused.DeadLetterID = "refused", "7.1.refused"
 	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), undelivered, refused}, now, 0, Style{}))
+	refused.Cluster, refused.CreatorID = "eu", "42"
+	golden(t, "wide.txt", Wide([]provision.State{ready(), failed(), refused}, now, Style{}))
 }
 
 func TestDeadLetters(t *testing.T) {
