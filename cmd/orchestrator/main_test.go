@@ -236,6 +236,19 @@ func TestRunExitCodesAndMessages(t *testing.T) {
 	}
 }
 
+func TestEveryCommandsExitCodesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Exit codes")
+	for _, c := range newRoot().Commands() {
+		if !strings.Contains(table, "`"+c.Name()) {
+			t.Errorf("docs/cli.md does not say how %s ends", c.Name())
+		}
+	}
+}
+
 func TestNewClientReadsTheStateFolder(t *testing.T) {
 	f := &fakeIngest{states: []provision.State{shop("READY")}}
 	environment(t, f)
