@@ -202,7 +202,7 @@ func printComparisons(c *cobra.Command, all []comparison) error {
 		}
 	}
 	if !structured(c) {
-		fmt.Fprintf(out, "Of %d stores %d are to be created and %d to be changed.\n", len(all), created, changed)
+		fmt.Fprintf(out, "%d of %d stores differ: %d to create, %d to change.\n", created+changed, len(all), created, changed)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestApplyRequestsWhatDiffers(t *testing.T) {
 	if code != 0 || !slices.Equal(f.asked, []string{`b if "7"`, "new"}) {
 		t.Fatalf("%d, asked %q: %s %s", code, f.asked, out, errOut)
 	}
-	for _, line := range []string{"~ b\n    title           \"Old\" → \"New\"\n    sample-product  false → true\n", "+ new  medusa, Käse.example.com.\n", "Of 3 stores 1 are to be created and 1 to be changed.\n"} {
+	for _, line := range []string{"~ b\n    title           \"Old\" → \"New\"\n    sample-product  false → true\n", "+ new  medusa, Käse.example.com.\n", "2 of 3 stores differ: 1 to create, 1 to change.\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("%q is not printed in:\n%s", line, out)
 		}
@@ -106,18 +106,18 @@ func TestApplyDryRunSaysByItsExitCodeWhatDiffers(t *testing.T) {
 		code   int
 		prints string
 	}{
-		"nothing":            {document("a", same), nil, 0, "Of 1 stores 0"},
+		"nothing":            {document("a", same), nil, 0, "0 of 1 stores differ"},
 		"a list, and JSON":   {`[{"store_id":"a","engine":"medusa","name":"a","namespace":"store-a","host":"xn--kse-qla.example.com","store_url":"https://xn--kse-qla.example.com/a","creator_id":7,"settings":{}}]`, nil, 3, `creator  "007" → "7"`},
 		"a default":          {document("a"), nil, 3, `title    "Old" → ""`},
 		"stopped":            {document("a", same, "suspended: true"), nil, 3, "suspended  false → true"},
-		"left as it is":      {document("a", same), func(s *provision.State) { s.Suspended = true }, 0, "Of 1 stores 0"},
+		"left as it is":      {document("a", same), func(s *provision.State) { s.Suspended = true }, 0, "0 of 1 stores differ"},
 		"another cluster":    {document("a", same, "cluster: us"), func(s *provision.State) { s.Cluster = "eu" }, 3, `cluster  "eu" → "us"`},
-		"any cluster":        {document("a", same), func(s *provision.State) { s.Cluster = "eu" }, 0, "Of 1 stores 0"},
+		"any cluster":        {document("a", same), func(s *provision.State) { s.Cluster = "eu" }, 0, "0 of 1 stores differ"},
 		"has failed":         {document("a", same), func(s *provision.State) { s.Status = provision.StatusFailed }, 0, "a is FAILED, and differs in nothing; try it again with: orchestrator retry a"},
 		"is being deleted":   {document("a", same), func(s *provision.State) { s.Action = provision.OpDelete }, 3, "+ a  medusa"},
 		"is deleted":         {document("a", same), func(s *provision.State) { s.Status = provision.StatusDeleted }, 3, "+ a  medusa"},
 		"will be deleted":    {document("a", same), func(s *provision.State) { s.DeleteAt = time.Unix(0, 0).UTC() }, 3, `deleted  "at 1970-01-01T00:00:00Z" → "kept"`},
-		"documents of nulls": {"---\n# none\n---\n" + document("a", same) + "---\n", nil, 0, "Of 1 stores 0"},
+		"documents of nulls": {"---\n# none\n---\n" + document("a", same) + "---\n", nil, 0, "0 of 1 stores differ"},
 	} {
 		f := records()
 		if s := f.states["a"]; test.change != nil {
@@ -181,7 +181,7 @@ func TestApplyReadsFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if code, out, errOut := orchestrator(t, "apply", "-f", dir, "--dry-run"); code != 3 || !strings.Contains(out, "Of 3 stores 1 are to be created and 1 to be changed.") {
+	if code, out, errOut := orchestrator(t, "apply", "-f", dir, "--dry-run"); code != 3 || !strings.Contains(out, "2 of 3 stores differ: 1 to create, 1 to change.") {
 		t.Errorf("%d %s%s", code, out, errOut)
 	}
 	if code, _, errOut := orchestrator(t, "apply", "-f", t.TempDir()); code != 1 || !strings.Contains(errOut, "has no *.yaml") {

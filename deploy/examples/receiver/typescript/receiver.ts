@@ -101,6 +101,9 @@ async function status(request: IncomingMessage, response: ServerResponse): Promi
 
 const server = createServer((request, response) => {
   status(request, response).catch((error: unknown) => {
+    if (error instanceof RangeError) {
+      return void response.writeHead(413).end(error.message);
+    }
     console.error(error);
     response.writeHead(503).end("the status cannot be stored now"); // it is sent again
   });
