@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	pollInterval     = 300 * time.Millisecond
-	idlePollInterval = time.Second // while no store is in progress
-	outageLimit      = 20 * time.Second
+	pollInterval      = 300 * time.Millisecond
+	idlePollInterval  = time.Second     // while no store is in progress
+	quietPollInterval = 5 * time.Second // while nothing happens
+	outageLimit       = 20 * time.Second
 )
 
 func watchCommand() *cobra.Command {
@@ -48,9 +49,13 @@ Exit code with an id: 0 for READY and DELETED, 1 for FAILED and DELETE_FAILED. W
 	return c
 }
 
-// watchOne prints a store's steps until the store has an outcome.
+// watchOne prints a store's steps until the store has an outcome. It reads the store when something has happened to it.
 func watchOne(c *cobra.Command, client *api.Client, id string) error {
-	f := watcher.One(client, id)
+	f, ctx := watcher.One(client, id), c.Context()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	happened := make(chan struct{}, 1)
+	go follow(ctx, client, id, happened)
 	for {
 		stores, events, err := pollThroughOutage(c.Context(), f)
 		if err != nil {
@@ -65,9 +70,34 @@ func watchOne(c *cobra.Command, client *api.Client, id string) error {
 			}
 			return outcomeError(s)
 		}
-		if err := sleep(c.Context()); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-happened:
+		case <-time.After(quietPollInterval):
 		}
+	}
+}
+
+// follow says that something has happened to a store, as its events do. Where there is no stream of them, as with an ingest behind a proxy that holds answers back, it says so as often as
+// one polls.
+func follow(ctx context.Context, client *api.Client, id string, happened chan<- struct{}) {
+	for last := ""; ctx.Err() == nil; {
+		for e, err := range client.Events(ctx, id, last) {
+			if err == nil {
+				last = e.ID
+			}
+			tell(happened)
+		}
+		tell(happened)
+		_ = sleep(ctx) // until ctx ends
+	}
+}
+
+func tell(happened chan<- struct{}) {
+	select {
+	case happened <- struct{}{}:
+	default:
 	}
 }
 

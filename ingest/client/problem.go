@@ -43,6 +43,7 @@ const (
 	KindTooLarge          Kind = "too-large"             // 413
 	KindInvalid           Kind = "invalid"               // 422
 	KindQuota             Kind = "quota"                 // 429: the creator has as many stores as it may have
+	KindManyStreams       Kind = "too-many-streams"      // 429: of events
 	KindInternal          Kind = "internal"              // 500
 	KindUnavailable       Kind = "unavailable"           // 503: it may have been recorded; repeat it
 )
