@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -150,7 +151,25 @@ func (b *browser) accessible(path string, axe string) {
 			b.t.Errorf("%s, %s: %s", path, theme, strings.Join(found, "\n"))
 		}
 		b.fine()
+		b.shoot(path, theme)
 	}
+}
+
+// shoot writes screenshots of a page for people to look at, into the folder ORCH_TEST_SHOTS.
+func (b *browser) shoot(path, theme string) {
+	b.t.Helper()
+	dir := os.Getenv("ORCH_TEST_SHOTS")
+	if dir == "" {
+		return
+	}
+	for _, width := range []int64{1280, 390} {
+		b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(width, 800), chromedp.Navigate(b.base+path)))
+		image, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+		b.must(err)
+		name := strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(path)
+		b.must(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, theme)), image, 0o644))
+	}
+	b.must(chromedp.Do(b.ctx, chromedp.ResetViewport()))
 }
 
 // post sends a form as another program would, with the browser's session.

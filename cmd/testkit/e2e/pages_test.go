@@ -88,6 +88,7 @@ func TestOperatorsMendWhatTheySee(t *testing.T) {
 	p.submit(broken)
 	p.eventually("a store has failed", soonEnough, func() bool { return p.state(broken.StoreID).Status == provision.StatusFailed })
 
+	p.shootsWhatIsWrong(broken)
 	p.findsTheCause(broken)
 	p.retriesUntilReady(broken)
 	p.replays(refused)
@@ -95,6 +96,25 @@ func TestOperatorsMendWhatTheySee(t *testing.T) {
 	p.pagesAreAccessible(good)
 	p.deletesWhatIsMeant(good)
 	p.othersChangeNothing(refused)
+}
+
+// shootsWhatIsWrong has the screenshots that docs show.
+func (p *pagesRig) shootsWhatIsWrong(broken provision.Request) {
+	if os.Getenv("ORCH_TEST_SHOTS") == "" {
+		return
+	}
+	b := p.browser
+	b.open("/login")
+	b.logIn("ana", "correct horse")
+	b.shows("ana · operator")
+	for _, path := range []string{"/", "/stores", "/stores/" + broken.StoreID, "/dead-letters"} {
+		for _, theme := range []string{"light", "dark"} {
+			b.theme(theme)
+			b.shoot(path, "wrong-"+theme)
+		}
+	}
+	b.press("Log out")
+	b.until("the login is there", `document.getElementById("password")`)
 }
 
 func (p *pagesRig) findsTheCause(broken provision.Request) {
