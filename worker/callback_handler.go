@@ -14,6 +14,7 @@ import (
 	"orchestrator/worker/callback"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
+	"orchestrator/worker/tracing"
 )
 
 // passwordTimeout is the limit of reading a password.
@@ -70,6 +71,7 @@ type callbackHandler struct {
 	acceptor  Acceptor
 	limits    Limits
 	metrics   *metrics
+	tracer    *tracing.Tracer
 	log       *slog.Logger
 	stop      context.Context
 	now       func() time.Time
@@ -104,7 +106,7 @@ func (d *callbackHandler) ProcessTask(ctx context.Context, t *asynq.Task) error 
 		case call.Task().Cluster != d.cluster:
 			return d.handOver(ctx, call, token)
 		}
-		switch err := d.deliver(ctx, call, token, asked, tries); {
+		switch err := d.attempt(ctx, call, token, asked, tries); {
 		case err != nil && ctx.Err() != nil:
 			return &retryError{cause: context.Cause(ctx)}
 		case err != nil:
@@ -128,6 +130,18 @@ func (d *callbackHandler) releaseClaim(ctx context.Context, storeID, token strin
 	if err := d.claims.ReleaseClaim(ctx, storeID, token); err != nil {
 		d.log.Debug("a claim was not released; it expires", "store_id", storeID, "error", err)
 	}
+}
+
+// attempt is deliver with a span: in the trace of the request the first time, with a link to it afterwards.
+func (d *callbackHandler) attempt(ctx context.Context, call record.Callback, token string, asked time.Time, tries int) error {
+	work := tracing.Work{StoreID: call.StoreID, Generation: call.Generation, Cluster: call.Cluster, Queue: queue.On(queue.QueueCallback, d.cluster),
+		Trace: call.Trace, First: tries == 0 && call.ReplayedAt == 0}
+	ctx, span := d.tracer.Delivery(ctx, work, call.Status, call.ID())
+	traced := *d
+	traced.log = span.Log(d.log)
+	err := traced.deliver(ctx, call, token, asked, tries)
+	span.End("", err)
+	return err
 }
 
 // deliver closes one callback: delivered, a dead letter, or obsolete. An error means that it stays pending and is tried again.
@@ -215,6 +229,7 @@ func (d *callbackHandler) settle(ctx context.Context, call record.Callback, resu
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
+	tracing.Outcome(ctx, result.Outcome.String())
 	var err error
 	switch {
 	case result.Outcome == callback.Delivered:

@@ -7,6 +7,7 @@ import (
 
 	"orchestrator/provision"
 	"orchestrator/worker/record"
+	"orchestrator/worker/tracing"
 )
 
 var (
@@ -18,6 +19,7 @@ var (
 type lease struct {
 	manager *leaseManager
 	run     record.Run
+	span    tracing.Span // of the run
 
 	ctx     context.Context // ends when the run has to go; its cause says why
 	cancel  context.CancelCauseFunc

@@ -7,6 +7,7 @@ import (
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
+	"orchestrator/worker/tracing"
 )
 
 // Outcomes records outcomes: [record.Runs].
@@ -36,11 +37,13 @@ type outcomeRecorder struct {
 }
 
 // record records the outcome of a run and enqueues its callback. The context of the run may have ended; this has a timeout of
-// its own. After a nil error the generation has an outcome, this one or an earlier one, or continues on another cluster.
-func (s *outcomeRecorder) record(run record.Run, status provision.Status, code provision.Code, text string) (record.OutcomeResult, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), outcomeTimeout)
+// its own, and only belongs to its span. After a nil error the generation has an outcome, this one or an earlier one, or continues on another cluster.
+func (s *outcomeRecorder) record(ctx context.Context, run record.Run, status provision.Status, code provision.Code, text string) (record.OutcomeResult, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTimeout)
 	defer cancel()
-	result, next, err := s.outcomes.RecordOutcome(ctx, run, status, code, text)
+	recording, end := tracing.Record(ctx, "outcome")
+	result, next, err := s.outcomes.RecordOutcome(recording, run, status, code, text)
+	end(err)
 	switch {
 	case err != nil:
 		return "", err
@@ -64,7 +67,9 @@ func (s *outcomeRecorder) enqueueCallbacks(ctx context.Context, storeID string, 
 	calls, err := s.pending.Pending(ctx, storeID)
 	for _, call := range calls {
 		if err == nil {
-			err = s.queue.EnqueueCallback(ctx, call)
+			sending, end := tracing.Send(ctx, "callback")
+			err = s.queue.EnqueueCallback(sending, call)
+			end(err)
 		}
 	}
 	for _, task := range next {

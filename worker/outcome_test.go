@@ -33,7 +33,7 @@ func TestOutcomeRecorderLeavesFailedTasksToTheSweeper(t *testing.T) {
 	r.recordOutcome = func() (record.OutcomeResult, []queue.Task, error) {
 		return record.OutcomeRecorded, []queue.Task{next("s")}, nil
 	}
-	if _, err := (&outcomeRecorder{r, r, r, mock.ClusterState{}, quiet()}).record(aRun("x"), provision.StatusReady, "", ""); err != nil {
+	if _, err := (&outcomeRecorder{r, r, r, mock.ClusterState{}, quiet()}).record(t.Context(), aRun("x"), provision.StatusReady, "", ""); err != nil {
 		t.Errorf("the outcome is recorded, and the run gets %v", err)
 	}
 	if diff := cmp.Diff([]string{"record outcome", "enqueue callback"}, r.events); diff != "" {
@@ -46,7 +46,7 @@ func TestOutcomeRecorderRevivesTheWaitingProvision(t *testing.T) {
 	r.recordOutcome = func() (record.OutcomeResult, []queue.Task, error) {
 		return record.OutcomeUnchanged, []queue.Task{next("s")}, nil
 	}
-	if _, err := (&outcomeRecorder{r, r, r, mock.ClusterState{}, quiet()}).record(aRun("x"), provision.StatusDeleted, "", ""); err != nil {
+	if _, err := (&outcomeRecorder{r, r, r, mock.ClusterState{}, quiet()}).record(t.Context(), aRun("x"), provision.StatusDeleted, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if r.count("revive soon 9.s") != 1 {
@@ -70,7 +70,7 @@ func TestOutcomeRecorderSavesDELETEDWhereDataIsRetained(t *testing.T) {
 		r, run, cluster := newRecords(), aRun("x"), &savingState{}
 		r.recordOutcome = func() (record.OutcomeResult, []queue.Task, error) { return record.OutcomeRecorded, nil, nil }
 		run.Store.RetainData = retain
-		if _, err := (&outcomeRecorder{r, r, r, cluster, quiet()}).record(run, provision.StatusDeleted, "", ""); err != nil {
+		if _, err := (&outcomeRecorder{r, r, r, cluster, quiet()}).record(t.Context(), run, provision.StatusDeleted, "", ""); err != nil {
 			t.Fatal(err)
 		}
 		if (len(cluster.saved) == 1) != retain {

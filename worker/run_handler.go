@@ -12,6 +12,7 @@ import (
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
+	"orchestrator/worker/tracing"
 )
 
 // Runner carries out one operation on one store: [provision.Runner].
@@ -33,6 +34,7 @@ type runHandler struct {
 	journal  Journal
 	limits   Limits
 	metrics  *metrics
+	tracer   *tracing.Tracer
 	log      *slog.Logger
 	stop     context.Context // its end stops every run, to be tried again elsewhere
 }
@@ -47,13 +49,15 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	log := h.log.With("store_id", task.StoreID, "generation", task.Generation, "task_id", task.ID(), "op", task.Op)
+	begun := time.Now()
 	result, lease, err := h.acquire(ctx, task)
 	if err != nil {
 		return h.retryLater(ctx, err, log)
 	}
 	switch result {
 	case record.Acquired:
-		return h.run(ctx, lease, log)
+		lease.span = h.startSpan(begun, task, lease.run)
+		return h.run(ctx, lease, lease.span.Log(log))
 	case record.AcquireHeld:
 		return h.retryLater(ctx, provision.Errorf(provision.CodeBusy, "another run has store %s", task.StoreID), log)
 	case record.AcquireWaiting:
@@ -69,6 +73,12 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	}
 	log.Info("nothing to run", "reason", result)
 	return nil
+}
+
+// startSpan begins the span of a run, in the trace of its request where it is the first one.
+func (h *runHandler) startSpan(begun time.Time, t queue.Task, run record.Run) tracing.Span {
+	work := tracing.Work{StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster, Queue: t.Queue(), Trace: run.Trace, First: run.First}
+	return h.tracer.Run(begun, work, run.Op, run.Store.Engine, run.Attempts+1)
 }
 
 // acquire waits for the store's lease until the worker stops.
@@ -117,6 +127,7 @@ func (h *runHandler) run(ctx context.Context, p *lease, log *slog.Logger) error 
 		a, err = h.recordOutcome(p, a, result, err)
 	}
 	h.leases.release(p, record.RunEnd{Counted: a.counted, Ended: !a.retry, Again: a.delay})
+	p.span.End(outcomeOf(p.run, err, a), err)
 	h.metrics.ran(p.run, err, a, time.Since(start))
 	log.Log(context.WithoutCancel(ctx), levelOf(err, a), "run ends", "outcome", outcomeOf(p.run, err, a), "code", codeOrNone(err),
 		"cause", err, "ms", time.Since(start).Milliseconds(), "again_in", a.delay)
@@ -128,7 +139,7 @@ func (h *runHandler) announceStart(p *lease) {
 	if !h.leases.progress && len(p.run.Next) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, redisTimeout)
+	ctx, cancel := context.WithTimeout(p.span.Context(p.ctx), redisTimeout)
 	defer cancel()
 	h.outcomes.enqueueCallbacks(ctx, p.run.Store.StoreID, p.run.Next...)
 }
@@ -154,7 +165,7 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (result runResult, err 
 	if p.run.TimeLeft <= 0 {
 		return result, errGenerationTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(p.ctx, p.run.TimeLeft, errGenerationTimeout)
+	ctx, cancel := context.WithTimeoutCause(p.span.Context(p.ctx), p.run.TimeLeft, errGenerationTimeout)
 	defer cancel()
 	ctx, cancel = context.WithTimeoutCause(ctx, h.limits.run(), fmt.Errorf("the run did not end within %s", h.limits.run()))
 	defer cancel()
@@ -181,7 +192,7 @@ func (h *runHandler) recordOutcome(p *lease, a decision, made runResult, err err
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)
 	}
-	result, failed := h.outcomes.record(run, status, code, text)
+	result, failed := h.outcomes.record(p.span.Context(p.ctx), run, status, code, text)
 	if failed != nil {
 		return unrecorded(failed), failed
 	}

@@ -44,9 +44,10 @@ import (
 	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
+	"orchestrator/worker/tracing"
 )
 
-// Config is what a worker is made of. All fields are required but Progress.
+// Config is what a worker is made of. All fields are required but Progress and Tracer.
 type Config struct {
 	Redis  redis.UniversalClient // for records and tasks: redisconn.FailFast
 	Server redis.UniversalClient // for asynq's servers alone: redisconn.RetryToDeadline
@@ -57,8 +58,9 @@ type Config struct {
 	Limits   Limits
 	Slots    Slots // for each cluster
 	Audit    AuditPolicy
-	Poll     time.Duration // how often an idle queue is polled; a second is slow, 50 ms costs Redis 50 commands a second
-	Progress bool          // also call back with PROVISIONING and DELETING
+	Poll     time.Duration   // how often an idle queue is polled; a second is slow, 50 ms costs Redis 50 commands a second
+	Progress bool            // also call back with PROVISIONING and DELETING
+	Tracer   *tracing.Tracer // nil: no traces
 	Metrics  prometheus.Registerer
 	Log      *slog.Logger
 }
@@ -118,9 +120,9 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	c, log, name := w.config, cluster.log(w.config.Log), cluster.id()
 	outcomes := &outcomeRecorder{outcomes: w.records.Runs, pending: w.records.Callbacks, queue: w.tasks, state: cluster.State, log: log}
 	runs := &runHandler{cluster: name, leases: w.leases, runner: cluster.Runner, outcomes: outcomes, journal: w.records.Runs,
-		limits: c.Limits, metrics: m, log: log, stop: stopped}
+		limits: c.Limits, metrics: m, tracer: c.Tracer, log: log, stop: stopped}
 	callbacks := &callbackHandler{cluster: name, claims: w.records.Callbacks, kept: w.records.Callbacks, queue: w.tasks, passwords: cluster.Passwords, state: cluster.State,
-		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, log: log, stop: stopped, now: time.Now}
+		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, tracer: c.Tracer, log: log, stop: stopped, now: time.Now}
 	add := func(base string, slots int, h asynq.Handler) {
 		queueName := queue.On(base, name)
 		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), queueName, w.counted(handlerFor(queueName, h))})
@@ -144,7 +146,7 @@ func (w *Worker) serveAny(stopped context.Context, m *metrics) {
 		return
 	}
 	callbacks := &callbackHandler{cluster: provision.AnyCluster, claims: w.records.Callbacks, kept: w.records.Callbacks, queue: w.tasks, state: states,
-		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, log: c.Log, stop: stopped, now: time.Now}
+		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, tracer: c.Tracer, log: c.Log, stop: stopped, now: time.Now}
 	name := queue.On(queue.QueueCallback, provision.AnyCluster)
 	w.servers = append(w.servers, server{newServer(c.Server, name, c.Slots.Callback, c.Poll, c.Log), name, w.counted(handlerFor(name, callbacks))})
 }

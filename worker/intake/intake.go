@@ -10,6 +10,7 @@ import (
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
+	"orchestrator/worker/tracing"
 )
 
 // Intake records requests and enqueues their tasks.
@@ -31,13 +32,17 @@ const (
 // While the records are incomplete, as on a Redis that is new, the request is held until shortly before the deadline of ctx: there are
 // callers for whom a 503 is final.
 func (i *Intake) Accept(ctx context.Context, req provision.Request) (provision.Accepted, error) {
-	accepted, err := i.acceptOnceComplete(ctx, req)
+	recording, end := tracing.Record(ctx, "accept")
+	accepted, err := i.acceptOnceComplete(recording, req)
+	end(err)
 	return i.enqueued(ctx, req, accepted, err)
 }
 
 // AcceptIf is [record.Requests.AcceptIf] followed by the task.
 func (i *Intake) AcceptIf(ctx context.Context, req provision.Request, generation int64) (provision.Accepted, error) {
-	accepted, err := i.Records.Requests.AcceptIf(ctx, req, generation, i.GenerationTimeout)
+	recording, end := tracing.Record(ctx, "accept")
+	accepted, err := i.Records.Requests.AcceptIf(recording, req, generation, i.GenerationTimeout)
+	end(err)
 	return i.enqueued(ctx, req, accepted, err)
 }
 
@@ -80,7 +85,9 @@ func (i *Intake) DeleteLater(ctx context.Context, storeID string, generation int
 // means a certain generation.
 func (i *Intake) again(ctx context.Context, storeID string, generation int64, accept func(int64) (provision.Accepted, bool, error)) (a provision.Accepted, found bool, err error) {
 	for range 2 {
+		_, end := tracing.Record(ctx, "accept")
 		a, found, err = accept(generation)
+		end(err)
 		if generation != 0 || provision.CodeOf(err) != provision.CodeSuperseded {
 			break
 		}
@@ -89,7 +96,9 @@ func (i *Intake) again(ctx context.Context, storeID string, generation int64, ac
 		return provision.Accepted{}, found, err
 	}
 	task := queue.Task{Op: a.Action, StoreID: storeID, Generation: a.Generation, Cluster: a.Cluster}
-	if err := i.Tasks.Revive(ctx, task, true); err != nil {
+	sending, end := tracing.Send(ctx, string(task.Op))
+	err = i.Tasks.Revive(sending, task, true)
+	if end(err); err != nil {
 		i.Log.Warn("a request is accepted but not enqueued; the sweeper enqueues it", "store_id", storeID, "generation", task.Generation, "error", err)
 	}
 	return a, true, nil
@@ -119,7 +128,9 @@ func (i *Intake) enqueued(ctx context.Context, req provision.Request, accepted p
 		return provision.Accepted{}, err
 	}
 	task := queue.Task{Op: req.Action, StoreID: req.StoreID, Generation: accepted.Generation, Cluster: accepted.Cluster}
-	if err := i.Tasks.Enqueue(ctx, task); err != nil {
+	sending, end := tracing.Send(ctx, string(task.Op))
+	err = i.Tasks.Enqueue(sending, task)
+	if end(err); err != nil {
 		i.Log.Warn("a request is accepted but not enqueued; the sweeper enqueues it", "store_id", req.StoreID,
 			"generation", accepted.Generation, "error", err)
 	}
