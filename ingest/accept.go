@@ -99,13 +99,14 @@ func (s *server) accept(c echo.Context, r provision.Request, bad []provision.Fie
 // answerAccepted answers a request that was recorded.
 func answerAccepted(c echo.Context, id string, action provision.Op, a provision.Accepted) error {
 	c.Set(requestInfoKey, requestInfo{id, a.Generation, a.TaskID, a.Joined})
+	linkJoined(c.Request().Context(), a)
 	return c.JSON(http.StatusAccepted, accepted{true, true, id, action, a.Generation, a.TaskID})
 }
 
 // changing is the context of what changes the record. The client may disconnect; the task of what is recorded must be enqueued all the same.
 func (s *server) changing(c echo.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), s.Timeout)
-	return provision.WithOrigin(ctx, provision.Origin{By: callerOf(c), RequestID: c.Response().Header().Get(echo.HeaderXRequestID)}), cancel
+	return provision.WithOrigin(ctx, provision.Origin{By: callerOf(c), RequestID: c.Response().Header().Get(echo.HeaderXRequestID), Trace: traceOf(ctx)}), cancel
 }
 
 // record records r, and returns what the answer calls it: a delete with grace that the backend has asked for is a request to stop the shop.

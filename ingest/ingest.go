@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"orchestrator/provision"
 )
@@ -130,6 +131,7 @@ type Config struct {
 	MaxBody int64                 // bytes; 0 means 64 KiB
 	Log     *slog.Logger          // nil means slog.Default
 	Metrics prometheus.Registerer // nil disables metrics
+	Traces  trace.TracerProvider  // nil disables traces
 }
 
 type server struct {

@@ -33,6 +33,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		c.Response().Header().Set(echo.HeaderXRequestID, requestID(c.Request()))
+		defer s.startSpan(c)()
 		err := guard(next, c)
 		if err != nil {
 			c.Error(err)
@@ -41,6 +42,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.measure(c, took)
 		s.log(c, took, err)
 		s.audit(c)
+		failSpan(c.Request().Context(), err)
 		return nil
 	}
 }
