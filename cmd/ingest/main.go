@@ -18,6 +18,12 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
+	tracing, err := service.StartTracing(ctx, "ingest", log)
+	if err != nil {
+		return err
+	}
+	defer tracing.Stop()
+	c.Tracing = tracing
 	api, err := ingestapp.Open(c.Common, c.Ingest, log)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 
+	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/lambda/internal/drain"
 	"orchestrator/cmd/lambda/internal/event"
 )
@@ -13,11 +14,13 @@ import (
 type function struct {
 	gateway event.Gateway
 	drainer drain.Drainer
+	tracing *service.Tracing
 	log     *slog.Logger
 }
 
 // Invoke implements Lambda's handler. An error makes the invocation fail; Lambda returns its text to the caller.
 func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	defer f.tracing.Flush(ctx) // between two invocations the process stands still
 	kind, err := event.KindOf(payload)
 	switch kind {
 	case event.HTTPv1:

@@ -22,6 +22,12 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
+	tracing, err := service.StartTracing(ctx, "lambda", log)
+	if err != nil {
+		return err
+	}
+	defer tracing.Stop()
+	c.Tracing = tracing
 	c.Ingest.NoMaintenance = true
 	api, err := ingestapp.Open(c.Common, c.Ingest, log)
 	if err != nil {
@@ -40,6 +46,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	lambda.StartWithOptions(function{
 		gateway: event.Gateway{Handler: api.Handler, BasePath: c.BasePath},
 		drainer: drain.Drainer{Open: open, Margin: c.Margin, Idle: c.Idle},
+		tracing: tracing,
 		log:     log,
 	}, lambda.WithContext(ctx))
 	return nil

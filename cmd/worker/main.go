@@ -18,6 +18,12 @@ func main() {
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
+	tracing, err := service.StartTracing(ctx, "worker", log)
+	if err != nil {
+		return err
+	}
+	defer tracing.Stop()
+	c.Tracing = tracing
 	w, err := workerapp.Open(ctx, c.Common, c.Work, log)
 	if err != nil {
 		return err

@@ -146,6 +146,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Timeout:   c.Timeout,
 		Log:       log,
 		Metrics:   metrics,
+		Traces:    common.Tracing.Provider(),
 	})
 	if err != nil {
 		client.Close()

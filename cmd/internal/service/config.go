@@ -54,6 +54,8 @@ type Common struct {
 	GenerationTimeout
 	Clusters
 	Log
+
+	Tracing *Tracing // not from the environment; nil: off
 }
 
 // Clusters are the clusters of the installation; an empty list means a single cluster without a name.

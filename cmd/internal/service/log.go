@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
+
+	"orchestrator/worker/tracing"
 )
 
 // Log configures the log: one JSON object per line on standard output by default.
@@ -29,9 +33,32 @@ func (l Log) Validate() error {
 func (l Log) logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: l.Level}
 	if l.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(traceHandler{Handler: slog.NewTextHandler(w, options)})
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(traceHandler{Handler: slog.NewJSONHandler(w, options)})
+}
+
+// traceHandler adds the trace of a line's context to it, unless the logger has one.
+type traceHandler struct {
+	slog.Handler
+	named bool
+}
+
+func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
+	if span := trace.SpanContextFromContext(ctx); !h.named && span.IsValid() {
+		r = r.Clone()
+		r.AddAttrs(slog.String(tracing.LogKey, span.TraceID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	named := slices.ContainsFunc(attrs, func(a slog.Attr) bool { return a.Key == tracing.LogKey })
+	return traceHandler{h.Handler.WithAttrs(attrs), h.named || named}
+}
+
+func (h traceHandler) WithGroup(name string) slog.Handler {
+	return traceHandler{h.Handler.WithGroup(name), h.named}
 }
 
 // setDefaultLoggers sends the messages of libraries that have their own logger to log.

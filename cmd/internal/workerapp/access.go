@@ -3,6 +3,7 @@ package workerapp
 import (
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"strings"
 
 	"orchestrator/provision/cluster/kube"
@@ -13,7 +14,8 @@ type Access struct {
 	Kubeconfig     string `env:"KUBECONFIG" help:"kubeconfig file, if ORCH_CLUSTERS names no cluster; empty: ORCH_KUBECONFIG_DATA, else the service account of the pod"`
 	KubeconfigData string `env:"ORCH_KUBECONFIG_DATA" help:"content of a kubeconfig, as YAML or in base64, for platforms without files"`
 
-	API *kube.APIServer // not from the environment: for platforms with tokens of their own
+	API  *kube.APIServer                           // not from the environment: for platforms with tokens of their own
+	Wrap func(http.RoundTripper) http.RoundTripper // not from the environment: around each request to the API server
 }
 
 // kubeconfigText returns the content of ORCH_KUBECONFIG_DATA.

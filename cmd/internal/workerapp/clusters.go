@@ -51,6 +51,11 @@ func connectClusters(ctx context.Context, common service.Common, c Config, name 
 		s.names, s.connected = append(s.names, c.nameOf(one)), append(s.connected, k)
 		s.clusters = append(s.clusters, workerCluster(one.Name, k, limits, c))
 	}
+	if common.Tracing != nil {
+		for i, one := range s.clusters {
+			s.clusters[i] = traced(one)
+		}
+	}
 	return s, startClusters(ctx, s.connected, log)
 }
 
@@ -99,7 +104,7 @@ func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name
 		return nil, err
 	}
 	k, err := cluster.Connect(cluster.Config{
-		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Writes: c.Writes, Log: log},
+		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Wrap: c.Wrap, Writes: c.Writes, Log: log},
 		Charts:    installed,
 		StoreRole: c.StoreRole,
 

@@ -49,6 +49,7 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	c.Wrap = common.Tracing.Cluster()
 	if w.clusters, err = connectClusters(ctx, common, c, c.installation(w.records), log); err != nil {
 		return nil, err
 	}
@@ -58,13 +59,14 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 		Redis:    w.records,
 		Server:   w.server,
 		Clusters: w.clusters.clusters,
-		Sender:   sender,
+		Sender:   sender.Through(common.Tracing.Backend()),
 		Limits:   c.limits(common.Deadline),
 		Slots:    worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots, Maintenance: c.MaintenanceSlots},
 		Audit:    c.audit(),
 		Poll:     c.QueuePoll,
 		Progress: c.Progress,
 		Metrics:  w.Metrics,
+		Tracer:   common.Tracing.Tracer(),
 		Log:      log,
 	})
 	return w, err
