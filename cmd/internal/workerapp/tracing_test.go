@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -91,6 +92,7 @@ type tracedService struct {
 	api    *ingestapp.API
 	runner *provision.Runner
 	got    chan http.Header // of callbacks
+	told   chan []byte      // their bodies
 	stop   func()           // of the worker
 	log    *lines
 }
@@ -119,22 +121,27 @@ func (l *lines) with(message string) string {
 	return ""
 }
 
-// startTraced starts them. The backend answers callbacks with status.
-func startTraced(t *testing.T, tracing *service.Tracing, status int) *tracedService {
-	s := &tracedService{T: t, got: make(chan http.Header, 10), log: &lines{}}
+// startTraced starts them. The backend answers callbacks with status. A kubeconfig is that of a real cluster.
+func startTraced(t *testing.T, tracing *service.Tracing, status int, kubeconfig string) *tracedService {
+	s := &tracedService{T: t, got: make(chan http.Header, 10), told: make(chan []byte, 10), log: &lines{}}
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
 		s.got <- r.Header
+		s.told <- body
 		w.WriteHeader(status)
 	}))
 	t.Cleanup(backend.Close)
 	config, common := valid(), common(redistest.Mini(t))
 	config.Backend, common.Tracing = backend.URL, tracing
+	config.Mock, config.Kubeconfig = kubeconfig == "", kubeconfig
 	w, err := Open(t.Context(), common, config, slog.New(slog.NewTextHandler(s.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.runner = w.clusters.clusters[0].Runner.(*provision.Runner)
-	s.runner.Releases = tracedReleases{s.deployer(tracing)}
+	if kubeconfig == "" {
+		s.runner.Releases = tracedReleases{s.deployer(tracing)}
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -209,7 +216,7 @@ func (s *tracedService) wantTree(all []drawn, want string) {
 func tracedBy(t *testing.T, status int) (*tracedService, *kept) {
 	t.Helper()
 	spans := &kept{ended: make(chan string, 1000)}
-	return startTraced(t, service.TracingBy(sdk.NewTracerProvider(sdk.WithSyncer(spans))), status), spans
+	return startTraced(t, service.TracingBy(sdk.NewTracerProvider(sdk.WithSyncer(spans))), status, ""), spans
 }
 
 const goodRun = `
@@ -329,7 +336,7 @@ func TestATraceIsExportedWithoutSecrets(t *testing.T) {
 	if err != nil || tracing == nil {
 		t.Fatal(tracing, err)
 	}
-	s := startTraced(t, tracing, http.StatusOK)
+	s := startTraced(t, tracing, http.StatusOK, "")
 	s.post("/", aShop)
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
