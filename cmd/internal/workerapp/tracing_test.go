@@ -207,6 +207,7 @@ const aShop = `{"store_id":"s","name":"s","engine":"medusa","namespace":"store-s
 
 func (s *tracedService) wantTree(all []drawn, want string) {
 	s.Helper()
+	want = strings.ReplaceAll(want, "\n\n", "\n")
 	if diff := cmp.Diff(strings.Split(strings.TrimSpace(want), "\n"), strings.Split(strings.TrimSpace(tree(all)), "\n")); diff != "" {
 		s.Errorf("the traces (-want +got):\n%s", diff)
 	}
@@ -318,13 +319,22 @@ process provision (consumer) READY → POST /
 `)
 }
 
+// TestARefusedCallbackIsSeenInTheTrace: and so is the replay of its dead letter, in a trace of its own.
 func TestARefusedCallbackIsSeenInTheTrace(t *testing.T) {
 	t.Parallel()
 	s, spans := tracedBy(t, http.StatusUnprocessableEntity)
 	s.post("/", aShop)
 	spans.await(t, "process provision", "process callback")
-	s.wantTree(spans.drawn(), strings.NewReplacer("callback (consumer) delivered", "callback (consumer) refused",
-		"status (client)", "status (client) [Unprocessable Entity]").Replace(goodRun))
+	refused := strings.NewReplacer("callback (consumer) delivered", "callback (consumer) refused", "status (client)", "status (client) [Unprocessable Entity]")
+	s.wantTree(spans.drawn(), refused.Replace(goodRun))
+	s.post("/dead-letters/"+(<-s.got).Get("webhook-id")+"/replay", "")
+	spans.await(t, "process callback")
+	s.wantTree(spans.drawn(), refused.Replace(goodRun+`
+POST /dead-letters/:id/replay (server)
+process callback (consumer) refused → POST /
+  read password
+  POST /api/stores/{id}/status (client)
+`))
 }
 
 // TestATraceIsExportedWithoutSecrets: by OTLP over HTTP, as the standard variables say.
