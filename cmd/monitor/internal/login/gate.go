@@ -45,6 +45,11 @@ func UserOf(ctx context.Context) User {
 	return u
 }
 
+// WithUser is the context of a request of a user.
+func WithUser(ctx context.Context, u User) context.Context {
+	return context.WithValue(ctx, userKey{}, u)
+}
+
 // Require passes on the requests of users. Others are shown the login, and then what they wanted; programs and changes get 401.
 func (g *Gate) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +59,7 @@ func (g *Gate) Require(next http.Handler) http.Handler {
 		}
 		switch {
 		case ok:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
+			next.ServeHTTP(w, r.WithContext(WithUser(r.Context(), u)))
 		case r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		default:

@@ -44,7 +44,6 @@ type page struct {
 	Live  string // whose changes it shows: a store's id, or "all"; "": it does not change by itself
 	User  login.User
 	Now   time.Time
-	Path  string
 	Query string // in the search field
 	Done  string // what has just been done
 	Body  any
@@ -53,10 +52,13 @@ type page struct {
 // Operator says whether buttons are shown.
 func (p page) Operator() bool { return p.User.Role == login.Operator }
 
-type renderer struct{ pages map[string]*template.Template }
+type renderer struct {
+	pages map[string]*template.Template
+	now   func() time.Time
+}
 
 func newRenderer() (*renderer, error) {
-	r := &renderer{pages: map[string]*template.Template{}}
+	r := &renderer{pages: map[string]*template.Template{}, now: time.Now}
 	names, err := fs.Glob(files, "templates/*.html")
 	for _, name := range names {
 		base := strings.TrimSuffix(strings.TrimPrefix(name, "templates/"), ".html")
@@ -74,10 +76,7 @@ func newRenderer() (*renderer, error) {
 
 // write renders a page whole before it sends anything of it.
 func (r *renderer) write(w http.ResponseWriter, req *http.Request, status int, name string, p page) {
-	p.User, p.Path = login.UserOf(req.Context()), req.URL.Path
-	if p.Now.IsZero() {
-		p.Now = time.Now()
-	}
+	p.User, p.Now = login.UserOf(req.Context()), r.now()
 	var text bytes.Buffer
 	if err := r.pages[name].Execute(&text, p); err != nil {
 		http.Error(w, "the page could not be made: "+err.Error(), http.StatusInternalServerError)
