@@ -83,6 +83,7 @@ test-long: tools build devcluster redis-topologies redis-kinds third-engine test
 	ORCH_TEST_STORES=10000 .ci/integration -run "^TestManyStoresAreRecovered$$" # on a cluster of its own: it is busy deleting them afterwards
 	ORCH_TEST_LONG=1 .ci/integration -run "^(TestAuditsDoNotDelayOrders|TestWhatAnAuditCosts|TestAFailedStoreHeals|TestAStoreIsDeletedAfterItsGrace|TestARolloutOfABrokenImageStops)$$" -v
 	ORCH_TEST_ROLLOUT=200 .ci/integration -run "^TestARolloutReachesEveryStore$$"
+	ORCH_TEST_FLEET=100000 go test -count=1 -timeout 30m -run "^TestPagesOfAFleetAreFast$$" -v ./cmd/monitor
 	.ci/chaos-mutants
 	$(MAKE) --no-print-directory fuzz
 	go build -o bin/ ./cmd/testkit/chaos
