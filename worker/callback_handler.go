@@ -153,7 +153,7 @@ func (d *callbackHandler) unreadable(ctx context.Context, call record.Callback, 
 	if ctx.Err() != nil {
 		return &retryError{cause: context.Cause(ctx)}
 	}
-	d.metrics.unreadable(call.Status)
+	d.metrics.unreadable()
 	reason := "the password of the store cannot be read: " + provision.Public(err)
 	if d.expired(call) {
 		return d.settle(ctx, call, callback.Result{Outcome: callback.Refused, Reason: reason}, tries, log)

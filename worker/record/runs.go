@@ -39,6 +39,8 @@ type Run struct {
 	// RequestedBy and RequestID say whose request the run is for, where the generation is the newest; "" for one that the service made itself.
 	RequestedBy, RequestID string
 
+	WasReady bool // the store has been READY, and was not deleted since
+
 	Next []queue.Task // runs of other stores that may begin now, since this one has freed a slot
 
 	Outputs provision.Outputs // of the shop; recorded with READY
@@ -61,7 +63,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], Next: tasksOf(provision.OpProvision, answer[16:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], WasReady: answer[16] == "1", Next: tasksOf(provision.OpProvision, answer[17:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}

@@ -31,7 +31,7 @@ local function mark_delivered()
 end
 
 -- A callback that is closed already was delivered or dropped by another process.
-if redis.call('HDEL', KEYS[2], ARGV[2]) == 1 then
+if remove_callback(KEYS[2], ARGV[2]) then
   if ARGV[4] == '' then mark_delivered() else keep_dead_letter() end
   index_store(KEYS[1], ARGV[1])
 end
