@@ -1,0 +1,261 @@
+// Package alerts_test holds the alert rules, their tests, the list of metrics and the runbook together.
+package alerts_test
+
+import (
+	"bytes"
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var update = flag.Bool("update", false, "write orchestrator.yaml anew")
+
+// source is where the rules are written; the chart renders it.
+const source = "../kubernetes/orchestrator/files/rules.yaml"
+
+type rule struct {
+	Alert       string            `yaml:"alert"`
+	Expr        string            `yaml:"expr"`
+	For         string            `yaml:"for,omitempty"`
+	Labels      map[string]string `yaml:"labels"`
+	Annotations map[string]string `yaml:"annotations,omitempty"`
+}
+
+type group struct {
+	Name  string `yaml:"name"`
+	Rules []rule `yaml:"rules"`
+}
+
+type ruleFile struct {
+	Groups []group `yaml:"groups"`
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// plain is the source for a Prometheus without the chart.
+func plain(t *testing.T) string {
+	t.Helper()
+	text := strings.NewReplacer("%where%", "", "%runbook%", "docs/runbook.md").Replace(read(t, source))
+	_, rules, _ := strings.Cut(strings.ReplaceAll(text, "{}", ""), "groups:")
+	return "# Made from " + strings.TrimPrefix(source, "../") + " by `go test ./deploy/alerts -update`.\ngroups:" + rules
+}
+
+func rules(t *testing.T) []rule {
+	t.Helper()
+	var file ruleFile
+	decoder := yaml.NewDecoder(strings.NewReader(plain(t)))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil {
+		t.Fatal(err)
+	}
+	return file.Groups[0].Rules
+}
+
+func TestPlainFileIsMadeFromTheSource(t *testing.T) {
+	if *update {
+		if err := os.WriteFile("orchestrator.yaml", []byte(plain(t)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if read(t, "orchestrator.yaml") != plain(t) {
+		t.Error("orchestrator.yaml differs from its source; run `go test ./deploy/alerts -update`")
+	}
+	promtool(t, "check", "rules", "orchestrator.yaml")
+}
+
+// promtool runs it and fails the test where it fails.
+func promtool(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := run(t, args...); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	path, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Fatal("promtool is not on PATH: run `.ci/need promtool prometheus`, or the tests by `make test`, which brings it")
+	}
+	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+	return string(out), err
+}
+
+// tests are those of tests.yaml, or of one alert alone.
+func tests(t *testing.T, alert string) []byte {
+	t.Helper()
+	var file struct {
+		RuleFiles []string         `yaml:"rule_files"`
+		Interval  string           `yaml:"evaluation_interval"`
+		Tests     []map[string]any `yaml:"tests"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "tests.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	file.Tests = slices.DeleteFunc(file.Tests, func(test map[string]any) bool {
+		about := test["alert_rule_test"].([]any)[0].(map[string]any)["alertname"]
+		return alert != "" && about != alert
+	})
+	text, err := yaml.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// tryRules tries some rules, or one alert of them alone.
+func tryRules(t *testing.T, rules []rule, alert string) (string, error) {
+	t.Helper()
+	bare := slices.Clone(rules)
+	for i := range bare {
+		bare[i].Annotations = nil
+	}
+	folder := t.TempDir()
+	text, err := yaml.Marshal(ruleFile{Groups: []group{{Name: "orchestrator", Rules: bare}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"rules.yaml": text, "tests.yaml": tests(t, alert)} {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return run(t, "test", "rules", filepath.Join(folder, "tests.yaml"))
+}
+
+func TestRulesFireAndStayQuiet(t *testing.T) {
+	if out, err := tryRules(t, rules(t), ""); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestEachRuleIsHeldByItsTests puts in the place of each condition one that always holds and one that never does.
+func TestEachRuleIsHeldByItsTests(t *testing.T) {
+	for i, r := range rules(t) {
+		for name, expr := range map[string]string{"always": "vector(1)", "never": "vector(1) > 1"} {
+			t.Run(r.Alert+" "+name, func(t *testing.T) {
+				t.Parallel()
+				changed := rules(t)
+				changed[i].Expr = expr
+				if _, err := tryRules(t, changed, r.Alert); err == nil {
+					t.Error("no test fails")
+				}
+			})
+		}
+	}
+}
+
+// family finds a metric and the labels that it is asked for.
+var (
+	family = regexp.MustCompile(`(orchestrator_[a-z_]+)(\{[^}]*\})?`)
+	label  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"`)
+	by     = regexp.MustCompile(`\b(?:by|on) \(([a-z_, ]*)\)`)
+	row    = regexp.MustCompile("(?m)^\\| `(orchestrator_[a-z_]+)` \\| (\\w+) \\| ([^|]*) \\|")
+)
+
+// documented are the metrics of docs/metrics.md with their labels; a test there holds the page to what processes register.
+func documented(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for _, m := range row.FindAllStringSubmatch(read(t, "../../docs/metrics.md"), -1) {
+		labels := regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(m[3], -1)
+		names := []string{"instance"}
+		for _, l := range labels {
+			names = append(names, l[1])
+		}
+		all[m[1]] = names
+		if m[2] == "histogram" {
+			all[m[1]+"_count"], all[m[1]+"_sum"], all[m[1]+"_bucket"] = names, names, append(slices.Clone(names), "le")
+		}
+	}
+	return all
+}
+
+func TestRulesReadMetricsThatExist(t *testing.T) {
+	known := documented(t)
+	for _, r := range rules(t) {
+		labels := map[string]bool{}
+		for _, m := range family.FindAllStringSubmatch(r.Expr, -1) {
+			names, there := known[m[1]]
+			if !there {
+				t.Errorf("%s reads %s, which docs/metrics.md does not list", r.Alert, m[1])
+			}
+			for _, name := range names {
+				labels[name] = true
+			}
+			for _, l := range label.FindAllStringSubmatch(m[2], -1) {
+				if !slices.Contains(names, l[1]) {
+					t.Errorf("%s selects %s by %s, a label that it does not have", r.Alert, m[1], l[1])
+				}
+			}
+		}
+		for _, m := range by.FindAllStringSubmatch(r.Expr, -1) {
+			for name := range strings.SplitSeq(m[1], ",") {
+				if name = strings.TrimSpace(name); name != "" && !labels[name] {
+					t.Errorf("%s groups by %s, a label that its metrics do not have: %v", r.Alert, name, slices.Sorted(maps.Keys(labels)))
+				}
+			}
+		}
+	}
+}
+
+// parts are those of each section of the runbook.
+var parts = []string{"**It means.**", "**Look.**", "**Usual causes.**", "**Press.**", "**If that does not help.**"}
+
+func TestRunbookHasASectionForEachAlert(t *testing.T) {
+	sections := map[string]string{}
+	for _, section := range strings.Split(read(t, "../../docs/runbook.md"), "\n## ")[1:] {
+		name, text, _ := strings.Cut(section, "\n")
+		sections[name] = strings.TrimRight(text, "\n")
+	}
+	for _, r := range rules(t) {
+		text, there := sections[r.Alert]
+		delete(sections, r.Alert)
+		if !there {
+			t.Errorf("docs/runbook.md has no section %s", r.Alert)
+			continue
+		}
+		for _, part := range parts {
+			before, after, found := strings.Cut(text, part)
+			if !found {
+				t.Errorf("%s lacks %s in its place", r.Alert, part)
+			}
+			_, text = before, after
+		}
+		if want := "docs/runbook.md#" + strings.ToLower(r.Alert); r.Annotations["runbook_url"] != want {
+			t.Errorf("%s leads to %q, want %q", r.Alert, r.Annotations["runbook_url"], want)
+		}
+		if r.Annotations["summary"] == "" || !slices.Contains([]string{"warning", "critical"}, r.Labels["severity"]) {
+			t.Errorf("%s has no summary, or severity %q", r.Alert, r.Labels["severity"])
+		}
+	}
+	for name := range sections {
+		if strings.HasPrefix(name, "Orchestrator") {
+			t.Errorf("docs/runbook.md explains %s, which is no alert", name)
+		}
+	}
+}
+
+func TestRunbookSectionsAreShort(t *testing.T) {
+	for _, section := range strings.Split(read(t, "../../docs/runbook.md"), "\n## ")[1:] {
+		if n := bytes.Count([]byte(strings.TrimRight(section, "\n")), []byte("\n")); n > 25 {
+			name, _, _ := strings.Cut(section, "\n")
+			t.Errorf("%s has %d lines", name, n)
+		}
+	}
+}
