@@ -50,7 +50,7 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if w.clusters, err = connectClusters(ctx, common, c, c.installation(w.records), log); err != nil {
+	if w.clusters, err = connectClusters(ctx, common, c, c.installation(w.records), newObservers(w.Metrics), log); err != nil {
 		return nil, err
 	}
 	c.warnOfAGeneratedName(log)

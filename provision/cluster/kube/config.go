@@ -18,12 +18,16 @@ type Config struct {
 	Text       []byte       // content of a kubeconfig
 	APIServer  *APIServer   // accepts short-lived tokens
 	Writes     int          // limit of concurrent writes and Helm operations; 0 means twice the number of CPUs
+	Observer   Observer     // is told of each request; nil: nothing is
 	Log        *slog.Logger // nil means slog.Default; Helm and client-go write to it at debug level
 }
 
 func (c Config) withDefaults() Config {
 	if c.Writes <= 0 {
 		c.Writes = 2 * runtime.GOMAXPROCS(0)
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
