@@ -4,16 +4,15 @@ package alerts_test
 import (
 	"bytes"
 	"flag"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"orchestrator/cmd/testkit/promtest"
 )
 
 var update = flag.Bool("update", false, "write orchestrator.yaml anew")
@@ -81,19 +80,9 @@ func TestPlainFileIsMadeFromTheSource(t *testing.T) {
 // promtool runs it and fails the test where it fails.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
-	if out, err := run(t, args...); err != nil {
+	if out, err := promtest.Promtool(t, args...); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-}
-
-func run(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Fatal("promtool is not on PATH: run `.ci/need promtool prometheus`, or the tests by `make test`, which brings it")
-	}
-	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
-	return string(out), err
 }
 
 // tests are those of tests.yaml, or of one alert alone.
@@ -135,7 +124,7 @@ func tryRules(t *testing.T, rules []rule, alert string) (string, error) {
 			t.Fatal(err)
 		}
 	}
-	return run(t, "test", "rules", filepath.Join(folder, "tests.yaml"))
+	return promtest.Promtool(t, "test", "rules", filepath.Join(folder, "tests.yaml"))
 }
 
 func TestRulesFireAndStayQuiet(t *testing.T) {
@@ -160,57 +149,10 @@ func TestEachRuleIsHeldByItsTests(t *testing.T) {
 	}
 }
 
-// family finds a metric and the labels that it is asked for.
-var (
-	family = regexp.MustCompile(`(orchestrator_[a-z_]+)(\{[^}]*\})?`)
-	label  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"`)
-	by     = regexp.MustCompile(`\b(?:by|on) \(([a-z_, ]*)\)`)
-	row    = regexp.MustCompile("(?m)^\\| `(orchestrator_[a-z_]+)` \\| (\\w+) \\| ([^|]*) \\|")
-)
-
-// documented are the metrics of docs/metrics.md with their labels; a test there holds the page to what processes register.
-func documented(t *testing.T) map[string][]string {
-	t.Helper()
-	all := map[string][]string{}
-	for _, m := range row.FindAllStringSubmatch(read(t, "../../docs/metrics.md"), -1) {
-		labels := regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(m[3], -1)
-		names := []string{"instance"}
-		for _, l := range labels {
-			names = append(names, l[1])
-		}
-		all[m[1]] = names
-		if m[2] == "histogram" {
-			all[m[1]+"_count"], all[m[1]+"_sum"], all[m[1]+"_bucket"] = names, names, append(slices.Clone(names), "le")
-		}
-	}
-	return all
-}
-
 func TestRulesReadMetricsThatExist(t *testing.T) {
-	known := documented(t)
+	known := promtest.Documented(t, "../../docs/metrics.md", []string{"instance"})
 	for _, r := range rules(t) {
-		labels := map[string]bool{}
-		for _, m := range family.FindAllStringSubmatch(r.Expr, -1) {
-			names, there := known[m[1]]
-			if !there {
-				t.Errorf("%s reads %s, which docs/metrics.md does not list", r.Alert, m[1])
-			}
-			for _, name := range names {
-				labels[name] = true
-			}
-			for _, l := range label.FindAllStringSubmatch(m[2], -1) {
-				if !slices.Contains(names, l[1]) {
-					t.Errorf("%s selects %s by %s, a label that it does not have", r.Alert, m[1], l[1])
-				}
-			}
-		}
-		for _, m := range by.FindAllStringSubmatch(r.Expr, -1) {
-			for name := range strings.SplitSeq(m[1], ",") {
-				if name = strings.TrimSpace(name); name != "" && !labels[name] {
-					t.Errorf("%s groups by %s, a label that its metrics do not have: %v", r.Alert, name, slices.Sorted(maps.Keys(labels)))
-				}
-			}
-		}
+		known.Check(t, r.Alert, r.Expr)
 	}
 }
 
