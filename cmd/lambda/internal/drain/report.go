@@ -49,7 +49,9 @@ func counts(metrics prometheus.Gatherer, name, first, second string) (map[string
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
-			counted[labels[first]+" "+labels[second]] += int(m.GetHistogram().GetSampleCount())
+			if n := int(m.GetHistogram().GetSampleCount()); n > 0 {
+				counted[labels[first]+" "+labels[second]] += n
+			}
 		}
 	}
 	return counted, nil
