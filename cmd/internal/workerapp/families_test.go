@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orchestrator/cmd/internal/ingestapp"
+	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/testkit/redistest"
 )
 
@@ -140,6 +144,72 @@ func TestNoLabelNamesAStore(t *testing.T) {
 			if slices.Contains([]string{"store", "store_id", "host", "namespace", "creator", "creator_id", "path", "generation", "task_id"}, label) {
 				t.Errorf("%s has the label %s", name, label)
 			}
+		}
+	}
+}
+
+// asked finds in a rule what it sees increase, and matcher how that is selected.
+var (
+	asked   = regexp.MustCompile(`(?:increase|rate)\((orchestrator_[a-z_]+)\{([^}]*)\}`)
+	matcher = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
+)
+
+// TestWhatAlertsSeeIncreaseExistsFromTheStart looks for a series at 0 for each value that a rule names: one that is born at 1 has not increased.
+func TestWhatAlertsSeeIncreaseExistsFromTheStart(t *testing.T) {
+	rules, err := os.ReadFile("../../../deploy/alerts/orchestrator.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := map[string][]map[string]string{}
+	for _, reg := range processes(t) {
+		gathered, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range gathered {
+			for _, m := range g.GetMetric() {
+				labels := map[string]string{}
+				for _, l := range m.GetLabel() {
+					labels[l.GetName()] = l.GetValue()
+				}
+				series[g.GetName()] = append(series[g.GetName()], labels)
+			}
+		}
+	}
+	all := asked.FindAllStringSubmatch(string(rules), -1)
+	for _, m := range all {
+		name := strings.TrimSuffix(strings.TrimSuffix(m[1], "_count"), "_bucket")
+		there := slices.ContainsFunc(series[name], func(labels map[string]string) bool {
+			for _, want := range matcher.FindAllStringSubmatch(m[2], -1) {
+				equal := regexp.MustCompile("^(?:" + want[3] + ")$").MatchString(labels[want[1]])
+				if equal == strings.HasPrefix(want[2], "!") {
+					return false
+				}
+			}
+			return true
+		})
+		if !there {
+			t.Errorf("no series %s{%s} exists from the start", m[1], m[2])
+		}
+	}
+	if len(all) < 10 {
+		t.Errorf("only %d are found in the rules", len(all))
+	}
+}
+
+// TestNamesAreAsPrometheusWantsThem has promtool look at what a worker and ingest show.
+func TestNamesAreAsPrometheusWantsThem(t *testing.T) {
+	path, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Fatal("promtool is not on PATH: run `.ci/need promtool prometheus`, or the tests by `make test`, which brings it")
+	}
+	for process, reg := range processes(t) {
+		answer := httptest.NewRecorder()
+		service.Admin(reg, nil).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+		cmd := exec.CommandContext(t.Context(), path, "check", "metrics")
+		cmd.Stdin = answer.Body
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", process, err, out)
 		}
 	}
 }
