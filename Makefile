@@ -114,10 +114,17 @@ redis-kinds: tools ## the tests on a real Redis again, on Redis 8 and on Valkey 
 
 # What integration runs too is left to it.
 .PHONY: unit-apart
-unit-apart: tools # the part of unit that is in test
-	go test -race $$(go list ./... | grep -vE '$(KUBERNETES)')
+unit-apart: tools receivers # the part of unit that is in test
+	go test -race $$(go list ./... | grep -vE '$(KUBERNETES)|/deploy/examples')
 	go test $$(go list ./... | grep -E '$(KUBERNETES)' | grep -vxF "$$(.ci/integration --packages | sed 's|^\.|orchestrator|')")
 	cd deploy/devcluster && go test ./internal/...
+
+# A language that is not there is left out, and named.
+.PHONY: receivers
+receivers: ## the example receivers of callbacks, in Go, Python and TypeScript, against the service's sender
+	@.ci/need python3 python3 || true
+	@.ci/need npm nodejs npm || true
+	@go test -count=1 -v ./deploy/examples/receiver | grep -v '^=== '
 
 .PHONY: redis-failover
 redis-failover: tools ## the part of redis-topologies that is in test: the records and the queues there, and a failover of each

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -33,6 +34,8 @@ type fake struct {
 	state     provision.State
 	page      provision.Page
 	dead      provision.DeadLetters
+	events    [][]provision.Event // what the next calls answer; then Redis is away
+	after     []string
 	lost      provision.Orphans
 	held      []provision.Hold
 	released  string // cluster and engine
@@ -118,6 +121,22 @@ func (f *fake) Store(ctx context.Context, id string) (provision.State, bool, err
 func (f *fake) Stores(ctx context.Context, filter provision.StoreFilter, cursor string, limit int) (provision.Page, error) {
 	f.filter, f.cursor, f.limit = filter, cursor, limit
 	return f.page, f.answer(ctx)
+}
+
+func (f *fake) OfStore(ctx context.Context, _, after string, _ int) ([]provision.Event, error) {
+	f.after = append(f.after, after)
+	if err := f.answer(ctx); err != nil {
+		return nil, err
+	}
+	if len(f.events) == 0 {
+		if after == "" {
+			return nil, nil
+		}
+		return nil, errors.New("away")
+	}
+	next := f.events[0]
+	f.events = f.events[1:]
+	return next, nil
 }
 
 func (f *fake) Summary(ctx context.Context, engines []string) (provision.Summary, error) {
@@ -227,7 +246,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

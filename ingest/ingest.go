@@ -96,7 +96,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Protector, Reader, Replayer, Clusters, Holds, Findings, Counter, Rollouts, Quotas, Later and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Protector, Reader, Replayer, Clusters, Holds, Findings, Counter, Events, Rollouts, Quotas, Later and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -113,6 +113,7 @@ type Config struct {
 	Holds     Holds
 	Findings  Findings
 	Counter   Counter
+	Events    Events
 	Rollouts  Rollouts
 	Quotas    Quotas
 	Later     LaterDeleter
@@ -123,6 +124,8 @@ type Config struct {
 
 	Maintained bool // the workers of the installation do maintenance: there can be rollouts
 
+	MaxStreams int // of events that one token may have open; 0 means 20, a negative number none
+
 	Timeout time.Duration         // for each of them to answer; 0 means 3 s
 	MaxBody int64                 // bytes; 0 means 64 KiB
 	Log     *slog.Logger          // nil means slog.Default
@@ -132,6 +135,7 @@ type Config struct {
 type server struct {
 	Config
 	tokens  tokens
+	streams streams
 	seconds *prometheus.HistogramVec
 }
 
@@ -157,6 +161,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxBody == 0 {
 		c.MaxBody = 64 << 10
 	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 20
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -165,8 +172,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Rollouts == nil || c.Quotas == nil || c.Later == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Rollouts, Quotas, Later and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Events == nil || c.Rollouts == nil || c.Quotas == nil || c.Later == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Protector, Reader, Replayer, Clusters, Holds, Findings, Events, Rollouts, Quotas, Later and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -201,6 +208,7 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/stores/:store_id/unprotect", s.protect(false), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))
 	e.Match(read, "/stores/:store_id", s.show, s.authorize(ScopeRead))
+	e.GET("/stores/:store_id/events", s.events, s.authorize(ScopeRead))
 	e.Match(read, "/summary", s.summary, s.authorize(ScopeRead))
 	e.Match(read, "/stores", s.list, s.authorize(ScopeRead))
 	e.Match(read, "/orphans", s.orphans, s.authorize(ScopeOperate))

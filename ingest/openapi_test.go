@@ -93,6 +93,9 @@ func TestOpenAPIResponsesHappen(t *testing.T) {
 		}
 		for status, e := range answers {
 			r := newRig(t, &e.fake)
+			if e.noStreams {
+				r.rebuild(t, func(c *Config) { c.MaxStreams = -1 })
+			}
 			if e.path == "" {
 				e.path = strings.NewReplacer("{store_id}", "s-1", "{id}", "7.3.s-1", "{name}", "eu").Replace(path)
 			}
@@ -126,6 +129,7 @@ type example struct {
 	ifMatch    string
 	noToken    bool
 	noScope    bool
+	noStreams  bool
 	fake       fake
 }
 
@@ -237,6 +241,7 @@ func examples() map[string]map[string]example {
 			"500": {fake: fake{err: errors.New("x")}},
 			"503": {fake: failing(provision.CodeUnavailable)},
 		},
+		"GET /stores/{store_id}/events": eventExamples(known),
 		"GET /stores": {
 			"200": {path: "/stores?status=FAILED&q=shop", fake: known},
 			"400": {path: "/stores?a;b"},

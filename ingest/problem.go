@@ -34,6 +34,7 @@ var (
 	conflict     = kind{http.StatusConflict, "conflict", "The request conflicts with an existing store", 0}
 	moved        = kind{http.StatusPreconditionFailed, "generation-changed", "The store has a newer generation", 0}
 	quotaReached = kind{http.StatusTooManyRequests, "quota", "The creator has as many stores as it may have", 0}
+	manyStreams  = kind{http.StatusTooManyRequests, "too-many-streams", "The token has too many streams open", 60}
 	tooLarge     = kind{http.StatusRequestEntityTooLarge, "too-large", "The body is too large", 0}
 	invalid      = kind{http.StatusUnprocessableEntity, "invalid", "The request is invalid", 0}
 	internal     = kind{http.StatusInternalServerError, "internal", "An internal error occurred", 0}

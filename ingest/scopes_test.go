@@ -16,7 +16,7 @@ import (
 // scopes are what each route needs; "" is open. A route that is not here fails TestEveryRouteNeedsItsScope.
 var scopes = map[string]Scope{
 	"GET /": "", "GET /health": "", "GET /healthz": "", "GET /readyz": "", "GET /openapi.yaml": "", "GET /openapi.json": "", "GET /docs": "",
-	"GET /summary": ScopeRead, "GET /stores": ScopeRead, "GET /stores/:store_id": ScopeRead, "GET /dead-letters": ScopeRead,
+	"GET /summary": ScopeRead, "GET /stores": ScopeRead, "GET /stores/:store_id": ScopeRead, "GET /stores/:store_id/events": ScopeRead, "GET /dead-letters": ScopeRead,
 	"POST /": ScopeWrite, "POST /orchestrate": ScopeWrite, "DELETE /stores/:store_id": ScopeWrite,
 	"POST /stores/:store_id/retry": ScopeWrite, "POST /stores/:store_id/cancel": ScopeWrite,
 	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite, "POST /stores/:store_id/rotate": ScopeWrite,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -35,6 +36,8 @@ func (s *server) show(c echo.Context) error {
 		return unknownStore(id)
 	}
 	setETag(c.Response().Header(), state.Generation)
+	explanation := provision.Explain(state, time.Now())
+	state.Explanation = &explanation
 	return c.JSON(http.StatusOK, state)
 }
 

@@ -24,6 +24,10 @@ func TestShowAnswersTheState(t *testing.T) {
 		if err := json.Unmarshal([]byte(a.raw), &got); err != nil || a.status != 200 {
 			t.Fatalf("GET %s: %d %v %s", path, a.status, err, a.raw)
 		}
+		if e := got.Explanation; e == nil || e.Reason != provision.ReasonCallback || len(e.Actions) == 0 {
+			t.Errorf("explained as %+v", e)
+		}
+		got.Explanation = nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -39,6 +43,10 @@ func fullState() provision.State {
 		Error: "no such image", Attempts: 1, Crashes: 2, Running: true, AcceptedAt: at, Deadline: at.Add(time.Hour), DecidedAt: at.Add(time.Minute),
 		PendingCallbacks: 1, DeadLetterID: "6.1.s-1", DeleteGeneration: 6, ContestedBy: "s-2", RequestedBy: "billing", RequestID: "r-1",
 		Steps: []provision.Step{{At: at, Generation: 7, Op: provision.OpProvision, Name: provision.StepReady, State: provision.StepFailed, Millis: 5, Code: provision.CodeImage, Error: "no such image"}},
+		History: []provision.Generation{{Generation: 7, Op: provision.OpProvision, Status: provision.StatusFailed, Code: provision.CodeImage, Error: "no such image", RequestedBy: "billing",
+			RequestID: "r-1", AcceptedAt: at, DecidedAt: at.Add(time.Minute)}},
+		Deliveries: []provision.Delivery{{At: at, CallbackID: "7.2.s-1", Generation: 7, Sequence: 2, Status: provision.StatusFailed, Result: "retry", Millis: 9, HTTPStatus: 503,
+			Answer: "busy", Reason: "x", NextAt: at.Add(time.Minute)}},
 	}
 }
 

@@ -57,7 +57,7 @@ func TestAuthorizeRefusesATokenSentTwice(t *testing.T) {
 
 func TestNewRefusesAnInvalidConfig(t *testing.T) {
 	f := &fake{}
-	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Rollouts: f, Quotas: f, Later: f, Readiness: f}
+	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}

@@ -131,6 +131,12 @@ type State struct {
 	// count against its deadline.
 	OnHoldSince time.Time `json:"on_hold_since,omitzero"`
 	Steps       []Step    `json:"steps,omitempty"`
+	// History are the generations of the store, the newest first, 20 at most; Deliveries are those of its callbacks, the latest first, 50 at most, of
+	// the last 30 days. Only where one store is shown.
+	History    []Generation `json:"history,omitempty"`
+	Deliveries []Delivery   `json:"deliveries,omitempty"`
+	// Explanation is why the store is where it is, and what may be asked of it. Only where one store is shown.
+	Explanation *Explanation `json:"explanation,omitempty"`
 }
 
 // StoreFilter chooses stores; "" chooses all. Stores that are deleted are chosen by their status only, or by no filter at all.
@@ -172,6 +178,8 @@ type Summary struct {
 	Code    map[Code]int64   `json:"code"` // of the outcome, where that is a failure
 	Engine  map[string]int64 `json:"engine"`
 	Cluster map[string]int64 `json:"cluster"`
+	// DeadLetters is the number of callbacks that the backend has refused.
+	DeadLetters int64 `json:"dead_letters"`
 	// Oldest are the stores that are under way the longest, the longest first, ten at most.
 	Oldest []State `json:"oldest"`
 }

@@ -30,6 +30,11 @@ type CallbackClaims interface {
 	ReleaseClaim(ctx context.Context, storeID, token string) error
 }
 
+// DeliveryLog keeps how each delivery went, for people to read: [record.Callbacks].
+type DeliveryLog interface {
+	NoteDelivery(ctx context.Context, storeID string, a provision.Delivery) error
+}
+
 // Passwords is the only way to a store's password, and deliveries of READY its only users. provision.ErrNoCredentials
 // means that the store has none any more.
 type Passwords interface {
@@ -57,6 +62,7 @@ type deliveryState interface {
 type callbackHandler struct {
 	cluster   string // as in tasks: a cluster's name, or provision.AnyCluster
 	claims    CallbackClaims
+	kept      DeliveryLog
 	queue     Queue
 	passwords Passwords
 	state     deliveryState
@@ -143,8 +149,35 @@ func (d *callbackHandler) deliver(ctx context.Context, call record.Callback, tok
 	if result.Outcome != callback.Delivered && ctx.Err() != nil {
 		return &retryError{cause: context.Cause(ctx)}
 	}
-	d.metrics.delivered(call.Status, result.Outcome, d.now().Sub(start))
-	return d.settle(ctx, call, result, tries, log)
+	took := d.now().Sub(start)
+	d.metrics.delivered(call.Status, result.Outcome, took)
+	delivery := deliveryOf(call, result, start, took)
+	err = d.settle(ctx, call, result, tries, log)
+	d.note(ctx, call, delivery, err, log)
+	return err
+}
+
+// deliveryOf is what is kept of a delivery.
+func deliveryOf(call record.Callback, result callback.Result, at time.Time, took time.Duration) provision.Delivery {
+	a := provision.Delivery{At: at.UTC(), CallbackID: call.ID(), Generation: call.Generation, Sequence: call.Sequence, Status: call.Status,
+		Result: result.Outcome.String(), Millis: took.Milliseconds(), HTTPStatus: result.HTTPStatus, Answer: result.Answer}
+	if result.HTTPStatus == 0 {
+		a.Reason = result.Reason
+	}
+	return a
+}
+
+// note keeps a delivery, with the time of the next one where err is why there will be one.
+func (d *callbackHandler) note(ctx context.Context, call record.Callback, a provision.Delivery, err error, log *slog.Logger) {
+	var again *retryError
+	if errors.As(err, &again) {
+		a.NextAt = d.now().Add(again.delay).UTC()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	defer cancel()
+	if err := d.kept.NoteDelivery(ctx, call.StoreID, a); err != nil {
+		log.Debug("a delivery is not kept", "error", err)
+	}
 }
 
 // unreadable is for a READY whose password cannot be read. It is tried again soon, since its cluster may be back at any time,
@@ -155,12 +188,17 @@ func (d *callbackHandler) unreadable(ctx context.Context, call record.Callback, 
 	}
 	d.metrics.unreadable()
 	reason := "the password of the store cannot be read: " + provision.Public(err)
+	delivery := deliveryOf(call, callback.Result{Reason: reason}, d.now(), 0)
+	delivery.Result = "unsent"
 	if d.expired(call) {
+		defer d.note(ctx, call, delivery, nil, log)
 		return d.settle(ctx, call, callback.Result{Outcome: callback.Refused, Reason: reason}, tries, log)
 	}
 	delay := backoff(tries, 5*time.Second, 5*time.Minute)
 	log.Warn("callback not sent; tried again", "reason", reason, "cause", err, "again_in", delay)
-	return &retryError{cause: provision.Errorf(provision.CodeUnavailable, "%s was not sent: %s", call.Status, reason), delay: delay, counted: true}
+	again := &retryError{cause: provision.Errorf(provision.CodeUnavailable, "%s was not sent: %s", call.Status, reason), delay: delay, counted: true}
+	d.note(ctx, call, delivery, again, log)
+	return again
 }
 
 // expired reports whether the callback has been tried for long enough. A replayed dead letter has as much time as a new one.

@@ -33,6 +33,7 @@ type deliveryFakes struct {
 	sent        []callback.Message
 	closed      []string
 	deadLetters []deadLetter
+	noted       []provision.Delivery
 	released    int
 	claims      int
 	accepted    []provision.Request
@@ -55,6 +56,11 @@ func (p *deliveryFakes) Claim(context.Context, string, string, time.Duration) (r
 		return record.ClaimEmpty, record.Callback{}, nil
 	}
 	return record.Claimed, p.pending[0], nil
+}
+
+func (p *deliveryFakes) NoteDelivery(_ context.Context, _ string, d provision.Delivery) error {
+	p.noted = append(p.noted, d)
+	return errors.New("Redis is away")
 }
 
 func (p *deliveryFakes) close(c record.Callback) error {
@@ -110,7 +116,7 @@ func (p *deliveryFakes) AcceptIf(_ context.Context, r provision.Request, _ int64
 // processUntil handles a delivery's task and checks that the claim was released.
 func (p *deliveryFakes) processUntil(t *testing.T, ctx, stop context.Context) *replied {
 	t.Helper()
-	d := &callbackHandler{claims: p, passwords: p, state: mock.ClusterState{}, sender: p, acceptor: p, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()),
+	d := &callbackHandler{claims: p, kept: p, passwords: p, state: mock.ClusterState{}, sender: p, acceptor: p, limits: DefaultLimits(), metrics: newMetrics(prometheus.NewRegistry()),
 		log: quiet(), stop: stop, now: time.Now}
 	err := d.ProcessTask(ctx, asynq.NewTask(queue.TypeOf(queue.QueueCallback), []byte(`{"store_id":"s","generation":7,"sequence":1}`)))
 	if p.released != 1 {

@@ -14,7 +14,7 @@ const (
 )
 
 // clusterProbe asks regularly whether a cluster can be reached. It sets the metric, logs a change, and marks the cluster as
-// healthy in the records, so that new stores go to healthy clusters.
+// healthy in the records, so that new stores go to healthy clusters and operators see which one is not.
 type clusterProbe struct {
 	cluster Cluster
 	records interface {
@@ -58,9 +58,6 @@ func (p *clusterProbe) probe(ctx context.Context) {
 		return
 	}
 	p.up.Set(1)
-	if p.cluster.Name == "" {
-		return // there is one cluster only
-	}
 	ctx, cancel = context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	if err := p.records.MarkHealthy(ctx, p.cluster.id()); err != nil {

@@ -122,7 +122,7 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	outcomes := &outcomeRecorder{outcomes: w.records.Runs, pending: w.records.Callbacks, queue: w.tasks, state: cluster.State, log: log}
 	runs := &runHandler{cluster: name, leases: w.leases, runner: cluster.Runner, outcomes: outcomes, journal: w.records.Runs,
 		limits: c.Limits, metrics: m, log: log, stop: stopped}
-	callbacks := &callbackHandler{cluster: name, claims: w.records.Callbacks, queue: w.tasks, passwords: cluster.Passwords, state: cluster.State,
+	callbacks := &callbackHandler{cluster: name, claims: w.records.Callbacks, kept: w.records.Callbacks, queue: w.tasks, passwords: cluster.Passwords, state: cluster.State,
 		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, log: log, stop: stopped, now: time.Now}
 	add := func(base string, slots int, h asynq.Handler) {
 		queueName := queue.On(base, name)
@@ -146,7 +146,7 @@ func (w *Worker) serveAny(stopped context.Context, m *metrics) {
 	if _, only := states[provision.DefaultCluster]; only && len(states) == 1 {
 		return
 	}
-	callbacks := &callbackHandler{cluster: provision.AnyCluster, claims: w.records.Callbacks, queue: w.tasks, state: states,
+	callbacks := &callbackHandler{cluster: provision.AnyCluster, claims: w.records.Callbacks, kept: w.records.Callbacks, queue: w.tasks, state: states,
 		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, log: c.Log, stop: stopped, now: time.Now}
 	name := queue.On(queue.QueueCallback, provision.AnyCluster)
 	m = m.on(provision.AnyCluster)

@@ -4,57 +4,52 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
-	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
+	"orchestrator/cmd/monitor/internal/live"
+	"orchestrator/cmd/monitor/internal/login"
+	"orchestrator/cmd/monitor/internal/pages"
+	"orchestrator/cmd/monitor/internal/queues"
 	"orchestrator/provision"
+	"orchestrator/provision/engine"
+	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
-// maxBody is far more than the UI sends for the largest selection of tasks.
+// maxBody is far more than the pages send, for the largest selection of tasks.
 const maxBody = 1 << 20
 
-// newHandler returns the web UI. The caller has to close the client; asynqmon is never closed, since that would close it too.
-func newHandler(c config, client redis.UniversalClient, log *slog.Logger) http.Handler {
-	ui := asynqmon.New(asynqmon.Options{
-		RedisConnOpt:     queue.SharedClient{UniversalClient: client},
-		PayloadFormatter: asynqmon.PayloadFormatterFunc(showPayload),
-		ResultFormatter:  asynqmon.ResultFormatterFunc(showResult),
-		ReadOnly:         c.ReadOnly,
+// newHandler returns the pages, and the hub that keeps them live. The caller has to close the client.
+func newHandler(c config, client redis.UniversalClient, log *slog.Logger) (http.Handler, *live.Hub, error) {
+	users, err := c.users()
+	if err != nil {
+		return nil, nil, err
+	}
+	records := record.New(client, record.Options{Placement: provision.Placement{Clusters: c.Clusters.Clusters}})
+	site, err := pages.New(pages.Config{
+		Stores: records.Requests, Clusters: records.Requests, Fleet: records.Fleet, Letters: records.Callbacks, Rollouts: records.Rollouts,
+		Actions: actions{&intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: c.Deadline, Log: log}, records},
+		Engines: engine.Names(), Log: log,
 	})
-	// Browsers send the login with requests of other sites too, so changes that come from another site are refused.
-	guarded := http.NewCrossOriginProtection().Handler(auditLog(log, csp(ui)))
+	if err != nil {
+		return nil, nil, err
+	}
+	gate, hub := login.NewGate(users, c.SessionKey, c.proxy(), site.LoginForm, log), live.New(records.Events, log)
+
+	inside := http.NewServeMux()
+	inside.Handle(queues.Root+"/", queues.New(client, log))
+	inside.Handle("GET /live", hub)
+	site.Routes(inside)
+
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.Handle("/", login(c.User, c.Password, log, http.MaxBytesHandler(guarded, maxBody)))
-	return mux
-}
-
-// auditLog logs what operators change or try to change.
-func auditLog(log *slog.Logger, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			user, _, _ := r.BasicAuth()
-			status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-			defer func() {
-				provision.AuditEvent{Actor: user, Action: "queue." + strings.ToLower(r.Method), Target: r.URL.Path, Accepted: status.status < 300, Status: status.status,
-					Peer: peer(r)}.Log(r.Context(), log)
-			}()
-			w = status
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// statusWriter notes the status of a response.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
+	mux.Handle("GET /static/", pages.Static())
+	mux.HandleFunc("GET /login", gate.Form)
+	mux.HandleFunc("POST /login", gate.Submit)
+	mux.HandleFunc("POST /logout", gate.Logout)
+	mux.Handle("/", gate.Require(inside))
+	// Browsers send the cookie with requests of other sites too, so changes that come from another site are refused.
+	return http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, maxBody)), hub, nil
 }

@@ -1,5 +1,4 @@
-// Command monitor serves asynq's web UI for the queues to operators: behind a login, read-only by default, and with only those
-// fields of payloads that are known to be harmless.
+// Command monitor serves the operators' web pages: what is stuck, why, and which button helps; and asynq's web UI for the queues. All of it is behind a login.
 package main
 
 import (
@@ -10,12 +9,14 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"orchestrator/cmd/internal/service"
 	"orchestrator/worker/redisconn"
 )
 
 func main() {
-	os.Exit(service.Main("monitor", "serves a web UI for the queues", run))
+	os.Exit(service.Main("monitor", "serves the operators' web pages", run))
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
@@ -24,15 +25,22 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 		return err
 	}
 	defer client.Close()
+	handler, hub, err := newHandler(c, client, log)
+	if err != nil {
+		return err
+	}
 	listener, err := service.Listen("ORCH_MONITOR_ADDR", c.Addr)
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "addr", listener.Addr().String(), "read_only", c.ReadOnly)
+	log.Info("listening", "addr", listener.Addr().String())
 	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
 		log.Warn("the login is sent unencrypted to this address; put TLS in front of it, or set ORCH_MONITOR_ADDR to a loopback address")
 	}
-	return service.Serve(ctx, server(newHandler(c, client, log)), listener)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { hub.Run(ctx); return nil })
+	group.Go(func() error { return service.Serve(ctx, server(handler), listener) })
+	return group.Wait()
 }
 
 func server(handler http.Handler) *http.Server {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"log/slog"
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -26,12 +26,14 @@ func TestHandlerServesPagesOfARealRedis(t *testing.T) {
 	if _, err := asynq.NewClientFromRedisClient(client).Enqueue(task, asynq.Queue(queue.QueueProvision), asynq.TaskID(testID)); err != nil {
 		t.Fatal(err)
 	}
-	s := site{handler: newHandler(config{User: "op", Password: "correct horse"}, client, slog.New(slog.DiscardHandler))}
+	s := siteOf(t, config{User: "op", Password: "correct horse"}, client, &bytes.Buffer{})
 	for path, wanted := range map[string]string{
-		"/api/queues":                         `"queue":"provision"`,
-		"/api/queues/provision/pending_tasks": testID,
-		"/api/redis_info":                     `"raw_info"`,
-		"/api/servers":                        `"servers"`,
+		"/queues/api/queues":                         `"queue":"provision"`,
+		"/queues/api/queues/provision/pending_tasks": testID,
+		"/queues/api/redis_info":                     `"raw_info"`,
+		"/":                                          "Overview",
+		"/stores":                                    "No store matches",
+		"/queues/api/servers":                        `"servers"`,
 	} {
 		if w := s.ask("GET", path); w.Code != 200 || !strings.Contains(w.Body.String(), wanted) || strings.Contains(w.Body.String(), "S3CRET") {
 			t.Errorf("%s: %d, %.300s", path, w.Code, w.Body)

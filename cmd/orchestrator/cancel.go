@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 )
 
 func cancelCommand() *cobra.Command {
@@ -39,8 +39,8 @@ func cancel(c *cobra.Command, ids []string) error {
 		if err := client.Change(c.Context(), id, 0, api.Cancel, nil, &cancelled); err != nil {
 			return err
 		}
-		if wantsJSON(c) {
-			return printJSON(c.OutOrStdout(), cancelled)
+		if structured(c) {
+			return printDocument(c, cancelled)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "The %s of %s is cancelled: it is %s. Nothing was deleted.\n", cancelled.Action, id, cancelled.Status)
 		return nil

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net"
+	"net/http"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/state"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 )
 
 // newClient returns a client for the ingest that the environment names, else for the one that `orchestrator up` has written
@@ -37,31 +37,26 @@ func newClient(c *cobra.Command) (*api.Client, error) {
 	return api.New(url, token)
 }
 
+// advised adds to an error of the service what to do about it.
+func advised(err error) error {
+	if p, ok := errors.AsType[*api.Problem](err); ok && p.Status == http.StatusUnauthorized {
+		return fmt.Errorf("%w; set ORCHESTRATOR_TOKEN to the token that ingest was started with", err)
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok && errors.Is(err, api.ErrUnreachable) {
+		return fmt.Errorf("%w: start it with `orchestrator up`, or set ORCHESTRATOR_URL to its URL", err)
+	}
+	if errors.Is(err, api.ErrNotIngest) {
+		return fmt.Errorf("%w: check ORCHESTRATOR_URL", err)
+	}
+	return err
+}
+
 func stateDir(c *cobra.Command) state.Dir {
 	dir, _ := c.Flags().GetString("state")
 	return state.Dir(dir)
 }
 
-// outputFlag adds -o to a command.
-func outputFlag(c *cobra.Command) {
-	c.Flags().StringP("output", "o", "text", "output format: text, or json (one document per line)")
-	c.PreRunE = func(c *cobra.Command, _ []string) error {
-		if o, _ := c.Flags().GetString("output"); o != "text" && o != "json" {
-			return usageError{fmt.Errorf("-o is %q; it must be text or json", o)}
-		}
-		return nil
-	}
-}
-
-func wantsJSON(c *cobra.Command) bool {
-	o, _ := c.Flags().GetString("output")
-	return o == "json"
-}
-
-// printJSON writes one document per line.
-func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
-
-// printAnswer prints what the service answers: as JSON, or as lines.
+// printAnswer prints what the service answers: as a document, or as lines.
 func printAnswer[T any](c *cobra.Command, call func(*api.Client) (T, error), lines func(T, view.Style) []string) error {
 	client, err := newClient(c)
 	if err != nil {
@@ -71,15 +66,9 @@ func printAnswer[T any](c *cobra.Command, call func(*api.Client) (T, error), lin
 	if err != nil {
 		return err
 	}
-	if wantsJSON(c) {
-		return printJSON(c.OutOrStdout(), answer)
+	if structured(c) {
+		return printDocument(c, answer)
 	}
 	printLines(c.OutOrStdout(), lines(answer, view.StyleOf(os.Stdout)))
 	return nil
-}
-
-func printLines(w io.Writer, lines []string) {
-	for _, line := range lines {
-		fmt.Fprintln(w, line)
-	}
 }

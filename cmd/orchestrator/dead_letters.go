@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -44,8 +44,8 @@ func deadLetters(c *cobra.Command, _ []string) error {
 		return err
 	}
 	out := c.OutOrStdout()
-	if wantsJSON(c) {
-		return printJSON(out, page)
+	if structured(c) {
+		return printDocument(c, page)
 	}
 	if len(page.DeadLetters) == 0 {
 		fmt.Fprintln(out, "There are no dead letters: the backend has refused no callback.")

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 )
 
 // forEach does something with each of many, and says on standard error of which it failed. It stops where the service is away: the rest would fail alike.
@@ -18,7 +18,7 @@ func forEach[T any](c *cobra.Command, all []T, name func(T) string, do func(T) e
 		case c.Context().Err() != nil || api.IsTemporary(err):
 			return err
 		default:
-			fmt.Fprintf(c.ErrOrStderr(), "orchestrator: %s: %v\n", name(one), err)
+			fmt.Fprintf(c.ErrOrStderr(), "orchestrator: %s: %v\n", name(one), advised(err))
 			failed = true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -59,7 +59,7 @@ func exists(s provision.State) bool {
 // submitChanges requests the store as its record has it, with the fields whose flags are given, unless it gets another request meanwhile.
 func submitChanges(c *cobra.Command, client *api.Client, s provision.State, given provision.Request) error {
 	changed, changes := overlay(c, *s.Request, given)
-	if !wantsJSON(c) {
+	if !structured(c) {
 		printChanges(c.OutOrStdout(), s.StoreID, changes)
 	}
 	body, err := json.Marshal(changed)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -60,8 +60,8 @@ func listFindings(c *cobra.Command, _ []string) error {
 		n += len(found[kind])
 	}
 	switch out := c.OutOrStdout(); {
-	case wantsJSON(c):
-		return printJSON(out, found)
+	case structured(c):
+		return printDocument(c, found)
 	case n == 0:
 		fmt.Fprintln(out, "The audits have found nothing.")
 	default:

@@ -25,10 +25,19 @@ To try it, use two terminals:
 The commands for stores call ingest over HTTP. They find it by ORCHESTRATOR_URL and ORCHESTRATOR_TOKEN. If ORCHESTRATOR_URL
 is not set, they read both from the folder --state, where ` + "`orchestrator up`" + ` writes them.
 
-Exit codes: 0 success, 1 failure, 2 wrong command line, 130 interrupted by Ctrl-C.`
+Exit codes, of every command; its own help says what success is:
+
+  0    success: what was asked for is printed, accepted or, with --watch, done
+  1    failure: the service, the network or a file; of many stores, one at least was refused; with --watch the store has failed
+  2    wrong command line; nothing was requested
+  3    apply --dry-run: something differs
+  130  interrupted by Ctrl-C; what was accepted is carried out all the same`
 
 // errFailed ends a command with exit code 1 after it has printed its own messages.
 var errFailed = errors.New("failed")
+
+// errDiffers ends a comparison that has found something, with exit code 3.
+var errDiffers = errors.New("something differs")
 
 // usageError is a mistake on the command line; its exit code is 2.
 type usageError struct{ error }
@@ -39,8 +48,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run executes the command line and returns the exit code: 0 for success, 1 for a failure, 2 for a wrong command line,
-// 130 after Ctrl-C.
+// run executes the command line and returns the exit code, as about explains it.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -51,10 +59,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	case err == nil:
 		return 0
 	case errors.Is(err, errFailed):
+	case errors.Is(err, errDiffers):
+		return 3
 	case errors.Is(err, context.Canceled):
 		return 130 // what a shell reports after Ctrl-C
 	default:
-		fmt.Fprintln(errOut, "orchestrator:", strings.TrimSpace(err.Error()))
+		fmt.Fprintln(errOut, "orchestrator:", strings.TrimSpace(advised(err).Error()))
 	}
 	if _, wrong := errors.AsType[usageError](err); wrong {
 		fmt.Fprintf(errOut, "See `%s --help`.\n", command.CommandPath())
@@ -75,7 +85,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("state", ".state", "folder with the state of the service on this machine")
 	root.AddGroup(&cobra.Group{ID: "run", Title: "On this machine:"}, &cobra.Group{ID: "stores", Title: "Stores:"})
 	root.AddCommand(withGroup("run", upCommand(), demoCommand(), backendCommand())...)
-	root.AddCommand(withGroup("stores", submitCommand(), editCommand(), retryCommand(), cancelCommand(), suspendCommand(), resumeCommand(), rotateCommand(), protectCommand(), unprotectCommand(), summaryCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadLettersCommand(), replayCommand(), orphansCommand(), reclaimCommand(), clustersCommand(), holdsCommand(), findingsCommand(), rolloutCommand(), quotaCommand(), tokenCommand())...)
+	root.AddCommand(withGroup("stores", submitCommand(), applyCommand(), editCommand(), retryCommand(), cancelCommand(), suspendCommand(), resumeCommand(), rotateCommand(), protectCommand(), unprotectCommand(), summaryCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadLettersCommand(), replayCommand(), orphansCommand(), reclaimCommand(), clustersCommand(), holdsCommand(), findingsCommand(), rolloutCommand(), quotaCommand(), tokenCommand())...)
 	completeStores(root)
 	return root
 }

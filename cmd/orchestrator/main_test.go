@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"orchestrator/cmd/orchestrator/internal/state"
 	"orchestrator/provision"
 )
@@ -155,11 +157,13 @@ func TestSubmitAndDeleteWatch(t *testing.T) {
 
 func TestShowAndList(t *testing.T) {
 	environment(t, &fakeIngest{states: []provision.State{shop("READY", "namespace")}})
-	if code, out, _ := orchestrator(t, "show", "shop"); code != 0 || !strings.Contains(out, "the store is up") {
+	if code, out, _ := orchestrator(t, "show", "shop"); code != 0 || !strings.Contains(out, "The store is up") {
 		t.Error(code, out)
 	}
-	if code, out, _ := orchestrator(t, "list"); code != 0 || !strings.Contains(out, "shop.localhost") {
-		t.Error(code, out)
+	for _, format := range []string{"text", "table", "wide"} {
+		if code, out, _ := orchestrator(t, "list", "-o", format); code != 0 || !strings.Contains(out, "shop.localhost") || strings.Contains(out, "GENERATION") != (format == "wide") {
+			t.Error(format, code, out)
+		}
 	}
 }
 
@@ -178,6 +182,19 @@ func TestOutputFlagPrintsJSON(t *testing.T) {
 				t.Fatalf("%v: %d %v in %q", args, code, err, out)
 			}
 		}
+	}
+}
+
+func TestOutputFlagPrintsYAML(t *testing.T) {
+	environment(t, &fakeIngest{states: []provision.State{shop("READY", "namespace")}})
+	code, out, _ := orchestrator(t, "list", "-o", "yaml")
+	var page provision.Page
+	if err := yaml.Unmarshal([]byte(out), &page); code != 0 || err != nil || len(page.Stores) != 1 || page.Stores[0].Generation != 7 {
+		t.Errorf("list: %d %v: %s", code, err, out)
+	}
+	code, out, _ = orchestrator(t, "submit", "shop", "-w", "-o", "yaml")
+	if documents := strings.Count("\n"+out, "\n---\n"); code != 0 || documents < 3 || !strings.Contains(out, "\nstatus: READY\n") {
+		t.Errorf("submit --watch: %d, %d documents: %s", code, documents, out)
 	}
 }
 
@@ -207,13 +224,27 @@ func TestRunExitCodesAndMessages(t *testing.T) {
 		{"retry --all --rate 0", 2, "--rate must be above 0"},
 		{"retry shop --force delete", 2, "it must be one of: apply upgrade verify"},
 		{"list --bad", 2, "unknown flag"},
-		{"list -o xml", 2, "must be text or json"},
+		{"list -o xml", 2, "must be table, wide, json or yaml"},
+		{"show shop -o wide", 2, "must be text, json or yaml"},
 		{"lisp", 2, "unknown command"},
 	}
 	for _, test := range tests {
 		code, _, errOut := orchestrator(t, strings.Fields(test.args)...)
 		if code != test.code || !strings.Contains(errOut, test.say) {
 			t.Errorf("%s: %d %q, want %d %q", test.args, code, errOut, test.code, test.say)
+		}
+	}
+}
+
+func TestEveryCommandsExitCodesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Exit codes")
+	for _, c := range newRoot().Commands() {
+		if !strings.Contains(table, "`"+c.Name()) {
+			t.Errorf("docs/cli.md does not say how %s ends", c.Name())
 		}
 	}
 }
@@ -264,5 +295,21 @@ func TestNewRootExplainsEveryCommand(t *testing.T) {
 		if c.Name() != "completion" && !strings.Contains(out, c.Short) {
 			t.Errorf("the help does not explain %s", c.Name())
 		}
+	}
+}
+
+func TestAdvisedSaysWhatToDo(t *testing.T) {
+	environment(t, http.NotFoundHandler())
+	if _, _, errOut := orchestrator(t, "show", "shop"); !strings.Contains(errOut, "check ORCHESTRATOR_URL") {
+		t.Errorf("another server: %q", errOut)
+	}
+	environment(t, &fakeIngest{})
+	t.Setenv("ORCHESTRATOR_TOKEN", "wrong")
+	if _, _, errOut := orchestrator(t, "show", "shop"); !strings.Contains(errOut, "set ORCHESTRATOR_TOKEN") {
+		t.Errorf("a wrong token: %q", errOut)
+	}
+	t.Setenv("ORCHESTRATOR_URL", "http://127.0.0.1:1")
+	if _, _, errOut := orchestrator(t, "show", "shop"); !strings.Contains(errOut, "orchestrator up") {
+		t.Errorf("no server: %q", errOut)
 	}
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -52,8 +52,8 @@ func orphans(c *cobra.Command, _ []string) error {
 		return err
 	}
 	out := c.OutOrStdout()
-	if wantsJSON(c) {
-		return printJSON(out, provision.Orphans{Orphans: all})
+	if structured(c) {
+		return printDocument(c, provision.Orphans{Orphans: all})
 	}
 	if len(all) == 0 {
 		fmt.Fprintln(out, "There are no orphans.")

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 )
 
 func protectCommand() *cobra.Command {
@@ -32,8 +32,8 @@ func protection(verb api.Verb, short, long, say string) *cobra.Command {
 			if err := client.Change(c.Context(), args[0], 0, verb, nil, &answer); err != nil {
 				return err
 			}
-			if wantsJSON(c) {
-				return printJSON(c.OutOrStdout(), answer)
+			if structured(c) {
+				return printDocument(c, answer)
 			}
 			fmt.Fprintf(c.OutOrStdout(), say, answer.StoreID)
 			return nil

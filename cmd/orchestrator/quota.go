@@ -56,8 +56,8 @@ func quota(c *cobra.Command, args []string) error {
 	}
 	out := c.OutOrStdout()
 	switch {
-	case wantsJSON(c):
-		return printJSON(out, q)
+	case structured(c):
+		return printDocument(c, q)
 	case q.Most == 0 && !q.Own:
 		fmt.Fprintf(out, "Creator %s has %d stores, and may have any number.\n", q.CreatorID, q.Stores)
 	case q.Own:

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -75,12 +75,12 @@ func reclaim(c *cobra.Command, ids []string) error {
 	}
 	chosen, err := chooseOrphans(all, ids, age, time.Now())
 	if err != nil || len(chosen) == 0 {
-		if err == nil && !wantsJSON(c) {
+		if err == nil && !structured(c) {
 			fmt.Fprintln(c.OutOrStdout(), "There is no such orphan.")
 		}
 		return err
 	}
-	if !wantsJSON(c) {
+	if !structured(c) {
 		printOrphans(c, chosen)
 	}
 	if err := confirm(c, len(chosen), question{
@@ -124,8 +124,8 @@ func deleteOrphans(c *cobra.Command, client *api.Client, chosen []provision.Orph
 		if err != nil {
 			return err
 		}
-		if wantsJSON(c) {
-			return printJSON(c.OutOrStdout(), accepted)
+		if structured(c) {
+			return printDocument(c, accepted)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "%s will be deleted.\n", o.Store.StoreID)
 		return nil

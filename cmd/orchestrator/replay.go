@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -45,7 +45,7 @@ func replay(c *cobra.Command, ids []string) error {
 		if ids, err = allDeadLetterIDs(c.Context(), client); err != nil {
 			return err
 		}
-		if len(ids) == 0 && !wantsJSON(c) {
+		if len(ids) == 0 && !structured(c) {
 			fmt.Fprintln(c.OutOrStdout(), "There are no dead letters.")
 		}
 	}
@@ -57,8 +57,8 @@ func replayOne(c *cobra.Command, client *api.Client, id string) error {
 	switch {
 	case err != nil:
 		return err
-	case wantsJSON(c):
-		return printJSON(c.OutOrStdout(), r)
+	case structured(c):
+		return printDocument(c, r)
 	case r.Outcome == provision.ReplayDropped:
 		fmt.Fprintf(c.OutOrStdout(), "%s is dropped: its store has a newer outcome.\n", id)
 	default:

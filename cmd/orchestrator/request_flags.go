@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,8 +60,12 @@ func givenFlags(c *cobra.Command) (names []string) {
 	return names
 }
 
-// change is a field that is about to change.
-type change struct{ field, from, to string }
+// change is a field that is about to change: texts, or booleans.
+type change struct {
+	Field string `json:"field"`
+	From  any    `json:"from"`
+	To    any    `json:"to"`
+}
 
 // overlay returns a request with the fields whose flags are on the command line, and what differs then. The URL keeps its scheme, port and path
 // when another host is given alone.
@@ -76,17 +79,23 @@ func overlay(c *cobra.Command, onto, given provision.Request) (provision.Request
 	if c.Flags().Changed("host") && !c.Flags().Changed("store-url") {
 		changed.StoreURL = movedTo(onto.StoreURL, changed.Host)
 	}
-	var changes []change
+	if c.Flags().Changed(sampleProduct) {
+		changed.Settings.SampleProduct = given.Settings.SampleProduct
+	}
+	return changed, changesOf(onto, changed)
+}
+
+// changesOf are the fields in which two requests of a store differ, by the names of their flags.
+func changesOf(onto, changed provision.Request) (changes []change) {
 	for _, f := range append(fixed, changeable...) {
 		if from, to := *f.field(&onto), *f.field(&changed); from != to {
-			changes = append(changes, change{f.name, strconv.Quote(from), strconv.Quote(to)})
+			changes = append(changes, change{f.name, from, to})
 		}
 	}
-	if c.Flags().Changed(sampleProduct) && given.Settings.SampleProduct != onto.Settings.SampleProduct {
-		changed.Settings.SampleProduct = given.Settings.SampleProduct
-		changes = append(changes, change{sampleProduct, fmt.Sprint(onto.Settings.SampleProduct), fmt.Sprint(given.Settings.SampleProduct)})
+	if from, to := onto.Settings.SampleProduct, changed.Settings.SampleProduct; from != to {
+		changes = append(changes, change{sampleProduct, from, to})
 	}
-	return changed, changes
+	return changes
 }
 
 // movedTo returns a URL on another host.
@@ -108,12 +117,25 @@ func printChanges(w io.Writer, id string, changes []change) {
 		fmt.Fprintf(w, "Store %s exists; nothing of it changes.\n", id)
 		return
 	}
+	fmt.Fprintf(w, "Store %s exists. What changes:\n", id)
+	printFields(w, "  ", changes)
+}
+
+// printFields prints a line for each field that changes.
+func printFields(w io.Writer, indent string, changes []change) {
 	width := 0
 	for _, c := range changes {
-		width = max(width, len(c.field))
+		width = max(width, len(c.Field))
 	}
-	fmt.Fprintf(w, "Store %s exists. What changes:\n", id)
 	for _, c := range changes {
-		fmt.Fprintf(w, "  %s%s  %s → %s\n", c.field, strings.Repeat(" ", width-len(c.field)), c.from, c.to)
+		fmt.Fprintf(w, "%s%-*s  %s → %s\n", indent, width, c.Field, quoted(c.From), quoted(c.To))
 	}
+}
+
+// quoted is a value as it is shown: a text in quotes.
+func quoted(value any) string {
+	if text, ok := value.(string); ok {
+		return strconv.Quote(text)
+	}
+	return fmt.Sprint(value)
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -134,7 +134,7 @@ func storesToRetry(c *cobra.Command, client *api.Client) ([]provision.State, err
 		return s.Status == provision.StatusDeleted || outdated && !s.Outdated
 	})
 	oldestFirst(chosen)
-	if !wantsJSON(c) {
+	if !structured(c) {
 		if len(chosen) == 0 {
 			fmt.Fprintln(c.OutOrStdout(), "There is no such store.")
 			return nil, nil
@@ -184,8 +184,8 @@ func retryEach(c *cobra.Command, client *api.Client, chosen []provision.State, f
 		if err := client.Change(c.Context(), s.StoreID, s.Generation, api.Retry, forced(force), &accepted); err != nil {
 			return err
 		}
-		if wantsJSON(c) {
-			return printJSON(c.OutOrStdout(), accepted)
+		if structured(c) {
+			return printDocument(c, accepted)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "%d of %d: the %s of %s is accepted.\n", begun, len(chosen), accepted.Action, s.StoreID)
 		return nil

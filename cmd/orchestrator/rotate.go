@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 )
 
 func rotateCommand() *cobra.Command {

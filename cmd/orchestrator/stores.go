@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -17,10 +17,13 @@ func listCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list [BEGINNING]", Short: "List stores, the latest accepted first",
 		Long: `list prints a page of stores with their status, the latest accepted first, and how to get the next page. With BEGINNING it lists those whose id, name or host
-begins so. All filters that are given must hold; stores that are deleted are listed without a filter, and with --status DELETED.`,
+begins so. All filters that are given must hold; stores that are deleted are listed without a filter, and with --status DELETED.
+
+With -o wide it shows more of each store, and cuts no line at the width of the terminal.`,
 		Example: `  orchestrator list
   orchestrator list --status FAILED --code image
   orchestrator list shop-9 --engine medusa
+  orchestrator list --cluster eu -o wide
   orchestrator list --all -o json`,
 		Args: usageArgs(cobra.MaximumNArgs(1)), RunE: list,
 	}
@@ -32,7 +35,7 @@ begins so. All filters that are given must hold; stores that are deleted are lis
 	c.Flags().Int("limit", 50, "stores per page, at most 200")
 	c.Flags().String("cursor", "", "start of the page, as printed below the previous page")
 	c.Flags().Bool("all", false, "list all pages")
-	outputFlag(c)
+	outputFormats(c, "table", "wide", "json", "yaml")
 	return c
 }
 
@@ -65,8 +68,8 @@ func list(c *cobra.Command, args []string) error {
 		return err
 	}
 	out := c.OutOrStdout()
-	if wantsJSON(c) {
-		return printJSON(out, page)
+	if structured(c) {
+		return printDocument(c, page)
 	}
 	if len(page.Stores) == 0 && filter != (provision.StoreFilter{}) {
 		fmt.Fprintln(out, "There are no such stores.")
@@ -76,7 +79,11 @@ func list(c *cobra.Command, args []string) error {
 		fmt.Fprintln(out, "There are no stores. Create one with: orchestrator submit my-shop")
 		return nil
 	}
-	printLines(out, view.List(page.Stores, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
+	if format(c) == "wide" {
+		printLines(out, view.Wide(page.Stores, time.Now(), view.StyleOf(os.Stdout)))
+	} else {
+		printLines(out, view.List(page.Stores, time.Now(), outputWidth(), view.StyleOf(os.Stdout)))
+	}
 	if page.Next != "" {
 		fmt.Fprintf(out, "\nNext page: the same with --limit %d --cursor %s\n", limit, page.Next)
 	}
@@ -88,7 +95,7 @@ func showCommand() *cobra.Command {
 		Use: "show ID", Short: "Show one store, its steps, and what happens next",
 		Long: `show prints everything that is known about a store: its status and the cause of a failure, where it is, the steps of its
 latest request, and what happens next or what you have to do.`,
-		Example: "  orchestrator show my-shop",
+		Example: "  orchestrator show my-shop\n  orchestrator show my-shop -o yaml",
 		Args:    oneStoreID, RunE: show,
 	}
 	outputFlag(c)

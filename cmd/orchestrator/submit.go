@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
 )
@@ -148,8 +148,8 @@ func labelFrom(id string) string {
 // reportAccepted prints what was accepted and, with --watch, follows it to its outcome.
 func reportAccepted(c *cobra.Command, client *api.Client, a api.Accepted) error {
 	watching, _ := c.Flags().GetBool("watch")
-	if wantsJSON(c) {
-		if err := printJSON(c.OutOrStdout(), a); err != nil {
+	if structured(c) {
+		if err := printDocument(c, a); err != nil {
 			return err
 		}
 	} else {
@@ -158,7 +158,7 @@ func reportAccepted(c *cobra.Command, client *api.Client, a api.Accepted) error 
 	if watching {
 		return watchOne(c, client, a.StoreID)
 	}
-	if !wantsJSON(c) {
+	if !structured(c) {
 		fmt.Fprintf(c.OutOrStdout(), "Follow it with: orchestrator watch %s\n", a.StoreID)
 	}
 	return nil

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
+	api "orchestrator/ingest/client"
 )
 
 func suspendCommand() *cobra.Command {

@@ -41,8 +41,8 @@ func token(c *cobra.Command, args []string) error {
 	if _, err := ingest.ParseTokens(strings.NewReader(line)); err != nil {
 		return usageError{errors.New(strings.TrimPrefix(err.Error(), "line 1: "))}
 	}
-	if wantsJSON(c) {
-		return printJSON(c.OutOrStdout(), map[string]string{"token": secret, "line": line})
+	if structured(c) {
+		return printDocument(c, map[string]string{"token": secret, "line": line})
 	}
 	fmt.Fprintf(c.OutOrStdout(), "token:  %s\nline:   %s\n", secret, line)
 	return nil

@@ -15,12 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
 	"orchestrator/cmd/orchestrator/internal/local"
 	"orchestrator/cmd/orchestrator/internal/state"
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
 )

@@ -10,16 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
 const (
-	pollInterval     = 300 * time.Millisecond
-	idlePollInterval = time.Second // while no store is in progress
-	outageLimit      = 20 * time.Second
+	pollInterval      = 300 * time.Millisecond
+	idlePollInterval  = time.Second     // while no store is in progress
+	quietPollInterval = 5 * time.Second // while nothing happens
+	outageLimit       = 20 * time.Second
 )
 
 func watchCommand() *cobra.Command {
@@ -48,9 +49,13 @@ Exit code with an id: 0 for READY and DELETED, 1 for FAILED and DELETE_FAILED. W
 	return c
 }
 
-// watchOne prints a store's steps until the store has an outcome.
+// watchOne prints a store's steps until the store has an outcome. It reads the store when something has happened to it.
 func watchOne(c *cobra.Command, client *api.Client, id string) error {
-	f := watcher.One(client, id)
+	f, ctx := watcher.One(client, id), c.Context()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	happened := make(chan struct{}, 1)
+	go follow(ctx, client, id, happened)
 	for {
 		stores, events, err := pollThroughOutage(c.Context(), f)
 		if err != nil {
@@ -60,14 +65,39 @@ func watchOne(c *cobra.Command, client *api.Client, id string) error {
 			return err
 		}
 		if s := stores[0]; s.Status.Final() {
-			if !wantsJSON(c) && s.Status == provision.StatusReady {
+			if !structured(c) && s.Status == provision.StatusReady {
 				fmt.Fprintln(c.OutOrStdout(), s.StoreURL)
 			}
 			return outcomeError(s)
 		}
-		if err := sleep(c.Context()); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-happened:
+		case <-time.After(quietPollInterval):
 		}
+	}
+}
+
+// follow says that something has happened to a store, as its events do. Where there is no stream of them, as with an ingest behind a proxy that holds answers back, it says so as often as
+// one polls.
+func follow(ctx context.Context, client *api.Client, id string, happened chan<- struct{}) {
+	for last := ""; ctx.Err() == nil; {
+		for e, err := range client.Events(ctx, id, last) {
+			if err == nil {
+				last = e.ID
+			}
+			tell(happened)
+		}
+		tell(happened)
+		_ = sleep(ctx) // until ctx ends
+	}
+}
+
+func tell(happened chan<- struct{}) {
+	select {
+	case happened <- struct{}{}:
+	default:
 	}
 }
 
@@ -80,7 +110,7 @@ func outcomeError(s provision.State) error {
 
 // watchAll follows the latest stores until Ctrl-C.
 func watchAll(c *cobra.Command, client *api.Client) error {
-	f, live := watcher.All(client), !wantsJSON(c) && view.IsTerminal(os.Stdout)
+	f, live := watcher.All(client), !structured(c) && view.IsTerminal(os.Stdout)
 	screen := view.NewScreen(c.OutOrStdout(), live)
 	for {
 		stores, events, err := pollThroughOutage(c.Context(), f)
@@ -109,8 +139,8 @@ func drawStores(screen *view.Screen, stores []provision.State) {
 
 func printEvents(c *cobra.Command, events []watcher.Event, named bool) error {
 	for _, e := range events {
-		if wantsJSON(c) {
-			if err := printJSON(c.OutOrStdout(), e); err != nil {
+		if structured(c) {
+			if err := printDocument(c, e); err != nil {
 				return err
 			}
 			continue

@@ -56,14 +56,22 @@ const (
 	Refused                     // any other, a redirect too: trying again would end the same way
 )
 
+// String is the outcome in one word.
+func (o Outcome) String() string {
+	return [...]string{Delivered: "delivered", Retry: "retry", Unauthorized: "unauthorized", Refused: "refused"}[o]
+}
+
 // Result is the outcome of one POST. Reason is for people: a status and the beginning of the answer, or why there was
 // none. After is what the backend asked for by Retry-After, or 0. Unknown is set for an answer of 404 or 410: the backend
-// does not know the store, or any more.
+// does not know the store, or any more. HTTPStatus is 0 where there was no answer; Answer is the beginning of its body, 256 bytes at most,
+// without what was sent in secret.
 type Result struct {
-	Outcome Outcome
-	Reason  string
-	After   time.Duration
-	Unknown bool
+	Outcome    Outcome
+	Reason     string
+	After      time.Duration
+	Unknown    bool
+	HTTPStatus int
+	Answer     string
 }
 
 // Sender posts to one backend. It is safe for concurrent use.
@@ -125,8 +133,22 @@ func (s *Sender) Send(ctx context.Context, m Message) Result {
 		return Result{Outcome: Retry, Reason: "no answer: " + withoutURL(err)}
 	}
 	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, keptOfAnswer)) // the status alone decides
-	return s.classify(resp, text, m.Password)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, keptOfAnswer)) // the status alone decides
+	secrets := s.secrets(req, m)
+	said := hide(string(text), err != nil || len(text) == keptOfAnswer, secrets)
+	result := s.classify(resp, said, secrets)
+	result.HTTPStatus, result.Answer = resp.StatusCode, beginning(said)
+	return result
+}
+
+// secrets are the values that a callback carries and that are nowhere kept.
+func (s *Sender) secrets(req *http.Request, m Message) []string {
+	secrets := []string{m.Password, s.token}
+	for signature := range strings.FieldsSeq(req.Header.Get("webhook-signature")) {
+		_, mac, _ := strings.Cut(signature, ",")
+		secrets = append(secrets, mac)
+	}
+	return secrets
 }
 
 func (s *Sender) request(ctx context.Context, m Message) (*http.Request, error) {
@@ -152,13 +174,13 @@ func (s *Sender) request(ctx context.Context, m Message) (*http.Request, error) 
 	return req, nil
 }
 
-func (s *Sender) classify(resp *http.Response, text []byte, password string) Result {
-	r := Result{Outcome: Refused, Reason: reason(resp.StatusCode, text, s.token, password)}
+func (s *Sender) classify(resp *http.Response, said string, secrets []string) Result {
+	r := Result{Outcome: Refused, Reason: reason(resp.StatusCode, said)}
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return Result{Outcome: Delivered}
 	case code < 400:
-		r.Reason = s.redirection(resp, password)
+		r.Reason = redirection(resp, secrets)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		r.Outcome = Unauthorized
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
@@ -170,36 +192,18 @@ func (s *Sender) classify(resp *http.Response, text []byte, password string) Res
 }
 
 // redirection says where a redirect leads to, and what to do about it.
-func (s *Sender) redirection(resp *http.Response, password string) string {
+func redirection(resp *http.Response, secrets []string) string {
 	target := "no address"
 	if location, err := resp.Location(); err == nil {
 		target = location.Redacted()
 	}
 	said := fmt.Sprintf("to %.300s: redirects are not followed; set BACKEND_API_BASE to the address that answers", target)
-	return reason(resp.StatusCode, []byte(said), s.token, password)
+	return reason(resp.StatusCode, hide(said, true, secrets))
 }
 
-// reason keeps the answer's beginning, without the secrets that a backend might echo.
-func reason(status int, text []byte, secrets ...string) string {
-	said := string(text)
-	for _, secret := range secrets {
-		if secret != "" {
-			said = withoutBeginning(strings.ReplaceAll(said, secret, "[hidden]"), secret)
-		}
-	}
-	said = strings.TrimSpace(strings.ToValidUTF8(said, ""))
+// reason is an answer in a line.
+func reason(status int, said string) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s %s", status, http.StatusText(status), said))
-}
-
-// withoutBeginning cuts a secret off the end that text holds only the beginning of: what is kept of an answer may end in
-// the middle of it.
-func withoutBeginning(text, secret string) string {
-	for n := len(secret) - 1; n > 0; n-- {
-		if rest, found := strings.CutSuffix(text, secret[:n]); found {
-			return rest
-		}
-	}
-	return text
 }
 
 // maxRetryAfter keeps a backend that asks for a day from holding the outcome, and all later ones of its store, for as long.

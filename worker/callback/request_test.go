@@ -27,7 +27,7 @@ func TestSendBodyIsExactlyTheContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			base, requests := backend(t, says(204, ""))
 			c.message.StoreID = "a"
-			if r := send(t, base, c.message); r != (Result{Outcome: Delivered}) {
+			if r := send(t, base, c.message); r != (Result{Outcome: Delivered, HTTPStatus: 204}) {
 				t.Errorf("result %+v", r)
 			}
 			if r := <-requests; r.body != c.want {

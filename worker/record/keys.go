@@ -26,6 +26,7 @@ const (
 	keyFleetNames        = prefix + "fleet-names"        // zset: names in lower case, what they are and the store, separated by zeros
 	keyCreatorsCounted   = prefix + "creators-counted"   // string: up to where the stores of creators were counted, of records without it; "done"
 	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all
+	keyEvents            = prefix + "events"             // stream: what has happened to stores, for those who watch
 	keyGraves            = prefix + "graves"             // zset: stores that are to be deleted, by when in ms
 	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
 )
@@ -34,7 +35,9 @@ func keyStore(id string) string         { return prefix + "store:" + id }       
 func keyRunLease(id string) string      { return prefix + "run-lease:" + id }      // string: lease of the run
 func keyCallbackLease(id string) string { return prefix + "callback-lease:" + id } // string: lease of the delivery of callbacks
 func keyCallbacks(id string) string     { return prefix + "callbacks:" + id }      // hash: sequence to pending callback
-func keyJournal(id string) string       { return prefix + "journal:" + id }        // stream: steps
+func keyJournal(id string) string       { return prefix + "journal:" + id }        // stream: steps, and what else has happened
+func keyHistory(id string) string       { return prefix + "history:" + id }        // hash: generation to how it has ended
+func keyDeliveries(id string) string    { return prefix + "deliveries:" + id }     // stream: deliveries of callbacks
 
 func keyClusterHealthy(cluster string) string { return prefix + "cluster-healthy:" + cluster } // string: a worker has reached the cluster lately
 func keyRecoveryLease(cluster string) string  { return prefix + "recovery-lease:" + cluster }  // string: lease of the worker that reconciles a named cluster

@@ -30,6 +30,7 @@ type Records struct {
 	Runs      *Runs
 	Callbacks *Callbacks
 	Recovery  *Recovery
+	Events    *Events
 	Stats     *Stats
 }
 
@@ -50,6 +51,9 @@ type Callbacks struct{ client }
 
 // Recovery finds what crashes, outages and a loss of Redis leave behind.
 type Recovery struct{ client }
+
+// Events says what happens to stores, to those who watch.
+type Events struct{ client }
 
 // Stats counts what is on record, for the metrics.
 type Stats struct{ client }
@@ -73,7 +77,7 @@ type Options struct {
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
 	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, heal: o.Heal, storesPerCreator: o.StoresPerCreator, placement: o.Placement}
-	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}, Stats: &Stats{c}}
+	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}, Events: &Events{c}, Stats: &Stats{c}}
 }
 
 // client is what the groups of records share.

@@ -88,6 +88,8 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		running *redis.IntCmd
 		pending *redis.IntCmd
 		steps   *redis.XMessageSliceCmd
+		history *redis.MapStringStringCmd
+		tries   *redis.XMessageSliceCmd
 	}
 	rows := make([]row, len(ids))
 	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -95,6 +97,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 			rows[i] = row{record: p.HGetAll(ctx, keyStore(id)), running: p.Exists(ctx, keyRunLease(id)), pending: p.HLen(ctx, keyCallbacks(id))}
 			if journal > 0 {
 				rows[i].steps = p.XRevRangeN(ctx, keyJournal(id), "+", "-", journal)
+				rows[i].history, rows[i].tries = p.HGetAll(ctx, keyHistory(id)), p.XRevRangeN(ctx, keyDeliveries(id), "+", "-", deliveriesMost)
 			}
 		}
 		return nil
@@ -115,6 +118,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		state.Running, state.PendingCallbacks = rows[i].running.Val() > 0, int(rows[i].pending.Val())
 		if rows[i].steps != nil {
 			state.Steps, state.Request = steps(rows[i].steps.Val()), record.request()
+			state.History, state.Deliveries = history(rows[i].history.Val()), deliveriesOf(rows[i].tries.Val())
 		}
 		states = append(states, state)
 	}
@@ -280,6 +284,7 @@ func (r *Fleet) Summary(ctx context.Context, engines []string) (provision.Summar
 	p := r.redis.Pipeline()
 	status, code := counts(ctx, p, "status", provision.Statuses), counts(ctx, p, "code", provision.Codes)
 	engine, cluster := counts(ctx, p, "engine", engines), counts(ctx, p, "cluster", slices.Compact(clusters))
+	letters := p.ZCard(ctx, keyDeadLetterTimes)
 	var rows []*redis.ZSliceCmd
 	for _, under := range []provision.Status{provision.StatusProvisioning, provision.StatusDeleting} {
 		rows = append(rows, p.ZRangeWithScores(ctx, keyFleet("status", string(under)), 0, oldestMost-1))
@@ -287,7 +292,7 @@ func (r *Fleet) Summary(ctx context.Context, engines []string) (provision.Summar
 	if _, err := p.Exec(ctx); err != nil {
 		return s, redisconn.WrapError(err)
 	}
-	s.Status, s.Code, s.Engine, s.Cluster = status(), code(), engine(), cluster()
+	s.Status, s.Code, s.Engine, s.Cluster, s.DeadLetters = status(), code(), engine(), cluster(), letters.Val()
 	for _, n := range s.Status {
 		s.Stores += n
 	}

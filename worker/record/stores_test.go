@@ -23,7 +23,8 @@ func TestStoreShowsWhatIsKnown(t *testing.T) {
 		want := provision.State{StoreID: "a", Request: &req, Name: req.Name, Engine: req.Engine, Namespace: req.Namespace, Host: req.Host,
 			StoreURL: req.StoreURL, CreatorID: "creator", Action: provision.OpProvision, Generation: task.Generation, TaskID: task.ID(),
 			Status: provision.StatusProvisioning, Running: true, AcceptedAt: time.UnixMilli(task.Generation).UTC(),
-			Deadline: time.UnixMilli(task.Generation).Add(generationTimeout).UTC(), Steps: []provision.Step{}}
+			Deadline: time.UnixMilli(task.Generation).Add(generationTimeout).UTC(), Steps: []provision.Step{},
+			History: []provision.Generation{{Generation: task.Generation, Op: provision.OpProvision, Status: provision.StatusProvisioning, AcceptedAt: time.UnixMilli(task.Generation).UTC()}}}
 		if diff := cmp.Diff(want, b.state("a")); diff != "" {
 			b.Error(diff)
 		}

@@ -141,6 +141,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Holds:    records.Fleet,
 		Findings: records.Fleet,
 		Counter:  records.Fleet,
+		Events:   records.Events,
 		Rollouts: records.Rollouts, Maintained: !c.NoMaintenance,
 		Quotas:    records.Fleet,
 		Readiness: records.Requests,

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,8 +54,8 @@ func TestAForgottenStoreIsReclaimed(t *testing.T) {
 			r.backend.forget(id)
 			r.post(request, http.StatusAccepted)
 			r.eventually("the store is forgotten", soonEnough, func() bool {
-				_, orphans := r.call(http.MethodGet, "/orphans?kind=forgotten", nil)
-				return strings.Contains(string(orphans), id)
+				page, err := r.client.Orphans(t.Context(), provision.OrphanForgotten, "", 200)
+				return err == nil && slices.ContainsFunc(page.Orphans, func(o provision.Orphan) bool { return o.Store.StoreID == id })
 			})
 			if text := r.cli("orphans"); !strings.Contains(text, "forgotten  "+id) {
 				t.Errorf("orphans prints %q", text)

@@ -4,10 +4,8 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
 	"syscall"
 	"time"
@@ -16,18 +14,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
 // ask requests something of the store that its record describes, and returns the generation.
-func (tr *tour) ask(verb string) int64 {
+func (tr *tour) ask(verb client.Verb) int64 {
 	tr.rig.t.Helper()
-	status, body := tr.call(http.MethodPost, "/stores/"+tr.store.StoreID+"/"+verb, nil)
-	var answer struct{ Generation int64 }
-	if status != http.StatusAccepted || json.Unmarshal(body, &answer) != nil {
-		tr.rig.t.Fatalf("%s answered %d %s", verb, status, body)
+	accepted, err := tr.rig.ask(tr.store.StoreID, verb)
+	if err != nil {
+		tr.rig.t.Fatalf("%s: %v", verb, err)
 	}
-	return answer.Generation
+	return accepted.Generation
 }
 
 // asBefore checks that the owner gets in with the password, and finds settings, order and picture.

@@ -14,6 +14,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -38,8 +39,8 @@ func TestTwoInstallationsShareACluster(t *testing.T) {
 		t.Errorf("staging's callback is %+v", failed)
 	}
 	staging.loseRedis()
-	if status, body := staging.deleteWhenComplete(shop.StoreID); status != http.StatusAccepted {
-		t.Fatalf("staging's delete: %d %s", status, body)
+	if err := staging.deleteWhenComplete(shop.StoreID); err != nil {
+		t.Fatalf("staging: DELETE: %v", err)
 	}
 	staging.awaitOutcome(shop.StoreID, provision.StatusDeleted)
 	production.loseRedis()
@@ -77,8 +78,8 @@ func TestAGeneratedInstallationIsAdopted(t *testing.T) {
 	r.loseRedis()
 	other := store(t, "woocommerce")
 	r.submit(other) // once it is accepted, the records are complete
-	if status, body := r.call(http.MethodGet, "/stores/"+shop.StoreID, nil); status != http.StatusNotFound {
-		t.Errorf("before it is adopted, the store is known: %d %s", status, body)
+	if _, err := r.client.Store(t.Context(), shop.StoreID); !client.IsNotFound(err) {
+		t.Errorf("before it is adopted, the store is known: %v", err)
 	}
 	if text := r.adopt("--from", lost); !strings.Contains(text, shop.StoreID) || !strings.Contains(text, "1 stores would be taken over") {
 		t.Errorf("adopt without --yes prints %q", text)
@@ -89,8 +90,8 @@ func TestAGeneratedInstallationIsAdopted(t *testing.T) {
 	worker.end(syscall.SIGTERM)
 	r.start("worker") // a worker reconciles when it starts
 	r.eventually("the store is on record", soonEnough, func() bool {
-		status, _ := r.call(http.MethodGet, "/stores/"+shop.StoreID, nil)
-		return status == http.StatusOK
+		_, err := r.client.Store(t.Context(), shop.StoreID)
+		return err == nil
 	})
 	r.remove(shop.StoreID)
 	r.remove(other.StoreID)
@@ -123,13 +124,13 @@ func (r *rig) awaitOutcome(store string, status provision.Status) callback {
 }
 
 // deleteWhenComplete deletes a store as soon as the records are complete.
-func (r *rig) deleteWhenComplete(id string) (status int, body []byte) {
+func (r *rig) deleteWhenComplete(id string) (err error) {
 	r.t.Helper()
 	r.eventually("the delete is answered", soonEnough, func() bool {
-		status, body = r.call(http.MethodDelete, "/stores/"+id, nil)
-		return status != http.StatusServiceUnavailable
+		_, err = r.client.Delete(context.Background(), id, 0, client.Deletion{})
+		return !client.IsTemporary(err)
 	})
-	return status, body
+	return err
 }
 
 // namespace is the identity and content of the store's namespace, as its annotations say them.

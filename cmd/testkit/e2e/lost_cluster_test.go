@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -24,8 +25,8 @@ func TestAClusterIsGivenUp(t *testing.T) {
 	}
 	eu.end(syscall.SIGKILL)
 	underway := r.submitOn("eu", 1)
-	if status, body := r.call("DELETE", "/stores/"+deleted[0].StoreID, nil); status != 202 {
-		t.Fatalf("DELETE: %d %s", status, body)
+	if _, err := r.client.Delete(t.Context(), deleted[0].StoreID, 0, client.Deletion{}); err != nil {
+		t.Fatalf("DELETE: %v", err)
 	}
 
 	start := time.Now()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 	"orchestrator/cmd/internal/process"
 	"orchestrator/cmd/testkit/redistest"
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -33,6 +35,7 @@ type rig struct {
 	t        *testing.T
 	redis    string
 	api      string
+	client   *client.Client
 	backend  *backend
 	ingest   *program
 	env      []string
@@ -45,6 +48,10 @@ func newRig(t *testing.T, env ...string) *rig {
 	r := &rig{t: t, redis: redistest.Real(t), backend: newBackend(t), patience: soonEnough}
 	addr := freeAddr(t)
 	r.api = "http://" + addr
+	var err error
+	if r.client, err = client.New(r.api, token); err != nil {
+		t.Fatal(err)
+	}
 	installation := "e2e-" + strings.ToLower(rand.Text()) // the tests of others leave its stores alone
 	r.env = append(os.Environ(), "ORCH_INSTALLATION="+installation, "REDIS_URL="+r.redis, "ORCHESTRATOR_TOKEN="+token, "BACKEND_API_BASE="+r.backend.url,
 		"KUBECONFIG="+must(t, "ORCH_TEST_KUBECONFIG"), "ORCH_ADDR="+addr, "ORCH_INGEST_ADMIN_ADDR=127.0.0.1:0",
@@ -173,8 +180,8 @@ func (r *rig) awaitStatus(store string, status provision.Status, nth int) callba
 // remove deletes the store and waits for DELETED.
 func (r *rig) remove(id string) {
 	r.t.Helper()
-	if status, body := r.call(http.MethodDelete, "/stores/"+id, nil); status != http.StatusAccepted {
-		r.t.Fatalf("DELETE answered %d %s", status, body)
+	if _, err := r.client.Delete(context.Background(), id, 0, client.Deletion{}); err != nil {
+		r.t.Fatalf("DELETE: %v", err)
 	}
 	r.awaitStatus(id, provision.StatusDeleted, 1)
 }
@@ -183,27 +190,38 @@ func (r *rig) remove(id string) {
 // compared it with the cluster.
 func (r *rig) submit(req provision.Request) int64 {
 	r.t.Helper()
-	var answer struct{ Generation int64 }
+	body, err := json.Marshal(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var accepted client.Accepted
 	r.eventually("the request is accepted", soonEnough, func() bool {
-		status, body := r.call(http.MethodPost, "/", req)
-		if status == http.StatusServiceUnavailable {
-			return false
+		if accepted, err = r.client.Submit(context.Background(), 0, body); err != nil && !client.IsTemporary(err) {
+			r.t.Fatalf("POST: %v", err)
 		}
-		if err := json.Unmarshal(body, &answer); status != http.StatusAccepted || err != nil {
-			r.t.Fatalf("POST answered %d %s", status, body)
-		}
-		return true
+		return err == nil
 	})
-	return answer.Generation
+	return accepted.Generation
 }
 
-func (r *rig) state(id string) (s provision.State) {
+func (r *rig) state(id string) provision.State {
 	r.t.Helper()
-	status, body := r.call(http.MethodGet, "/stores/"+id, nil)
-	if err := json.Unmarshal(body, &s); status != http.StatusOK || err != nil {
-		r.t.Fatalf("GET answered %d %s", status, body)
+	s, err := r.client.Store(context.Background(), id)
+	if err != nil {
+		r.t.Fatalf("GET: %v", err)
 	}
 	return s
+}
+
+// ask requests something of a store as its record has it.
+func (r *rig) ask(id string, verb client.Verb) (accepted client.Accepted, err error) {
+	return accepted, r.client.Change(context.Background(), id, 0, verb, nil, &accepted)
+}
+
+// refused reports whether the service has refused a request as this, with a text that has a word.
+func refused(err error, kind client.Kind, word string) bool {
+	p, ok := errors.AsType[*client.Problem](err)
+	return ok && p.Kind() == kind && strings.Contains(p.Detail, word)
 }
 
 // began reports whether a step of the store has begun.

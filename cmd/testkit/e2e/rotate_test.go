@@ -3,12 +3,12 @@
 package e2e
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
 )
@@ -37,8 +37,8 @@ func TestAStoreGetsAnotherPassword(t *testing.T) {
 				t.Error("the next request has changed the password again")
 			}
 
-			if status, body := r.call(http.MethodPost, "/stores/"+s.StoreID+"/rotate", nil); status != http.StatusAccepted {
-				t.Fatalf("rotate: %d %s", status, body)
+			if _, err := r.ask(s.StoreID, client.Rotate); err != nil {
+				t.Fatalf("rotate: %v", err)
 			}
 			generation := r.state(s.StoreID).Generation
 			r.eventually("the rotation has begun", soonEnough, func() bool {
@@ -59,8 +59,8 @@ func TestAStoreGetsAnotherPassword(t *testing.T) {
 			}
 
 			r.cli("suspend", s.StoreID, "--watch")
-			if status, body := r.call(http.MethodPost, "/stores/"+s.StoreID+"/rotate", nil); status != http.StatusConflict || !strings.Contains(string(body), "resume it first") {
-				t.Errorf("rotate of a suspended store: %d %s", status, body)
+			if _, err := r.ask(s.StoreID, client.Rotate); !refused(err, client.KindConflict, "resume it first") {
+				t.Errorf("rotate of a suspended store: %v", err)
 			}
 			r.remove(s.StoreID)
 		})

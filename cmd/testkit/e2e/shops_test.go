@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 
@@ -237,10 +239,10 @@ func (tr *tour) losePod() string {
 }
 
 // delete requests a delete and waits for DELETED.
-func (tr *tour) delete(query string) {
+func (tr *tour) delete(how client.Deletion) {
 	tr.rig.t.Helper()
-	if status, body := tr.call("DELETE", "/stores/"+tr.store.StoreID+query, nil); status != 202 {
-		tr.rig.t.Fatalf("DELETE answered %d %s", status, body)
+	if _, err := tr.client.Delete(context.Background(), tr.store.StoreID, 0, how); err != nil {
+		tr.rig.t.Fatalf("DELETE: %v", err)
 	}
 	tr.deletes++
 	tr.awaitStatus(tr.store.StoreID, provision.StatusDeleted, tr.deletes)
@@ -248,7 +250,7 @@ func (tr *tour) delete(query string) {
 
 func (tr *tour) remove() string {
 	volumes := tr.volumes(tr.store)
-	tr.delete("")
+	tr.delete(client.Deletion{})
 	if !tr.gone(tr.store.Namespace) {
 		tr.rig.t.Fatal("DELETED was delivered and the namespace is still there")
 	}
@@ -295,7 +297,7 @@ func (tr *tour) createAgain() string {
 }
 
 func (tr *tour) retain() string {
-	tr.delete("?retain_data=true")
+	tr.delete(client.Deletion{RetainData: true})
 	if left := tr.pods(tr.store, ""); len(left) != 0 {
 		tr.rig.t.Fatalf("DELETED was delivered and there are still %d pods", len(left))
 	}

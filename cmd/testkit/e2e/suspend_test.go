@@ -4,13 +4,13 @@ package e2e
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"orchestrator/ingest/client"
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
 )
@@ -88,12 +88,12 @@ func TestASuspendedStoreStopsAndComesBack(t *testing.T) {
 					t.Errorf("the data %s was in %s and is in %s", claim, volume, now)
 				}
 			}
-			if status, body := r.call(http.MethodPost, "/stores/"+s.StoreID+"/cancel", nil); status != http.StatusConflict {
-				t.Errorf("cancel of a store at rest: %d %s", status, body)
+			if _, err := r.ask(s.StoreID, client.Cancel); !refused(err, client.KindConflict, "") {
+				t.Errorf("cancel of a store at rest: %v", err)
 			}
 			r.cli("protect", s.StoreID)
-			if status, body := r.call(http.MethodDelete, "/stores/"+s.StoreID, nil); status != http.StatusConflict || !strings.Contains(string(body), "protected") {
-				t.Errorf("DELETE of a protected store: %d %s", status, body)
+			if _, err := r.client.Delete(t.Context(), s.StoreID, 0, client.Deletion{}); !refused(err, client.KindConflict, "protected") {
+				t.Errorf("DELETE of a protected store: %v", err)
 			}
 			r.cli("unprotect", s.StoreID)
 			r.cli("suspend", s.StoreID, "--watch")

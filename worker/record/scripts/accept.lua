@@ -137,6 +137,7 @@ if op == 'provision' and count_words(hosts) > MAX_HOSTS then return { 'hosts', t
 local gen = math.max(r.generation + 1, at)
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
+redis.call('PERSIST', history(id))
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
 redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force', 'delete_at', 'delete_retains', 'delete_quiet')

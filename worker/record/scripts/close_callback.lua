@@ -31,15 +31,20 @@ local function mark_delivered()
 end
 
 -- A callback that is closed already was delivered or dropped by another process.
-if remove_callback(KEYS[2], ARGV[2]) then
+local open = redis.call('HGET', KEYS[2], ARGV[2])
+if open then
+  remove_callback(KEYS[2], ARGV[2])
   if ARGV[4] == '' then mark_delivered() else keep_dead_letter() end
   index_store(KEYS[1], ARGV[1])
+  local c = cjson.decode(open)
+  tell_watchers(ARGV[1], { kind = ARGV[4] == '' and 'delivered' or 'refused', generation = c.generation, status = c.status, code = c.code })
 end
 if has_outcome(r) and r.open_delete == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])
   if r.status == 'DELETED' and not r.retain_data then -- retained data keeps its owner
     redis.call('PEXPIRE', KEYS[1], ARGV[5])
     redis.call('PEXPIRE', KEYS[5], ARGV[5])
+    redis.call('PEXPIRE', history(ARGV[1]), ARGV[5])
   end
 end
 return 1

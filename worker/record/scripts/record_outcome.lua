@@ -88,5 +88,6 @@ if ARGV[14] == '1' and status == 'FAILED' and r.generation == gen then
   if may_heal(r) then redis.call('ZADD', healing(run_cluster(r, op)), at + FIRST_HEAL_MS, id) end
 end
 redis.call('ZADD', KEYS[6], at + FIRST_SWEEP_MS, id)
+if r.generation ~= gen then remember(r, id, gen, op, 'outcome', status, ARGV[6], ARGV[7], text(at)) end -- of a delete that a newer request waited for
 index_store(KEYS[1], id)
 return answer('recorded', next)

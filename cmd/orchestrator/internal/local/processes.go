@@ -66,7 +66,7 @@ func (s *Service) startMonitor(ctx context.Context) (err error) {
 	s.monitor, err = s.group.Start(ctx, child.Spec{
 		Name: "monitor", Path: s.program("monitor"), Log: s.Dir.Log("monitor"), Restart: true,
 		Env: s.env("ORCH_MONITOR_ADDR="+s.addresses.Monitor.hostPort,
-			"ORCH_MONITOR_USER="+s.Secrets.MonitorUser, "ORCH_MONITOR_PASSWORD="+s.Secrets.MonitorPassword),
+			"ORCH_MONITOR_USER="+s.Secrets.MonitorUser, "ORCH_MONITOR_PASSWORD="+s.Secrets.MonitorPassword, "ORCH_MONITOR_READ_ONLY=false"),
 		Ready: respondOK(s.addresses.Monitor.url() + "/healthz"),
 	})
 	if err == nil {

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"orchestrator/cmd/internal/service"
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
 	"orchestrator/cmd/orchestrator/internal/child"
 	"orchestrator/cmd/orchestrator/internal/localredis"
 	"orchestrator/cmd/orchestrator/internal/state"
+	api "orchestrator/ingest/client"
 )
 
 // Options say what to run and where to report it.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"orchestrator/cmd/internal/kube"
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
 	"orchestrator/cmd/orchestrator/internal/watcher"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"orchestrator/cmd/internal/kube"
-	"orchestrator/cmd/orchestrator/internal/api"
 	"orchestrator/cmd/orchestrator/internal/backend"
 	"orchestrator/cmd/orchestrator/internal/view"
 	"orchestrator/cmd/orchestrator/internal/watcher"
+	api "orchestrator/ingest/client"
 	"orchestrator/provision"
 )
 

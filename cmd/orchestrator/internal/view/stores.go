@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,18 @@ func List(stores []provision.State, now time.Time, width int, style Style) []str
 		rows = append(rows, row)
 	}
 	return Table(rows, width, style)
+}
+
+// Wide formats a page of stores as a table with more of each store, whose lines are not cut.
+func Wide(stores []provision.State, now time.Time, style Style) []string {
+	rows := [][]Cell{head("STORE", "ENGINE", "STATUS", "CODE", "AGE", "CLUSTER", "HOST", "NAMESPACE", "RELEASE", "CREATOR", "GENERATION", "NOTE")}
+	for _, s := range stores {
+		row := Text(s.StoreID, s.Engine, string(s.Status), string(s.Code), age(now.Sub(s.AcceptedAt)), cmp.Or(s.Cluster, provision.DefaultCluster), s.Host, s.Namespace, s.Name,
+			s.CreatorID, strconv.FormatInt(s.Generation, 10), note(s))
+		row[2].Color = ColorOf(s.Status)
+		rows = append(rows, row)
+	}
+	return Table(rows, 0, style)
 }
 
 // Live formats the first stores, at most rows, and their steps as a table that can be redrawn in place.
@@ -132,6 +145,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	lines := Table(rows, width, style)
 	lines = append(lines, "")
 	lines = append(lines, stepTable(s, now, width, style)...)
+	lines = append(lines, deliveryTable(s, width, style)...)
 	return append(lines, Next(s, now))
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"orchestrator/provision"
 )
 
 const gap = "  "
@@ -105,16 +107,4 @@ func age(d time.Duration) string {
 }
 
 // Duration formats a duration briefly: "0.3 s", "2m05s", "3h04m".
-func Duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0.0 s"
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd", int(d.Hours())/24)
-}
+func Duration(d time.Duration) string { return provision.InWords(d) }

@@ -83,6 +83,8 @@ func TestList(t *testing.T) {
 	refused := ready()
 	refused.StoreID, refused.DeadLetterID = "refused", "7.1.refused"
 	golden(t, "list.txt", List([]provision.State{ready(), underway(), failed(), queued(), undelivered, refused}, now, 0, Style{}))
+	refused.Cluster, refused.CreatorID = "eu", "42"
+	golden(t, "wide.txt", Wide([]provision.State{ready(), failed(), refused}, now, Style{}))
 }
 
 func TestDeadLetters(t *testing.T) {
@@ -122,16 +124,16 @@ func TestNextDescribesEveryCase(t *testing.T) {
 		return s
 	}
 	tests := map[string]provision.State{
-		"Nothing: the store is up":        ready(),
-		"(it continues with what exists)": failed(),
-		"in step ready for 2.0 s":         underway(),
+		"Nothing: The store is up":                                              ready(),
+		"it continues with what exists. Run: orchestrator retry":                failed(),
+		"in step ready for 2.0 s":                                               underway(),
 		"waits for a worker; the request fails if it is not finished in 24h00m": queued(),
-		"Fix the cause, then run: orchestrator retry":                           set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
+		"Fix the cause, then retry. Run: orchestrator retry":                    set(failed(), func(s *provision.State) { s.Status = provision.StatusDeleteFailed }),
 		"orchestrator resume demo":                                              set(ready(), func(s *provision.State) { s.Status, s.Suspended = provision.StatusSuspended, true }),
-		"the store is gone":                                                     set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
+		"The store is gone":                                                     set(ready(), func(s *provision.State) { s.Status = provision.StatusDeleted }),
 		"not accepted one callback yet; it is retried":                          set(ready(), func(s *provision.State) { s.PendingCallbacks = 1 }),
 		"not accepted 2 callbacks yet; they are retried":                        set(failed(), func(s *provision.State) { s.PendingCallbacks = 2 }),
-		"then run: orchestrator replay 6.1.demo":                                set(ready(), func(s *provision.State) { s.DeadLetterID = "6.1.demo" }),
+		"Then run: orchestrator replay 6.1.demo":                                set(ready(), func(s *provision.State) { s.DeadLetterID = "6.1.demo" }),
 		"is retried until it does":                                              set(ready(), func(s *provision.State) { s.DeadLetterID, s.PendingCallbacks = "6.1.demo", 1 }),
 		"waits for the end of a delete":                                         set(queued(), func(s *provision.State) { s.DeleteGeneration = 6 }),
 		"was accepted earlier is running; then":                                 set(queued(), func(s *provision.State) { s.DeleteGeneration, s.Running = 6, true }),

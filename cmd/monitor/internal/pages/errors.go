@@ -1,0 +1,56 @@
+package pages
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"orchestrator/cmd/monitor/internal/login"
+	"orchestrator/provision"
+)
+
+// readWithin is the limit of what one page reads.
+const readWithin = 5 * time.Second
+
+// problem is a page that says what is wrong, and where to go.
+type problem struct {
+	Text, Link, LinkText string
+}
+
+func (p *Pages) fail(w http.ResponseWriter, r *http.Request, status int, title string, body problem) {
+	p.render.write(w, r, status, "problem", page{Title: title, Body: body})
+}
+
+// unread answers a page that could not be read.
+func (p *Pages) unread(w http.ResponseWriter, r *http.Request, err error) {
+	switch provision.CodeOf(err) {
+	case provision.CodeInvalid:
+		p.fail(w, r, http.StatusUnprocessableEntity, "That cannot be asked", problem{provision.Public(err), "/stores", "All stores"})
+	case provision.CodeUnavailable:
+		p.fail(w, r, http.StatusServiceUnavailable, "Redis does not answer", problem{
+			provision.Public(err) + " Shops go on as they are; new requests get 503 until it is back, and nothing that was accepted is lost.", r.URL.RequestURI(), "Try again"})
+	default:
+		p.Log.Error("a page could not be read", "path", r.URL.Path, "error", err)
+		p.fail(w, r, http.StatusInternalServerError, "A defect", problem{"The cause is in the monitor's log.", "/", "Overview"})
+	}
+}
+
+func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
+	p.fail(w, r, http.StatusNotFound, "There is no such page", problem{"", "/", "Overview"})
+}
+
+// operators passes on what operators ask for.
+func operators(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if login.UserOf(r.Context()).Role != login.Operator {
+			http.Error(w, "viewers change nothing; an operator has to do this", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// reading is the context of what a page reads.
+func reading(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), readWithin)
+}

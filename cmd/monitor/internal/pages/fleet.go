@@ -1,0 +1,191 @@
+package pages
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"orchestrator/provision"
+)
+
+// attention is a list of stores that need an operator, of one kind.
+type attention struct {
+	Kind     string
+	Tabs     []tab
+	Stores   []row
+	Since    []provision.Orphan
+	Holds    []provision.Hold
+	Explains string
+	Next     string
+}
+
+// kinds are what the page lists, in its order, with what each means.
+var kinds = []struct{ Kind, Name, Explains string }{
+	{"unwell", "Unwell", "Pods of these stores have not been available for minutes. The page of a store says which."},
+	{"drifted", "Drifted", "An audit has found objects of these stores changed from outside. Repair applies the release again."},
+	{"outdated", "Outdated", "A new store of their engine gets another edition. A rollout upgrades them, one after the other."},
+	{"hold", "On hold", "Stores of several creators have failed for one cause of the installation; the others wait, and their deadlines stand still. One store a minute is tried all the same."},
+	{"forgotten", "Forgotten", "The backend has answered the last callback of these stores with 404 or 410: it does not know them."},
+	{"contested", "Contested", "Another store was refused since these own its host or namespace."},
+	{"retained", "Retained", "These stores are deleted, and their data was kept."},
+	{"failed", "Never ready", "These stores have failed and were never ready. Their objects may cost money."},
+}
+
+func (p *Pages) attention(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := reading(r)
+	defer cancel()
+	kind, cursor := orText(r.URL.Query().Get("kind"), "unwell"), r.URL.Query().Get("cursor")
+	a, err := p.watched.get(ctx, kind+" "+cursor, func(ctx context.Context) (attention, error) { return p.readAttention(ctx, kind, cursor) })
+	if err != nil {
+		p.unread(w, r, err)
+		return
+	}
+	p.render.write(w, r, http.StatusOK, "attention", page{Title: "Attention", Nav: "/attention", Live: "all", Done: done(r), Body: a})
+}
+
+func (p *Pages) readAttention(ctx context.Context, kind, cursor string) (a attention, err error) {
+	at := slices.IndexFunc(kinds, func(k struct{ Kind, Name, Explains string }) bool { return k.Kind == kind })
+	if at < 0 {
+		return a, provision.Errorf(provision.CodeInvalid, "there is no kind %q", kind)
+	}
+	found, err := p.Fleet.CountFindings(ctx)
+	if err != nil {
+		return a, err
+	}
+	orphans, err := p.Stores.CountOrphans(ctx)
+	if err != nil {
+		return a, err
+	}
+	if a.Holds, err = p.Fleet.Holds(ctx); err != nil {
+		return a, err
+	}
+	for _, k := range kinds {
+		n := found[provision.FindingKind(k.Kind)] + orphans[provision.OrphanKind(k.Kind)]
+		if k.Kind == "hold" {
+			n = int64(len(a.Holds))
+		}
+		a.Tabs = append(a.Tabs, tab{k.Name, "/attention?kind=" + k.Kind, n, k.Kind == kind})
+	}
+	a.Kind, a.Explains = kind, kinds[at].Explains
+	return a, p.readKind(ctx, &a, cursor)
+}
+
+func (p *Pages) readKind(ctx context.Context, a *attention, cursor string) error {
+	next := ""
+	switch {
+	case a.Kind == "hold":
+		return nil
+	case slices.Contains(provision.FindingKinds, provision.FindingKind(a.Kind)):
+		page, err := p.Fleet.Findings(ctx, provision.FindingKind(a.Kind), cursor, rowsEach)
+		if err != nil {
+			return err
+		}
+		a.Stores, next = p.rows(page.Stores), page.Next
+	default:
+		page, err := p.Stores.Orphans(ctx, provision.OrphanKind(a.Kind), cursor, rowsEach)
+		if err != nil {
+			return err
+		}
+		a.Since, next = page.Orphans, page.Next
+	}
+	if next != "" {
+		a.Next = "/attention" + query([]string{"kind", a.Kind, "cursor", next})
+	}
+	return nil
+}
+
+// release is POST /holds/{cluster}/{engine}/release.
+func (p *Pages) release(w http.ResponseWriter, r *http.Request) {
+	cluster, engine := r.PathValue("cluster"), r.PathValue("engine")
+	p.do(w, r, deed{"hold.release", cluster + "/" + engine, "/attention", "release"}, func(ctx context.Context) (bool, error) {
+		return p.Actions.ReleaseHold(ctx, cluster, engine)
+	})
+}
+
+func (p *Pages) deadLetters(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := reading(r)
+	defer cancel()
+	cursor := r.URL.Query().Get("cursor")
+	letters, err := p.letters.get(ctx, cursor, func(ctx context.Context) (provision.DeadLetters, error) {
+		return p.Letters.DeadLetters(ctx, cursor, rowsEach)
+	})
+	if err != nil {
+		p.unread(w, r, err)
+		return
+	}
+	p.render.write(w, r, http.StatusOK, "letters", page{Title: "Dead letters", Nav: "/dead-letters", Live: "all", Done: done(r), Body: letters})
+}
+
+// replay is POST /dead-letters/{letter}/replay.
+func (p *Pages) replay(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("letter")
+	p.do(w, r, deed{"dead-letter.replay", id, "/dead-letters", "replay"}, func(ctx context.Context) (bool, error) {
+		result, err := p.Actions.Replay(ctx, id)
+		return result != provision.ReplayUnknown, err
+	})
+}
+
+// rolloutPage shows the newest rollout.
+type rolloutPage struct {
+	provision.Rollout
+	Found   bool
+	Changes []provision.RolloutChange
+}
+
+func (p *Pages) rollout(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := reading(r)
+	defer cancel()
+	o, found, err := p.Rollouts.Rollout(ctx)
+	if err != nil {
+		p.unread(w, r, err)
+		return
+	}
+	body := rolloutPage{Rollout: o, Found: found}
+	switch o.State {
+	case provision.RolloutRunning, provision.RolloutGathering:
+		body.Changes = []provision.RolloutChange{provision.RolloutPause, provision.RolloutAbort}
+	case provision.RolloutPaused:
+		body.Changes = []provision.RolloutChange{provision.RolloutResume, provision.RolloutAbort}
+	case provision.RolloutDone, provision.RolloutAborted:
+	}
+	p.render.write(w, r, http.StatusOK, "rollout", page{Title: "Rollout", Nav: "/rollout", Live: "all", Done: done(r), Body: body})
+}
+
+// changeRollout is POST /rollout/{change}.
+func (p *Pages) changeRollout(w http.ResponseWriter, r *http.Request) {
+	change := provision.RolloutChange(r.PathValue("change"))
+	if !slices.Contains([]provision.RolloutChange{provision.RolloutPause, provision.RolloutResume, provision.RolloutAbort}, change) {
+		p.notFound(w, r)
+		return
+	}
+	p.do(w, r, deed{"rollout." + string(change), "rollout", "/rollout", string(change)}, func(ctx context.Context) (bool, error) {
+		return p.Rollouts.ChangeRollout(ctx, change)
+	})
+}
+
+func (p *Pages) clusters(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := reading(r)
+	defer cancel()
+	all, err := p.Clusters.Clusters(ctx)
+	if err != nil {
+		p.unread(w, r, err)
+		return
+	}
+	slices.SortStableFunc(all, func(a, b provision.ClusterState) int {
+		if a.Healthy == b.Healthy {
+			return 0
+		}
+		if b.Healthy {
+			return -1
+		}
+		return 1
+	})
+	body := struct {
+		Clusters   []provision.ClusterState
+		Incomplete string
+	}{Clusters: all}
+	if err := p.Clusters.Ready(ctx); err != nil {
+		body.Incomplete = provision.Public(err)
+	}
+	p.render.write(w, r, http.StatusOK, "clusters", page{Title: "Clusters", Nav: "/clusters", Live: "all", Body: body})
+}

@@ -1,0 +1,106 @@
+package pages
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"orchestrator/provision"
+)
+
+// rowsEach is how many stores a page of a list has.
+const rowsEach = 50
+
+// list is a page of stores, with the counts of all of them for the tabs.
+type list struct {
+	Filter  provision.StoreFilter
+	Stores  []row
+	Next    string // the address of the next page
+	Summary provision.Summary
+	Engines []string
+	Tabs    []tab
+	Actions bool
+}
+
+// row is a store with why it is where it is.
+type row struct {
+	provision.State
+	Why provision.Explanation
+}
+
+type tab struct {
+	Name, Link string
+	Count      int64
+	Here       bool
+}
+
+func (p *Pages) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	f := provision.StoreFilter{Status: provision.Status(q.Get("status")), Code: provision.Code(q.Get("code")), Engine: q.Get("engine"), Cluster: q.Get("cluster"),
+		Creator: q.Get("creator"), Query: q.Get("q")}
+	ctx, cancel := reading(r)
+	defer cancel()
+	if f.Query != "" && q.Get("cursor") == "" {
+		if s, found, err := p.Stores.Store(ctx, f.Query); err == nil && found && f == (provision.StoreFilter{Query: f.Query}) {
+			http.Redirect(w, r, "/stores/"+s.StoreID, http.StatusSeeOther) // what was typed is the id of a store
+			return
+		}
+	}
+	l, err := p.lists.get(ctx, r.URL.RawQuery, func(ctx context.Context) (list, error) { return p.readList(ctx, f, q.Get("cursor")) })
+	if err != nil {
+		p.unread(w, r, err)
+		return
+	}
+	p.render.write(w, r, http.StatusOK, "list", page{Title: "Stores", Nav: "/stores", Live: "all", Query: f.Query, Body: l})
+}
+
+func (p *Pages) readList(ctx context.Context, f provision.StoreFilter, cursor string) (l list, err error) {
+	if err := checkFilter(f); err != nil {
+		return l, err
+	}
+	if l.Summary, err = p.Fleet.Summary(ctx, p.Engines); err != nil {
+		return l, err
+	}
+	found, err := p.Stores.Find(ctx, f, cursor, rowsEach)
+	if err != nil {
+		return l, err
+	}
+	l.Filter, l.Engines, l.Tabs = f, p.Engines, tabs(f, l.Summary)
+	l.Stores = p.rows(found.Stores)
+	if found.Next != "" {
+		l.Next = "/stores" + query([]string{"status", string(f.Status), "code", string(f.Code), "engine", f.Engine, "cluster", f.Cluster, "creator", f.Creator, "q", f.Query, "cursor", found.Next})
+	}
+	return l, nil
+}
+
+func (p *Pages) rows(stores []provision.State) []row {
+	rows := make([]row, len(stores))
+	for i, s := range stores {
+		rows[i] = row{s, provision.Explain(s, p.now())}
+	}
+	return rows
+}
+
+// checkFilter refuses what no store can be, so that a link with a mistake is not an empty list.
+func checkFilter(f provision.StoreFilter) error {
+	switch {
+	case f.Status != "" && !slices.Contains(provision.Statuses, f.Status):
+		return provision.Errorf(provision.CodeInvalid, "there is no status %q", f.Status)
+	case f.Code != "" && !slices.Contains(provision.Codes, f.Code):
+		return provision.Errorf(provision.CodeInvalid, "there is no code %q", f.Code)
+	}
+	return nil
+}
+
+// tabs are the statuses with their counts. What is typed or chosen beside them stays.
+func tabs(f provision.StoreFilter, s provision.Summary) []tab {
+	link := func(status provision.Status) string {
+		return "/stores" + query([]string{"status", string(status), "engine", f.Engine, "cluster", f.Cluster, "creator", f.Creator, "q", f.Query})
+	}
+	all := []tab{{"All", link(""), s.Stores, f.Status == ""}}
+	for _, status := range []provision.Status{provision.StatusFailed, provision.StatusProvisioning, provision.StatusReady, provision.StatusSuspended, provision.StatusDeleting,
+		provision.StatusDeleteFailed} {
+		all = append(all, tab{string(status), link(status), s.Status[status], f.Status == status})
+	}
+	return all
+}
