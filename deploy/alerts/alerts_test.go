@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,25 @@ func TestRunbookHasASectionForEachAlert(t *testing.T) {
 		if strings.HasPrefix(name, "Orchestrator") {
 			t.Errorf("docs/runbook.md explains %s, which is no alert", name)
 		}
+	}
+}
+
+// named finds the checks of the monitor's overview, which link to the runbook by the name of an alert, and say whether that is critical.
+var named = regexp.MustCompile(`"(Orchestrator[A-Z]\w+)", (true|false)`)
+
+func TestMonitorNamesAlertsThatExist(t *testing.T) {
+	severities := map[string]string{}
+	for _, r := range rules(t) {
+		severities[r.Alert] = r.Labels["severity"]
+	}
+	checks := named.FindAllStringSubmatch(read(t, "../../cmd/monitor/internal/pages/overview.go"), -1)
+	for _, check := range checks {
+		if want := map[string]string{"true": "critical", "false": "warning"}[check[2]]; severities[check[1]] != want {
+			t.Errorf("the monitor has %s as %s, the rules have it as %q", check[1], want, severities[check[1]])
+		}
+	}
+	if len(checks) == 0 {
+		t.Error("the monitor names no alert")
 	}
 }
 
