@@ -36,8 +36,8 @@ func (e AuditEvent) Log(ctx context.Context, log *slog.Logger) {
 	log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 }
 
-// Origin is where a request came from: the name of its token, and its request id.
-type Origin struct{ By, RequestID string }
+// Origin is where a request came from: the name of its token, its request id, and its trace, as a W3C traceparent or "".
+type Origin struct{ By, RequestID, Trace string }
 
 type originKey struct{}
 

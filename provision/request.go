@@ -118,6 +118,8 @@ type Accepted struct {
 	Joined bool
 	// Cluster is where its task is queued; "" is the default one.
 	Cluster string
+	// JoinedTrace is the trace of the request that this one has joined, as [Origin].Trace.
+	JoinedTrace string
 }
 
 // Force is what a run does again although the cluster says that it was done.

@@ -101,6 +101,10 @@ type Runner struct {
 	PublicClient *http.Client
 	Engines      map[string]Engine
 
+	// Around is called before each step with its first entry, and what it returns after the step with the last one. The step has the
+	// context that it returns. nil: no call is made.
+	Around func(context.Context, Step) (context.Context, func(Step))
+
 	ReadinessTimeout time.Duration // from the release's application to a verified shop
 	DeleteTimeout    time.Duration // from the start of a delete's run to its end
 	VerifyEvery      time.Duration // between two questions to a shop that is not there yet; 0 means 2 s
@@ -110,7 +114,7 @@ type Runner struct {
 // and the context's cause when the context ends first.
 func (r *Runner) Run(ctx context.Context, op Op, s Store, onStep func(Step)) error {
 	if op == OpDelete {
-		return r.delete(ctx, op, s, journal{onStep})
+		return r.delete(ctx, op, s, journal{onStep, r.Around})
 	}
-	return r.provision(ctx, s, journal{onStep})
+	return r.provision(ctx, s, journal{onStep, r.Around})
 }

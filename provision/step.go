@@ -47,7 +47,10 @@ type Step struct {
 	Applied     Applied `json:"-"` // of the step release that is done
 }
 
-type journal struct{ write func(Step) }
+type journal struct {
+	write  func(Step)
+	around func(context.Context, Step) (context.Context, func(Step)) // may be nil
+}
 
 // step runs one step and writes a journal entry before and after it.
 func (j journal) step(ctx context.Context, op Op, s Store, name string, run func(context.Context) error) error {
@@ -59,6 +62,10 @@ func (j journal) stepWithResult(ctx context.Context, op Op, s Store, name string
 	start := time.Now()
 	entry := Step{At: start, Generation: s.Generation, Op: op, Name: name, State: StepStarted}
 	j.write(entry)
+	var after func(Step)
+	if j.around != nil {
+		ctx, after = j.around(ctx, entry)
+	}
 	done := entry
 	err := run(ctx, &done)
 	if err == nil {
@@ -68,6 +75,9 @@ func (j journal) stepWithResult(ctx context.Context, op Op, s Store, name string
 	if err != nil {
 		err = causeOf(ctx, err)
 		entry.State, entry.Code, entry.Error, entry.Cause = StepFailed, CodeOf(err), Public(err), err
+	}
+	if after != nil {
+		after(entry)
 	}
 	j.write(entry)
 	return err

@@ -101,6 +101,14 @@ func NewSender(base, token, secrets string, files TLSFiles) (*Sender, error) {
 	return &Sender{base: withoutAPI(u), token: token, signer: s, client: newClient(secure), now: time.Now}, nil
 }
 
+// Through has each request pass wrap on its way to the backend, and returns the sender. It is called before the first one.
+func (s *Sender) Through(wrap func(http.RoundTripper) http.RoundTripper) *Sender {
+	if wrap != nil {
+		s.client.Transport = wrap(s.client.Transport)
+	}
+	return s
+}
+
 // withoutAPI is the URL up to the /api that every path of the contract begins with. Only the path counts: a host may be
 // called "api" too.
 func withoutAPI(u *url.URL) string {

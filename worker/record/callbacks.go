@@ -23,6 +23,8 @@ type Callback struct {
 	At         int64            `json:"at,string"`                    // when the status was recorded, ms since 1970 by Redis' clock
 	ReplayedAt int64            `json:"replayed_at,string,omitempty"` // when an operator last replayed it as a dead letter
 
+	Trace string `json:"trace,omitempty"` // of the request, a W3C traceparent
+
 	Store provision.Store `json:"-"` // the store as its newest request has it
 }
 

@@ -157,7 +157,7 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 		}
 		see()
 	}
-	from := provision.WithOrigin(b.ctx, provision.Origin{By: "backend", RequestID: "r"})
+	from := provision.WithOrigin(b.ctx, provision.Origin{By: "backend", RequestID: "r", Trace: aTrace})
 	asked, err := b.records.Requests.Accept(from, deletion("a"), generationTimeout)
 	if err != nil {
 		t.Fatal(err)

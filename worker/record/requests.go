@@ -113,7 +113,7 @@ func (c client) acceptCounted(ctx context.Context, req provision.Request, timeou
 	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.grace.RetainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate), flag(t.grace.Quiet))
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.grace.RetainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate), flag(t.grace.Quiet), origin.Trace)
 	if err != nil {
 		return provision.Accepted{}, err
 	}
@@ -121,7 +121,7 @@ func (c client) acceptCounted(ctx context.Context, req provision.Request, timeou
 		return provision.Accepted{}, err
 	}
 	gen := number(answer[1])
-	return provision.Accepted{Action: req.Action, Generation: gen, TaskID: queue.TaskID(gen, req.StoreID), Joined: answer[0] == "joined", Cluster: answer[2]}, nil
+	return provision.Accepted{Action: req.Action, Generation: gen, TaskID: queue.TaskID(gen, req.StoreID), Joined: answer[0] == "joined", Cluster: answer[2], JoinedTrace: answer[3]}, nil
 }
 
 // refusal is the error of a request that the script accept has refused.

@@ -38,6 +38,9 @@ type Run struct {
 	TimeLeft time.Duration // until the generation's deadline; may be negative
 	// RequestedBy and RequestID say whose request the run is for, where the generation is the newest; "" for one that the service made itself.
 	RequestedBy, RequestID string
+	// Trace is the trace of that request, a W3C traceparent or "". First says that the generation had no run before.
+	Trace string
+	First bool
 
 	WasReady bool // the store has been READY, and was not deleted since
 
@@ -63,7 +66,8 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 		return result, Run{}, nil
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
-		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7], WasReady: answer[16] == "1", Next: tasksOf(provision.OpProvision, answer[17:])}
+		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7],
+		Trace: answer[16], First: answer[17] == "1", WasReady: answer[18] == "1", Next: tasksOf(provision.OpProvision, answer[19:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}

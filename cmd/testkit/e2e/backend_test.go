@@ -82,6 +82,13 @@ func (b *backend) refuse(store string) {
 	b.echoing = map[string]bool{store: true}
 }
 
+// accept takes a store's callbacks again.
+func (b *backend) accept(store string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.echoing, store)
+}
+
 // of returns the callbacks of a store, in order.
 func (b *backend) of(store string) []callback {
 	b.mu.Lock()

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -159,12 +160,14 @@ func (c *canaryRig) surfaces(mark string, s provision.Request) (all []surface) {
 			add("pprof of "+name+": "+profile, sign, c.get("http://"+addr+"/debug/pprof/"+profile, nil))
 		}
 	}
-	login := func(r *http.Request) { r.SetBasicAuth("operator", c.secrets["monitor password"]) }
-	for _, path := range []string{"/api/queues", "/api/servers", "/api/redis_info", "/"} {
-		add("web UI: "+path, map[string]string{"/api/queues": "provision", "/api/servers": "servers", "/api/redis_info": "redis", "/": "html"}[path], c.get("http://"+c.site+path, login))
+	session := logIn(c.t, "http://"+c.site, "operator", c.secrets["monitor password"])
+	login := func(r *http.Request) { r.AddCookie(session) }
+	for path, sign := range map[string]string{"/queues/api/queues": "provision", "/queues/api/servers": "servers", "/queues/api/redis_info": "redis", "/queues/": "html",
+		"/queues/api/queues/provision/completed_tasks": mark, "/": "Overview", "/stores": mark, "/stores/" + mark: "[hidden]", "/stores/" + mark + "-b": "delivered", "/dead-letters": "[hidden]",
+		"/attention?kind=failed": "Never ready", "/clusters": "default", "/stores/" + mark + "/delete": "Viewers change nothing"} {
+		add("monitor: "+path, sign, c.get("http://"+c.site+path, login))
 	}
-	add("web UI: tasks", mark, c.get("http://"+c.site+"/api/queues/provision/completed_tasks", login))
-	add("web UI: a wrong login", "log in", c.get("http://"+c.site+"/", func(r *http.Request) { r.SetBasicAuth("operator", "wrong") }))
+	add("monitor: without a login", "log in", c.get("http://"+c.site+"/", nil))
 	for _, path := range []string{"/stores", "/stores/" + mark, "/dead-letters", "/orphans?kind=failed", "/stores/" + mark + "-unknown", "/clusters"} {
 		_, body := c.call(http.MethodGet, path, nil)
 		sign := mark
@@ -173,6 +176,7 @@ func (c *canaryRig) surfaces(mark string, s provision.Request) (all []surface) {
 		}
 		add("API: GET "+path, sign, string(body))
 	}
+	add("API: events", "refused", c.events(mark))
 	_, body := c.call(http.MethodPost, "/", map[string]string{"store_id": mark, "host": "not a host"})
 	add("API: a refused request", "problem", string(body))
 	for _, command := range []string{"list", "show " + mark, "show -o json " + mark, "dead-letters -o json", "orphans", "clusters"} {
@@ -190,6 +194,21 @@ func (c *canaryRig) surfaces(mark string, s provision.Request) (all []surface) {
 		add("log of "+name, map[string]string{"ingest": mark, "worker": mark, "monitor": "audit"}[name], p.log.String())
 	}
 	return all
+}
+
+// logIn returns the session of a user of a monitor.
+func logIn(t *testing.T, site, user, password string) *http.Cookie {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.PostForm(site+"/login", url.Values{"user": {user}, "password": {password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if len(resp.Cookies()) != 1 {
+		t.Fatalf("the login is answered with %d", resp.StatusCode)
+	}
+	return resp.Cookies()[0]
 }
 
 // dump is every key of Redis with what it holds.
@@ -238,6 +257,25 @@ func (c *canaryRig) get(address string, change func(*http.Request)) string {
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
 	return fmt.Sprint(resp.Header) + string(text)
+}
+
+// events are those of a store so far.
+func (c *canaryRig) events(id string) string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.api+"/stores/"+id+"/events", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("X-Orchestrator-Token", token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body) // until the time is over: the stream goes on
+	return string(text)
 }
 
 // helmRecords are the revisions of a store's release, unpacked: the chart, its values and its manifest.

@@ -50,7 +50,7 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 	}
 	server = rest.CopyConfig(server)
 	server.UserAgent, server.QPS = Manager, -1
-	conn, err := newConnection(server, cfg.Observer)
+	conn, err := newConnection(server, cfg.Observer, cfg.Wrap)
 	if err != nil {
 		return nil, err
 	}

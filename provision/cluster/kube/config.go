@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"runtime"
 
@@ -13,13 +14,15 @@ import (
 // Config selects the API server and its credentials: the first of Kubeconfig, Text and APIServer that is set, and else the
 // pod's own service account.
 type Config struct {
-	Name       string       // for log records; "" if there is only one cluster
-	Kubeconfig string       // path, or several as in KUBECONFIG
-	Text       []byte       // content of a kubeconfig
-	APIServer  *APIServer   // accepts short-lived tokens
-	Writes     int          // limit of concurrent writes and Helm operations; 0 means twice the number of CPUs
-	Observer   Observer     // is told of each request; nil: nothing is
-	Log        *slog.Logger // nil means slog.Default; Helm and client-go write to it at debug level
+	Name       string     // for log records; "" if there is only one cluster
+	Kubeconfig string     // path, or several as in KUBECONFIG
+	Text       []byte     // content of a kubeconfig
+	APIServer  *APIServer // accepts short-lived tokens
+	// Wrap is around each request that is sent over the shared connection, nil: nothing is. It sees the request's context, and so whose run it is of.
+	Wrap     func(http.RoundTripper) http.RoundTripper
+	Writes   int          // limit of concurrent writes and Helm operations; 0 means twice the number of CPUs
+	Observer Observer     // is told of each request; nil: nothing is
+	Log      *slog.Logger // nil means slog.Default; Helm and client-go write to it at debug level
 }
 
 func (c Config) withDefaults() Config {

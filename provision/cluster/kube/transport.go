@@ -22,10 +22,13 @@ type connection struct {
 	guard http.RoundTripper
 }
 
-func newConnection(cfg *rest.Config, observer Observer) (*connection, error) {
+func newConnection(cfg *rest.Config, observer Observer, wrap func(http.RoundTripper) http.RoundTripper) (*connection, error) {
 	pool, err := rest.TransportFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the connection to the API server: %w", err)
+	}
+	if wrap != nil {
+		pool = wrap(pool)
 	}
 	host, _, err := rest.DefaultServerUrlFor(cfg)
 	if err != nil {

@@ -3,10 +3,10 @@
 -- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
 -- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0, after how many
 -- ms a store that is suspended is to be deleted, with retain, or '' for never, 1 to rotate the store's credentials,
--- 1 for a grace of which the backend is told nothing
+-- 1 for a grace of which the backend is told nothing, the request's trace or ''
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
--- Answers {accepted|joined, generation, cluster of its task} or {changed|retained, field} or {owned, field} or
+-- Answers {accepted|joined, generation, cluster of its task, trace of the request that it has joined or ''} or {changed|retained, field} or {owned, field} or
 -- {incomplete, cluster} or {closed} or {hosts, most} or {deleting} or {protected} or {suspended} or {overtaken, generation} or
 -- {quota, how many} or {uncounted}, where the stores of creators have to be counted first.
 local id, op, digest, request, retain = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[12]
@@ -90,10 +90,10 @@ end
 if current and placement and placement.named ~= '' and placement.named ~= current then return { gone(r) and 'retained' or 'changed', 'cluster' } end
 if r.generation > 0 and not has_outcome(r) and r.op == op and r.digest == digest and forces_as_much() and (op == 'delete' or (r.suspended or '0') == suspend)
   and (ARGV[21] ~= '') == (r.delete_at ~= nil) then
-  return { 'joined', text(r.generation), run_cluster(r, op) }
+  return { 'joined', text(r.generation), run_cluster(r, op), r.trace or '' }
 end
 -- It is to be deleted already: the earlier date stands.
-if ARGV[21] ~= '' and r.delete_at and r.op == 'provision' then return { 'joined', text(r.generation), run_cluster(r, op) } end
+if ARGV[21] ~= '' and r.delete_at and r.op == 'provision' then return { 'joined', text(r.generation), run_cluster(r, op), r.trace or '' } end
 -- The request was made for a generation, and a newer one was accepted meanwhile.
 if ARGV[14] ~= '' and r.generation ~= tonumber(ARGV[14]) then return { 'overtaken', text(r.generation) } end
 if ARGV[21] ~= '' and r.protected then return { 'protected' } end
@@ -192,6 +192,7 @@ if ARGV[15] ~= '' then
 else
   redis.call('HDEL', KEYS[1], 'requested_by', 'request_id')
 end
+if ARGV[24] ~= '' then redis.call('HSET', KEYS[1], 'trace', ARGV[24]) else redis.call('HDEL', KEYS[1], 'trace') end
 index_store(KEYS[1], id)
 redis.pcall('PUBLISH', ARGV[10], id) -- it only saves time, and what is recorded must not end in an error
-return { 'accepted', text(gen), run_cluster(r, op) }
+return { 'accepted', text(gen), run_cluster(r, op), '' }

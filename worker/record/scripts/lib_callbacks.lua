@@ -15,13 +15,14 @@ local function remove_callback(callbacks, seq)
 end
 
 -- Takes the next sequence number and adds a callback to the pending ones. cluster is whose workers send it, by default those of the
--- cluster where the generation ran.
+-- cluster where the generation ran. Its trace is that of the request; of an older one the record does not know it any more.
 local function add_callback(r, store, callbacks, at, gen, status, code, err, cluster)
   r.sequence = r.sequence + 1
   cluster = cluster or run_cluster(r, string.sub(status, 1, 6) == 'DELETE' and 'delete' or 'provision')
   redis.call('HSET', store, 'sequence', text(r.sequence))
   put_callback(callbacks, text(r.sequence), cjson.encode({
-    generation = text(gen), sequence = text(r.sequence), cluster = cluster, status = status, code = code, error = err, at = text(at) }), at)
+    generation = text(gen), sequence = text(r.sequence), cluster = cluster, status = status, code = code, error = err, at = text(at),
+    trace = gen == r.generation and r.trace or nil }), at)
 end
 
 -- Whether a callback need not be delivered any more: progress when there is a later callback, a provision's outcome when there

@@ -54,7 +54,7 @@ local function end_lost(id)
   remove_from_cluster(lost, id)
   if r.creator_queue then leave_queue(r, store, id) end
   redis.call('HDEL', store, 'cluster', 'clusters_to_search', 'name', 'namespace', 'engine', 'host', 'owned_hosts', 'run_hosts', 'retain_data', 'outputs',
-    'throttled', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'ready_generation', 'forgotten', 'contested_by', 'next_run_at', 'requested_by', 'request_id', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before')
+    'throttled', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'ready_generation', 'forgotten', 'contested_by', 'next_run_at', 'requested_by', 'request_id', 'trace', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before')
   redis.call('ZADD', '{orch}:outstanding', at, id)
   index_store(store, id)
   return true

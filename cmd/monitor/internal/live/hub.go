@@ -35,6 +35,7 @@ type Hub struct {
 type viewer struct {
 	name    string        // of the user
 	store   string        // whose page it is; "": a page about all of them
+	joined  bool          // since the last poll: something may have happened since its page was read
 	changed chan struct{} // has room for one: it says that something has changed, not what
 }
 
@@ -82,9 +83,10 @@ func (h *Hub) poll(ctx context.Context) {
 		return
 	}
 	for v := range h.viewers {
-		if before, known := h.newest[v.store]; h.lost || known && before != newest[v.store] {
+		if before, known := h.newest[v.store]; h.lost || v.joined || known && before != newest[v.store] {
 			v.tell()
 		}
+		v.joined = false
 	}
 	h.newest, h.lost = newest, false
 }
@@ -132,7 +134,7 @@ func (h *Hub) join(name, store string) (*viewer, bool) {
 	if len(h.viewers) >= viewersMost || own >= viewersEach {
 		return nil, false
 	}
-	v := &viewer{name: name, store: store, changed: make(chan struct{}, 1)}
+	v := &viewer{name: name, store: store, joined: true, changed: make(chan struct{}, 1)}
 	h.viewers[v] = struct{}{}
 	return v, true
 }

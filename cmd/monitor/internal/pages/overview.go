@@ -148,7 +148,7 @@ func checkLetters(_ context.Context, o *overview) ([]check, error) {
 	if o.Summary.DeadLetters == 0 {
 		return nil, nil
 	}
-	return []check{{"OrchestratorDeadLetters", false, fmt.Sprintf("The backend has refused %s callbacks: it does not know how those stores stand.", grouped(o.Summary.DeadLetters)), "/dead-letters", "Dead letters"}}, nil
+	return []check{{"OrchestratorDeadLetters", false, fmt.Sprintf("The backend has refused %s for good: it does not know how the stores stand.", callbacks(o.Summary.DeadLetters)), "/dead-letters", "Dead letters"}}, nil
 }
 
 func (p *Pages) checkRollout(ctx context.Context, _ *overview) ([]check, error) {
@@ -166,6 +166,13 @@ func (p *Pages) checkOrphans(ctx context.Context, _ *overview) ([]check, error) 
 		return nil, err
 	}
 	return []check{{"", false, stores(int(n), "", "") + " may no longer be wanted, and hold a host or cost money.", "/attention?kind=forgotten", "Orphans"}}, err
+}
+
+func callbacks(n int64) string {
+	if n == 1 {
+		return "1 callback"
+	}
+	return grouped(n) + " callbacks"
 }
 
 // stores is how many, with the verb that belongs to it.

@@ -28,8 +28,8 @@ type storePage struct {
 // generation is one of a store's generations with what is kept of its steps.
 type generation struct {
 	provision.Generation
-	Steps []provision.Step
-	Open  bool // it is shown at once: the newest, and what has failed
+	Steps  []provision.Step
+	Newest bool // its steps are shown at once, and its error stands above
 }
 
 // callback is one callback with its deliveries, the latest first.
@@ -85,7 +85,7 @@ func (p *Pages) findStore(ctx context.Context, id string) (read storeRead, err e
 // generationsOf groups what is kept of a store's steps by its generations, the newest first.
 func generationsOf(s provision.State) (all []generation) {
 	for _, g := range s.History {
-		all = append(all, generation{Generation: g, Open: g.Generation == s.Generation})
+		all = append(all, generation{Generation: g, Newest: g.Generation == s.Generation})
 	}
 	for _, step := range s.Steps {
 		i := slices.IndexFunc(all, func(g generation) bool { return g.Generation.Generation == step.Generation })
