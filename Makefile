@@ -205,6 +205,7 @@ compose-test: build devcluster ## run docker compose as its users do, with mock.
 .PHONY: tools
 tools: ## install what the tests need and the machine lacks (Debian: by apt-get)
 	@.ci/need redis-server redis-server
+	@.ci/need promtool prometheus
 
 bin/golangci-lint-$(GOLANGCI_LINT):
 	@echo "building golangci-lint $(GOLANGCI_LINT) (about two minutes, once)"

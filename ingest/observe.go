@@ -145,10 +145,16 @@ func level(c echo.Context) slog.Level {
 }
 
 func newSeconds() *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "orchestrator_ingest_request_seconds",
-		Help: "Time from receiving a request to sending its response.",
-	}, []string{"method", "route", "status"})
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "orchestrator_http_request_duration_seconds",
+		Help:    "Time from receiving a request to sending its response.",
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+		NativeHistogramMinResetDuration: time.Hour, ConstLabels: prometheus.Labels{"component": "ingest"},
+	}, []string{"method", "route", "code"})
+	for _, code := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} { // a series that begins at 1 is not seen to increase
+		h.WithLabelValues(http.MethodPost, "/", strconv.Itoa(code))
+	}
+	return h
 }
 
 func (s *server) measure(c echo.Context, took time.Duration) {

@@ -156,8 +156,8 @@ func TestMeasureCountsByRouteAndStatus(t *testing.T) {
 		r.send("BREW", path, "")
 	}
 	r.send("BREW", "/healthz", "")
-	// POST / twice, GET /stores/:store_id once, unmatched with 404 and with 405.
-	if got := testutil.CollectAndCount(r.metrics, "orchestrator_ingest_request_seconds"); got != 5 {
-		t.Errorf("%d series, want 5", got)
+	// POST / twice, and twice at 0, GET /stores/:store_id once, unmatched with 404 and with 405.
+	if got := testutil.CollectAndCount(r.metrics, "orchestrator_http_request_duration_seconds"); got != 7 {
+		t.Errorf("%d series, want 7", got)
 	}
 }

@@ -200,7 +200,7 @@ func (d *callbackHandler) unreadable(ctx context.Context, call record.Callback, 
 	if ctx.Err() != nil {
 		return &retryError{cause: context.Cause(ctx)}
 	}
-	d.metrics.unreadable(call.Status)
+	d.metrics.unreadable()
 	reason := "the password of the store cannot be read: " + provision.Public(err)
 	delivery := deliveryOf(call, callback.Result{Reason: reason}, d.now(), 0)
 	delivery.Result = "unsent"

@@ -28,6 +28,13 @@ type Cluster struct {
 // id is the cluster's name in tasks and callbacks.
 func (c Cluster) id() string { return cmp.Or(c.Name, provision.DefaultCluster) }
 
+func clusterIDs(clusters []Cluster) (ids []string) {
+	for _, c := range clusters {
+		ids = append(ids, c.id())
+	}
+	return ids
+}
+
 // log names the cluster in each line, where there are several.
 func (c Cluster) log(log *slog.Logger) *slog.Logger {
 	if c.Name == "" {

@@ -2,7 +2,9 @@ package worker
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,78 +14,221 @@ import (
 	"orchestrator/worker/record"
 )
 
-// metrics are what a worker counts. docs/operations.md says what to watch.
+// metrics are what a worker counts. docs/metrics.md lists them.
 type metrics struct {
-	all *families // of every cluster
+	all     *families // of every cluster
+	engines []string  // that have a label of their own
+	cluster string
 
-	runs      prometheus.ObserverVec
-	steps     prometheus.ObserverVec
-	callbacks prometheus.ObserverVec
-	up        prometheus.Gauge
-	foreign   *prometheus.GaugeVec
-	orphans   *prometheus.CounterVec
 	throttled prometheus.Counter
-	audits    prometheus.ObserverVec
-	upgrades  prometheus.ObserverVec
 }
 
 type families struct {
-	runs, steps, callbacks, audits, upgrades *prometheus.HistogramVec
-	up, foreign                              *prometheus.GaugeVec
+	runs, steps, ready, callbacks, audits, upgrades, waits *prometheus.HistogramVec
+	outcomes, retries, unreadable, recovered, lost         *prometheus.CounterVec
+	rescued, swept                                         *prometheus.CounterVec
+	up, foreign, slots, used                               *prometheus.GaugeVec
+	throttled                                              prometheus.Counter
+	sweeps                                                 prometheus.Histogram
+	sweptAt                                                prometheus.Gauge
 }
 
-// seconds spans what lasts from a Redis round trip to a readiness budget.
-var seconds = []float64{.01, .05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}
+const (
+	labelCluster = "cluster"
+	labelEngine  = "engine"
+	labelQueue   = "queue"
+	labelResult  = "result"
+)
 
-func newMetrics(reg prometheus.Registerer) *metrics {
-	all := &families{
-		runs: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_run_seconds", Buckets: seconds,
-			Help: "Duration of runs by operation and outcome."}, []string{"op", "outcome", labelCluster}),
-		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_step_seconds", Buckets: seconds,
-			Help: "Duration of steps by operation, step and state."}, []string{"op", "step", "state", labelCluster}),
-		callbacks: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_callback_seconds", Buckets: seconds,
-			Help: "Duration of callbacks by status and outcome."}, []string{"status", "outcome", labelCluster}),
-		audits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_audit_seconds", Buckets: seconds,
-			Help: "Duration of audits by result: unchanged, drifted, repaired or failed."}, []string{"result", labelCluster}),
-		upgrades: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_upgrade_seconds", Buckets: seconds,
-			Help: "Duration of upgrades of a rollout by result: done, failed, refused or again."}, []string{"result", labelCluster}),
-		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_cluster_up",
-			Help: "1 while the API server of a cluster answers this worker."}, []string{labelCluster}),
-		foreign: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_foreign_stores",
-			Help: "Stores of other installations in a cluster, which are left alone; by the worker that reconciles it."}, []string{"installation", labelCluster}),
+// Buckets span what lasts from a Redis round trip to a readiness budget; those of a store begin where a shop could be ready at the earliest.
+var (
+	seconds      = []float64{.05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}
+	readySeconds = []float64{1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1800}
+)
+
+// duration is a histogram, classic and native.
+func duration(name, help string, buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{Name: "orchestrator_" + name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour}
+}
+
+// newFamilies registers what a worker counts itself.
+func newFamilies(reg prometheus.Registerer) *families {
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(duration(name, help, seconds), labels)
 	}
-	m := metrics{all: all,
-		orphans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orchestrator_orphaned_tasks_total",
-			Help: "Active tasks of dead workers that were requeued."}, []string{"queue"}),
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "orchestrator_" + name, Help: help}, labels)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_" + name, Help: help}, labels)
+	}
+	f := &families{
+		runs:  histogram("run_duration_seconds", "Duration of runs by operation and outcome.", "op", "outcome", labelCluster),
+		steps: histogram("step_duration_seconds", "Duration of steps by operation, step and state.", "op", "step", "state", labelEngine, labelCluster),
+		ready: prometheus.NewHistogramVec(duration("time_to_ready_seconds", "Time from the acceptance of a request to its READY; new: the first of the store.", readySeconds),
+			[]string{labelEngine, labelCluster, "kind"}),
+		outcomes: counter("outcomes_total", "Outcomes that were recorded, by operation, status and code.", "op", "status", "code", labelEngine, labelCluster),
+		retries:  counter("retries_total", "Runs that did not end and are tried again, by the code of the error.", "op", "code", labelCluster),
+
+		callbacks:  histogram("callback_duration_seconds", "Duration of callbacks by status and outcome.", "status", "outcome", labelCluster),
+		unreadable: counter("password_read_failures_total", "Callbacks that were not sent, since the password of the store could not be read.", labelCluster),
+		audits:     histogram("audit_duration_seconds", "Duration of audits by result: unchanged, drifted, repaired or failed.", labelResult, labelCluster),
+		upgrades:   histogram("upgrade_duration_seconds", "Duration of upgrades of a rollout by result: done, failed, refused or again.", labelResult, labelCluster),
+		recovered:  counter("recovered_records_total", "Records that were restored from a cluster.", labelCluster),
+		waits:      histogram("lease_wait_seconds", "How long runs have waited for the lease of their store.", "op", labelCluster),
+		lost:       counter("leases_lost_total", "Runs that have lost the lease of their store.", "op", labelCluster),
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_throttled_tasks_total",
 			Help: "Runs that waited because the store's creator had as many new stores in progress as allowed."}),
+
+		up: gauge("cluster_up", "1 while the API server of a cluster answers this worker.", labelCluster),
+		foreign: gauge("foreign_stores", "Stores of other installations in a cluster, which are left alone; by the worker that reconciles it.",
+			"installation", labelCluster),
+		slots:   gauge("slots", "Tasks of a queue that this worker may handle at a time.", labelQueue),
+		used:    gauge("slots_in_use", "Tasks of a queue that this worker handles now.", labelQueue),
+		rescued: counter("rescued_tasks_total", "Active tasks of dead workers that were requeued.", labelQueue),
+
+		sweeps: prometheus.NewHistogram(duration("sweep_duration_seconds", "Duration of sweeps; of the worker that sweeps.", seconds)),
+		sweptAt: prometheus.NewGauge(prometheus.GaugeOpts{Name: "orchestrator_sweep_last_success_timestamp_seconds",
+			Help: "When this worker has last ended a sweep without an error; 0: never. One worker sweeps: take the maximum."}),
+		swept: counter("swept_stores_total", "Stores that a sweep has come to: inspected, expired (ended at its deadline without a run) or lost (its cluster was given up).", "kind"),
 	}
-	reg.MustRegister(all.runs, all.steps, all.callbacks, all.audits, all.upgrades, all.up, all.foreign, m.orphans, m.throttled)
+	reg.MustRegister(f.runs, f.steps, f.ready, f.outcomes, f.retries, f.callbacks, f.unreadable, f.audits, f.upgrades, f.recovered, f.waits, f.lost, f.throttled,
+		f.up, f.foreign, f.slots, f.used, f.rescued, f.sweeps, f.sweptAt, f.swept)
+	return f
+}
+
+// otherEngine is the label of what belongs to no engine: the delete of an unknown store.
+const otherEngine = "other"
+
+func newMetrics(reg prometheus.Registerer, engines ...string) *metrics {
+	m := metrics{all: newFamilies(reg), engines: append(slices.Clone(engines), otherEngine)}
+	m.throttled = m.all.throttled
+	for _, kind := range []string{sweptInspected, sweptExpired, sweptLost} {
+		m.all.swept.WithLabelValues(kind)
+	}
 	return m.on("")
 }
 
-const labelCluster = "cluster"
-
 // on returns the same metrics for what happens on one cluster.
 func (m metrics) on(cluster string) *metrics {
-	labels := prometheus.Labels{labelCluster: cmp.Or(cluster, provision.DefaultCluster)}
-	m.runs, m.steps, m.callbacks = m.all.runs.MustCurryWith(labels), m.all.steps.MustCurryWith(labels), m.all.callbacks.MustCurryWith(labels)
-	m.audits, m.upgrades = m.all.audits.MustCurryWith(labels), m.all.upgrades.MustCurryWith(labels)
-	m.up, m.foreign = m.all.up.With(labels), m.all.foreign.MustCurryWith(labels)
+	m.cluster = cmp.Or(cluster, provision.DefaultCluster)
 	return &m
 }
 
-func (m *metrics) ran(run record.Run, err error, a decision, took time.Duration) {
-	m.runs.WithLabelValues(string(run.Op), outcomeOf(run, err, a)).Observe(took.Seconds())
+// begin has every counter exist at 0: what counts increases does not see a series that begins at 1.
+func (m *metrics) begin() {
+	for _, op := range []provision.Op{provision.OpProvision, provision.OpDelete} {
+		for _, code := range []provision.Code{provision.CodeBusy, provision.CodeUnavailable, provision.CodeBlocked, provision.CodeInternal} {
+			m.all.retries.WithLabelValues(string(op), string(code), m.cluster)
+		}
+		m.all.waits.WithLabelValues(string(op), m.cluster)
+		m.all.lost.WithLabelValues(string(op), m.cluster)
+		for _, engine := range m.engines {
+			m.all.outcomes.WithLabelValues(string(op), string(op.Success()), codeNone, engine, m.cluster)
+			for _, code := range provision.Codes {
+				m.all.outcomes.WithLabelValues(string(op), string(op.Failure()), string(code), engine, m.cluster)
+			}
+		}
+	}
+	for _, engine := range m.engines[:len(m.engines)-1] {
+		m.all.outcomes.WithLabelValues(string(provision.OpProvision), string(provision.StatusSuspended), codeNone, engine, m.cluster)
+		for _, kind := range []string{kindNew, kindAgain} {
+			m.all.ready.WithLabelValues(engine, m.cluster, kind)
+		}
+	}
+	m.all.unreadable.WithLabelValues(m.cluster)
+	m.all.recovered.WithLabelValues(m.cluster)
+	m.callbacksBegin()
 }
 
-func (m *metrics) stepped(s provision.Step) {
-	m.steps.WithLabelValues(string(s.Op), s.Name, string(s.State)).Observe(float64(s.Millis) / 1000)
+// callbacksBegin is [metrics.begin] for a queue that has callbacks only.
+func (m *metrics) callbacksBegin() {
+	for _, status := range provision.Statuses {
+		for _, outcome := range callbackOutcomes {
+			m.all.callbacks.WithLabelValues(string(status), outcome, m.cluster)
+		}
+	}
 }
+
+// up is for a cluster that this worker serves.
+func (m *metrics) up() prometheus.Gauge { return m.all.up.WithLabelValues(m.cluster) }
+
+// serves shows the slots of a queue, and has what is counted of it exist.
+func (m *metrics) serves(queueName string, slots int) (used prometheus.Gauge) {
+	m.all.slots.WithLabelValues(queueName).Set(float64(slots))
+	m.all.rescued.WithLabelValues(queueName)
+	return m.all.used.WithLabelValues(queueName)
+}
+
+// codeNone is the label of an outcome without an error.
+const codeNone = "none"
+
+// The kinds of a READY: the first of a store, or a later one.
+const (
+	kindNew   = "new"
+	kindAgain = "again"
+)
+
+// What a sweep does with a store.
+const (
+	sweptInspected = "inspected"
+	sweptExpired   = "expired"
+	sweptLost      = "lost"
+)
+
+// engine is the label of a store's engine.
+func (m *metrics) engine(s provision.Store) string {
+	if slices.Contains(m.engines, s.Engine) {
+		return s.Engine
+	}
+	return otherEngine
+}
+
+// ran counts a run by how it has ended, and what is tried again by its code.
+func (m *metrics) ran(run record.Run, err error, a decision, took time.Duration) {
+	m.all.runs.WithLabelValues(string(run.Op), outcomeOf(run, err, a), m.cluster).Observe(took.Seconds())
+	if a.retry {
+		m.retried(run.Op, err)
+	}
+	if errors.Is(err, errLeaseLost) {
+		m.all.lost.WithLabelValues(string(run.Op), m.cluster).Inc()
+	}
+}
+
+// retried counts what is tried again, also what has not begun.
+func (m *metrics) retried(op provision.Op, err error) {
+	m.all.retries.WithLabelValues(string(op), string(provision.CodeOf(err)), m.cluster).Inc()
+}
+
+// ended counts an outcome that was recorded. The generation of a request is the time of its acceptance.
+func (m *metrics) ended(run record.Run, status provision.Status, code provision.Code) {
+	engine := m.engine(run.Store)
+	m.all.outcomes.WithLabelValues(string(run.Op), string(status), cmp.Or(string(code), codeNone), engine, m.cluster).Inc()
+	if status != provision.StatusReady {
+		return
+	}
+	kind := kindNew
+	if run.WasReady {
+		kind = kindAgain
+	}
+	m.all.ready.WithLabelValues(engine, m.cluster, kind).Observe(time.Since(time.UnixMilli(run.Store.Generation)).Seconds())
+}
+
+// waited counts how long a run has waited for the lease.
+func (m *metrics) waited(op provision.Op, took time.Duration) {
+	m.all.waits.WithLabelValues(string(op), m.cluster).Observe(took.Seconds())
+}
+
+func (m *metrics) stepped(of provision.Store, s provision.Step) {
+	m.all.steps.WithLabelValues(string(s.Op), s.Name, string(s.State), m.engine(of), m.cluster).Observe(float64(s.Millis) / 1000)
+}
+
+// callbackOutcomes are how a callback that was sent has ended.
+var callbackOutcomes = [...]string{callback.Delivered: "delivered", callback.Retry: "retry", callback.Unauthorized: "unauthorized", callback.Refused: "refused"}
 
 func (m *metrics) delivered(status provision.Status, outcome callback.Outcome, took time.Duration) {
-	names := [...]string{callback.Delivered: "delivered", callback.Retry: "retry", callback.Unauthorized: "unauthorized", callback.Refused: "refused"}
-	m.callbacks.WithLabelValues(string(status), names[outcome]).Observe(took.Seconds())
+	m.all.callbacks.WithLabelValues(string(status), callbackOutcomes[outcome], m.cluster).Observe(took.Seconds())
 }
 
 // audited counts an audit by what it has found.
@@ -97,7 +242,7 @@ func (m *metrics) audited(found provision.Finding, err error, took time.Duration
 	case len(found.Repaired) > 0:
 		result = "repaired"
 	}
-	m.audits.WithLabelValues(result).Observe(took.Seconds())
+	m.all.audits.WithLabelValues(result, m.cluster).Observe(took.Seconds())
 }
 
 // upgraded counts the upgrade of a store by how it has ended.
@@ -106,20 +251,29 @@ func (m *metrics) upgraded(u provision.Upgraded, err error, took time.Duration) 
 	if err != nil {
 		result = "again"
 	}
-	m.upgrades.WithLabelValues(result).Observe(took.Seconds())
+	m.all.upgrades.WithLabelValues(result, m.cluster).Observe(took.Seconds())
 }
 
 // unreadable counts a callback that was not sent, since the store's password cannot be read.
-func (m *metrics) unreadable(status provision.Status) {
-	m.callbacks.WithLabelValues(string(status), "unreadable").Observe(0)
-}
+func (m *metrics) unreadable() { m.all.unreadable.WithLabelValues(m.cluster).Inc() }
 
 func (m *metrics) foreignStores(installation string, n int) {
-	m.foreign.WithLabelValues(installation).Set(float64(n))
+	m.all.foreign.WithLabelValues(installation, m.cluster).Set(float64(n))
 }
 
-func (m *metrics) orphaned(queue string, n int) {
-	m.orphans.WithLabelValues(queue).Add(float64(n))
+func (m *metrics) rescued(queue string, n int) { m.all.rescued.WithLabelValues(queue).Add(float64(n)) }
+
+func (m *metrics) restored(n int) { m.all.recovered.WithLabelValues(m.cluster).Add(float64(n)) }
+
+// swept counts stores that a sweep has come to.
+func (m *metrics) swept(kind string, n int) { m.all.swept.WithLabelValues(kind).Add(float64(n)) }
+
+// sweepEnded counts a sweep that this worker has made.
+func (m *metrics) sweepEnded(took time.Duration, err error) {
+	m.all.sweeps.Observe(took.Seconds())
+	if err == nil {
+		m.all.sweptAt.SetToCurrentTime()
+	}
 }
 
 // outcomeOf names how a run ended: by its outcome, or by the code of the error that is tried again.

@@ -85,6 +85,7 @@ func (b *recoverer) round(ctx context.Context) error {
 	b.noteForeign(saved.Foreign)
 	stores := saved.Stores
 	restored, err := b.reconcile(ctx, stores)
+	b.metrics.restored(restored)
 	if err != nil {
 		return err
 	}

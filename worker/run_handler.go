@@ -52,6 +52,7 @@ func (h *runHandler) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	begun := time.Now()
 	result, lease, err := h.acquire(ctx, task)
 	if err != nil {
+		h.metrics.retried(task.Op, err)
 		return h.retryLater(ctx, err, log)
 	}
 	switch result {
@@ -89,7 +90,9 @@ func (h *runHandler) acquire(ctx context.Context, task queue.Task) (record.Acqui
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.stop, cancel)()
+	start := time.Now()
 	result, lease, err := h.leases.acquire(ctx, task)
+	h.metrics.waited(task.Op, time.Since(start))
 	if (result == record.AcquireHeld || result == record.AcquireWaiting) && h.stop.Err() != nil {
 		return "", nil, errStopping
 	}
@@ -199,6 +202,9 @@ func (h *runHandler) recordOutcome(p *lease, a decision, made runResult, err err
 	if result == record.OutcomeOnHold {
 		return onHold(), err
 	}
+	if result == record.OutcomeRecorded {
+		h.metrics.ended(run, status, code)
+	}
 	a.nextCluster = result == record.OutcomeNextCluster
 	return a, err
 }
@@ -218,7 +224,7 @@ func (h *runHandler) onStep(p *lease, log *slog.Logger) func(provision.Step) {
 		if step.State == provision.StepStarted {
 			return
 		}
-		h.metrics.stepped(step)
+		h.metrics.stepped(p.run.Store, step)
 		log.Info("step", "step", step.Name, "state", step.State, "ms", step.Millis, "code", step.Code, "cause", step.Cause)
 	}
 }

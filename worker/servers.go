@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/worker/queue"
@@ -68,11 +69,13 @@ func (w *Worker) Load(ctx context.Context) (Load, error) {
 	return Load{InFlight: int(w.inFlight.Load()), Queues: queues}, err
 }
 
-// counted keeps count of the tasks in flight.
-func (w *Worker) counted(next asynq.Handler) asynq.Handler {
+// counted keeps count of the tasks in flight, of all and of those of one queue.
+func (w *Worker) counted(next asynq.Handler, used prometheus.Gauge) asynq.Handler {
 	return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
 		w.inFlight.Add(1)
 		defer w.inFlight.Add(-1)
+		used.Inc()
+		defer used.Dec()
 		return next.ProcessTask(ctx, t)
 	})
 }

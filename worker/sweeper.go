@@ -124,6 +124,14 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	if err != nil || !lead {
 		return err
 	}
+	start := time.Now()
+	err = s.sweepAll(ctx)
+	s.metrics.sweepEnded(time.Since(start), err)
+	return err
+}
+
+// sweepAll is a sweep of the worker that leads.
+func (s *sweeper) sweepAll(ctx context.Context) error {
 	errs := []error{s.requeueOrphans(ctx), s.endLostStores(ctx)}
 	for {
 		due, err := s.inspectDue(ctx)
@@ -148,7 +156,7 @@ func (s *sweeper) requeueOrphans(ctx context.Context) error {
 		for _, id := range ids {
 			s.log.Warn("requeued the task of a dead worker", "task_id", id, "queue", q)
 		}
-		s.metrics.orphaned(q, len(ids))
+		s.metrics.rescued(q, len(ids))
 	}
 	return errors.Join(errs...)
 }
@@ -157,6 +165,7 @@ func (s *sweeper) requeueOrphans(ctx context.Context) error {
 func (s *sweeper) endLostStores(ctx context.Context) error {
 	for {
 		ended, more, err := s.store.EndLostStores(ctx, sweepBatch)
+		s.metrics.swept(sweptLost, ended)
 		if ended > 0 {
 			s.log.Warn("stores of a cluster that was given up were ended", "stores", ended)
 		}
@@ -177,6 +186,7 @@ func (s *sweeper) inspectDue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.metrics.swept(sweptInspected, len(ids))
 	return len(ids), forEach(ctx, ids, s.atOnce, sweepBatch, func(id string) error { return s.inspect(ctx, id) })
 }
 
@@ -219,6 +229,8 @@ func (s *sweeper) expire(ctx context.Context, task queue.Task) (ended bool, err 
 	_, failed := s.runs.Release(ctx, run, end)
 	err = errors.Join(err, failed)
 	if ended {
+		s.metrics.swept(sweptExpired, 1)
+		s.metrics.on(task.Cluster).ended(run, task.Op.Failure(), provision.CodeTimeout)
 		s.log.Warn("a store past its deadline was ended without a run", "store_id", task.StoreID, "generation", task.Generation, "op", task.Op, "cluster", task.Cluster)
 	}
 	for _, task := range next {

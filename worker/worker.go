@@ -59,6 +59,7 @@ type Config struct {
 	Slots    Slots // for each cluster
 	Audit    AuditPolicy
 	Poll     time.Duration   // how often an idle queue is polled; a second is slow, 50 ms costs Redis 50 commands a second
+	Engines  []string        // of the installation; what is counted by engine has no other names
 	Progress bool            // also call back with PROVISIONING and DELETING
 	Tracer   *tracing.Tracer // nil: no traces
 	Metrics  prometheus.Registerer
@@ -100,9 +101,10 @@ func New(c Config) (*Worker, error) {
 	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit, HoldAfter: c.Limits.HoldAfter, Heal: c.Limits.HealFailed > 0}), tasks: queue.NewTasks(c.Redis), stop: stop}
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
-	m := newMetrics(c.Metrics)
+	m := newMetrics(c.Metrics, c.Engines...)
 	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log),
-		gauges.Findings(w.records.Fleet, c.Log), gauges.Rollout(w.records.Rollouts, c.Log))
+		gauges.Findings(w.records.Fleet, c.Log), gauges.Rollout(w.records.Rollouts, c.Log),
+		gauges.Statistics(w.records.Stats, c.Engines, clusterIDs(c.Clusters), c.Log), gauges.Redis(w.records.Stats, "worker", c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	w.auditor = &auditor{policy: c.Audit, pass: w.records.Fleet, queue: w.tasks, names: maintenanceQueues(c.Clusters), leads: w.sweeper.leads, log: c.Log}
 	w.graves = &gravedigger{graves: w.records.Fleet, acceptor: w.intake, leads: w.sweeper.leads, log: c.Log}
@@ -118,6 +120,7 @@ func New(c Config) (*Worker, error) {
 // serve adds the servers of one cluster's queues: a slow cluster must delay its own stores only.
 func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	c, log, name := w.config, cluster.log(w.config.Log), cluster.id()
+	m.begin()
 	outcomes := &outcomeRecorder{outcomes: w.records.Runs, pending: w.records.Callbacks, queue: w.tasks, state: cluster.State, log: log}
 	runs := &runHandler{cluster: name, leases: w.leases, runner: cluster.Runner, outcomes: outcomes, journal: w.records.Runs,
 		limits: c.Limits, metrics: m, tracer: c.Tracer, log: log, stop: stopped}
@@ -125,7 +128,7 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, tracer: c.Tracer, log: log, stop: stopped, now: time.Now}
 	add := func(base string, slots int, h asynq.Handler) {
 		queueName := queue.On(base, name)
-		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), queueName, w.counted(handlerFor(queueName, h))})
+		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), queueName, w.counted(handlerFor(queueName, h), m.serves(queueName, slots))})
 	}
 	add(queue.QueueProvision, c.Slots.Provision, runs)
 	add(queue.QueueDelete, c.Slots.Delete, runs)
@@ -148,7 +151,10 @@ func (w *Worker) serveAny(stopped context.Context, m *metrics) {
 	callbacks := &callbackHandler{cluster: provision.AnyCluster, claims: w.records.Callbacks, kept: w.records.Callbacks, queue: w.tasks, state: states,
 		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, tracer: c.Tracer, log: c.Log, stop: stopped, now: time.Now}
 	name := queue.On(queue.QueueCallback, provision.AnyCluster)
-	w.servers = append(w.servers, server{newServer(c.Server, name, c.Slots.Callback, c.Poll, c.Log), name, w.counted(handlerFor(name, callbacks))})
+	m = m.on(provision.AnyCluster)
+	m.callbacksBegin()
+	callbacks.metrics = m
+	w.servers = append(w.servers, server{newServer(c.Server, name, c.Slots.Callback, c.Poll, c.Log), name, w.counted(handlerFor(name, callbacks), m.serves(name, c.Slots.Callback))})
 }
 
 // watch adds what reconciles one cluster with the records and probes it.
@@ -162,7 +168,7 @@ func (w *Worker) watch(cluster Cluster, m *metrics) {
 	w.recoverers = append(w.recoverers, r)
 	w.unwell = append(w.unwell, &unwellWatch{cluster: name, look: cluster.Unwell, records: w.records.Fleet, log: log})
 	w.healers = append(w.healers, &healer{cluster: name, within: w.config.Limits.HealFailed, complete: cluster.Complete, records: w.records.Fleet, queue: w.tasks, log: log})
-	w.probes = append(w.probes, &clusterProbe{cluster: cluster, records: w.records.Recovery, up: m.up, log: log})
+	w.probes = append(w.probes, &clusterProbe{cluster: cluster, records: w.records.Recovery, up: m.up(), log: log})
 }
 
 // Run takes tasks until ctx ends, and returns when every run has released its lease: waits end at once, a call to Helm

@@ -25,6 +25,7 @@ type config struct {
 	RuntimeAPI string        `env:"AWS_LAMBDA_RUNTIME_API,required,notEmpty" help:"set by Lambda: address of the runtime API"`
 	BasePath   string        `env:"ORCH_LAMBDA_BASE_PATH" help:"path that a custom domain maps to this function, such as /orchestrator; it is removed from the paths of requests"`
 	Margin     time.Duration `env:"ORCH_LAMBDA_MARGIN" envDefault:"100s" help:"how long before the function's timeout a drain stops its worker, which may need that time to finish a Helm release"`
+	Namespace  string        `env:"ORCH_LAMBDA_METRICS" help:"CloudWatch namespace of the metrics that each drain writes to the log in the embedded metric format; empty: none, since AWS charges for each series"`
 	Idle       time.Duration `env:"ORCH_LAMBDA_IDLE" envDefault:"10s" help:"time without any work after which a drain ends"`
 }
 

@@ -180,6 +180,27 @@ func TestFunctionDeliversEachOutcomeOnceWithTwoDrains(t *testing.T) {
 	t.Logf("one ran %d, the other %d", reports[0].Runs["provision READY"], reports[1].Runs["provision READY"])
 }
 
+func TestADrainWritesItsMetricsForCloudWatch(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	var s *sandbox
+	t.Cleanup(func() { // after the function has ended
+		for _, want := range []string{`"Namespace":"Shops"`, `"outcomes_total":1,"status":"READY"`, `"time_to_ready_seconds_count":1`, `"callbacks_pending":0`} {
+			if !strings.Contains(s.log.String(), want) {
+				t.Errorf("the log lacks %s", want)
+			}
+		}
+	})
+	s = launch(t, environment(redistest.Real(t), b.URL, "ORCH_MOCK=1", "ORCH_LAMBDA_METRICS=Shops")...)
+	s.drain(aDrain, enough) // which finds that there are no records to recover
+	if status, body := s.request("function URL", http.MethodPost, "/", shop("a", "medusa")); status != http.StatusAccepted {
+		t.Fatalf("POST answered %d %s", status, body)
+	}
+	if r := s.drain(aDrain, enough); r.Runs["provision READY"] != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestFunctionColdStart(t *testing.T) {
 	s := launch(t, environment("redis://127.0.0.1:1", "http://127.0.0.1:1", "ORCH_MOCK=1")...)
 	var first time.Duration

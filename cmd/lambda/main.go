@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,11 +15,20 @@ import (
 	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/internal/workerapp"
 	"orchestrator/cmd/lambda/internal/drain"
+	"orchestrator/cmd/lambda/internal/emf"
 	"orchestrator/cmd/lambda/internal/event"
 )
 
 func main() {
 	os.Exit(service.Main("lambda", "accepts requests for stores and runs them, as a function of AWS Lambda", run))
+}
+
+// measure writes the metrics of a drain to CloudWatch; nil: it does not.
+func (c config) measure() func(prometheus.Gatherer) error {
+	if c.Namespace == "" {
+		return nil
+	}
+	return func(metrics prometheus.Gatherer) error { return emf.Write(os.Stdout, c.Namespace, metrics, time.Now()) }
 }
 
 func run(ctx context.Context, c config, log *slog.Logger) error {
@@ -45,7 +55,7 @@ func run(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	lambda.StartWithOptions(function{
 		gateway: event.Gateway{Handler: api.Handler, BasePath: c.BasePath},
-		drainer: drain.Drainer{Open: open, Margin: c.Margin, Idle: c.Idle},
+		drainer: drain.Drainer{Open: open, Margin: c.Margin, Idle: c.Idle, Measure: c.measure()},
 		tracing: tracing,
 		log:     log,
 	}, lambda.WithContext(ctx))

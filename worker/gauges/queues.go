@@ -1,4 +1,4 @@
-// Package gauges shows at each scrape what Redis holds: queues, orphans, and what waits.
+// Package gauges shows at each scrape what Redis holds: stores, callbacks, queues, orphans, and what waits.
 package gauges
 
 import (
@@ -75,7 +75,7 @@ type queueGauges struct {
 func Queues(queues QueueStats, log *slog.Logger) prometheus.Collector {
 	return &queueGauges{queues: queues, log: log,
 		tasks:  prometheus.NewDesc("orchestrator_queue_tasks", "Tasks in a queue by state; every worker shows the same.", []string{"queue", "state"}, nil),
-		age:    prometheus.NewDesc("orchestrator_queue_age_seconds", "Age of a queue's oldest pending task; every worker shows the same.", []string{"queue"}, nil),
+		age:    prometheus.NewDesc("orchestrator_queue_oldest_pending_seconds", "Age of a queue's oldest pending task; every worker shows the same.", []string{"queue"}, nil),
 		paused: prometheus.NewDesc("orchestrator_queue_paused", "1 while an operator has paused a queue; every worker shows the same.", []string{"queue"}, nil)}
 }
 
@@ -97,16 +97,8 @@ func (m *queueGauges) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	for _, s := range all {
-		age := time.Duration(0)
-		if !s.OldestPending.IsZero() {
-			age = time.Since(s.OldestPending)
-		}
-		metrics <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, age.Seconds(), s.Queue)
-		paused := 0.0
-		if s.Paused {
-			paused = 1
-		}
-		metrics <- prometheus.MustNewConstMetric(m.paused, prometheus.GaugeValue, paused, s.Queue)
+		metrics <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, age(s.OldestPending), s.Queue)
+		metrics <- prometheus.MustNewConstMetric(m.paused, prometheus.GaugeValue, oneIf(s.Paused), s.Queue)
 		for state, n := range map[string]int{"pending": s.Pending, "active": s.Active, "retry": s.Retry, "archived": s.Archived} {
 			metrics <- prometheus.MustNewConstMetric(m.tasks, prometheus.GaugeValue, float64(n), s.Queue, state)
 		}

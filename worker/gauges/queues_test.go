@@ -51,13 +51,13 @@ func (q fixedQueues) Stats(context.Context, ...string) ([]queue.Stats, error) { 
 func TestQueueMetricsShowTasksAndAge(t *testing.T) {
 	values := gathered(t, Queues(fixedQueues{stats: []queue.Stats{
 		{Queue: "provision", Pending: 7, OldestPending: time.Now().Add(-90 * time.Second)}, {Queue: "delete", Archived: 2, Paused: true}}}, slog.New(slog.DiscardHandler)))
-	if age := values["orchestrator_queue_age_seconds provision"]; values["orchestrator_queue_tasks provision pending"] != 7 || age < 90 || age > 150 {
+	if age := values["orchestrator_queue_oldest_pending_seconds provision"]; values["orchestrator_queue_tasks provision pending"] != 7 || age < 90 || age > 150 {
 		t.Errorf("delivered %v", values)
 	}
 	if values["orchestrator_queue_paused delete"] != 1 || values["orchestrator_queue_paused provision"] != 0 {
 		t.Errorf("paused queues: %v", values)
 	}
-	if age, shown := values["orchestrator_queue_age_seconds delete"]; age != 0 || !shown || values["orchestrator_queue_tasks delete archived"] != 2 {
+	if age, shown := values["orchestrator_queue_oldest_pending_seconds delete"]; age != 0 || !shown || values["orchestrator_queue_tasks delete archived"] != 2 {
 		t.Errorf("delivered %v", values)
 	}
 }

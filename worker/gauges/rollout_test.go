@@ -15,13 +15,16 @@ type fixedRollout struct {
 }
 
 func (f fixedRollout) Rollout(context.Context) (provision.Rollout, bool, error) {
-	return provision.Rollout{RolloutPlan: provision.RolloutPlan{Engine: "medusa"}, State: f.state}, f.state != "", f.err
+	return provision.Rollout{RolloutPlan: provision.RolloutPlan{Engine: "medusa"}, State: f.state, Todo: 7, Failed: 1}, f.state != "", f.err
 }
 
-func TestRolloutGaugeShowsThatItIsPaused(t *testing.T) {
+func TestRolloutGaugesShowThatItIsPausedAndHowFarItIs(t *testing.T) {
 	for state, want := range map[provision.RolloutState]float64{provision.RolloutPaused: 1, provision.RolloutRunning: 0} {
 		values := gathered(t, Rollout(fixedRollout{state: state}, slog.New(slog.DiscardHandler)))
 		if got, shown := values["orchestrator_rollout_paused medusa"]; got != want || !shown {
+			t.Errorf("%s: %v", state, values)
+		}
+		if values["orchestrator_rollout_stores medusa todo"] != 7 || values["orchestrator_rollout_stores medusa failed"] != 1 {
 			t.Errorf("%s: %v", state, values)
 		}
 	}

@@ -10,6 +10,7 @@ const (
 	keyNamespaces        = prefix + "namespaces"         // hash: namespace to the id of the live store that owns it
 	keyDeadLetters       = prefix + "dead-letters"       // hash: callback id to the callback that the backend refused
 	keyDeadLetterTimes   = prefix + "dead-letter-times"  // zset: callback id by time of its refusal in microseconds
+	keyPendingCallbacks  = prefix + "pending-callbacks"  // zset: pending callbacks of all stores, SEQUENCE.STORE, by time in ms; written by scripts
 	keySweepLease        = prefix + "sweep-lease"        // string: lease of the one sweeper
 	keyComplete          = prefix + "complete"           // string: when the records were last declared complete; without it nothing is accepted
 	keyRecoveredClusters = prefix + "recovered-clusters" // set: clusters whose stores are on record again, while the records are incomplete
@@ -21,6 +22,7 @@ const (
 	keyFindings          = prefix + "findings:"          // zset of each kind: store id by the time since when an audit finds it so, in microseconds
 	keyRollout           = prefix + "rollout"            // hash: the newest rollout; its stores are in keys behind it
 	keyFleetIndexed      = prefix + "fleet-indexed"      // string: up to where the stores were indexed, of records without it; "done"
+	keyFleetGrouped      = prefix + "fleet-grouped"      // string: the same for the index by status, engine and cluster
 	keyFleetNames        = prefix + "fleet-names"        // zset: names in lower case, what they are and the store, separated by zeros
 	keyCreatorsCounted   = prefix + "creators-counted"   // string: up to where the stores of creators were counted, of records without it; "done"
 	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all

@@ -31,6 +31,7 @@ type Records struct {
 	Callbacks *Callbacks
 	Recovery  *Recovery
 	Events    *Events
+	Stats     *Stats
 }
 
 // Requests accepts requests and shows what is on record of the stores.
@@ -54,6 +55,9 @@ type Recovery struct{ client }
 // Events says what happens to stores, to those who watch.
 type Events struct{ client }
 
+// Stats counts what is on record, for the metrics.
+type Stats struct{ client }
+
 // Options are what an installation decides about its records. The zero value sets no limit and names no cluster.
 type Options struct {
 	// CreatorLimit is how many new stores of one creator may be in progress; 0 sets no limit. A store is new until its first
@@ -73,7 +77,7 @@ type Options struct {
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
 	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, heal: o.Heal, storesPerCreator: o.StoresPerCreator, placement: o.Placement}
-	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}, Events: &Events{c}}
+	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}, Events: &Events{c}, Stats: &Stats{c}}
 }
 
 // client is what the groups of records share.

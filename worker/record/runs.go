@@ -42,6 +42,8 @@ type Run struct {
 	Trace string
 	First bool
 
+	WasReady bool // the store has been READY, and was not deleted since
+
 	Next []queue.Task // runs of other stores that may begin now, since this one has freed a slot
 
 	Outputs provision.Outputs // of the shop; recorded with READY
@@ -65,7 +67,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
 		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7],
-		Trace: answer[16], First: answer[17] == "1", Next: tasksOf(provision.OpProvision, answer[18:])}
+		Trace: answer[16], First: answer[17] == "1", WasReady: answer[18] == "1", Next: tasksOf(provision.OpProvision, answer[19:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"orchestrator/ingest"
 	"orchestrator/provision"
 	"orchestrator/provision/engine"
+	"orchestrator/worker/gauges"
 	"orchestrator/worker/intake"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
@@ -124,7 +125,8 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 	placement := c.placement(common.Clusters.Clusters)
 	records := record.New(client, record.Options{Placement: placement, StoresPerCreator: c.StoresPerCreator})
 	intake := &intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: common.Deadline, Log: log}
-	metrics := service.Metrics()
+	metrics := service.Metrics("ingest")
+	metrics.MustRegister(gauges.Redis(records.Stats, "ingest", log), gauges.Statistics(records.Stats, engine.Names(), clusterNames(placement.Clusters), log))
 	handler, err := ingest.New(ingest.Config{
 		Tokens: common.Tokens.Tokens, NamedTokens: named,
 		Policy:    c.policy(placement.Clusters),
@@ -153,6 +155,14 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		return nil, err
 	}
 	return &API{Handler: handler, Metrics: metrics, client: client, records: records}, nil
+}
+
+// clusterNames are all clusters of the installation, also those that no worker serves.
+func clusterNames(clusters provision.Clusters) []string {
+	if len(clusters) == 0 {
+		return []string{provision.DefaultCluster}
+	}
+	return clusters.Names()
 }
 
 // Check returns nil if requests can be accepted now.

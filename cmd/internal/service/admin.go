@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,10 +18,13 @@ import (
 // shutdownTimeout is how long a stopping HTTP server waits for requests in flight.
 const shutdownTimeout = 10 * time.Second
 
-// Metrics returns a registry with the metrics of the Go runtime and the process.
-func Metrics() *prometheus.Registry {
+// Metrics returns a registry with the metrics of the Go runtime and the process, and the version of a component: ingest or worker.
+func Metrics(component string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "orchestrator_build_info", Help: "1 for each process that runs, with its version.",
+		ConstLabels: prometheus.Labels{"component": component, "version": Version(), "goversion": runtime.Version()}})
+	info.Set(1)
+	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
 }
 

@@ -25,13 +25,13 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 
 func TestAdminServesProbesAndOperators(t *testing.T) {
 	var failure error
-	h := Admin(Metrics(), func(ctx context.Context) error {
+	h := Admin(Metrics("toy"), func(ctx context.Context) error {
 		if _, limited := ctx.Deadline(); !limited {
 			t.Error("the check has no deadline")
 		}
 		return failure
 	})
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/metrics": "go_goroutines", "/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "service"} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/metrics": `orchestrator_build_info{component="toy"`, "/debug/pprof/": "goroutine", "/debug/pprof/cmdline": "service"} {
 		if code, text := get(t, h, path); code != 200 || !strings.Contains(text, want) {
 			t.Errorf("%s answers %d %.100q", path, code, text)
 		}

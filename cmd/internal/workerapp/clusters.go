@@ -32,7 +32,7 @@ func (s clusterSet) close() {
 }
 
 // connectClusters returns the clusters that this worker serves. It succeeds even if no API server answers yet.
-func connectClusters(ctx context.Context, common service.Common, c Config, name cluster.Installation, log *slog.Logger) (s clusterSet, err error) {
+func connectClusters(ctx context.Context, common service.Common, c Config, name cluster.Installation, observe observers, log *slog.Logger) (s clusterSet, err error) {
 	limits := c.limits(common.Deadline)
 	installed, err := c.charts()
 	if err != nil {
@@ -44,7 +44,7 @@ func connectClusters(ctx context.Context, common service.Common, c Config, name 
 			s.clusters = append(s.clusters, mockCluster(one.Name, limits, common.First()))
 			continue
 		}
-		k, err := connectCluster(one, c, installed, name, log)
+		k, err := connectCluster(one, c, installed, name, observe(one.Name), log)
 		if err != nil {
 			return s, err
 		}
@@ -98,13 +98,13 @@ func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Conf
 }
 
 // connectCluster sends no request. Its error names the variable to correct.
-func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name cluster.Installation, log *slog.Logger) (*cluster.Cluster, error) {
+func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name cluster.Installation, observer kube.Observer, log *slog.Logger) (*cluster.Cluster, error) {
 	text, err := c.kubeconfigText()
 	if err != nil {
 		return nil, err
 	}
 	k, err := cluster.Connect(cluster.Config{
-		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Wrap: c.Wrap, Writes: c.Writes, Log: log},
+		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Wrap: c.Wrap, Writes: c.Writes, Observer: observer, Log: log},
 		Charts:    installed,
 		StoreRole: c.StoreRole,
 

@@ -63,7 +63,7 @@ func ConnectStates(common service.Common, c Config, log *slog.Logger) ([]Cluster
 	}
 	var states []ClusterState
 	for _, one := range served(common, c) {
-		k, err := connectCluster(one, c, installed, c.installation(records), log)
+		k, err := connectCluster(one, c, installed, c.installation(records), nil, log)
 		if err != nil {
 			_ = records.Close()
 			return nil, nil, err

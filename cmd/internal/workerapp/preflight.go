@@ -110,7 +110,7 @@ func checkClusters(ctx context.Context, common service.Common, c Config, install
 	defer records.Close()
 	for _, one := range served(common, c) {
 		subject := c.nameOf(one)
-		k, err := connectCluster(one, c, installed, c.installation(records), log)
+		k, err := connectCluster(one, c, installed, c.installation(records), nil, log)
 		if err != nil {
 			all = append(all, provision.FailedCheck(subject, "correct the variable", "%v", err))
 			continue

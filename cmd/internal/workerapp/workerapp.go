@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"orchestrator/cmd/internal/service"
+	"orchestrator/provision/engine"
 	"orchestrator/worker"
 	"orchestrator/worker/callback"
 	"orchestrator/worker/record"
@@ -31,7 +32,7 @@ type Worker struct {
 // Open wires a worker. It sends no request to Redis, and the clusters need not answer. Its watches of the clusters run until ctx
 // ends or the worker is closed.
 func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger) (_ *Worker, err error) {
-	w := &Worker{Metrics: service.Metrics()}
+	w := &Worker{Metrics: service.Metrics("worker")}
 	ctx, w.stop = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -50,7 +51,7 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 		return nil, err
 	}
 	c.Wrap = common.Tracing.Cluster()
-	if w.clusters, err = connectClusters(ctx, common, c, c.installation(w.records), log); err != nil {
+	if w.clusters, err = connectClusters(ctx, common, c, c.installation(w.records), newObservers(w.Metrics), log); err != nil {
 		return nil, err
 	}
 	c.warnOfAGeneratedName(log)
@@ -65,6 +66,7 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 		Audit:    c.audit(),
 		Poll:     c.QueuePoll,
 		Progress: c.Progress,
+		Engines:  engine.Names(),
 		Metrics:  w.Metrics,
 		Tracer:   common.Tracing.Tracer(),
 		Log:      log,

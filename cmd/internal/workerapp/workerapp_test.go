@@ -125,7 +125,7 @@ func TestOpenNamesTheVariableOfAMistake(t *testing.T) {
 func TestWorkerClusterVerifiesAsConfigured(t *testing.T) {
 	config := valid()
 	config.KubeconfigData = kubeconfig
-	k, err := connectCluster(provision.Cluster{}, config, helm.Charts{FS: charts.FS}, nil, slog.New(slog.DiscardHandler))
+	k, err := connectCluster(provision.Cluster{}, config, helm.Charts{FS: charts.FS}, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

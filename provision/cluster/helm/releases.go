@@ -62,7 +62,7 @@ func (c *Client) Plan(want provision.Release) (Plan, error) { return c.charts.pl
 //
 // A store that is deployed keeps its edition, unless its run forces an upgrade. Apply returns the plan that the release is of.
 func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) (applied Plan, err error) {
-	err = c.run(ctx, s, func(op *operation) (err error) {
+	err = c.run(ctx, s, "apply", func(op *operation) (err error) {
 		applied, err = op.apply(ctx, s, func(last *release.Release) (Plan, error) { return op.pin(s, want, last) }, c)
 		return err
 	})
@@ -71,7 +71,7 @@ func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) (appli
 
 // Revert gives a store an edition back that one of its records holds.
 func (c *Client) Revert(ctx context.Context, s provision.Store, want Plan, edition string) error {
-	return c.run(ctx, s, func(op *operation) error {
+	return c.run(ctx, s, "revert", func(op *operation) error {
 		_, err := op.apply(ctx, s, func(*release.Release) (Plan, error) { return op.earlier(s, want, edition) }, c)
 		return err
 	})
@@ -79,7 +79,7 @@ func (c *Client) Revert(ctx context.Context, s provision.Store, want Plan, editi
 
 // Remove uninstalls the store's release. No release is success, but then orphaned workloads are removed.
 func (c *Client) Remove(ctx context.Context, s provision.Store) error {
-	return c.run(ctx, s, func(op *operation) error {
+	return c.run(ctx, s, "remove", func(op *operation) error {
 		last, err := op.last(s.ReleaseName())
 		if err != nil {
 			return err
@@ -91,9 +91,11 @@ func (c *Client) Remove(ctx context.Context, s provision.Store) error {
 	})
 }
 
-// run runs one Helm operation in a write slot.
-func (c *Client) run(ctx context.Context, s provision.Store, do func(*operation) error) error {
-	return c.api.Write(ctx, func() error {
+// run runs one Helm operation in a write slot; name is for the observer.
+func (c *Client) run(ctx context.Context, s provision.Store, name string, do func(*operation) error) error {
+	return c.api.Write(ctx, func() (err error) {
+		start := time.Now()
+		defer func() { c.api.Observer().Helm(name, err, time.Since(start)) }()
 		op, err := c.operation(ctx, s.Namespace)
 		if err != nil {
 			return err

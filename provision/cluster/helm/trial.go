@@ -15,7 +15,7 @@ import (
 // Try has the API server take every object of a release as it would for a store, admission included, and keep none. It returns how many it took, and
 // what it refused.
 func (c *Client) Try(ctx context.Context, s provision.Store, want Plan) (taken int, refused []error, err error) {
-	err = c.run(ctx, s, func(op *operation) error {
+	err = c.run(ctx, s, "trial", func(op *operation) error {
 		rendered, err := want.render(s, 1, op.cfg.Capabilities)
 		if err != nil {
 			return err

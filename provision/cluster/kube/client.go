@@ -26,6 +26,8 @@ type Client struct {
 	rest   *rest.Config // as loaded; port-forwards open connections of their own with it
 	conn   *connection
 	writes writeSlots
+
+	observer Observer
 }
 
 // Connect prepares a Client without network requests, so its API server need not be reachable yet.
@@ -48,7 +50,7 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 	}
 	server = rest.CopyConfig(server)
 	server.UserAgent, server.QPS = Manager, -1
-	conn, err := newConnection(server, cfg.Wrap)
+	conn, err := newConnection(server, cfg.Observer, cfg.Wrap)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +71,7 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 		rest:      server,
 		conn:      conn,
 		writes:    newWriteSlots(cfg.Writes),
+		observer:  cfg.Observer,
 	}, nil
 }
 

@@ -19,14 +19,18 @@ type Config struct {
 	Text       []byte     // content of a kubeconfig
 	APIServer  *APIServer // accepts short-lived tokens
 	// Wrap is around each request that is sent over the shared connection, nil: nothing is. It sees the request's context, and so whose run it is of.
-	Wrap   func(http.RoundTripper) http.RoundTripper
-	Writes int          // limit of concurrent writes and Helm operations; 0 means twice the number of CPUs
-	Log    *slog.Logger // nil means slog.Default; Helm and client-go write to it at debug level
+	Wrap     func(http.RoundTripper) http.RoundTripper
+	Writes   int          // limit of concurrent writes and Helm operations; 0 means twice the number of CPUs
+	Observer Observer     // is told of each request; nil: nothing is
+	Log      *slog.Logger // nil means slog.Default; Helm and client-go write to it at debug level
 }
 
 func (c Config) withDefaults() Config {
 	if c.Writes <= 0 {
 		c.Writes = 2 * runtime.GOMAXPROCS(0)
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -18,6 +19,9 @@ func newWriteSlots(n int) writeSlots {
 
 // Write runs one write, or a few that belong together, in a write slot. It does not start after ctx has ended.
 func (c *Client) Write(ctx context.Context, do func() error) error {
+	waiting := sync.OnceFunc(func() { c.Observer().Waiting(-1) })
+	c.Observer().Waiting(1)
+	defer waiting()
 	if provision.IsMaintenance(ctx) {
 		if err := c.writes.maintenance.Acquire(ctx, 1); err != nil {
 			return context.Cause(ctx)
@@ -28,6 +32,7 @@ func (c *Client) Write(ctx context.Context, do func() error) error {
 		return context.Cause(ctx)
 	}
 	defer c.writes.all.Release(1)
+	waiting()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -33,7 +33,7 @@ end
 -- A callback that is closed already was delivered or dropped by another process.
 local open = redis.call('HGET', KEYS[2], ARGV[2])
 if open then
-  redis.call('HDEL', KEYS[2], ARGV[2])
+  remove_callback(KEYS[2], ARGV[2])
   if ARGV[4] == '' then mark_delivered() else keep_dead_letter() end
   index_store(KEYS[1], ARGV[1])
   local c = cjson.decode(open)

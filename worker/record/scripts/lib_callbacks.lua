@@ -1,12 +1,28 @@
+-- All pending callbacks by the time since when they are to be delivered, for the metrics.
+local PENDING_CALLBACKS = '{orch}:pending-callbacks'
+
+local function pending_callback(callbacks, seq) return seq .. '.' .. string.sub(callbacks, #'{orch}:callbacks:' + 1) end
+
+local function put_callback(callbacks, seq, json, at)
+  redis.call('HSET', callbacks, seq, json)
+  redis.call('ZADD', PENDING_CALLBACKS, text(at), pending_callback(callbacks, seq))
+end
+
+-- Answers whether it was there.
+local function remove_callback(callbacks, seq)
+  redis.call('ZREM', PENDING_CALLBACKS, pending_callback(callbacks, seq))
+  return redis.call('HDEL', callbacks, seq) == 1
+end
+
 -- Takes the next sequence number and adds a callback to the pending ones. cluster is whose workers send it, by default those of the
 -- cluster where the generation ran. Its trace is that of the request; of an older one the record does not know it any more.
 local function add_callback(r, store, callbacks, at, gen, status, code, err, cluster)
   r.sequence = r.sequence + 1
   cluster = cluster or run_cluster(r, string.sub(status, 1, 6) == 'DELETE' and 'delete' or 'provision')
   redis.call('HSET', store, 'sequence', text(r.sequence))
-  redis.call('HSET', callbacks, text(r.sequence), cjson.encode({
+  put_callback(callbacks, text(r.sequence), cjson.encode({
     generation = text(gen), sequence = text(r.sequence), cluster = cluster, status = status, code = code, error = err, at = text(at),
-    trace = gen == r.generation and r.trace or nil }))
+    trace = gen == r.generation and r.trace or nil }), at)
 end
 
 -- Whether a callback need not be delivered any more: progress when there is a later callback, a provision's outcome when there

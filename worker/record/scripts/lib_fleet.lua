@@ -44,7 +44,8 @@ end
 local function indexed_as(r, id, creator)
   if r.generation == 0 or (gone(r) and not r.retain_data) then return {} end
   local status = has_outcome(r) and r.status or (r.op == 'delete' and 'DELETING' or 'PROVISIONING')
-  return { status = status, engine = r.engine, cluster = cluster_of(r) or 'default', creator = creator, code = has_outcome(r) and r.code or nil, generation = text(r.generation),
+  local group = status .. ':' .. (r.engine or 'other') .. ':' .. (cluster_of(r) or 'default') -- what the metrics count
+  return { group = group, status = status, engine = r.engine, cluster = cluster_of(r) or 'default', creator = creator, code = has_outcome(r) and r.code or nil, generation = text(r.generation),
     id_is = string.lower(id), name_is = string.lower(r.name or ''), host_is = string.lower(r.host or '') }
 end
 
@@ -55,7 +56,7 @@ local function index_fleet(r, store, id, creator)
   remember_newest(r, id, now_as, before)
   local moved = now_as.at ~= before.at
   local changed = moved or now_as.generation ~= before.generation
-  for _, field in ipairs({ 'status', 'engine', 'cluster', 'creator', 'code' }) do
+  for _, field in ipairs({ 'group', 'status', 'engine', 'cluster', 'creator', 'code' }) do
     local value, was = now_as[field] or '', before[field] or ''
     if was ~= '' and was ~= value then redis.call('ZREM', fleet(field, was), id) end
     if value ~= '' and score and (moved or value ~= was) then redis.call('ZADD', fleet(field, value), score, id) end

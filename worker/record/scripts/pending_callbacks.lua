@@ -6,10 +6,12 @@ local claimed = redis.call('EXISTS', KEYS[2]) == 1
 local pending = {}
 for _, seq in ipairs(sequences(KEYS[3])) do
   local json = redis.call('HGET', KEYS[3], seq)
-  if not obsolete(r, cjson.decode(json)) then
+  local c = cjson.decode(json)
+  if not obsolete(r, c) then
+    redis.call('ZADD', PENDING_CALLBACKS, 'NX', c.replayed_at or c.at, pending_callback(KEYS[3], seq)) -- of a version without it
     pending[#pending + 1] = with_queue(json)
   elseif not claimed then
-    redis.call('HDEL', KEYS[3], seq)
+    remove_callback(KEYS[3], seq)
   end
 end
 return pending

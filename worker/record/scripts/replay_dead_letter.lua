@@ -18,7 +18,7 @@ local c = cjson.decode(json)
 if obsolete(r, c) then return { 'dropped' } end
 c.reason, c.replayed_at = nil, text(at)
 json = cjson.encode(c)
-redis.call('HSET', KEYS[2], ARGV[4], json)
+put_callback(KEYS[2], ARGV[4], json, at)
 redis.call('PERSIST', KEYS[1]) -- a deleted store's record expires once this is delivered
 redis.call('PERSIST', KEYS[6])
 redis.call('ZADD', KEYS[3], at + FIRST_SWEEP_MS, ARGV[1])

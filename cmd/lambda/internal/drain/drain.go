@@ -33,7 +33,9 @@ type Worker interface {
 type Drainer struct {
 	Open   func(ctx context.Context) (Worker, prometheus.Gatherer, error)
 	Margin time.Duration // how long before the end of the invocation the worker is stopped
-	Idle   time.Duration // the drain ends after this time without work; work that is due that soon is waited for
+	// Measure is given what the worker has counted, before its connections are closed; nil: nothing is.
+	Measure func(prometheus.Gatherer) error
+	Idle    time.Duration // the drain ends after this time without work; work that is due that soon is waited for
 }
 
 // Drain runs a worker until the queues are empty or until Margin before ctx's deadline. It returns after the worker has ended.
@@ -60,7 +62,14 @@ func (d Drainer) Drain(ctx context.Context) (Report, error) {
 	if <-idle {
 		r.Ended = "idle"
 	}
-	return r, errors.Join(err, r.countOutcomes(metrics), r.recordRemaining(ctx, w))
+	return r, errors.Join(err, r.countOutcomes(metrics), r.recordRemaining(ctx, w), d.measure(metrics))
+}
+
+func (d Drainer) measure(metrics prometheus.Gatherer) error {
+	if d.Measure == nil {
+		return nil
+	}
+	return d.Measure(metrics)
 }
 
 // stopTime returns when the worker has to be stopped.

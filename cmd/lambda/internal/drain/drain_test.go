@@ -138,8 +138,8 @@ func TestDrainStartsNoWorkerWithoutTimeToStopIt(t *testing.T) {
 
 func TestReportCountsOutcomes(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	runs := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_run_seconds"}, []string{"op", "outcome"})
-	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_callback_seconds"}, []string{"status", "outcome"})
+	runs := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_run_duration_seconds"}, []string{"op", "outcome"})
+	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "orchestrator_callback_duration_seconds"}, []string{"status", "outcome"})
 	reg.MustRegister(runs, calls)
 	runs.WithLabelValues("provision", "READY").Observe(1)
 	runs.WithLabelValues("provision", "READY").Observe(1)

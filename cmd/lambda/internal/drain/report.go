@@ -26,10 +26,10 @@ type Remaining struct {
 
 // countOutcomes counts runs and callbacks by the worker's metrics.
 func (r *Report) countOutcomes(metrics prometheus.Gatherer) (err error) {
-	if r.Runs, err = counts(metrics, "orchestrator_run_seconds", "op", "outcome"); err != nil {
+	if r.Runs, err = counts(metrics, "orchestrator_run_duration_seconds", "op", "outcome"); err != nil {
 		return err
 	}
-	r.Callbacks, err = counts(metrics, "orchestrator_callback_seconds", "status", "outcome")
+	r.Callbacks, err = counts(metrics, "orchestrator_callback_duration_seconds", "status", "outcome")
 	return err
 }
 
@@ -49,7 +49,9 @@ func counts(metrics prometheus.Gatherer, name, first, second string) (map[string
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
-			counted[labels[first]+" "+labels[second]] += int(m.GetHistogram().GetSampleCount())
+			if n := int(m.GetHistogram().GetSampleCount()); n > 0 {
+				counted[labels[first]+" "+labels[second]] += n
+			}
 		}
 	}
 	return counted, nil
