@@ -125,10 +125,10 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 	return states, nil
 }
 
-// A page of chosen stores costs at most this much: so many stores are looked at, and so many at a time.
+// A page of chosen stores costs at most this much: so many stores are looked at, as many at a time as the page may have, then twice as many, and so on.
 const (
 	findMost  = 2000
-	findBatch = 200
+	findBatch = 200 // at a time, at most
 )
 
 // Find returns up to limit stores that the filter chooses, the newest accepted first, without their steps. cursor is Next of the page before, or "". An error of code
@@ -149,8 +149,8 @@ func (r *Requests) Find(ctx context.Context, f provision.StoreFilter, cursor str
 		return provision.Page{}, err
 	}
 	page, limit := provision.Page{Stores: []provision.State{}, Next: cursor}, max(limit, 1)
-	for range findMost / findBatch {
-		rows, next, err := r.latest(ctx, index, page.Next, findBatch)
+	for looked, batch := 0, min(limit, findBatch); looked < findMost; looked, batch = looked+batch, min(2*batch, findBatch) {
+		rows, next, err := r.latest(ctx, index, page.Next, batch)
 		if err != nil {
 			return provision.Page{}, err
 		}
@@ -213,9 +213,9 @@ func (r *Requests) findNamed(ctx context.Context, f provision.StoreFilter, curso
 		}
 		from = "(" + string(after)
 	}
-	page := provision.Page{Stores: []provision.State{}}
-	for range findMost / findBatch {
-		names, err := r.redis.ZRangeByLex(ctx, keyFleetNames, &redis.ZRangeBy{Min: from, Max: "[" + prefix + "\xff", Count: findBatch}).Result()
+	page, limit := provision.Page{Stores: []provision.State{}}, max(limit, 1)
+	for looked, batch := 0, min(limit, findBatch); looked < findMost; looked, batch = looked+batch, min(2*batch, findBatch) {
+		names, err := r.redis.ZRangeByLex(ctx, keyFleetNames, &redis.ZRangeBy{Min: from, Max: "[" + prefix + "\xff", Count: int64(batch)}).Result()
 		if err != nil {
 			return provision.Page{}, redisconn.WrapError(err)
 		}
@@ -226,12 +226,12 @@ func (r *Requests) findNamed(ctx context.Context, f provision.StoreFilter, curso
 		for _, name := range names {
 			from, page.Next = "("+name, base64.RawURLEncoding.EncodeToString([]byte(name))
 			if s, ok := stores[name]; ok && f.Matches(s) && firstName(s, prefix) == name {
-				if page.Stores = append(page.Stores, s); len(page.Stores) == max(limit, 1) {
+				if page.Stores = append(page.Stores, s); len(page.Stores) == limit {
 					return page, nil
 				}
 			}
 		}
-		if len(names) < findBatch {
+		if len(names) < batch {
 			page.Next = ""
 			break
 		}

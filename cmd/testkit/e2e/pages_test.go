@@ -185,7 +185,7 @@ func (p *pagesRig) pagesAreAccessible(s provision.Request) {
 	if err != nil {
 		p.rig.t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/stores", "/stores/" + s.StoreID, "/stores/" + s.StoreID + "/delete", "/stores/unknown", "/dead-letters", "/attention", "/attention?kind=hold", "/rollout", "/clusters", "/login"} {
+	for _, path := range []string{"/", "/stores", "/stores/" + s.StoreID, "/stores/" + s.StoreID + "/delete", "/stores/unknown", "/dead-letters", "/attention", "/attention?kind=hold", "/rollout", "/clusters", "/runbook", "/login"} {
 		p.accessible(path, string(text))
 	}
 }

@@ -90,6 +90,7 @@ func (p *Pages) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /rollout", p.rollout)
 	mux.HandleFunc("POST /rollout/{change}", operators(p.changeRollout))
 	mux.HandleFunc("GET /clusters", p.clusters)
+	mux.HandleFunc("GET /runbook", p.runbook)
 	mux.HandleFunc("/", p.notFound)
 }
 

@@ -29,6 +29,7 @@ var all = map[string][]string{
 	"/attention?kind=drifted": {"Drifted <span>2"},
 	"/attention?kind=failed":  {"2d ago"},
 	"/rollout":                {"paused", "a store has failed", "Wave 1 of 2", "shop-9", "not ready"},
+	"/runbook":                {`id="orchestratornoworker"`, "orchestratorclusterdown", "It means.", "operations.md"},
 	"/clusters":               {"no worker reaches it", "given up", "1,233 stores", "not recovered yet"},
 }
 
@@ -80,6 +81,9 @@ func TestViewersSeeNoButtonAndChangeNothing(t *testing.T) {
 func TestPagesSayThatRedisIsAway(t *testing.T) {
 	for err, want := range map[error]int{provision.Errorf(provision.CodeUnavailable, "Redis does not answer."): 503, provision.Errorf(provision.CodeInvalid, "cursor must be"): 422, errors.New("secret cause"): 500} {
 		for path := range all {
+			if path == "/runbook" {
+				continue // it is needed just then
+			}
 			w := newSite(t, &fake{err: err}).get(path)
 			if w.Code != want || strings.Contains(w.Body.String(), "secret cause") || !strings.Contains(w.Body.String(), "<h1>") {
 				t.Errorf("GET %s with %v: %d %s", path, err, w.Code, w.Body)
@@ -199,5 +203,25 @@ func TestWhatCouldNotBeReadIsReadAgain(t *testing.T) {
 	}
 	if len(c.known) > cacheMost {
 		t.Errorf("%d entries", len(c.known))
+	}
+}
+
+// Each check that names an alert leads to a section of the runbook.
+func TestChecksLeadToTheirSectionOfTheRunbook(t *testing.T) {
+	text, err := renderRunbook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := newSite(t, busy()).pages.readOverview(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range o.Wrong {
+		if c.Alert != "" && !strings.Contains(string(text), `id="`+strings.ToLower(c.Alert)+`"`) {
+			t.Errorf("the runbook has no section %s", c.Alert)
+		}
+	}
+	if strings.Contains(string(text), `.md"`) || strings.Contains(string(text), `.md#`) {
+		t.Error("the runbook links to what is not served")
 	}
 }
