@@ -139,18 +139,18 @@ func soon(s State, now time.Time) string {
 }
 
 // lastStep is the last step of the newest generation.
-func lastStep(s State) (last Step, any bool) {
+func lastStep(s State) (last Step, ok bool) {
 	for _, step := range s.Steps {
 		if step.Generation == s.Generation {
-			last, any = step, true
+			last, ok = step, true
 		}
 	}
-	return last, any
+	return last, ok
 }
 
 func atStep(s State, now time.Time) string {
-	last, any := lastStep(s)
-	if !any {
+	last, ok := lastStep(s)
+	if !ok {
 		return ""
 	}
 	if last.State != StepStarted {
@@ -160,8 +160,8 @@ func atStep(s State, now time.Time) string {
 }
 
 func anyStep(s State) bool {
-	_, any := lastStep(s)
-	return any
+	_, ok := lastStep(s)
+	return ok
 }
 
 // InWords tells a duration to people.

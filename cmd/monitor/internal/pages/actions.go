@@ -141,14 +141,14 @@ func (p *Pages) do(w http.ResponseWriter, r *http.Request, d deed, change func(c
 	p.fresh()
 	status := statusOf(found, err)
 	provision.AuditEvent{Actor: u.Name, Action: d.name, Target: d.target, Accepted: status < 400, Status: status, RequestID: requestID, Peer: login.Peer(r.RemoteAddr)}.Log(ctx, p.Log)
-	switch {
-	case status == http.StatusSeeOther:
+	switch status {
+	case http.StatusSeeOther:
 		http.Redirect(w, r, d.back+"?"+url.Values{"done": {d.done}}.Encode(), status)
-	case status == http.StatusNotFound:
+	case http.StatusNotFound:
 		p.fail(w, r, status, "There is nothing to act on", problem{d.target + " is not there any more.", d.back, "Back"})
-	case status == http.StatusPreconditionFailed:
+	case http.StatusPreconditionFailed:
 		p.fail(w, r, status, "It has changed since you looked", problem{provision.Public(err) + ". Nothing was done.", d.back, "Look again"})
-	case status == http.StatusConflict, status == http.StatusUnprocessableEntity:
+	case http.StatusConflict, http.StatusUnprocessableEntity:
 		p.fail(w, r, status, "That is not possible now", problem{provision.Public(err), d.back, "Back"})
 	default:
 		p.unread(w, r, err)
