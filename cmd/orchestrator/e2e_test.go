@@ -139,7 +139,7 @@ func TestUpAndTheCommandsThatItPrints(t *testing.T) {
 			t.Error(out)
 		}
 		r.await("my-shop           callback READY http://my-shop.localhost (password received, signed)")
-		if out := r.command("show", "my-shop"); !strings.Contains(out, "the store is up") {
+		if out := r.command("show", "my-shop"); !strings.Contains(out, "The store is up") {
 			t.Error(out)
 		}
 		if out := r.command("delete", "my-shop", "--watch"); !strings.Contains(out, "DELETED after") {
