@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/monitor/internal/login"
@@ -42,9 +43,9 @@ func (c config) Validate() error {
 }
 
 // users are those who may log in.
-func (c config) users() (login.Users, error) {
+func (c config) users(log *slog.Logger) (login.Users, error) {
 	if c.UsersFile != "" {
-		file, err := login.OpenFile(c.UsersFile)
+		file, err := login.OpenFile(c.UsersFile, log)
 		if err != nil {
 			return nil, fmt.Errorf("ORCH_MONITOR_USERS_FILE: %w", err)
 		}

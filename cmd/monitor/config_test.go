@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ func TestUsersOfABrokenFileAreRefused(t *testing.T) {
 	if err := os.WriteFile(file, []byte("ana\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (config{UsersFile: file}).users(); err == nil || !strings.Contains(err.Error(), "ORCH_MONITOR_USERS_FILE") || !strings.Contains(err.Error(), "line 1") {
+	if _, err := (config{UsersFile: file}).users(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "ORCH_MONITOR_USERS_FILE") || !strings.Contains(err.Error(), "line 1") {
 		t.Error(err)
 	}
 }

@@ -23,7 +23,7 @@ const maxBody = 1 << 20
 
 // newHandler returns the pages, and the hub that keeps them live. The caller has to close the client.
 func newHandler(c config, client redis.UniversalClient, log *slog.Logger) (http.Handler, *live.Hub, error) {
-	users, err := c.users()
+	users, err := c.users(log)
 	if err != nil {
 		return nil, nil, err
 	}

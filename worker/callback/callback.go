@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -138,7 +139,8 @@ func (s *Sender) Send(ctx context.Context, m Message) Result {
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return Result{Outcome: Retry, Reason: "no answer: " + withoutURL(err)}
+		// The text may quote what the server has sent, which may be what it was sent.
+		return Result{Outcome: Retry, Reason: "no answer: " + beginning(hide(withoutURL(err), false, s.secrets(req, m)))}
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, keptOfAnswer)) // the status alone decides
@@ -152,6 +154,9 @@ func (s *Sender) Send(ctx context.Context, m Message) Result {
 // secrets are the values that a callback carries and that are nowhere kept.
 func (s *Sender) secrets(req *http.Request, m Message) []string {
 	secrets := []string{m.Password, s.token}
+	if password, ok := req.URL.User.Password(); ok {
+		secrets = append(secrets, password, base64.StdEncoding.EncodeToString([]byte(req.URL.User.Username()+":"+password)))
+	}
 	for signature := range strings.FieldsSeq(req.Header.Get("webhook-signature")) {
 		_, mac, _ := strings.Cut(signature, ",")
 		secrets = append(secrets, mac)

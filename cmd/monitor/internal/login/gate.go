@@ -32,6 +32,9 @@ type Gate struct {
 	log      *slog.Logger
 }
 
+// maxForm is far more than a name and a password need.
+const maxForm = 4 << 10
+
 // NewGate returns a gate. key is a secret that several monitors share, or "". form writes the page with the login.
 func NewGate(users Users, key string, proxy Proxy, form func(w http.ResponseWriter, r *http.Request, status int, problem string), log *slog.Logger) *Gate {
 	return &Gate{sessions: sessions{users: users, key: key, now: time.Now}, tries: tries{now: time.Now}, proxy: proxy, form: form, log: log}
@@ -73,7 +76,11 @@ func (g *Gate) fromProxy(r *http.Request) (User, bool) {
 	if g.proxy.Header == "" || g.proxy.Secret == "" || subtle.ConstantTimeCompare([]byte(r.Header.Get(proxySecret)), []byte(g.proxy.Secret)) != 1 {
 		return User{}, false
 	}
-	u := User{r.Header.Get(g.proxy.Header), Viewer}
+	names := r.Header.Values(g.proxy.Header)
+	if len(names) != 1 { // the proxy has passed on what a client has sent
+		return User{}, false
+	}
+	u := User{names[0], Viewer}
 	if slices.Contains(g.proxy.Operators, u.Name) {
 		u.Role = Operator
 	}
@@ -85,9 +92,10 @@ func (g *Gate) Form(w http.ResponseWriter, r *http.Request) { g.form(w, r, http.
 
 // Submit is POST /login.
 func (g *Gate) Submit(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	name, peer := r.PostFormValue("user"), Peer(r.RemoteAddr)
 	event := provision.AuditEvent{Action: "login", Target: "monitor", Status: http.StatusUnauthorized, Peer: peer}
-	if !g.tries.allow("name "+name, "address "+network(peer)) {
+	if !g.tries.allow(network(peer), name) {
 		event.Status = http.StatusTooManyRequests
 		event.Log(r.Context(), g.log)
 		w.Header().Set("Retry-After", "10")

@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -152,6 +153,37 @@ func TestPasswordsAreTriedSlowly(t *testing.T) {
 	})
 }
 
+func TestTriesAreFewWhateverIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := tries{now: time.Now}
+		allowed := 0
+		for i := range 3 * triesKept {
+			if limits.allow("192.0.2.1", strings.Repeat("x", 1000)+fmt.Sprint(i)) {
+				allowed++
+			}
+		}
+		if allowed != triesAtOnce || len(limits.of) > triesAtOnce+1 {
+			t.Errorf("one address was allowed %d tries, %d are kept", allowed, len(limits.of))
+		}
+		for range 20 { // an address that is refused takes none of a name
+			limits.allow("192.0.2.1", "ana")
+		}
+		if !limits.allow("192.0.2.2", "ana") {
+			t.Error("another address was locked out")
+		}
+		for i := range 3 * triesKept {
+			limits.allow(fmt.Sprint("198.51.100.", i), fmt.Sprint(i))
+		}
+		if len(limits.of) > triesKept {
+			t.Errorf("%d are kept", len(limits.of))
+		}
+		time.Sleep(time.Hour)
+		if !limits.allow("192.0.2.3", "bo") || len(limits.of) > 10 {
+			t.Errorf("an hour later %d are kept", len(limits.of))
+		}
+	})
+}
+
 func TestANetworkIsOneAddress(t *testing.T) {
 	for a, b := range map[string]string{"2001:db8:1:2::1": "2001:db8:1:2:ffff::9", "192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "::ffff:192.0.2.1", "@": "@"} {
 		if network(a) != network(b) {
@@ -201,7 +233,7 @@ func TestUsersOfAFile(t *testing.T) {
 		}
 	}
 	write("# staff\n\nana operator " + hash("a") + "\nbo viewer " + hash("b") + "\n")
-	f, err := OpenFile(path)
+	f, err := OpenFile(path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

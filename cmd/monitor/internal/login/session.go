@@ -43,10 +43,23 @@ func (s *sessions) write(w http.ResponseWriter, r *http.Request, value session) 
 	s.set(w, r, payload+"."+s.sign(payload), int(sessionMost.Seconds()))
 }
 
-// set sets the cookie. Lax, since whoever follows the link of an alert is logged in already; changes from other sites are refused elsewhere.
+// set sets the cookie. Lax, since a user who follows the link of an alert is logged in already; changes from other sites are refused elsewhere.
 func (s *sessions) set(w http.ResponseWriter, r *http.Request, value string, seconds int) {
-	secure := r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode})
+	secure := isSecure(r)
+	http.SetCookie(w, &http.Cookie{Name: nameOf(secure), Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode})
+}
+
+// isSecure says whether the browser sees TLS. A client that only says so gets a cookie that it cannot send.
+func isSecure(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+// nameOf is the cookie's name. With TLS no other host can set it: shops may live on hosts beside this one.
+func nameOf(secure bool) string {
+	if secure {
+		return "__Host-" + cookieName
+	}
+	return cookieName
 }
 
 // begin logs a user in.
@@ -60,7 +73,7 @@ func (s *sessions) end(w http.ResponseWriter, r *http.Request) { s.set(w, r, "",
 
 // user is who sends a request. A session that is in use is written anew from time to time.
 func (s *sessions) user(w http.ResponseWriter, r *http.Request) (User, bool) {
-	cookie, err := r.Cookie(cookieName)
+	cookie, err := r.Cookie(nameOf(isSecure(r)))
 	if err != nil {
 		return User{}, false
 	}

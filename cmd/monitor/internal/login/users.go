@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -72,6 +73,8 @@ type File struct {
 	changed time.Time
 	size    int64
 	users   map[string]fileUser
+	unknown []byte // the hash of names that are not listed
+	log     *slog.Logger
 	key     []byte
 }
 
@@ -81,12 +84,15 @@ type fileUser struct {
 }
 
 // OpenFile reads a file of users. All mistakes are reported at once, by line; no error has a hash in it.
-func OpenFile(path string) (*File, error) {
-	f := &File{path: path, turn: make(chan struct{}, 2)}
+func OpenFile(path string, log *slog.Logger) (*File, error) {
+	f := &File{path: path, log: log, turn: make(chan struct{}, 2)}
 	return f, f.read()
 }
 
 func (f *File) read() error {
+	if info, err := os.Stat(f.path); err == nil { // before it is read: what is written in between is read again
+		f.changed, f.size = info.ModTime(), info.Size()
+	}
 	text, err := os.ReadFile(f.path)
 	if err != nil {
 		return err
@@ -97,10 +103,8 @@ func (f *File) read() error {
 	}
 	sum := sha256.Sum256(text)
 	f.users, f.key = users, sum[:]
-	if info, err := os.Stat(f.path); err == nil {
-		f.changed, f.size = info.ModTime(), info.Size()
-	}
-	return nil
+	f.unknown, err = bcrypt.GenerateFromPassword([]byte("x"), costOf(users))
+	return err
 }
 
 func parseUsers(text []byte) (map[string]fileUser, error) {
@@ -140,13 +144,23 @@ func (f *File) current() (map[string]fileUser, []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if info, err := os.Stat(f.path); err == nil && (!info.ModTime().Equal(f.changed) || info.Size() != f.size) {
-		_ = f.read() // a file that is being written is read again
+		if err := f.read(); err != nil {
+			f.log.Error("the file of users is not read; who may log in stays as it was", "error", err)
+		}
 	}
 	return f.users, f.key
 }
 
-// unknownHash makes an unknown name take as long as a known one.
-var unknownHash, _ = bcrypt.GenerateFromPassword([]byte("x"), bcrypt.DefaultCost)
+// costOf is the highest cost of the users' hashes.
+func costOf(users map[string]fileUser) int {
+	most := bcrypt.MinCost
+	for _, u := range users {
+		if cost, err := bcrypt.Cost(u.hash); err == nil {
+			most = max(most, cost)
+		}
+	}
+	return most
+}
 
 // Check implements [Users].
 func (f *File) Check(name, password string) (User, bool) {
@@ -155,7 +169,7 @@ func (f *File) Check(name, password string) (User, bool) {
 	defer func() { <-f.turn }()
 	u, known := users[name]
 	if !known {
-		u.hash = unknownHash
+		u.hash = f.unknown // it takes as long as a known one
 	}
 	return u.User, bcrypt.CompareHashAndPassword(u.hash, []byte(password)) == nil && known
 }
