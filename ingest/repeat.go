@@ -2,12 +2,9 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -138,9 +135,6 @@ func (s *server) optionsOf(c echo.Context) (fields, error) {
 	return fields{from: top}, nil
 }
 
-// maxReason is how many characters the reason of a suspension may have.
-const maxReason = 200
-
 // reasonOf reads why a store is suspended.
 func (s *server) reasonOf(c echo.Context) (reason string, err error) {
 	f, err := s.optionsOf(c)
@@ -148,8 +142,8 @@ func (s *server) reasonOf(c echo.Context) (reason string, err error) {
 		return "", err
 	}
 	take(&f, "reason", "a string, in quotes", &reason)
-	if utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
-		f.refuse("reason", fmt.Sprintf("must have at most %d characters, and none that controls a terminal", maxReason))
+	if why := provision.CheckReason(reason); why != "" {
+		f.refuse("reason", why)
 	}
 	if len(f.bad) > 0 {
 		return "", invalidFields(f.bad)

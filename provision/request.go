@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Op is the operation that a request asks for.
@@ -155,4 +158,15 @@ const LabelStore = "orchestrator/store"
 func StoreLabel(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:16])
+}
+
+// maxReason is how many characters the reason of a suspension may have.
+const maxReason = 200
+
+// CheckReason says what is wrong with the reason of a suspension, "" where nothing is.
+func CheckReason(reason string) string {
+	if utf8.RuneCountInString(reason) > maxReason || strings.ContainsFunc(reason, unicode.IsControl) {
+		return fmt.Sprintf("must have at most %d characters, and none that controls a terminal", maxReason)
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,15 @@ import (
 // maxBody is far more than the pages send, for the largest selection of tasks.
 const maxBody = 1 << 20
 
+// taskPath is where asynq's UI shows the task of a store's newest generation.
+func taskPath(s provision.State) string {
+	base := queue.QueueProvision
+	if s.Action == provision.OpDelete {
+		base = queue.QueueDelete
+	}
+	return queues.Root + "/queues/" + queue.On(base, cmp.Or(s.Cluster, provision.DefaultCluster)) + "/tasks/" + s.TaskID
+}
+
 // newHandler returns the pages, and the hub that keeps them live. The caller has to close the client.
 func newHandler(c config, client redis.UniversalClient, log *slog.Logger) (http.Handler, *live.Hub, error) {
 	users, err := c.users(log)
@@ -29,14 +39,14 @@ func newHandler(c config, client redis.UniversalClient, log *slog.Logger) (http.
 	}
 	records := record.New(client, record.Options{Placement: provision.Placement{Clusters: c.Clusters.Clusters}})
 	site, err := pages.New(pages.Config{
-		Stores: records.Requests, Clusters: records.Requests, Fleet: records.Fleet, Letters: records.Callbacks, Rollouts: records.Rollouts,
+		Stores: records.Requests, Clusters: records.Requests, Fleet: records.Fleet, Letters: records.Callbacks, Rollouts: records.Rollouts, Counts: counts{records.Stats, clusterNames(c.Clusters.Clusters)},
 		Actions: actions{&intake.Intake{Records: records, Tasks: queue.NewTasks(client), GenerationTimeout: c.Deadline, Log: log}, records},
-		Engines: engine.Names(), Log: log,
+		Engines: engine.Names(), TaskPath: taskPath, Log: log,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	gate, hub := login.NewGate(users, c.SessionKey, c.proxy(), site.LoginForm, log), live.New(records.Events, log)
+	gate, hub := login.NewGate(users, c.SessionKey, c.proxy(), site.LoginForm, log), live.New(records.Events, site.Changed, log)
 
 	inside := http.NewServeMux()
 	inside.Handle(queues.Root+"/", queues.New(client, log))

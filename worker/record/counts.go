@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -194,6 +195,21 @@ func (r *Stats) oldest(ctx context.Context, groups []groupCommands, clusters []s
 		}
 	}
 	return all, nil
+}
+
+// Untold returns the stores whose callbacks the backend has not confirmed for the longest, up to n of them, without their steps.
+func (r *Stats) Untold(ctx context.Context, n int) ([]provision.State, error) {
+	rows, err := r.redis.ZRange(ctx, keyPendingCallbacks, 0, int64(n-1)).Result()
+	if err != nil {
+		return nil, redisconn.WrapError(err)
+	}
+	var ids []string
+	for _, row := range rows {
+		if _, id, ok := strings.Cut(row, "."); ok && !slices.Contains(ids, id) { // sequence.store
+			ids = append(ids, id)
+		}
+	}
+	return r.states(ctx, ids, 0)
 }
 
 // Ping returns nil if Redis answers.

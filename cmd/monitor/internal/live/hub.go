@@ -4,6 +4,7 @@ package live
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -20,8 +21,9 @@ const (
 
 // Hub tells viewers of what has changed.
 type Hub struct {
-	source Source
-	log    *slog.Logger
+	source  Source
+	changed func() // is called before viewers are told
+	log     *slog.Logger
 
 	stopped chan struct{} // is closed when Run has ended, and with it the streams
 
@@ -39,9 +41,9 @@ type viewer struct {
 	changed chan struct{} // has room for one: it says that something has changed, not what
 }
 
-// New returns a hub; [Hub.Run] makes it live.
-func New(source Source, log *slog.Logger) *Hub {
-	return &Hub{source: source, log: log, viewers: map[*viewer]struct{}{}, stopped: make(chan struct{})}
+// New returns a hub; [Hub.Run] makes it live. changed is called when something has changed, before viewers are told: what they ask for then has to be read anew.
+func New(source Source, changed func(), log *slog.Logger) *Hub {
+	return &Hub{source: source, changed: changed, log: log, viewers: map[*viewer]struct{}{}, stopped: make(chan struct{})}
 }
 
 // Run asks for what has changed, as long as there is a viewer, until ctx ends. Open streams end then, so that they do not keep
@@ -78,9 +80,15 @@ func (h *Hub) poll(ctx context.Context) {
 	if err != nil {
 		if !h.lost {
 			h.log.Warn("open pages are not told of changes", "error", err)
+			h.lost = true
+			for v := range h.viewers {
+				v.tell() // that Redis is away
+			}
 		}
-		h.lost = true
 		return
+	}
+	if h.lost || !maps.Equal(h.newest, newest) {
+		h.changed()
 	}
 	for v := range h.viewers {
 		if before, known := h.newest[v.store]; h.lost || v.joined || known && before != newest[v.store] {
@@ -118,7 +126,7 @@ func (v *viewer) tell() {
 // How many pages may be open at once.
 const (
 	viewersMost = 200
-	viewersEach = 10 // of one user
+	viewersEach = 50 // of one user; a team may share one
 )
 
 // join adds a viewer, unless there are too many.

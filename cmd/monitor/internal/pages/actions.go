@@ -3,11 +3,10 @@ package pages
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
+	"strings"
 
 	"orchestrator/cmd/monitor/internal/login"
 	"orchestrator/provision"
@@ -57,6 +56,21 @@ var buttons = map[provision.Action]action{
 	provision.ActionReplay: {Title: "Replay callback", Plain: true, Done: "The callback is sent again.", Says: "The refused callback is sent once more, under its own id."},
 }
 
+// sure asks whether something is meant that is about more than one store.
+type sure struct{ Title, Says, Path, Button, Back string }
+
+func (p *Pages) confirmRelease(w http.ResponseWriter, r *http.Request) {
+	cluster, engine := r.PathValue("cluster"), r.PathValue("engine")
+	p.render.write(w, r, http.StatusOK, "sure", page{Title: "Release the hold", Nav: "/attention", Body: sure{
+		"Release " + engine + " on " + cluster + "?", "All stores that wait are run now. If the cause is still there they fail, and their owners are told so; one store a minute is tried in any case.",
+		"/holds/" + url.PathEscape(cluster) + "/" + url.PathEscape(engine) + "/release", "Release", "/attention?kind=hold"}})
+}
+
+func (p *Pages) confirmAbort(w http.ResponseWriter, r *http.Request) {
+	p.render.write(w, r, http.StatusOK, "sure", page{Title: "Abort the rollout", Nav: "/rollout", Body: sure{
+		"Abort the rollout?", "No further store is upgraded, and it cannot be resumed. What is upgraded stays so.", "/rollout/abort", "Abort", "/rollout"}})
+}
+
 func offered(names []provision.Action) (all []action) {
 	for _, name := range names {
 		a := buttons[name]
@@ -94,8 +108,12 @@ func (p *Pages) act(w http.ResponseWriter, r *http.Request) {
 	id, name := r.PathValue("id"), provision.Action(r.PathValue("action"))
 	a, known := buttons[name]
 	generation, err := strconv.ParseInt(r.PostFormValue("generation"), 10, 64)
-	if !known || err != nil || provision.CheckStoreID(id) != "" {
+	if !known || err != nil || generation <= 0 || provision.CheckStoreID(id) != "" {
 		p.notFound(w, r)
+		return
+	}
+	if why := provision.CheckReason(r.PostFormValue("reason")); why != "" {
+		p.fail(w, r, http.StatusUnprocessableEntity, "The reason cannot be kept", problem{"It " + why + ".", r.URL.Path, "Back"})
 		return
 	}
 	if a.Danger && r.PostFormValue("typed") != id {
@@ -123,7 +141,15 @@ func (p *Pages) replayOf(ctx context.Context, id string) (bool, error) {
 	if s.DeadLetterID == "" {
 		return true, provision.Errorf(provision.CodeConflict, "store %s has no refused callback any more", id)
 	}
-	result, err := p.Actions.Replay(ctx, s.DeadLetterID)
+	return p.replayLetter(ctx, s.DeadLetterID)
+}
+
+// replayLetter sends a dead letter again. One that a newer outcome has replaced is dropped, and that is not what was asked for.
+func (p *Pages) replayLetter(ctx context.Context, id string) (found bool, err error) {
+	result, err := p.Actions.Replay(ctx, id)
+	if err == nil && result == provision.ReplayDropped {
+		err = provision.Errorf(provision.CodeConflict, "callback %s was dropped: a newer outcome of the store has taken its place, and is told by itself", id)
+	}
 	return result != provision.ReplayUnknown, err
 }
 
@@ -138,12 +164,12 @@ func (p *Pages) do(w http.ResponseWriter, r *http.Request, d deed, change func(c
 	ctx, cancel := reading(r)
 	defer cancel()
 	found, err := change(provision.WithOrigin(ctx, provision.Origin{By: u.Name, RequestID: requestID}))
-	p.fresh()
+	p.Changed()
 	status := statusOf(found, err)
 	provision.AuditEvent{Actor: u.Name, Action: d.name, Target: d.target, Accepted: status < 400, Status: status, RequestID: requestID, Peer: login.Peer(r.RemoteAddr)}.Log(ctx, p.Log)
 	switch status {
 	case http.StatusSeeOther:
-		http.Redirect(w, r, d.back+"?"+url.Values{"done": {d.done}}.Encode(), status)
+		http.Redirect(w, r, withDone(d.back, d.done), status)
 	case http.StatusNotFound:
 		p.fail(w, r, status, "There is nothing to act on", problem{d.target + " is not there any more.", d.back, "Back"})
 	case http.StatusPreconditionFailed:
@@ -153,6 +179,15 @@ func (p *Pages) do(w http.ResponseWriter, r *http.Request, d deed, change func(c
 	default:
 		p.unread(w, r, err)
 	}
+}
+
+// withDone is a page that says what was done.
+func withDone(page, done string) string {
+	separator := "?"
+	if strings.Contains(page, "?") {
+		separator = "&"
+	}
+	return page + separator + url.Values{"done": {done}}.Encode()
 }
 
 func statusOf(found bool, err error) int {
@@ -179,8 +214,6 @@ func done(r *http.Request) string {
 	if a, ok := buttons[provision.Action(name)]; ok {
 		return a.Done
 	}
-	if slices.Contains([]string{"pause", "resume", "abort", "release"}, name) {
-		return fmt.Sprintf("Done: %s.", name)
-	}
-	return ""
+	return map[string]string{"rollout.pause": "The rollout pauses once the stores in hand are upgraded.", "rollout.resume": "The rollout goes on.",
+		"rollout.abort": "The rollout has ended; what is upgraded stays so.", "hold.release": "The stores that waited go on."}[name]
 }

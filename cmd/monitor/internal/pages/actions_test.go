@@ -95,6 +95,8 @@ func TestBrokenFormsChangeNothing(t *testing.T) {
 	for path, form := range map[string]url.Values{
 		"/stores/shop-1/retry":   {},
 		"/stores/shop-1/resume":  {"generation": {"x"}},
+		"/stores/shop-1/cancel":  {"generation": {"0"}},
+		"/stores/shop-1/protect": {"generation": {"-7"}},
 		"/stores/shop-1/explode": {"generation": {"7"}},
 		"/stores/a..b/retry":     {"generation": {"7"}},
 		"/rollout/explode":       {},
@@ -111,5 +113,34 @@ func TestBrokenFormsChangeNothing(t *testing.T) {
 	site := newSite(t, f)
 	if w := site.send("POST", "/stores/shop-1/replay", url.Values{"generation": {"7"}}); w.Code != 409 || site.did != "" {
 		t.Errorf("a replay of what was replayed: %d, did %q", w.Code, site.did)
+	}
+}
+
+func TestAReasonIsOneThatCanBeKept(t *testing.T) {
+	for _, reason := range []string{"a\x1b[2J", strings.Repeat("x", 201)} {
+		s := newSite(t, busy())
+		if w := s.send("POST", "/stores/shop-1/suspend", url.Values{"generation": {"7"}, "reason": {reason}}); w.Code != 422 || s.did != "" {
+			t.Errorf("%.20q: %d, did %q", reason, w.Code, s.did)
+		}
+	}
+}
+
+func TestAReplayOfWhatWasReplacedSaysSo(t *testing.T) {
+	f := busy()
+	f.dropped = true
+	s := newSite(t, f)
+	for _, path := range []string{"/stores/shop-1/replay", "/dead-letters/7.2.shop-1/replay"} {
+		if w := s.send("POST", path, url.Values{"generation": {"7"}}); w.Code != 409 || !strings.Contains(w.Body.String(), "was dropped") {
+			t.Errorf("POST %s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestEachDoneSaysWhatWasDone(t *testing.T) {
+	for name, want := range map[string]string{"resume": "The shop is being started.", "rollout.resume": "The rollout goes on.", "hold.release": "The stores that waited go on.", "<b>": ""} {
+		w := newSite(t, busy()).get("/rollout?" + url.Values{"done": {name}}.Encode())
+		if got := strings.Contains(w.Body.String(), `class="done"`); got != (want != "") || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %s", name, w.Body)
+		}
 	}
 }

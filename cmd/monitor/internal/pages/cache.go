@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,12 +12,13 @@ import (
 // What was read is shown to all who ask within a moment: two hundred open pages that are told of a change cost as much as one.
 const (
 	cacheFor  = time.Second
-	cacheMost = 500 // entries, after which all are dropped
+	cacheMost = 200 // entries, after which all are dropped
 )
 
 // cache keeps what was read for a moment, by what was asked.
 type cache[T any] struct {
 	mu     sync.Mutex
+	epoch  int // what was read, or began to be, in an earlier one is not shown
 	known  map[string]cached[T]
 	flight singleflight.Group
 }
@@ -26,18 +28,18 @@ type cached[T any] struct {
 	until time.Time
 }
 
-// get returns what load has read a moment ago, or reads it, once for all who wait.
+// get returns what load has read a moment ago, or reads it, once for all who wait. load has as long as a page may take, even if who has asked goes away.
 func (c *cache[T]) get(ctx context.Context, key string, load func(context.Context) (T, error)) (T, error) {
-	c.mu.Lock()
-	found, ok := c.known[key]
-	c.mu.Unlock()
-	if ok && time.Now().Before(found.until) {
-		return found.value, nil
+	found, fresh, epoch := c.look(key)
+	if fresh {
+		return found, nil
 	}
-	value, err, _ := c.flight.Do(key, func() (any, error) {
-		value, err := load(context.WithoutCancel(ctx)) // the others wait for it, too
+	value, err, _ := c.flight.Do(strconv.Itoa(epoch)+" "+key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin) // the others wait for it, too
+		defer cancel()
+		value, err := load(ctx)
 		if err == nil {
-			c.put(key, value)
+			c.put(epoch, key, value)
 		}
 		return value, err
 	})
@@ -45,17 +47,29 @@ func (c *cache[T]) get(ctx context.Context, key string, load func(context.Contex
 	return read, err
 }
 
-func (c *cache[T]) put(key string, value T) {
+func (c *cache[T]) look(key string) (value T, fresh bool, epoch int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	found, ok := c.known[key]
+	return found.value, ok && time.Now().Before(found.until), c.epoch
+}
+
+func (c *cache[T]) put(epoch int, key string, value T) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return // something has changed since
+	}
 	if c.known == nil || len(c.known) >= cacheMost {
 		c.known = map[string]cached[T]{}
 	}
 	c.known[key] = cached[T]{value, time.Now().Add(cacheFor)}
 }
 
+// clear has everything read anew: something has changed.
 func (c *cache[T]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known = nil
+	c.epoch++
 }

@@ -28,21 +28,30 @@ func (p *Pages) unread(w http.ResponseWriter, r *http.Request, err error) {
 		p.fail(w, r, http.StatusUnprocessableEntity, "That cannot be asked", problem{provision.Public(err), "/stores", "All stores"})
 	case provision.CodeUnavailable:
 		p.fail(w, r, http.StatusServiceUnavailable, "Redis does not answer", problem{
-			provision.Public(err) + " Shops go on as they are; new requests get 503 until it is back, and nothing that was accepted is lost.", r.URL.RequestURI(), "Try again"})
+			provision.Public(err) + " Shops go on as they are; new requests get 503 until it is back, and nothing that was accepted is lost.", againAt(r), "Try again"})
 	default:
 		p.Log.Error("a page could not be read", "path", r.URL.Path, "error", err)
 		p.fail(w, r, http.StatusInternalServerError, "A defect", problem{"The cause is in the monitor's log.", "/", "Overview"})
 	}
 }
 
+// againAt is where to look again: the page itself, or the overview after a change that has no page.
+func againAt(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return r.URL.RequestURI()
+	}
+	return "/"
+}
+
 func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
 	p.fail(w, r, http.StatusNotFound, "There is no such page", problem{"", "/", "Overview"})
 }
 
-// operators passes on what operators ask for.
-func operators(next http.HandlerFunc) http.HandlerFunc {
+// operators passes on what operators ask for, and logs what others do.
+func (p *Pages) operators(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if login.UserOf(r.Context()).Role != login.Operator {
+		if u := login.UserOf(r.Context()); u.Role != login.Operator {
+			provision.AuditEvent{Actor: u.Name, Action: "page.post", Target: r.URL.Path, Status: http.StatusForbidden, Peer: login.Peer(r.RemoteAddr)}.Log(r.Context(), p.Log)
 			http.Error(w, "viewers change nothing; an operator has to do this", http.StatusForbidden)
 			return
 		}

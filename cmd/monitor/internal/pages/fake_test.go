@@ -31,6 +31,7 @@ type fake struct {
 	clusters []provision.ClusterState
 	unready  error
 	rollout  provision.Rollout
+	waiting  Waiting
 
 	filter  provision.StoreFilter
 	reads   int
@@ -39,6 +40,7 @@ type fake struct {
 	origin  provision.Origin
 	doErr   error
 	missing bool
+	dropped bool
 }
 
 func (f *fake) Store(_ context.Context, id string) (provision.State, bool, error) {
@@ -82,6 +84,10 @@ func (f *fake) DeadLetters(context.Context, string, int) (provision.DeadLetters,
 	return f.letters, f.err
 }
 
+func (f *fake) Waiting(context.Context, []string) (Waiting, error) { return f.waiting, f.err }
+
+func (f *fake) Untold(context.Context, int) ([]provision.State, error) { return f.page.Stores, f.err }
+
 func (f *fake) Rollout(context.Context) (provision.Rollout, bool, error) {
 	return f.rollout, f.rollout.Engine != "", f.err
 }
@@ -108,6 +114,9 @@ func (a acting) Replay(ctx context.Context, id string) (provision.ReplayResult, 
 	if !found {
 		return provision.ReplayUnknown, err
 	}
+	if a.dropped {
+		return provision.ReplayDropped, err
+	}
 	return provision.ReplayQueued, err
 }
 
@@ -127,7 +136,7 @@ type site struct {
 func newSite(t *testing.T, f *fake) *site {
 	t.Helper()
 	log := &bytes.Buffer{}
-	p, err := New(Config{Stores: f, Clusters: f, Fleet: f, Letters: f, Rollouts: f, Actions: acting{f}, Engines: []string{"medusa", "woocommerce"},
+	p, err := New(Config{Stores: f, Clusters: f, Fleet: f, Letters: f, Rollouts: f, Counts: f, Actions: acting{f}, TaskPath: func(s provision.State) string { return "/queues/queues/provision/tasks/" + s.TaskID }, Engines: []string{"medusa", "woocommerce"},
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -192,6 +201,7 @@ func busy() *fake {
 		orphans:  map[provision.OrphanKind]int64{provision.OrphanForgotten: 3},
 		lost:     provision.Orphans{Orphans: []provision.Orphan{{Kind: provision.OrphanForgotten, Since: noon.Add(-48 * time.Hour), Store: s}}},
 		letters:  provision.DeadLetters{DeadLetters: []provision.DeadLetter{{ID: "7.2.shop-1", StoreID: "shop-1", Status: provision.StatusFailed, Reason: "404 <nothing>", RefusedAt: noon.Add(-time.Hour)}}, Next: "5"},
+		waiting:  Waiting{Oldest: noon.Add(-45 * time.Minute), Untold: 3, UntoldAt: noon.Add(-7 * time.Hour), Memory: 0.9},
 		clusters: []provision.ClusterState{{Name: "us", Healthy: true, Stores: 1}, {Name: "eu", Stores: 1233}, {Name: "old", Lost: true, Ending: true}},
 		unready:  provision.Errorf(provision.CodeUnavailable, "the records of cluster us are not recovered yet."),
 		rollout: provision.Rollout{RolloutPlan: provision.RolloutPlan{Engine: "medusa", Waves: []string{"1", "10%"}}, State: provision.RolloutPaused, Reason: "a store has failed", Wave: 1, Total: 10, Done: 3,

@@ -24,6 +24,7 @@ var kinds = []struct{ Kind, Name, Explains string }{
 	{"unwell", "Unwell", "Pods of these stores have not been available for minutes. The page of a store says which."},
 	{"drifted", "Drifted", "An audit has found objects of these stores changed from outside. Repair applies the release again."},
 	{"outdated", "Outdated", "A new store of their engine gets another edition. A rollout upgrades them, one after the other."},
+	{"untold", "Not told", "The backend has not taken the last status of these stores; it is tried again. Those that have waited the longest."},
 	{"hold", "On hold", "Stores of several creators have failed for one cause of the installation; the others wait, and their deadlines stand still. One store a minute is tried all the same."},
 	{"forgotten", "Forgotten", "The backend has answered the last callback of these stores with 404 or 410: it does not know them."},
 	{"contested", "Contested", "Another store was refused since these own its host or namespace."},
@@ -59,10 +60,17 @@ func (p *Pages) readAttention(ctx context.Context, kind, cursor string) (a atten
 	if a.Holds, err = p.Fleet.Holds(ctx); err != nil {
 		return a, err
 	}
+	waiting, err := p.Counts.Waiting(ctx, p.Engines)
+	if err != nil {
+		return a, err
+	}
 	for _, k := range kinds {
 		n := found[provision.FindingKind(k.Kind)] + orphans[provision.OrphanKind(k.Kind)]
-		if k.Kind == "hold" {
+		switch k.Kind {
+		case "hold":
 			n = int64(len(a.Holds))
+		case "untold":
+			n = waiting.Untold
 		}
 		a.Tabs = append(a.Tabs, tab{k.Name, "/attention?kind=" + k.Kind, n, k.Kind == kind})
 	}
@@ -75,6 +83,10 @@ func (p *Pages) readKind(ctx context.Context, a *attention, cursor string) error
 	switch {
 	case a.Kind == "hold":
 		return nil
+	case a.Kind == "untold":
+		untold, err := p.Counts.Untold(ctx, rowsEach)
+		a.Stores = p.rows(untold)
+		return err
 	case slices.Contains(provision.FindingKinds, provision.FindingKind(a.Kind)):
 		page, err := p.Fleet.Findings(ctx, provision.FindingKind(a.Kind), cursor, rowsEach)
 		if err != nil {
@@ -97,7 +109,7 @@ func (p *Pages) readKind(ctx context.Context, a *attention, cursor string) error
 // release is POST /holds/{cluster}/{engine}/release.
 func (p *Pages) release(w http.ResponseWriter, r *http.Request) {
 	cluster, engine := r.PathValue("cluster"), r.PathValue("engine")
-	p.do(w, r, deed{"hold.release", cluster + "/" + engine, "/attention", "release"}, func(ctx context.Context) (bool, error) {
+	p.do(w, r, deed{"hold.release", cluster + "/" + engine, "/attention?kind=hold", "hold.release"}, func(ctx context.Context) (bool, error) {
 		return p.Actions.ReleaseHold(ctx, cluster, engine)
 	})
 }
@@ -120,8 +132,7 @@ func (p *Pages) deadLetters(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) replay(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("letter")
 	p.do(w, r, deed{"dead-letter.replay", id, "/dead-letters", "replay"}, func(ctx context.Context) (bool, error) {
-		result, err := p.Actions.Replay(ctx, id)
-		return result != provision.ReplayUnknown, err
+		return p.replayLetter(ctx, id)
 	})
 }
 
@@ -135,11 +146,16 @@ type rolloutPage struct {
 func (p *Pages) rollout(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := reading(r)
 	defer cancel()
-	o, found, err := p.Rollouts.Rollout(ctx)
+	body, err := p.rollouts.get(ctx, "", p.readRollout)
 	if err != nil {
 		p.unread(w, r, err)
 		return
 	}
+	p.render.write(w, r, http.StatusOK, "rollout", page{Title: "Rollout", Nav: "/rollout", Live: "all", Done: done(r), Body: body})
+}
+
+func (p *Pages) readRollout(ctx context.Context) (rolloutPage, error) {
+	o, found, err := p.Rollouts.Rollout(ctx)
 	body := rolloutPage{Rollout: o, Found: found}
 	switch o.State {
 	case provision.RolloutRunning, provision.RolloutGathering:
@@ -148,7 +164,7 @@ func (p *Pages) rollout(w http.ResponseWriter, r *http.Request) {
 		body.Changes = []provision.RolloutChange{provision.RolloutResume, provision.RolloutAbort}
 	case provision.RolloutDone, provision.RolloutAborted:
 	}
-	p.render.write(w, r, http.StatusOK, "rollout", page{Title: "Rollout", Nav: "/rollout", Live: "all", Done: done(r), Body: body})
+	return body, err
 }
 
 // changeRollout is POST /rollout/{change}.
@@ -158,34 +174,44 @@ func (p *Pages) changeRollout(w http.ResponseWriter, r *http.Request) {
 		p.notFound(w, r)
 		return
 	}
-	p.do(w, r, deed{"rollout." + string(change), "rollout", "/rollout", string(change)}, func(ctx context.Context) (bool, error) {
+	p.do(w, r, deed{"rollout." + string(change), "rollout", "/rollout", "rollout." + string(change)}, func(ctx context.Context) (bool, error) {
 		return p.Rollouts.ChangeRollout(ctx, change)
 	})
+}
+
+// clustersPage shows where stores live.
+type clustersPage struct {
+	Clusters   []provision.ClusterState
+	Incomplete string // why new stores are not accepted
 }
 
 func (p *Pages) clusters(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := reading(r)
 	defer cancel()
-	all, err := p.Clusters.Clusters(ctx)
+	body, err := p.places.get(ctx, "", p.readClusters)
 	if err != nil {
 		p.unread(w, r, err)
 		return
 	}
-	slices.SortStableFunc(all, func(a, b provision.ClusterState) int {
-		if a.Healthy == b.Healthy {
-			return 0
-		}
-		if b.Healthy {
-			return -1
-		}
-		return 1
-	})
-	body := struct {
-		Clusters   []provision.ClusterState
-		Incomplete string
-	}{Clusters: all}
-	if err := p.Clusters.Ready(ctx); err != nil {
-		body.Incomplete = provision.Public(err)
-	}
 	p.render.write(w, r, http.StatusOK, "clusters", page{Title: "Clusters", Nav: "/clusters", Live: "all", Body: body})
+}
+
+// readClusters reads the clusters, the ones that no worker reaches first.
+func (p *Pages) readClusters(ctx context.Context) (c clustersPage, err error) {
+	if c.Clusters, err = p.Clusters.Clusters(ctx); err != nil {
+		return c, err
+	}
+	slices.SortStableFunc(c.Clusters, func(a, b provision.ClusterState) int { return rank(a.Healthy) - rank(b.Healthy) })
+	if err := p.Clusters.Ready(ctx); err != nil {
+		c.Incomplete = provision.Public(err)
+	}
+	return c, nil
+}
+
+// rank puts what is wrong before what is well.
+func rank(well bool) int {
+	if well {
+		return 1
+	}
+	return 0
 }

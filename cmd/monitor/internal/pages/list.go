@@ -2,8 +2,10 @@ package pages
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"orchestrator/provision"
 )
@@ -19,7 +21,6 @@ type list struct {
 	Summary provision.Summary
 	Engines []string
 	Tabs    []tab
-	Actions bool
 }
 
 // row is a store with why it is where it is.
@@ -36,22 +37,34 @@ type tab struct {
 
 func (p *Pages) list(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	f := provision.StoreFilter{Status: provision.Status(q.Get("status")), Code: provision.Code(q.Get("code")), Engine: q.Get("engine"), Cluster: q.Get("cluster"),
-		Creator: q.Get("creator"), Query: q.Get("q")}
+	text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
+	f := provision.StoreFilter{Status: provision.Status(text("status")), Code: provision.Code(text("code")), Engine: text("engine"), Cluster: text("cluster"),
+		Creator: text("creator"), Query: text("q")}
 	ctx, cancel := reading(r)
 	defer cancel()
 	if f.Query != "" && q.Get("cursor") == "" {
-		if s, found, err := p.Stores.Store(ctx, f.Query); err == nil && found && f == (provision.StoreFilter{Query: f.Query}) {
-			http.Redirect(w, r, "/stores/"+s.StoreID, http.StatusSeeOther) // what was typed is the id of a store
+		if f == (provision.StoreFilter{Query: f.Query}) && p.goTo(ctx, w, r, f.Query) {
 			return
 		}
 	}
-	l, err := p.lists.get(ctx, r.URL.RawQuery, func(ctx context.Context) (list, error) { return p.readList(ctx, f, q.Get("cursor")) })
+	l, err := p.lists.get(ctx, fmt.Sprintf("%q %q", f, q.Get("cursor")), func(ctx context.Context) (list, error) { return p.readList(ctx, f, q.Get("cursor")) })
 	if err != nil {
 		p.unread(w, r, err)
 		return
 	}
 	p.render.write(w, r, http.StatusOK, "list", page{Title: "Stores", Nav: "/stores", Live: "all", Query: f.Query, Body: l})
+}
+
+// goTo goes to the page of a store whose whole id was typed.
+func (p *Pages) goTo(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) bool {
+	if provision.CheckStoreID(id) != "" {
+		return false
+	}
+	s, found, err := p.Stores.Store(ctx, id)
+	if err == nil && found {
+		http.Redirect(w, r, "/stores/"+s.StoreID, http.StatusSeeOther)
+	}
+	return err == nil && found
 }
 
 func (p *Pages) readList(ctx context.Context, f provision.StoreFilter, cursor string) (l list, err error) {
@@ -92,7 +105,7 @@ func checkFilter(f provision.StoreFilter) error {
 	return nil
 }
 
-// tabs are the statuses with their counts. What is typed or chosen beside them stays.
+// tabs are the statuses with the counts of all stores. What is typed or chosen beside them stays, but for the cause, which is of one status.
 func tabs(f provision.StoreFilter, s provision.Summary) []tab {
 	link := func(status provision.Status) string {
 		return "/stores" + query([]string{"status", string(status), "engine", f.Engine, "cluster", f.Cluster, "creator", f.Creator, "q", f.Query})

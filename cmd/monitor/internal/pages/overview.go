@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"orchestrator/provision"
@@ -24,8 +25,9 @@ type check struct {
 type overview struct {
 	At      time.Time
 	Summary provision.Summary
+	Waiting Waiting
 	Wrong   []check
-	Passed  int
+	Passed  []string // what was looked at and is in order
 	Codes   []codeCount
 }
 
@@ -34,8 +36,13 @@ type codeCount struct {
 	Count int64
 }
 
-// stuckAfter is how long a store may be under way before it is called stuck, as the alert OrchestratorStoreStuck has it.
-const stuckAfter = 30 * time.Minute
+// From when on something is called wrong, as the alerts have it.
+const (
+	stuckAfter    = 30 * time.Minute
+	lateAfter     = 15 * time.Minute
+	veryLateAfter = 6 * time.Hour
+	memoryMost    = 0.8
+)
 
 func (p *Pages) overview(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := reading(r)
@@ -53,28 +60,28 @@ func (p *Pages) readOverview(ctx context.Context) (o overview, err error) {
 	if o.Summary, err = p.Fleet.Summary(ctx, p.Engines); err != nil {
 		return o, err
 	}
+	if o.Waiting, err = p.Counts.Waiting(ctx, p.Engines); err != nil {
+		return o, err
+	}
 	for _, code := range slices.Sorted(maps.Keys(o.Summary.Code)) {
 		o.Codes = append(o.Codes, codeCount{code, o.Summary.Code[code]})
 	}
-	for _, look := range []func(context.Context, *overview) ([]check, error){
-		p.checkRecords, p.checkClusters, checkStuck, checkFailed, p.checkHolds, p.checkFindings, checkLetters, p.checkRollout, p.checkOrphans} {
-		wrong, err := look(ctx, &o)
+	for _, look := range []struct {
+		at string
+		do func(context.Context, *overview) ([]check, error)
+	}{
+		{"records", p.checkRecords}, {"clusters", p.checkClusters}, {"what is under way", checkStuck}, {"outcomes", checkFailed}, {"callbacks", checkUntold}, {"dead letters", checkLetters},
+		{"holds", p.checkHolds}, {"health and drift", p.checkFindings}, {"rollout", p.checkRollout}, {"orphans", p.checkOrphans}, {"memory of Redis", checkMemory},
+	} {
+		wrong, err := look.do(ctx, &o)
 		if err != nil {
 			return o, err
 		}
 		if o.Wrong = append(o.Wrong, wrong...); len(wrong) == 0 {
-			o.Passed++
+			o.Passed = append(o.Passed, look.at)
 		}
 	}
-	slices.SortStableFunc(o.Wrong, func(a, b check) int {
-		switch {
-		case a.Critical == b.Critical:
-			return 0
-		case a.Critical:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(o.Wrong, func(a, b check) int { return rank(!a.Critical) - rank(!b.Critical) })
 	return o, nil
 }
 
@@ -91,24 +98,40 @@ func (p *Pages) checkClusters(ctx context.Context, _ *overview) (wrong []check, 
 	for _, c := range clusters {
 		if !c.Healthy && !c.Lost {
 			wrong = append(wrong, check{"OrchestratorClusterDown", true,
-				fmt.Sprintf("No worker reaches the cluster %s. Its %s stores go on as they are, and nothing of them can be changed.", c.Name, grouped(c.Stores)), "/clusters", "Clusters"})
+				fmt.Sprintf("No worker reaches the cluster %s. Its shops (%s) go on as they are, and nothing of them can be changed.", c.Name, stores(int(c.Stores), "", "")), "/clusters", "Clusters"})
 		}
 	}
 	return wrong, err
 }
 
+// checkStuck looks at stores that wait for nothing but their own run.
 func checkStuck(_ context.Context, o *overview) ([]check, error) {
-	n, oldest := 0, time.Duration(0)
-	for _, s := range o.Summary.Oldest {
-		if age := o.At.Sub(s.AcceptedAt); age > stuckAfter {
-			n, oldest = n+1, max(oldest, age)
-		}
-	}
-	if n == 0 {
+	if o.Waiting.Oldest.IsZero() || o.At.Sub(o.Waiting.Oldest) < stuckAfter {
 		return nil, nil
 	}
-	return []check{{"OrchestratorStoreStuck", false, fmt.Sprintf("%s under way for more than %s, the longest for %s.", stores(n, "has been", "have been"), provision.InWords(stuckAfter),
-		provision.InWords(oldest)), "/stores?status=PROVISIONING", "What is under way"}}, nil
+	text := "A store has been under way for " + provision.InWords(o.At.Sub(o.Waiting.Oldest)) + ". Those that are under way the longest are listed below."
+	return []check{{"OrchestratorStoreStuck", false, text, "/stores?status=PROVISIONING", "What is under way"}}, nil
+}
+
+// checkUntold looks at what the backend has not confirmed.
+func checkUntold(_ context.Context, o *overview) ([]check, error) {
+	age := o.At.Sub(o.Waiting.UntoldAt)
+	if o.Waiting.UntoldAt.IsZero() || age < lateAfter {
+		return nil, nil
+	}
+	c := check{"OrchestratorCallbacksLate", false, fmt.Sprintf("The backend has not taken %s, the oldest for %s. The page of a store has its answers.",
+		callbacks(o.Waiting.Untold), provision.InWords(age)), "/attention?kind=untold", "What is not told"}
+	if age > veryLateAfter {
+		c.Alert, c.Critical = "OrchestratorCallbacksVeryLate", true
+	}
+	return []check{c}, nil
+}
+
+func checkMemory(_ context.Context, o *overview) ([]check, error) {
+	if o.Waiting.Memory <= memoryMost {
+		return nil, nil
+	}
+	return []check{{"OrchestratorRedisMemory", false, fmt.Sprintf("Redis uses %.0f %% of its memory; when it is full nothing is accepted.", 100*o.Waiting.Memory), "/clusters", "Clusters"}}, nil
 }
 
 func checkFailed(_ context.Context, o *overview) ([]check, error) {
@@ -126,7 +149,7 @@ func checkFailed(_ context.Context, o *overview) ([]check, error) {
 func (p *Pages) checkHolds(ctx context.Context, _ *overview) (wrong []check, err error) {
 	holds, err := p.Fleet.Holds(ctx)
 	for _, h := range holds {
-		wrong = append(wrong, check{"OrchestratorCauseHeld", true, fmt.Sprintf("%s on %s: %s wait for one cause to end (%s): %s", h.Engine, h.Cluster, stores(int(h.Stores), "", ""), h.Code, h.Error),
+		wrong = append(wrong, check{"OrchestratorCauseHeld", true, fmt.Sprintf("%s on %s: %s for one cause to end (%s): %s", h.Engine, h.Cluster, stores(int(h.Stores), "waits", "wait"), h.Code, h.Error),
 			"/attention?kind=hold", "What waits"})
 	}
 	return wrong, err
@@ -139,7 +162,7 @@ func (p *Pages) checkFindings(ctx context.Context, _ *overview) ([]check, error)
 		wrong = append(wrong, check{"OrchestratorStoresUnhealthy", false, stores(int(n), "has", "have") + " pods that have not been available for minutes.", "/attention?kind=unwell", "Unwell stores"})
 	}
 	if n := counts[provision.FindingDrifted]; n > 0 {
-		wrong = append(wrong, check{"", false, stores(int(n), "is", "are") + " not as the release says: an object was changed from outside.", "/attention?kind=drifted", "Drifted stores"})
+		wrong = append(wrong, check{"OrchestratorStoresDrifted", false, stores(int(n), "is", "are") + " not as the release says: an object was changed from outside.", "/attention?kind=drifted", "Drifted stores"})
 	}
 	return wrong, err
 }
@@ -159,13 +182,15 @@ func (p *Pages) checkRollout(ctx context.Context, _ *overview) ([]check, error) 
 	return []check{{"OrchestratorRolloutPaused", false, fmt.Sprintf("The rollout of %s is paused: %s.", o.Engine, orText(o.Reason, "by an operator")), "/rollout", "Rollout"}}, err
 }
 
-func (p *Pages) checkOrphans(ctx context.Context, _ *overview) ([]check, error) {
+func (p *Pages) checkOrphans(ctx context.Context, _ *overview) (wrong []check, err error) {
 	counts, err := p.Stores.CountOrphans(ctx)
-	n := counts[provision.OrphanForgotten] + counts[provision.OrphanContested]
-	if n == 0 {
-		return nil, err
+	if n := counts[provision.OrphanForgotten]; n > 0 {
+		wrong = append(wrong, check{"OrchestratorStoresForgotten", false, "The backend does not know " + stores(int(n), "", "") + " any more; they cost money.", "/attention?kind=forgotten", "Forgotten stores"})
 	}
-	return []check{{"", false, stores(int(n), "", "") + " may no longer be wanted, and hold a host or cost money.", "/attention?kind=forgotten", "Orphans"}}, err
+	if n := counts[provision.OrphanContested]; n > 0 {
+		wrong = append(wrong, check{"", false, stores(int(n), "has", "have") + " a host or namespace that another one was refused for.", "/attention?kind=contested", "Contested stores"})
+	}
+	return wrong, err
 }
 
 func callbacks(n int64) string {
@@ -178,7 +203,7 @@ func callbacks(n int64) string {
 // stores is how many, with the verb that belongs to it.
 func stores(n int, one, many string) string {
 	if n == 1 {
-		return orText("1 store "+one, "1 store")
+		return strings.TrimSpace("1 store " + one)
 	}
-	return grouped(n) + " stores " + many
+	return strings.TrimSpace(grouped(n) + " stores " + many)
 }

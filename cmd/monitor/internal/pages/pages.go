@@ -45,6 +45,21 @@ type Rollouts interface {
 	ChangeRollout(ctx context.Context, change provision.RolloutChange) (found bool, err error)
 }
 
+// Counts counts what the summary does not, as the metrics and alerts have it: [record.Stats].
+type Counts interface {
+	Waiting(ctx context.Context, engines []string) (Waiting, error)
+	// Untold are the stores whose callbacks have not been confirmed for the longest.
+	Untold(ctx context.Context, n int) ([]provision.State, error)
+}
+
+// Waiting is what waits.
+type Waiting struct {
+	Oldest   time.Time // since when the oldest store is under way that waits for nothing else; zero: none
+	Untold   int64     // callbacks that the backend has not confirmed
+	UntoldAt time.Time // since when the oldest of them waits; zero: none
+	Memory   float64   // how much of its memory Redis uses, from 0 to 1; 0 where it does not say
+}
+
 // Config is what pages are made of. All fields but Log are required.
 type Config struct {
 	Stores   Stores
@@ -52,8 +67,11 @@ type Config struct {
 	Fleet    Fleet
 	Letters  Letters
 	Rollouts Rollouts
+	Counts   Counts
 	Actions  Actions
 	Engines  []string // all that the installation knows
+	// TaskPath is where the task of a store's newest generation is shown.
+	TaskPath func(provision.State) string
 	Log      *slog.Logger
 }
 
@@ -68,6 +86,8 @@ type Pages struct {
 	stores    cache[storeRead]
 	letters   cache[provision.DeadLetters]
 	watched   cache[attention]
+	rollouts  cache[rolloutPage]
+	places    cache[clustersPage]
 }
 
 // New returns the pages.
@@ -82,23 +102,27 @@ func (p *Pages) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /stores", p.list)
 	mux.HandleFunc("GET /stores/{id}", p.store)
 	mux.HandleFunc("GET /stores/{id}/{action}", p.confirm)
-	mux.HandleFunc("POST /stores/{id}/{action}", operators(p.act))
+	mux.HandleFunc("POST /stores/{id}/{action}", p.operators(p.act))
 	mux.HandleFunc("GET /dead-letters", p.deadLetters)
-	mux.HandleFunc("POST /dead-letters/{letter}/replay", operators(p.replay))
+	mux.HandleFunc("POST /dead-letters/{letter}/replay", p.operators(p.replay))
 	mux.HandleFunc("GET /attention", p.attention)
-	mux.HandleFunc("POST /holds/{cluster}/{engine}/release", operators(p.release))
+	mux.HandleFunc("POST /holds/{cluster}/{engine}/release", p.operators(p.release))
+	mux.HandleFunc("GET /holds/{cluster}/{engine}/release", p.confirmRelease)
 	mux.HandleFunc("GET /rollout", p.rollout)
-	mux.HandleFunc("POST /rollout/{change}", operators(p.changeRollout))
+	mux.HandleFunc("GET /rollout/abort", p.confirmAbort)
+	mux.HandleFunc("POST /rollout/{change}", p.operators(p.changeRollout))
 	mux.HandleFunc("GET /clusters", p.clusters)
 	mux.HandleFunc("GET /runbook", p.runbook)
 	mux.HandleFunc("/", p.notFound)
 }
 
-// fresh forgets what was read: a user has just changed something, and wants to see it.
-func (p *Pages) fresh() {
+// Changed has everything read anew: something has changed.
+func (p *Pages) Changed() {
 	p.overviews.clear()
 	p.lists.clear()
 	p.stores.clear()
 	p.letters.clear()
 	p.watched.clear()
+	p.rollouts.clear()
+	p.places.clear()
 }

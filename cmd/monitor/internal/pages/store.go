@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"orchestrator/provision"
 )
@@ -23,6 +22,7 @@ type storePage struct {
 	Generations []generation
 	Callbacks   []callback
 	Offered     []action
+	Task        string // where its task is shown
 }
 
 // generation is one of a store's generations with what is kept of its steps.
@@ -66,7 +66,7 @@ func (p *Pages) readStore(w http.ResponseWriter, r *http.Request) (storePage, bo
 	}
 	s := read.State
 	why := provision.Explain(s, p.now())
-	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(why.Actions)}, true
+	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(why.Actions), Task: p.TaskPath(s)}, true
 }
 
 func (p *Pages) findStore(ctx context.Context, id string) (read storeRead, err error) {
@@ -118,6 +118,3 @@ func callbacksOf(s provision.State) (all []callback) {
 	}
 	return all
 }
-
-// Waits is how long the store has been under way.
-func (s storePage) Waits(now time.Time) string { return provision.InWords(now.Sub(s.AcceptedAt)) }
