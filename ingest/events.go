@@ -88,7 +88,7 @@ func (s *server) firstEvents(ctx context.Context, id, after string) ([]provision
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	events, err := s.Events.OfStore(ctx, id, after, eventPage)
-	if err != nil || len(events) > 0 || after != "" {
+	if err != nil || len(events) > 0 {
 		return events, err
 	}
 	_, found, err := s.Reader.Store(ctx, id)

@@ -40,7 +40,7 @@ func handlerFor(queueName string, h asynq.Handler) asynq.Handler {
 	return mux
 }
 
-// asynqLog sends asynq's log lines through slog. Its start and stop are of no interest to anybody.
+// asynqLog sends asynq's log lines through slog. Its start and stop are of no interest.
 type asynqLog struct{ log *slog.Logger }
 
 func (l asynqLog) Debug(args ...any) { l.log.Debug(line(args)) }

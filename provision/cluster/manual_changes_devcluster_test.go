@@ -194,7 +194,7 @@ func (l *life) finalize(names ...corev1.FinalizerName) {
 		return
 	}
 	l.note(err)
-	ns.Spec.Finalizers, ns.ResourceVersion = names, "" // whoever else changes it
+	ns.Spec.Finalizers, ns.ResourceVersion = names, "" // whatever else changes it
 	_, err = l.c.api.Clientset.CoreV1().Namespaces().Finalize(context.Background(), ns, metav1.UpdateOptions{})
 	l.note(err)
 }

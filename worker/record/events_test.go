@@ -63,7 +63,7 @@ func TestEventsGoOnAfterTheLastOneThatWasSeen(t *testing.T) {
 		if err != nil || len(next) != 1 || next[0].Kind != provision.EventStep || next[0].Step.Name != provision.StepNamespace {
 			b.Errorf("next are %+v, %v", next, err)
 		}
-		for _, id := range []string{"x", "1", "1-", "-1-1", "1-1-1", "+", "(1-1", "1 1"} {
+		for _, id := range []string{"x", "1", "1-", "-1-1", "1-1-1", "+", "(1-1", "1 1", "18446744073709551615-18446744073709551615"} {
 			if _, err := b.records.Events.OfStore(b.ctx, "a", id, 1); provision.CodeOf(err) != provision.CodeInvalid {
 				b.Errorf("after %q: %v", id, err)
 			}
@@ -89,6 +89,12 @@ func TestNewestEventsChangeWithWhatHappens(t *testing.T) {
 		other := newest()
 		b.try(task.Generation, 1, provision.StepNamespace, "")
 		stepped := newest()
+		if err := b.records.Callbacks.NoteDelivery(b.ctx, "a", provision.Delivery{NextAt: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+		if told := newest(); told["a"] == stepped["a"] || told[""] == stepped[""] {
+			b.Errorf("a delivery changes %v to %v", stepped, told)
+		}
 		if accepted[""] == "" || accepted["a"] == "" || other[""] == accepted[""] || other["a"] != accepted["a"] || stepped[""] != other[""] || stepped["a"] == other["a"] {
 			b.Errorf("newest events %v, %v, %v", accepted, other, stepped)
 		}
@@ -167,6 +173,36 @@ func TestDeliveriesAreKeptForAWhile(t *testing.T) {
 		}
 		if n := b.redis.XLen(b.ctx, keyDeliveries("a")).Val(); n > 3*deliveriesMost {
 			b.Errorf("%d are in Redis", n)
+		}
+	})
+}
+
+func TestWhatIsOldIsNoNews(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		told := b.eventsOf("a")
+		b.redis.HSet(b.ctx, keyStore("a"), "indexed", `{"status":"READY","engine":"woocommerce","cluster":"default","id_is":"a"}`) // by a version without history
+		b.redis.Del(b.ctx, keyHistory("a"))
+		if _, err := b.records.Fleet.NoteUnwell(b.ctx, "default", map[string]string{"store-a": "x"}); err != nil {
+			b.Fatal(err)
+		}
+		if now := b.eventsOf("a"); now != told || len(b.state("a").History) != 1 {
+			b.Errorf("told %s, history %+v", now, b.state("a").History)
+		}
+	})
+}
+
+func TestAReplayAfterItsRecordLeavesNothing(t *testing.T) {
+	each(t, func(b *bench) {
+		b.end(b.accept(request("a")), provision.StatusReady)
+		b.deliver("a")
+		b.end(b.accept(deletion("a")), provision.StatusDeleted)
+		letter := b.keepDeadLetter("a", "404")
+		b.redis.Del(b.ctx, keyStore("a"), keyJournal("a"), keyHistory("a")) // as their expiry does
+		b.wantReplay(letter.ID(), provision.ReplayQueued)
+		b.deliver("a")
+		if n := b.redis.Exists(b.ctx, keyJournal("a"), keyHistory("a")).Val(); n != 0 {
+			b.Errorf("%d keys are left of a store that is gone", n)
 		}
 	})
 }

@@ -148,11 +148,11 @@ func (e *Events) OfStore(ctx context.Context, storeID, after string, limit int) 
 	return events, nil
 }
 
-// isEventID says whether Redis could have given this id: milliseconds and a number.
+// isEventID says whether Redis could have given this id: milliseconds and a number, each far from the end.
 func isEventID(id string) bool {
 	at, n, _ := strings.Cut(id, "-")
-	_, err := strconv.ParseUint(at, 10, 64)
-	_, err2 := strconv.ParseUint(n, 10, 64)
+	_, err := strconv.ParseUint(at, 10, 63)
+	_, err2 := strconv.ParseUint(n, 10, 63)
 	return err == nil && err2 == nil
 }
 
@@ -174,13 +174,15 @@ func eventOf(storeID string, entry redis.XMessage) (provision.Event, bool) {
 	return event, err == nil
 }
 
-// Newest returns the id of the newest event of all stores, under "", and of each of these stores, in one round trip. What has no event is missing.
+// Newest returns what changes with the newest event of all stores, under "", and of the newest event or delivery of each of these stores, in one round trip. What has
+// none is missing.
 func (e *Events) Newest(ctx context.Context, storeIDs []string) (map[string]string, error) {
-	asked := map[string]*redis.XMessageSliceCmd{}
+	asked, told := map[string]*redis.XMessageSliceCmd{}, map[string]*redis.XMessageSliceCmd{"": {}}
 	_, err := e.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		asked[""] = p.XRevRangeN(ctx, keyEvents, "+", "-", 1)
 		for _, id := range storeIDs {
 			asked[id] = p.XRevRangeN(ctx, keyJournal(id), "+", "-", 1)
+			told[id] = p.XRevRangeN(ctx, keyDeliveries(id), "+", "-", 1) // a delivery that is tried again is none of its events
 		}
 		return nil
 	})
@@ -189,8 +191,8 @@ func (e *Events) Newest(ctx context.Context, storeIDs []string) (map[string]stri
 	}
 	newest := map[string]string{}
 	for id, entries := range asked {
-		if len(entries.Val()) > 0 {
-			newest[id] = entries.Val()[0].ID
+		for _, entry := range append(entries.Val(), told[id].Val()...) {
+			newest[id] += " " + entry.ID
 		}
 	}
 	return newest, nil

@@ -37,7 +37,7 @@ if open then
   if ARGV[4] == '' then mark_delivered() else keep_dead_letter() end
   index_store(KEYS[1], ARGV[1])
   local c = cjson.decode(open)
-  tell_watchers(ARGV[1], { kind = ARGV[4] == '' and 'delivered' or 'refused', generation = c.generation, status = c.status, code = c.code })
+  if r.generation > 0 then tell_watchers(ARGV[1], { kind = ARGV[4] == '' and 'delivered' or 'refused', generation = c.generation, status = c.status, code = c.code }) end -- else the record has expired, and its journal with it
 end
 if has_outcome(r) and r.open_delete == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])

@@ -16,7 +16,7 @@ local function tell_watchers(id, event)
   redis.call('XADD', '{orch}:events', 'MAXLEN', '~', 20000, '*', 'event', json)
 end
 
--- Keeps how a generation stands, in the place of what was kept of it before. Only shown.
+-- Keeps how a generation stands, in the place of what was kept of it before, and tells it where kind says what it is. Only shown.
 local function remember(r, id, gen, op, kind, status, code, err, at)
   local known = redis.call('HGET', history(id), text(gen))
   local entry = known and cjson.decode(known) or { accepted_at = text(r.accepted_at) }
@@ -28,16 +28,18 @@ local function remember(r, id, gen, op, kind, status, code, err, at)
     table.sort(gens, function(a, b) return tonumber(a) < tonumber(b) end)
     redis.call('HDEL', history(id), gens[1])
   end
-  tell_watchers(id, { kind = kind, generation = text(gen), op = op, status = status, code = code, error = err, by = entry.requested_by })
+  if kind then tell_watchers(id, { kind = kind, generation = text(gen), op = op, status = status, code = code, error = err, by = entry.requested_by }) end
 end
 
--- Remembers the newest generation where it has changed since the store was indexed.
-local function remember_newest(r, id, now_as, before)
+-- Remembers the newest generation where it has changed since the store was indexed. old: it is no news.
+local function remember_newest(r, id, now_as, before, old)
   if not now_as.status and not before.status then return end -- it is gone, and was
   local status = now_as.status or r.status
   if before.generation == now_as.generation and before.status == status and before.code == now_as.code then return end
-  if not has_outcome(r) then return remember(r, id, r.generation, r.op, 'accepted', status) end
-  remember(r, id, r.generation, r.op, 'outcome', status, r.code, r.error, r.decided_at)
+  -- A record of a version without history has changed long ago.
+  local news = not old and (before.generation or not before.status or before.status ~= status)
+  if not has_outcome(r) then return remember(r, id, r.generation, r.op, news and 'accepted', status) end
+  remember(r, id, r.generation, r.op, news and 'outcome', status, r.code, r.error, r.decided_at)
 end
 
 -- What a store is found by now. The names are those of the search.
@@ -49,11 +51,11 @@ local function indexed_as(r, id, creator)
     id_is = string.lower(id), name_is = string.lower(r.name or ''), host_is = string.lower(r.host or '') }
 end
 
-local function index_fleet(r, store, id, creator)
+local function index_fleet(r, store, id, creator, old)
   local now_as, before = indexed_as(r, id, creator), r.indexed and cjson.decode(r.indexed) or {}
   local score = redis.call('ZSCORE', '{orch}:stores', id)
   if now_as.status then now_as.at = score or nil end
-  remember_newest(r, id, now_as, before)
+  remember_newest(r, id, now_as, before, old)
   local moved = now_as.at ~= before.at
   local changed = moved or now_as.generation ~= before.generation
   for _, field in ipairs({ 'group', 'status', 'engine', 'cluster', 'creator', 'code' }) do

@@ -40,11 +40,11 @@ local function count_for_creator(r, store, id)
 end
 
 -- Puts a store into the indexes that its record, as it is now, belongs to. It stays where it is, and as old as it is, while its
--- kind is the same.
-local function index_store(store, id)
+-- kind is the same. old: that the store is as it is has been told long ago.
+local function index_store(store, id, old)
   local r = load(store)
   local kind, _, micros = orphan_kind(r), now()
-  index_fleet(r, store, id, count_for_creator(r, store, id))
+  index_fleet(r, store, id, count_for_creator(r, store, id), old)
   for _, k in ipairs(FINDINGS) do
     if r[k] and not gone(r) then
       if not redis.call('ZSCORE', findings(k), id) then

@@ -21,5 +21,6 @@ json = cjson.encode(c)
 put_callback(KEYS[2], ARGV[4], json, at)
 redis.call('PERSIST', KEYS[1]) -- a deleted store's record expires once this is delivered
 redis.call('PERSIST', KEYS[6])
+redis.call('PERSIST', history(ARGV[1]))
 redis.call('ZADD', KEYS[3], at + FIRST_SWEEP_MS, ARGV[1])
 return { 'queued', with_queue(json) }

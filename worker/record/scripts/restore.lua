@@ -56,5 +56,5 @@ if status ~= '' then
   if ARGV[14] ~= '1' and ARGV[23] == '0' then add_callback(r, KEYS[1], KEYS[6], at, gen, status, ARGV[12], ARGV[13]) end
 end
 if status == '' or ARGV[14] ~= '1' then redis.call('ZADD', KEYS[5], at, id) end
-index_store(KEYS[1], id)
+index_store(KEYS[1], id, true)
 return { 'restored', text(gen) }

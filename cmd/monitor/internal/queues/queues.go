@@ -28,7 +28,7 @@ func New(client redis.UniversalClient, log *slog.Logger) http.Handler {
 			ReadOnly:         readOnly,
 		}))
 	}
-	viewer, operator := ui(true), auditLog(log, ui(false))
+	viewer, operator := auditLog(log, ui(true)), auditLog(log, ui(false))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if login.UserOf(r.Context()).Role == login.Operator {
 			operator.ServeHTTP(w, r)

@@ -18,7 +18,7 @@ type object = map[string]any
 
 func nodeName(i int) string { return "kwok-" + strconv.Itoa(i) }
 
-// createObjects makes what a cluster has before anybody uses it: nodes and a default storage class.
+// createObjects makes what a cluster has before it is used: nodes and a default storage class.
 func (c *cluster) createObjects(ctx context.Context) error {
 	for i := range c.nodeCount {
 		name := nodeName(i)
