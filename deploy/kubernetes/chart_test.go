@@ -173,6 +173,7 @@ func TestValuesSchemaRefusesInvalidValues(t *testing.T) {
 		"credentials in URL":         {values{"backend": values{"url": "https://user:pw@backend"}}, "/backend/url"},
 		"no secret":                  {values{"existingSecret": ""}, "set existingSecret"},
 		"secret in the environment":  {values{"worker": values{"env": values{"ORCHESTRATOR_TOKEN": "x"}}}, "ORCHESTRATOR_TOKEN"},
+		"users in the environment":   {values{"monitor": values{"env": values{"ORCH_MONITOR_USERS_FILE": "/x"}}}, "ORCH_MONITOR_USERS_FILE"},
 		"shorter than the drain":     {values{"worker": values{"terminationGracePeriodSeconds": 60}}, "terminationGracePeriodSeconds"},
 		"no worker":                  {values{"worker": values{"replicas": 0}}, "/worker/replicas"},
 		"two scalers":                {values{"worker": values{"keda": values{"enabled": true, "prometheus": "http://x"}, "autoscaling": values{"enabled": true, "metrics": []any{values{}}}}}, "/worker"},
@@ -249,6 +250,33 @@ func TestRoleBindingsAreTheWorkersAlone(t *testing.T) {
 			if len(subjects) != 1 || subjects[0].(map[string]any)["name"] != "orchestrator-worker" {
 				t.Errorf("%s: %s %s binds %v", name, o.GetKind(), o.GetName(), subjects)
 			}
+		}
+	}
+}
+
+// The monitor refuses to start where both say who may log in.
+func TestMonitorHasOneUserOrAFileOfThem(t *testing.T) {
+	file := chartutil.MergeTables(values{"monitor": values{"usersSecret": "users"}, "secrets": values{"monitorUser": "", "monitorPassword": ""}}, variants(t)["tryout"])
+	for name, c := range map[string]struct {
+		v    values
+		want []string
+	}{
+		"one user":        {variants(t)["tryout"], []string{"ORCH_MONITOR_PASSWORD", "ORCH_MONITOR_USER"}},
+		"a file of users": {file, []string{"ORCH_MONITOR_USERS_FILE"}},
+	} {
+		objects := render(t, "orchestrator", "shops", c.v)
+		var got []string
+		for _, env := range pods(t, objects)["orchestrator-monitor"].Containers[0].Env {
+			if strings.HasPrefix(env.Name, "ORCH_MONITOR_") && env.Name != "ORCH_MONITOR_ADDR" {
+				got = append(got, env.Name)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%s: the pod has %v, want %v", name, got, c.want)
+		}
+		secret := as[corev1.Secret](t, find(t, objects, "Secret", "orchestrator"))
+		if _, has := secret.StringData["ORCH_MONITOR_USER"]; has != slices.Contains(c.want, "ORCH_MONITOR_USER") {
+			t.Errorf("%s: the Secret has a user: %t", name, has)
 		}
 	}
 }

@@ -14,6 +14,9 @@ metadata:
     checksum/secret: {{ list $root.Values.secrets $existing.data | toJson | sha256sum }}
     {{- $tokensSecret := "" }}
     {{- if eq $component "ingest" }}{{ $tokensSecret = $root.Values.tokensSecret }}{{ end }}
+    {{- /* The monitor reads its file of users again when it changes, so that needs no new pod. */}}
+    {{- $usersSecret := "" }}
+    {{- if eq $component "monitor" }}{{ $usersSecret = $values.usersSecret }}{{ end }}
     {{- with $tokensSecret }}
     {{- $tokens = lookup "v1" "Secret" $root.Release.Namespace . }}
     checksum/tokens: {{ list . $tokens.data | toJson | sha256sum }}
@@ -59,13 +62,16 @@ spec:
       {{- $storeSecrets := list }}
       {{- if eq $component "worker" }}{{ $storeSecrets = $root.Values.storeSecrets }}{{ end }}
       {{- $redisTLS := $root.Values.redisTLS.secretName }}
-      {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $values.extraVolumeMounts }}
+      {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $usersSecret $values.extraVolumeMounts }}
       volumeMounts:
         {{- if $redisTLS }}
         - {name: redis-tls, mountPath: /etc/redis-tls, readOnly: true}
         {{- end }}
         {{- if $tokensSecret }}
         - {name: tokens, mountPath: /etc/orchestrator-tokens, readOnly: true}
+        {{- end }}
+        {{- if $usersSecret }}
+        - {name: users, mountPath: /etc/orchestrator-users, readOnly: true}
         {{- end }}
         {{- if $storeValues }}
         - {name: store-values, mountPath: /etc/orchestrator, readOnly: true}
@@ -77,7 +83,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- end }}
-  {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $values.extraVolumes }}
+  {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $usersSecret $values.extraVolumes }}
   volumes:
     {{- if $redisTLS }}
     - name: redis-tls
@@ -86,6 +92,10 @@ spec:
     {{- if $tokensSecret }}
     - name: tokens
       secret: {secretName: {{ $tokensSecret }}}
+    {{- end }}
+    {{- if $usersSecret }}
+    - name: users
+      secret: {secretName: {{ $usersSecret }}}
     {{- end }}
     {{- if $storeValues }}
     - name: store-values
