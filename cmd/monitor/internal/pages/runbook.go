@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"fmt"
 	"html/template"
 	"net/http"
 	"regexp"
@@ -15,6 +16,20 @@ import (
 // otherDocument is a link to a document that is not served.
 var otherDocument = regexp.MustCompile(`\[([^\]]+)\]\(([a-z0-9]+\.md)(#[^)]*)?\)`)
 
+var (
+	namedPage = regexp.MustCompile(`<code>(/[^< ]*)</code>`)
+	// chosen is what the reader has to fill in: a link leads to the list to choose from.
+	chosen = regexp.MustCompile(`(?:\?|&amp;)[a-z]+=(?:CODE|CREATOR|ENGINE|NAME)\b|/ID$`)
+)
+
+// linkPages makes links of the pages that the runbook names.
+func linkPages(html []byte) []byte {
+	return namedPage.ReplaceAllFunc(html, func(code []byte) []byte {
+		path := chosen.ReplaceAll(namedPage.FindSubmatch(code)[1], nil)
+		return fmt.Appendf(nil, `<a href="%s">%s</a>`, path, code)
+	})
+}
+
 // runbookPage is the runbook, with what is wrong now above it.
 type runbookPage struct {
 	Wrong []check
@@ -26,7 +41,7 @@ func renderRunbook() (template.HTML, error) {
 	text := otherDocument.ReplaceAll(docs.Runbook, []byte("$1 (`docs/$2`)"))
 	var html bytes.Buffer
 	err := goldmark.New(goldmark.WithParserOptions(parser.WithAutoHeadingID())).Convert(text, &html)
-	return template.HTML(html.String()), err
+	return template.HTML(linkPages(html.Bytes())), err
 }
 
 // runbook is GET /runbook. It is shown without Redis, too.
