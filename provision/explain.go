@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -96,7 +97,7 @@ func explainLive(s State, now time.Time) Explanation {
 		return Explanation{Reason: ReasonHold,
 			Text: fmt.Sprintf("It has been on hold for %s, since others of its engine and cluster have failed for one cause. The time does not count against its deadline.", InWords(now.Sub(s.OnHoldSince)))}
 	case s.Running:
-		return Explanation{Reason: ReasonRunning, Text: "A worker is running it" + atStep(s, now) + "."}
+		return Explanation{Reason: ReasonRunning, Text: "A worker is running it" + atStep(s, now) + waitsFor(s) + "."}
 	case s.Attempts > 0:
 		retry.Text = fmt.Sprintf("It is retried %s: %s failed so far%s.", soon(s, now), runs(s.Attempts), until)
 	case s.Crashes > 0:
@@ -136,6 +137,14 @@ func soon(s State, now time.Time) string {
 		return "in " + InWords(left)
 	}
 	return "soon"
+}
+
+// waitsFor is what the run waits for, behind what it is at.
+func waitsFor(s State) string {
+	if s.WaitsFor == "" {
+		return ""
+	}
+	return ". It waits: " + strings.TrimSuffix(s.WaitsFor, ".")
 }
 
 // lastStep is the last step of the newest generation.

@@ -42,6 +42,7 @@ func TestExplainGivesTheReason(t *testing.T) {
 	}{
 		"new":                  {live(unchanged), ReasonWorker, "waits for a worker; the request fails if it is not finished in 1h00m", time.Time{}},
 		"under way":            {live(step(StepStarted)), ReasonRunning, "in step ready for 2.0 s", time.Time{}},
+		"waits for a pod":      {live(func(s *State) { step(StepStarted)(s); s.WaitsFor = "pod db-0: image missing." }), ReasonRunning, "in step ready for 2.0 s. It waits: pod db-0: image missing.", time.Time{}},
 		"between steps":        {live(step(StepDone)), ReasonRunning, "between two steps", time.Time{}},
 		"before a step":        {live(func(s *State) { s.Running = true }), ReasonRunning, "A worker is running it.", time.Time{}},
 		"failed once":          {live(func(s *State) { s.Attempts, s.NextRunAt = 1, next }), ReasonRetry, "retried in 30.0 s: one run failed", next},

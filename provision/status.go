@@ -135,6 +135,8 @@ type State struct {
 	// the last 30 days. Only where one store is shown.
 	History    []Generation `json:"history,omitempty"`
 	Deliveries []Delivery   `json:"deliveries,omitempty"`
+	// WaitsFor is what the run that is under way waits for just now: what is not ready, and why. Only where one store is shown.
+	WaitsFor string `json:"waits_for,omitempty"`
 	// Explanation is why the store is where it is, and what may be asked of it. Only where one store is shown.
 	Explanation *Explanation `json:"explanation,omitempty"`
 }

@@ -47,6 +47,20 @@ type Step struct {
 	Applied     Applied `json:"-"` // of the step release that is done
 }
 
+type waitsKey struct{}
+
+// WithWaits returns a context in which steps say what they wait for, in public words; "" once they do not any more.
+func WithWaits(ctx context.Context, tell func(text string)) context.Context {
+	return context.WithValue(ctx, waitsKey{}, tell)
+}
+
+// TellWaits says what a step waits for just now.
+func TellWaits(ctx context.Context, text string) {
+	if tell, ok := ctx.Value(waitsKey{}).(func(string)); ok {
+		tell(text)
+	}
+}
+
 type journal struct {
 	write  func(Step)
 	around func(context.Context, Step) (context.Context, func(Step)) // may be nil

@@ -35,6 +35,7 @@ type records struct {
 	recorded []recordedOutcome
 	outputs  []provision.Outputs // of each outcome
 	steps    []provision.Step
+	waits    []string
 }
 
 type recordedOutcome struct {
@@ -146,6 +147,11 @@ func (r *records) Revive(_ context.Context, t queue.Task, soon bool) error {
 func (r *records) ReviveCallback(_ context.Context, t queue.CallbackTask, _ bool) error {
 	r.note("revive callback")
 	return r.enqueueErr
+}
+
+func (r *records) NoteWaits(_ context.Context, _ string, text string) error {
+	r.waits = append(r.waits, text)
+	return errors.New("Redis is away")
 }
 
 func (r *records) AppendStep(_ context.Context, _ string, step provision.Step) error {

@@ -2,8 +2,10 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"orchestrator/provision"
 	"orchestrator/worker/record"
@@ -31,6 +33,23 @@ func TestRunHandlerJournalsWhoseRequestTheRunIsFor(t *testing.T) {
 		r.process(t, t.Context())
 		if first, second := r.steps[0], r.steps[1]; first.RequestedBy != "billing" || first.RequestID != "r-1" || second.RequestID != "" {
 			t.Errorf("steps %+v", r.steps)
+		}
+	})
+}
+
+func TestRunHandlerKeepsWhatARunWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(ctx context.Context, _ func(provision.Step)) error {
+			for _, text := range []string{"a", "a", "too soon"} {
+				provision.TellWaits(ctx, text)
+			}
+			time.Sleep(waitsEvery)
+			provision.TellWaits(ctx, "b")
+			provision.TellWaits(ctx, "")
+			return nil
+		})
+		if reply := r.process(t, t.Context()); reply.err != nil || !slices.Equal(r.waits, []string{"a", "b", ""}) {
+			t.Errorf("asynq gets %v, kept %q", reply.err, r.waits)
 		}
 	})
 }

@@ -23,6 +23,7 @@ type Runner interface {
 // Journal keeps what is shown of a store.
 type Journal interface {
 	AppendStep(ctx context.Context, storeID string, step provision.Step) error
+	NoteWaits(ctx context.Context, storeID, text string) error
 }
 
 // runHandler handles the tasks of the queues provision and delete of one cluster.
@@ -173,6 +174,7 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (result runResult, err 
 	ctx, cancel = context.WithTimeoutCause(ctx, h.limits.run(), fmt.Errorf("the run did not end within %s", h.limits.run()))
 	defer cancel()
 	journal := h.onStep(p, log)
+	ctx = provision.WithWaits(ctx, h.tellWaits(p, log))
 	err = h.runner.Run(provision.WithFence(ctx, p), p.run.Op, p.run.Store, func(step provision.Step) {
 		if step.Outputs != nil {
 			result.outputs = step.Outputs
@@ -226,5 +228,24 @@ func (h *runHandler) onStep(p *lease, log *slog.Logger) func(provision.Step) {
 		}
 		h.metrics.stepped(p.run.Store, step)
 		log.Info("step", "step", step.Name, "state", step.State, "ms", step.Millis, "code", step.Code, "cause", step.Cause)
+	}
+}
+
+// waitsEvery is how often it is kept what a run waits for; the end of a wait is kept at once.
+const waitsEvery = 2 * time.Second
+
+// tellWaits keeps what a run waits for, for people to read.
+func (h *runHandler) tellWaits(p *lease, log *slog.Logger) func(string) {
+	last, at := "", time.Time{}
+	return func(text string) {
+		if text == last || text != "" && time.Since(at) < waitsEvery {
+			return
+		}
+		last, at = text, time.Now()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), redisTimeout)
+		defer cancel()
+		if err := h.journal.NoteWaits(ctx, p.run.Store.StoreID, text); err != nil {
+			log.Debug("what the run waits for was not kept", "error", err)
+		}
 	}
 }

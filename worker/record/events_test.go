@@ -177,6 +177,27 @@ func TestDeliveriesAreKeptForAWhile(t *testing.T) {
 	})
 }
 
+func TestWhatARunWaitsForIsShownWhileItRuns(t *testing.T) {
+	each(t, func(b *bench) {
+		task := b.accept(request("a"))
+		run := b.acquire(task, "run")
+		before, _ := b.records.Events.Newest(b.ctx, []string{"a"})
+		if err := b.records.Runs.NoteWaits(b.ctx, "a", "pod a-0: image missing"); err != nil {
+			b.Fatal(err)
+		}
+		if after, _ := b.records.Events.Newest(b.ctx, []string{"a"}); b.state("a").WaitsFor != "pod a-0: image missing" || after["a"] == before["a"] {
+			b.Errorf("waits for %q", b.state("a").WaitsFor)
+		}
+		b.release(run, RunEnd{})
+		if waits := b.state("a").WaitsFor; waits != "" {
+			b.Errorf("after its run it waits for %q", waits)
+		}
+		if err := b.records.Runs.NoteWaits(b.ctx, "a", ""); err != nil || b.redis.Exists(b.ctx, keyWaits("a")).Val() != 0 {
+			b.Error("it is kept", err)
+		}
+	})
+}
+
 func TestWhatIsOldIsNoNews(t *testing.T) {
 	each(t, func(b *bench) {
 		b.end(b.accept(request("a")), provision.StatusReady)

@@ -48,6 +48,17 @@ func steps(entries []redis.XMessage) []provision.Step {
 	return out
 }
 
+// waitsKeep is longer than any run waits for readiness. It is shown while a run has the store only.
+const waitsKeep = time.Hour
+
+// NoteWaits keeps what the run of a store waits for just now; "" where it does not. Nothing depends on it: an error is only worth a log line.
+func (r *Runs) NoteWaits(ctx context.Context, storeID, text string) error {
+	if text == "" {
+		return redisconn.WrapError(r.redis.Del(ctx, keyWaits(storeID)).Err())
+	}
+	return redisconn.WrapError(r.redis.Set(ctx, keyWaits(storeID), text, waitsKeep).Err())
+}
+
 // Deliveries of callbacks are kept for a while, and the latest of each store only. Like the journal they are only shown.
 const (
 	deliveriesMost = 50
@@ -174,15 +185,16 @@ func eventOf(storeID string, entry redis.XMessage) (provision.Event, bool) {
 	return event, err == nil
 }
 
-// Newest returns what changes with the newest event of all stores, under "", and of the newest event or delivery of each of these stores, in one round trip. What has
-// none is missing.
+// Newest returns what changes with the newest event of all stores, under "", and of each of these stores: its newest event and delivery, and
+// what it waits for. It is one round trip; what has none is missing.
 func (e *Events) Newest(ctx context.Context, storeIDs []string) (map[string]string, error) {
-	asked, told := map[string]*redis.XMessageSliceCmd{}, map[string]*redis.XMessageSliceCmd{"": {}}
+	asked, told, waits := map[string]*redis.XMessageSliceCmd{}, map[string]*redis.XMessageSliceCmd{"": {}}, map[string]*redis.StringCmd{"": {}}
 	_, err := e.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		asked[""] = p.XRevRangeN(ctx, keyEvents, "+", "-", 1)
 		for _, id := range storeIDs {
 			asked[id] = p.XRevRangeN(ctx, keyJournal(id), "+", "-", 1)
 			told[id] = p.XRevRangeN(ctx, keyDeliveries(id), "+", "-", 1) // a delivery that is tried again is none of its events
+			waits[id] = p.Get(ctx, keyWaits(id))
 		}
 		return nil
 	})
@@ -193,6 +205,9 @@ func (e *Events) Newest(ctx context.Context, storeIDs []string) (map[string]stri
 	for id, entries := range asked {
 		for _, entry := range append(entries.Val(), told[id].Val()...) {
 			newest[id] += " " + entry.ID
+		}
+		if text := waits[id].Val(); text != "" {
+			newest[id] += " " + text
 		}
 	}
 	return newest, nil

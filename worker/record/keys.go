@@ -37,6 +37,7 @@ func keyCallbackLease(id string) string { return prefix + "callback-lease:" + id
 func keyCallbacks(id string) string     { return prefix + "callbacks:" + id }      // hash: sequence to pending callback
 func keyJournal(id string) string       { return prefix + "journal:" + id }        // stream: steps, and what else has happened
 func keyHistory(id string) string       { return prefix + "history:" + id }        // hash: generation to how it has ended
+func keyWaits(id string) string         { return prefix + "waits-for:" + id }      // string: what its run waits for
 func keyDeliveries(id string) string    { return prefix + "deliveries:" + id }     // stream: deliveries of callbacks
 
 func keyClusterHealthy(cluster string) string { return prefix + "cluster-healthy:" + cluster } // string: a worker has reached the cluster lately

@@ -90,6 +90,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		steps   *redis.XMessageSliceCmd
 		history *redis.MapStringStringCmd
 		tries   *redis.XMessageSliceCmd
+		waits   *redis.StringCmd
 	}
 	rows := make([]row, len(ids))
 	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -98,6 +99,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 			if journal > 0 {
 				rows[i].steps = p.XRevRangeN(ctx, keyJournal(id), "+", "-", journal)
 				rows[i].history, rows[i].tries = p.HGetAll(ctx, keyHistory(id)), p.XRevRangeN(ctx, keyDeliveries(id), "+", "-", deliveriesMost)
+				rows[i].waits = p.Get(ctx, keyWaits(id))
 			}
 		}
 		return nil
@@ -119,6 +121,9 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		if rows[i].steps != nil {
 			state.Steps, state.Request = steps(rows[i].steps.Val()), record.request()
 			state.History, state.Deliveries = history(rows[i].history.Val()), deliveriesOf(rows[i].tries.Val())
+			if state.Running {
+				state.WaitsFor = rows[i].waits.Val()
+			}
 		}
 		states = append(states, state)
 	}

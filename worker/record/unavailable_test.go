@@ -61,6 +61,7 @@ func everyMethod(b *bench) map[string]func(context.Context) error {
 			return err
 		},
 		"CountOrphans": func(ctx context.Context) error { _, err := r.Requests.CountOrphans(ctx); return err },
+		"NoteWaits":    func(ctx context.Context) error { return r.Runs.NoteWaits(ctx, "a", "x") },
 		"AppendStep":   func(ctx context.Context) error { return r.Runs.AppendStep(ctx, "a", provision.Step{}) },
 		"Store":        func(ctx context.Context) error { _, _, err := r.Requests.Store(ctx, "a"); return err },
 		"Find": func(ctx context.Context) error {

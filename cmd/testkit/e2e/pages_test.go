@@ -86,6 +86,7 @@ func TestOperatorsMendWhatTheySee(t *testing.T) {
 	p.fits("null")
 	broken := store(t, "woocommerce")
 	p.submit(broken)
+	p.eventually("it is told what it waits for", soonEnough, func() bool { return strings.Contains(p.state(broken.StoreID).WaitsFor, "0 of 1 pods available") })
 	p.eventually("a store has failed", soonEnough, func() bool { return p.state(broken.StoreID).Status == provision.StatusFailed })
 
 	p.shootsWhatIsWrong(broken)

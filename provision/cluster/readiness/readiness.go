@@ -60,6 +60,7 @@ func (w *Watcher) Wait(ctx context.Context, s provision.Store, deadline time.Tim
 	}
 	changed, unsubscribe := w.cache.notifier.subscribe(s.Namespace)
 	defer unsubscribe()
+	defer provision.TellWaits(ctx, "")
 	workloads, err := w.expectedWorkloads(ctx, s)
 	if err != nil {
 		return err
@@ -82,6 +83,7 @@ func (w *Watcher) Wait(ctx context.Context, s provision.Store, deadline time.Tim
 		case outcome.deadlineExceeded:
 			return w.deadlineError(ctx, s, outcome)
 		}
+		provision.TellWaits(ctx, outcome.waits())
 		wake := w.clock.NewTimer(outcome.next.Sub(now))
 		select {
 		case <-ctx.Done():

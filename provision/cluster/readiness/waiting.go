@@ -2,6 +2,8 @@ package readiness
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,6 +45,15 @@ type outcome struct {
 	activities       []string      // what the pods are doing
 	problems         []problem     // what keeps them from being ready, the most significant one first
 	duration         time.Duration // the first problem's duration
+}
+
+// waits is what is waited for: what is not ready, and the most significant reason.
+func (o outcome) waits() string {
+	text := o.incomplete
+	if len(o.problems) > 0 {
+		text = append(slices.Clone(text), o.problems[0].message(o.duration))
+	}
+	return strings.Join(text, "; ")
 }
 
 func (w *waiting) evaluate(v view, now time.Time) outcome {

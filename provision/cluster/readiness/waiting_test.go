@@ -133,3 +133,14 @@ func TestAfterAHoldAnImageHasTimeUntilTheDeadline(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsWaitedForIsTold(t *testing.T) {
+	o := outcome{incomplete: []string{"deployment a: 0 of 1 pods available"}}
+	if got := o.waits(); got != "deployment a: 0 of 1 pods available" {
+		t.Error(got)
+	}
+	o.problems, o.duration = []problem{{object: "a-0", text: "image x cannot be pulled", reason: "ImagePullBackOff"}}, 5*time.Second
+	if got := o.waits(); !strings.HasPrefix(got, "deployment a: 0 of 1 pods available; a-0: image x cannot be pulled (ImagePullBackOff for 5s)") || len(o.incomplete) != 1 {
+		t.Error(got)
+	}
+}
