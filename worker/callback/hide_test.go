@@ -22,7 +22,7 @@ func TestSendAnswerHoldsNoSecretInAnyForm(t *testing.T) {
 	for name, form := range map[string]string{
 		"plain": awkward, "JSON": string(quoted), "JSON without HTML": unescaped, "JSON with slashes": strings.ReplaceAll(unescaped, "/", `\/`),
 		"a query": url.QueryEscape(awkward), "a path": url.PathEscape(awkward), "HTML": html.EscapeString(awkward),
-		"JSON by numbers": `Pa\u003Css\u003E\u002Fw\u0026or\u0022d\u002B\u005C\u0025\u00FC`, "a query in lower case": strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(url.QueryEscape(awkward)), "pa", "Pa"), "%c3%bc", "%c3%bc"),
+		"JSON by numbers": `Pa\u003Css\u003E\u002Fw\u0026or\u0022d\u002B\u005C\u0025\u00FC`, "a query in lower case": "Pa" + strings.ToLower(url.QueryEscape(awkward)[2:]),
 		"HTML with names": strings.ReplaceAll(html.EscapeString(awkward), "&#34;", "&quot;"),
 	} {
 		for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusServiceUnavailable} {
