@@ -224,9 +224,6 @@ func isDeployed(last *release.Release, digest string) bool {
 }
 
 func (o *operation) install(s provision.Store, want Plan) error {
-	if _, err := want.render(s, 1, o.cfg.Capabilities); err != nil {
-		return err
-	}
 	chart, err := want.load()
 	if err != nil {
 		return err
@@ -236,13 +233,10 @@ func (o *operation) install(s provision.Store, want Plan) error {
 	install.DisableHooks, install.DisableOpenAPIValidation = true, true
 	install.Labels = want.labels()
 	_, err = install.RunWithContext(context.Background(), chart, copyValues(want.values))
-	return err
+	return want.invalidOr(err, s, 1, o.cfg.Capabilities)
 }
 
 func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release) error {
-	if _, err := want.render(s, last.Version+1, o.cfg.Capabilities); err != nil {
-		return err
-	}
 	if last.Labels[labelDigest] != want.digest && o.dropUnknownKinds(last) {
 		if err := o.cfg.Releases.Update(last); err != nil {
 			return err
@@ -258,7 +252,7 @@ func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release)
 	upgrade.ResetValues = true // else a release without values of its own inherits the last one's
 	upgrade.Labels = want.labels()
 	_, err = upgrade.RunWithContext(context.Background(), s.ReleaseName(), chart, copyValues(want.values))
-	return err
+	return want.invalidOr(err, s, last.Version+1, o.cfg.Capabilities)
 }
 
 func (o *operation) uninstall(s provision.Store) error {
