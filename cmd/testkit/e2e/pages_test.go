@@ -44,7 +44,7 @@ func newPagesRig(t *testing.T) *pagesRig {
 		t.Fatal(err)
 	}
 	p.rig = newRig(t, "STORE_VALUES_FILE="+write("values.yaml", fmt.Sprintf("common:\n  scheduling:\n    nodeSelector: {%q: \"yes\"}\n", p.label)),
-		"ORCH_MONITOR_ADDR="+site, "ORCH_MONITOR_USERS_FILE="+write("users", "ana operator "+string(hash)+"\nvic viewer "+string(hash)+"\n"), "ORCH_POLL_ATTEMPTS=1", "ORCH_POLL_INTERVAL=3s")
+		"ORCH_MONITOR_ADDR="+site, "ORCH_MONITOR_USERS_FILE="+write("users", "ana operator "+string(hash)+"\nvic viewer "+string(hash)+"\n"), "ORCH_POLL_ATTEMPTS=1", "ORCH_POLL_INTERVAL=15s")
 	p.world = newWorld(t)
 	nodes, err := p.world.k.CoreV1().Nodes().List(context.Background(), metav1.ListOptions{Limit: 1})
 	if err != nil {
@@ -120,6 +120,11 @@ func (p *pagesRig) shootsWhatIsWrong(broken provision.Request) {
 
 func (p *pagesRig) findsTheCause(broken provision.Request) {
 	b := p.browser
+	b.open("/runbook#orchestratorstorestuck")
+	b.logIn("ana", "correct horse")
+	b.until("the section that was wanted is there", `location.pathname + location.hash === "/runbook#orchestratorstorestuck"`)
+	b.press("Log out")
+	b.until("the login is there", `document.getElementById("password")`)
 	b.open("/stores?status=FAILED")
 	b.logIn("ana", "wrong")
 	b.shows("The name or the password is wrong.")

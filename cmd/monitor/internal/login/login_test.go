@@ -71,7 +71,7 @@ func sessionOf(t *testing.T, w *httptest.ResponseRecorder) *http.Cookie {
 
 func TestALoginLeadsToWhatWasWanted(t *testing.T) {
 	for next, want := range map[string]string{
-		"/stores?status=FAILED": "/stores?status=FAILED", "": "/", "stores": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "/a\r\nb": "/",
+		"/stores?status=FAILED": "/stores?status=FAILED", "/runbook#orchestratornoworker": "/runbook#orchestratornoworker", "": "/", "stores": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "/a\r\nb": "/",
 	} {
 		s := newSite(one(Operator), Proxy{})
 		w := s.submit("ana", "correct horse", next, "192.0.2.1:5")

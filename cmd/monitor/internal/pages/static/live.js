@@ -82,6 +82,10 @@
     if (paused) show("‖ paused: p goes on"); else { connect(); refresh(); }
   };
 
+  // The section of the runbook that an alert links to outlasts the login.
+  const next = document.querySelector("main input[name=next]");
+  if (next && location.hash) next.value += location.hash;
+
   // Keys: / finds, g and a letter goes, p pauses. None while typing, and none where they were switched off: k switches.
   const pages = { o: "/", s: "/stores", a: "/attention", d: "/dead-letters", r: "/rollout", c: "/clusters", q: "/queues/", b: "/runbook" };
   let go = 0;
