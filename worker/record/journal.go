@@ -73,7 +73,8 @@ func (r *Callbacks) NoteDelivery(ctx context.Context, storeID string, a provisio
 		return err
 	}
 	_, err = r.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.XAdd(ctx, &redis.XAddArgs{Stream: keyDeliveries(storeID), MaxLen: deliveriesMost, Approx: true, Values: []any{"delivery", text}})
+		p.LPush(ctx, keyDeliveries(storeID), text) // a list, since a stream takes some KB for its first entry
+		p.LTrim(ctx, keyDeliveries(storeID), 0, deliveriesMost-1)
 		p.Expire(ctx, keyDeliveries(storeID), deliveriesKeep)
 		if a.NextAt.IsZero() {
 			return nil // its end is an event of its own
@@ -85,11 +86,10 @@ func (r *Callbacks) NoteDelivery(ctx context.Context, storeID string, a provisio
 	return redisconn.WrapError(err)
 }
 
-// deliveriesOf parses what a stream of deliveries holds, in its order.
-func deliveriesOf(entries []redis.XMessage) (out []provision.Delivery) {
-	for _, entry := range entries {
+// deliveriesOf parses what a list of deliveries holds, in its order.
+func deliveriesOf(entries []string) (out []provision.Delivery) {
+	for _, text := range entries {
 		var a provision.Delivery
-		text, _ := entry.Values["delivery"].(string)
 		if json.Unmarshal([]byte(text), &a) == nil {
 			out = append(out, a)
 		}
@@ -188,12 +188,12 @@ func eventOf(storeID string, entry redis.XMessage) (provision.Event, bool) {
 // Newest returns what changes with the newest event of all stores, under "", and of each of these stores: its newest event and delivery, and
 // what it waits for. It is one round trip; what has none is missing.
 func (e *Events) Newest(ctx context.Context, storeIDs []string) (map[string]string, error) {
-	asked, told, waits := map[string]*redis.XMessageSliceCmd{}, map[string]*redis.XMessageSliceCmd{"": {}}, map[string]*redis.StringCmd{"": {}}
+	asked, told, waits := map[string]*redis.XMessageSliceCmd{}, map[string]*redis.StringCmd{"": {}}, map[string]*redis.StringCmd{"": {}}
 	_, err := e.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		asked[""] = p.XRevRangeN(ctx, keyEvents, "+", "-", 1)
 		for _, id := range storeIDs {
 			asked[id] = p.XRevRangeN(ctx, keyJournal(id), "+", "-", 1)
-			told[id] = p.XRevRangeN(ctx, keyDeliveries(id), "+", "-", 1) // a delivery that is tried again is none of its events
+			told[id] = p.LIndex(ctx, keyDeliveries(id), 0) // a delivery that is tried again is none of its events
 			waits[id] = p.Get(ctx, keyWaits(id))
 		}
 		return nil
@@ -203,11 +203,12 @@ func (e *Events) Newest(ctx context.Context, storeIDs []string) (map[string]stri
 	}
 	newest := map[string]string{}
 	for id, entries := range asked {
-		for _, entry := range append(entries.Val(), told[id].Val()...) {
-			newest[id] += " " + entry.ID
+		var parts []string
+		for _, entry := range entries.Val() {
+			parts = append(parts, entry.ID)
 		}
-		if text := waits[id].Val(); text != "" {
-			newest[id] += " " + text
+		if text := strings.TrimSpace(strings.Join(append(parts, told[id].Val(), waits[id].Val()), " ")); text != "" {
+			newest[id] = text
 		}
 	}
 	return newest, nil

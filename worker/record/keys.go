@@ -38,7 +38,7 @@ func keyCallbacks(id string) string     { return prefix + "callbacks:" + id }   
 func keyJournal(id string) string       { return prefix + "journal:" + id }        // stream: steps, and what else has happened
 func keyHistory(id string) string       { return prefix + "history:" + id }        // hash: generation to how it has ended
 func keyWaits(id string) string         { return prefix + "waits-for:" + id }      // string: what its run waits for
-func keyDeliveries(id string) string    { return prefix + "deliveries:" + id }     // stream: deliveries of callbacks
+func keyDeliveries(id string) string    { return prefix + "deliveries:" + id }     // list: deliveries of callbacks, the latest first
 
 func keyClusterHealthy(cluster string) string { return prefix + "cluster-healthy:" + cluster } // string: a worker has reached the cluster lately
 func keyRecoveryLease(cluster string) string  { return prefix + "recovery-lease:" + cluster }  // string: lease of the worker that reconciles a named cluster

@@ -89,7 +89,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		pending *redis.IntCmd
 		steps   *redis.XMessageSliceCmd
 		history *redis.MapStringStringCmd
-		tries   *redis.XMessageSliceCmd
+		tries   *redis.StringSliceCmd
 		waits   *redis.StringCmd
 	}
 	rows := make([]row, len(ids))
@@ -98,7 +98,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 			rows[i] = row{record: p.HGetAll(ctx, keyStore(id)), running: p.Exists(ctx, keyRunLease(id)), pending: p.HLen(ctx, keyCallbacks(id))}
 			if journal > 0 {
 				rows[i].steps = p.XRevRangeN(ctx, keyJournal(id), "+", "-", journal)
-				rows[i].history, rows[i].tries = p.HGetAll(ctx, keyHistory(id)), p.XRevRangeN(ctx, keyDeliveries(id), "+", "-", deliveriesMost)
+				rows[i].history, rows[i].tries = p.HGetAll(ctx, keyHistory(id)), p.LRange(ctx, keyDeliveries(id), 0, deliveriesMost-1)
 				rows[i].waits = p.Get(ctx, keyWaits(id))
 			}
 		}

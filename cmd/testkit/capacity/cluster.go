@@ -51,7 +51,7 @@ func (o options) onCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begun, memory := time.Now(), s.resident("VmRSS")
+	begun, memory, cpu := time.Now(), s.resident("VmRSS"), s.cpu()
 	before, err := storage(ctx, cluster.Kube)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (o options) onCluster(ctx context.Context) error {
 	}
 	took := time.Since(begun)
 	n := float64(o.clusterStores)
-	fmt.Printf("READY/s %.1f; the worker: %.0f MiB before, %.0f MiB at most\n", n/took.Seconds(), memory, s.resident("VmHWM"))
+	fmt.Printf("READY/s %.1f; the worker: %.0f MiB before, %.0f MiB at most, %.3f s of CPU for a store\n", n/took.Seconds(), memory, s.resident("VmHWM"), (s.cpu()-cpu)/n)
 	after, err := storage(ctx, cluster.Kube)
 	if err != nil {
 		return err

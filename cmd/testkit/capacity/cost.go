@@ -47,6 +47,28 @@ func (s *service) resident(name string) (mib float64) {
 	return mib
 }
 
+// cpu is the processor time that the workers have used, in seconds.
+func (s *service) cpu() (seconds float64) {
+	for _, w := range s.workers {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID()))
+		if err == nil {
+			seconds += cpuOf(string(text))
+		}
+	}
+	return seconds
+}
+
+// cpuOf reads user and system time, in hundredths of a second, behind the name of the program, which may have spaces.
+func cpuOf(stat string) float64 {
+	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100
+}
+
 // requests counts what the API server has answered, by verb, without its own components' leases and watches.
 func requests(metrics string) map[string]float64 {
 	counts := map[string]float64{}

@@ -29,3 +29,15 @@ apiserver_request_terminations_total{verb="GET"} 9
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+func TestCPUOfAProgramWithAnyName(t *testing.T) {
+	for stat, want := range map[string]float64{
+		"7 (worker) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 9": 3,
+		"7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 1 1 0 0 20 0 9":     0.02,
+		"": 0,
+	} {
+		if got := cpuOf(stat); got != want {
+			t.Errorf("%q: %v, want %v", stat, got, want)
+		}
+	}
+}
