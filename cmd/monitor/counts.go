@@ -20,7 +20,7 @@ func (c counts) Waiting(ctx context.Context, engines []string) (w pages.Waiting,
 	if err != nil {
 		return w, err
 	}
-	w.Untold, w.UntoldAt = counted.PendingCallbacks, counted.OldestPendingCallback
+	w.PendingCallbacks, w.PendingSince = counted.PendingCallbacks, counted.OldestPendingCallback
 	for _, o := range counted.Oldest {
 		if !o.Since.IsZero() && (w.Oldest.IsZero() || o.Since.Before(w.Oldest)) {
 			w.Oldest = o.Since

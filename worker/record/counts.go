@@ -197,8 +197,8 @@ func (r *Stats) oldest(ctx context.Context, groups []groupCommands, clusters []s
 	return all, nil
 }
 
-// Untold returns the stores whose callbacks the backend has not confirmed for the longest, up to n of them, without their steps.
-func (r *Stats) Untold(ctx context.Context, n int) ([]provision.State, error) {
+// Unconfirmed returns the stores whose callbacks the backend has not confirmed for the longest, up to n of them, without their steps.
+func (r *Stats) Unconfirmed(ctx context.Context, n int) ([]provision.State, error) {
 	rows, err := r.redis.ZRange(ctx, keyPendingCallbacks, 0, int64(n-1)).Result()
 	if err != nil {
 		return nil, redisconn.WrapError(err)

@@ -184,7 +184,7 @@ func (b *browser) post(session *http.Cookie, path string, headers map[string]str
 		req.Header.Set(name, value)
 	}
 	req.AddCookie(session)
-	resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
+	resp, err := unredirected.Do(req)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -196,11 +196,13 @@ func (c *canaryRig) surfaces(mark string, s provision.Request) (all []surface) {
 	return all
 }
 
+// unredirected shows what a server itself answers.
+var unredirected = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 // logIn returns the session of a user of a monitor.
 func logIn(t *testing.T, site, user, password string) *http.Cookie {
 	t.Helper()
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.PostForm(site+"/login", url.Values{"user": {user}, "password": {password}})
+	resp, err := unredirected.PostForm(site+"/login", url.Values{"user": {user}, "password": {password}})
 	if err != nil {
 		t.Fatal(err)
 	}

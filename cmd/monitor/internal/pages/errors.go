@@ -59,6 +59,19 @@ func (p *Pages) operators(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// show renders a page of what was read, or why it could not be.
+func show[T any](p *Pages, w http.ResponseWriter, r *http.Request, c *cache[T], key string, load func(context.Context) (T, error), name string, of page) {
+	ctx, cancel := reading(r)
+	defer cancel()
+	body, err := c.get(ctx, key, load)
+	if err != nil {
+		p.unread(w, r, err)
+		return
+	}
+	of.Body, of.Live = body, "all"
+	p.render.write(w, r, http.StatusOK, name, of)
+}
+
 // reading is the context of what a page reads.
 func reading(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), readWithin)

@@ -86,7 +86,9 @@ func (f *fake) DeadLetters(context.Context, string, int) (provision.DeadLetters,
 
 func (f *fake) Waiting(context.Context, []string) (Waiting, error) { return f.waiting, f.err }
 
-func (f *fake) Untold(context.Context, int) ([]provision.State, error) { return f.page.Stores, f.err }
+func (f *fake) Unconfirmed(context.Context, int) ([]provision.State, error) {
+	return f.page.Stores, f.err
+}
 
 func (f *fake) Rollout(context.Context) (provision.Rollout, bool, error) {
 	return f.rollout, f.rollout.Engine != "", f.err
@@ -201,7 +203,7 @@ func busy() *fake {
 		orphans:  map[provision.OrphanKind]int64{provision.OrphanForgotten: 3},
 		lost:     provision.Orphans{Orphans: []provision.Orphan{{Kind: provision.OrphanForgotten, Since: noon.Add(-48 * time.Hour), Store: s}}},
 		letters:  provision.DeadLetters{DeadLetters: []provision.DeadLetter{{ID: "7.2.shop-1", StoreID: "shop-1", Status: provision.StatusFailed, Reason: "404 <nothing>", RefusedAt: noon.Add(-time.Hour)}}, Next: "5"},
-		waiting:  Waiting{Oldest: noon.Add(-45 * time.Minute), Untold: 3, UntoldAt: noon.Add(-7 * time.Hour), Memory: 0.9},
+		waiting:  Waiting{Oldest: noon.Add(-45 * time.Minute), PendingCallbacks: 3, PendingSince: noon.Add(-7 * time.Hour), Memory: 0.9},
 		clusters: []provision.ClusterState{{Name: "us", Healthy: true, Stores: 1}, {Name: "eu", Stores: 1233}, {Name: "old", Lost: true, Ending: true}},
 		unready:  provision.Errorf(provision.CodeUnavailable, "the records of cluster us are not recovered yet."),
 		rollout: provision.Rollout{RolloutPlan: provision.RolloutPlan{Engine: "medusa", Waves: []string{"1", "10%"}}, State: provision.RolloutPaused, Reason: "a store has failed", Wave: 1, Total: 10, Done: 3,

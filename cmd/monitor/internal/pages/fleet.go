@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -24,7 +25,7 @@ var kinds = []struct{ Kind, Name, Explains string }{
 	{"unwell", "Unwell", "Pods of these stores have not been available for minutes. The page of a store says which."},
 	{"drifted", "Drifted", "An audit has found objects of these stores changed from outside. Repair applies the release again."},
 	{"outdated", "Outdated", "A new store of their engine gets another edition. A rollout upgrades them, one after the other."},
-	{"untold", "Not told", "The backend has not taken the last status of these stores; it is tried again. Those that have waited the longest."},
+	{"pending", "Not told", "The backend has not taken the last status of these stores; it is tried again. Those that have waited the longest."},
 	{"hold", "On hold", "Stores of several creators have failed for one cause of the installation; the others wait, and their deadlines stand still. One store a minute is tried all the same."},
 	{"forgotten", "Forgotten", "The backend has answered the last callback of these stores with 404 or 410: it does not know them."},
 	{"contested", "Contested", "Another store was refused since these own its host or namespace."},
@@ -33,15 +34,9 @@ var kinds = []struct{ Kind, Name, Explains string }{
 }
 
 func (p *Pages) attention(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := reading(r)
-	defer cancel()
-	kind, cursor := orText(r.URL.Query().Get("kind"), "unwell"), r.URL.Query().Get("cursor")
-	a, err := p.watched.get(ctx, kind+" "+cursor, func(ctx context.Context) (attention, error) { return p.readAttention(ctx, kind, cursor) })
-	if err != nil {
-		p.unread(w, r, err)
-		return
-	}
-	p.render.write(w, r, http.StatusOK, "attention", page{Title: "Attention", Nav: "/attention", Live: "all", Done: done(r), Body: a})
+	kind, cursor := cmp.Or(r.URL.Query().Get("kind"), "unwell"), r.URL.Query().Get("cursor")
+	load := func(ctx context.Context) (attention, error) { return p.readAttention(ctx, kind, cursor) }
+	show(p, w, r, &p.watched, kind+" "+cursor, load, "attention", page{Title: "Attention", Nav: "/attention", Done: done(r)})
 }
 
 func (p *Pages) readAttention(ctx context.Context, kind, cursor string) (a attention, err error) {
@@ -69,8 +64,8 @@ func (p *Pages) readAttention(ctx context.Context, kind, cursor string) (a atten
 		switch k.Kind {
 		case "hold":
 			n = int64(len(a.Holds))
-		case "untold":
-			n = waiting.Untold
+		case "pending":
+			n = waiting.PendingCallbacks
 		}
 		a.Tabs = append(a.Tabs, tab{k.Name, "/attention?kind=" + k.Kind, n, k.Kind == kind})
 	}
@@ -83,9 +78,9 @@ func (p *Pages) readKind(ctx context.Context, a *attention, cursor string) error
 	switch {
 	case a.Kind == "hold":
 		return nil
-	case a.Kind == "untold":
-		untold, err := p.Counts.Untold(ctx, rowsEach)
-		a.Stores = p.rows(untold)
+	case a.Kind == "pending":
+		unconfirmed, err := p.Counts.Unconfirmed(ctx, rowsEach)
+		a.Stores = p.rows(unconfirmed)
 		return err
 	case slices.Contains(provision.FindingKinds, provision.FindingKind(a.Kind)):
 		page, err := p.Fleet.Findings(ctx, provision.FindingKind(a.Kind), cursor, rowsEach)
@@ -115,17 +110,11 @@ func (p *Pages) release(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Pages) deadLetters(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := reading(r)
-	defer cancel()
 	cursor := r.URL.Query().Get("cursor")
-	letters, err := p.letters.get(ctx, cursor, func(ctx context.Context) (provision.DeadLetters, error) {
+	load := func(ctx context.Context) (provision.DeadLetters, error) {
 		return p.Letters.DeadLetters(ctx, cursor, rowsEach)
-	})
-	if err != nil {
-		p.unread(w, r, err)
-		return
 	}
-	p.render.write(w, r, http.StatusOK, "letters", page{Title: "Dead letters", Nav: "/dead-letters", Live: "all", Done: done(r), Body: letters})
+	show(p, w, r, &p.letters, cursor, load, "letters", page{Title: "Dead letters", Nav: "/dead-letters", Done: done(r)})
 }
 
 // replay is POST /dead-letters/{letter}/replay.
@@ -144,14 +133,7 @@ type rolloutPage struct {
 }
 
 func (p *Pages) rollout(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := reading(r)
-	defer cancel()
-	body, err := p.rollouts.get(ctx, "", p.readRollout)
-	if err != nil {
-		p.unread(w, r, err)
-		return
-	}
-	p.render.write(w, r, http.StatusOK, "rollout", page{Title: "Rollout", Nav: "/rollout", Live: "all", Done: done(r), Body: body})
+	show(p, w, r, &p.rollouts, "", p.readRollout, "rollout", page{Title: "Rollout", Nav: "/rollout", Done: done(r)})
 }
 
 func (p *Pages) readRollout(ctx context.Context) (rolloutPage, error) {
@@ -186,14 +168,7 @@ type clustersPage struct {
 }
 
 func (p *Pages) clusters(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := reading(r)
-	defer cancel()
-	body, err := p.places.get(ctx, "", p.readClusters)
-	if err != nil {
-		p.unread(w, r, err)
-		return
-	}
-	p.render.write(w, r, http.StatusOK, "clusters", page{Title: "Clusters", Nav: "/clusters", Live: "all", Body: body})
+	show(p, w, r, &p.places, "", p.readClusters, "clusters", page{Title: "Clusters", Nav: "/clusters"})
 }
 
 // readClusters reads the clusters, the ones that no worker reaches first.

@@ -40,23 +40,18 @@ func (p *Pages) list(w http.ResponseWriter, r *http.Request) {
 	text := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	f := provision.StoreFilter{Status: provision.Status(text("status")), Code: provision.Code(text("code")), Engine: text("engine"), Cluster: text("cluster"),
 		Creator: text("creator"), Query: text("q")}
-	ctx, cancel := reading(r)
-	defer cancel()
-	if f.Query != "" && q.Get("cursor") == "" {
-		if f == (provision.StoreFilter{Query: f.Query}) && p.goTo(ctx, w, r, f.Query) {
-			return
-		}
-	}
-	l, err := p.lists.get(ctx, fmt.Sprintf("%q %q", f, q.Get("cursor")), func(ctx context.Context) (list, error) { return p.readList(ctx, f, q.Get("cursor")) })
-	if err != nil {
-		p.unread(w, r, err)
+	cursor := q.Get("cursor")
+	if f.Query != "" && f == (provision.StoreFilter{Query: f.Query}) && cursor == "" && p.goTo(w, r, f.Query) {
 		return
 	}
-	p.render.write(w, r, http.StatusOK, "list", page{Title: "Stores", Nav: "/stores", Live: "all", Query: f.Query, Body: l})
+	load := func(ctx context.Context) (list, error) { return p.readList(ctx, f, cursor) }
+	show(p, w, r, &p.lists, fmt.Sprintf("%q %q", f, cursor), load, "list", page{Title: "Stores", Nav: "/stores", Query: f.Query})
 }
 
 // goTo goes to the page of a store whose whole id was typed.
-func (p *Pages) goTo(ctx context.Context, w http.ResponseWriter, r *http.Request, id string) bool {
+func (p *Pages) goTo(w http.ResponseWriter, r *http.Request, id string) bool {
+	ctx, cancel := reading(r)
+	defer cancel()
 	if provision.CheckStoreID(id) != "" {
 		return false
 	}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -45,14 +46,7 @@ const (
 )
 
 func (p *Pages) overview(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := reading(r)
-	defer cancel()
-	o, err := p.overviews.get(ctx, "", p.readOverview)
-	if err != nil {
-		p.unread(w, r, err)
-		return
-	}
-	p.render.write(w, r, http.StatusOK, "overview", page{Title: "Overview", Nav: "/", Live: "all", Body: o})
+	show(p, w, r, &p.overviews, "", p.readOverview, "overview", page{Title: "Overview", Nav: "/"})
 }
 
 func (p *Pages) readOverview(ctx context.Context) (o overview, err error) {
@@ -70,7 +64,7 @@ func (p *Pages) readOverview(ctx context.Context) (o overview, err error) {
 		at string
 		do func(context.Context, *overview) ([]check, error)
 	}{
-		{"records", p.checkRecords}, {"clusters", p.checkClusters}, {"what is under way", checkStuck}, {"outcomes", checkFailed}, {"callbacks", checkUntold}, {"dead letters", checkLetters},
+		{"records", p.checkRecords}, {"clusters", p.checkClusters}, {"what is under way", checkStuck}, {"outcomes", checkFailed}, {"callbacks", checkPending}, {"dead letters", checkLetters},
 		{"holds", p.checkHolds}, {"health and drift", p.checkFindings}, {"rollout", p.checkRollout}, {"orphans", p.checkOrphans}, {"memory of Redis", checkMemory},
 	} {
 		wrong, err := look.do(ctx, &o)
@@ -113,14 +107,14 @@ func checkStuck(_ context.Context, o *overview) ([]check, error) {
 	return []check{{"OrchestratorStoreStuck", false, text, "/stores?status=PROVISIONING", "What is under way"}}, nil
 }
 
-// checkUntold looks at what the backend has not confirmed.
-func checkUntold(_ context.Context, o *overview) ([]check, error) {
-	age := o.At.Sub(o.Waiting.UntoldAt)
-	if o.Waiting.UntoldAt.IsZero() || age < lateAfter {
+// checkPending looks at what the backend has not confirmed.
+func checkPending(_ context.Context, o *overview) ([]check, error) {
+	age := o.At.Sub(o.Waiting.PendingSince)
+	if o.Waiting.PendingSince.IsZero() || age < lateAfter {
 		return nil, nil
 	}
 	c := check{"OrchestratorCallbacksLate", false, fmt.Sprintf("The backend has not taken %s, the oldest for %s. The page of a store has its answers.",
-		callbacks(o.Waiting.Untold), provision.InWords(age)), "/attention?kind=untold", "What is not told"}
+		callbacks(o.Waiting.PendingCallbacks), provision.InWords(age)), "/attention?kind=pending", "What is not told"}
 	if age > veryLateAfter {
 		c.Alert, c.Critical = "OrchestratorCallbacksVeryLate", true
 	}
@@ -179,7 +173,7 @@ func (p *Pages) checkRollout(ctx context.Context, _ *overview) ([]check, error) 
 	if !found || o.State != provision.RolloutPaused {
 		return nil, err
 	}
-	return []check{{"OrchestratorRolloutPaused", false, fmt.Sprintf("The rollout of %s is paused: %s.", o.Engine, orText(o.Reason, "by an operator")), "/rollout", "Rollout"}}, err
+	return []check{{"OrchestratorRolloutPaused", false, fmt.Sprintf("The rollout of %s is paused: %s.", o.Engine, cmp.Or(o.Reason, "by an operator")), "/rollout", "Rollout"}}, err
 }
 
 func (p *Pages) checkOrphans(ctx context.Context, _ *overview) (wrong []check, err error) {

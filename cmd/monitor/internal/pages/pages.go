@@ -48,16 +48,16 @@ type Rollouts interface {
 // Counts counts what the summary does not, as the metrics and alerts have it: [record.Stats].
 type Counts interface {
 	Waiting(ctx context.Context, engines []string) (Waiting, error)
-	// Untold are the stores whose callbacks have not been confirmed for the longest.
-	Untold(ctx context.Context, n int) ([]provision.State, error)
+	// Unconfirmed are the stores whose callbacks have not been confirmed for the longest.
+	Unconfirmed(ctx context.Context, n int) ([]provision.State, error)
 }
 
 // Waiting is what waits.
 type Waiting struct {
-	Oldest   time.Time // since when the oldest store is under way that waits for nothing else; zero: none
-	Untold   int64     // callbacks that the backend has not confirmed
-	UntoldAt time.Time // since when the oldest of them waits; zero: none
-	Memory   float64   // how much of its memory Redis uses, from 0 to 1; 0 where it does not say
+	Oldest           time.Time // since when the oldest store is under way that waits for nothing else; zero: none
+	PendingCallbacks int64     // callbacks that the backend has not confirmed
+	PendingSince     time.Time // since when the oldest of them waits; zero: none
+	Memory           float64   // how much of its memory Redis uses, from 0 to 1; 0 where it does not say
 }
 
 // Config is what pages are made of. All fields but Log are required.

@@ -28,7 +28,7 @@ var all = map[string][]string{
 	"/attention?kind=hold":     {"medusa · eu", "no image", "9"},
 	"/attention?kind=drifted":  {"Drifted <span>2"},
 	"/attention?kind=failed":   {"2d ago"},
-	"/attention?kind=untold":   {"Not told <span>3", "shop-1"},
+	"/attention?kind=pending":  {"Not told <span>3", "shop-1"},
 	"/holds/eu/medusa/release": {"Release medusa on eu?"},
 	"/rollout/abort":           {"cannot be resumed"},
 	"/rollout":                 {"paused", "a store has failed", "Wave 1 of 2", "shop-9", "not ready"},

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -127,13 +128,6 @@ func settings(s provision.Settings) (named map[string]any) {
 	return named
 }
 
-func orText(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
-}
-
 // grouped is a number with its thousands apart.
 func grouped[N ~int | ~int64](n N) string {
 	text := fmt.Sprint(n)
@@ -143,34 +137,19 @@ func grouped[N ~int | ~int64](n N) string {
 	return text
 }
 
-// tone is the colour of a status; its shape says the same without colour.
-func tone(s provision.Status) string {
-	switch s {
-	case provision.StatusReady:
-		return "good"
-	case provision.StatusFailed, provision.StatusDeleteFailed:
-		return "bad"
-	case provision.StatusProvisioning, provision.StatusDeleting:
-		return "busy"
-	case provision.StatusSuspended, provision.StatusDeleted:
-	}
-	return "quiet"
+// looks are the colour of a status, and its shape, which says the same without colour. What has no entry is quiet.
+var looks = map[provision.Status]struct{ tone, shape string }{
+	provision.StatusReady:        {"good", "●"},
+	provision.StatusFailed:       {"bad", "✕"},
+	provision.StatusDeleteFailed: {"bad", "✕"},
+	provision.StatusProvisioning: {"busy", "◔"},
+	provision.StatusDeleting:     {"busy", "◔"},
+	provision.StatusSuspended:    {"quiet", "‖"},
 }
 
-func shape(s provision.Status) string {
-	switch s {
-	case provision.StatusReady:
-		return "●"
-	case provision.StatusFailed, provision.StatusDeleteFailed:
-		return "✕"
-	case provision.StatusProvisioning, provision.StatusDeleting:
-		return "◔"
-	case provision.StatusSuspended:
-		return "‖"
-	case provision.StatusDeleted:
-	}
-	return "○"
-}
+func tone(s provision.Status) string { return cmp.Or(looks[s].tone, "quiet") }
+
+func shape(s provision.Status) string { return cmp.Or(looks[s].shape, "○") }
 
 // query is the query string of pairs of name and value, without those that are empty.
 func query(pairs []string) string {

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"regexp"
+	"sync"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/parser"
@@ -36,13 +37,13 @@ type runbookPage struct {
 	Text  template.HTML
 }
 
-// renderRunbook makes HTML of the runbook, whose headings are anchors in lower case. Its text is ours.
-func renderRunbook() (template.HTML, error) {
+// renderRunbook makes HTML of the runbook, once, whose headings are anchors in lower case. Its text is ours.
+var renderRunbook = sync.OnceValues(func() (template.HTML, error) {
 	text := otherDocument.ReplaceAll(docs.Runbook, []byte("$1 (`docs/$2`)"))
 	var html bytes.Buffer
 	err := goldmark.New(goldmark.WithParserOptions(parser.WithAutoHeadingID())).Convert(text, &html)
 	return template.HTML(linkPages(html.Bytes())), err
-}
+})
 
 // runbook is GET /runbook. It is shown without Redis, too.
 func (p *Pages) runbook(w http.ResponseWriter, r *http.Request) {
