@@ -215,11 +215,15 @@ func (c *Credentials) get(ctx context.Context, s provision.Store, key string) (s
 	if err != nil {
 		return "", kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 	}
-	value := secret.Data[key]
-	if !belongsTo(secret.Labels, s) || len(value) == 0 {
+	return credentialIn(secret, s, key)
+}
+
+// credentialIn is one entry of a store's Secret, which may be nil.
+func credentialIn(secret *corev1.Secret, s provision.Store, key string) (string, error) {
+	if secret == nil || !belongsTo(secret.Labels, s) || len(secret.Data[key]) == 0 {
 		return "", provision.ErrNoCredentials
 	}
-	return string(value), nil
+	return string(secret.Data[key]), nil
 }
 
 // secret reads the store's Secret.

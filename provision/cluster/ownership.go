@@ -57,21 +57,20 @@ func checkSameShop(ns *corev1.Namespace, s provision.Store) error {
 }
 
 // markApplied returns when this generation's release was first applied, and records the time if it was just now. The
-// readiness timeout starts then, so a later run of the generation must not renew it.
-func (o ownership) markApplied(ctx context.Context, s provision.Store) (time.Time, error) {
+// readiness timeout starts then, so a later run of the generation must not renew it. ns is the namespace as it was read before.
+func (o ownership) markApplied(ctx context.Context, s provision.Store, ns *corev1.Namespace) (time.Time, error) {
 	now := time.Now()
 	for range maxConflicts {
-		ns, err := o.namespace(ctx, s)
-		if err != nil {
-			return time.Time{}, err
-		}
 		if at, ok := appliedAt(ns, s.Generation); ok {
 			return at, nil
 		}
 		setApplied(ns, s.Generation, now)
-		err = o.update(ctx, &ns)
+		err := o.update(ctx, &ns)
 		if !apierrors.IsConflict(err) {
 			return now, kube.WrapError(err, "record in namespace %s that its release was applied", s.Namespace)
+		}
+		if ns, err = o.namespace(ctx, s); err != nil {
+			return time.Time{}, err
 		}
 	}
 	return time.Time{}, provision.Errorf(provision.CodeUnavailable, "namespace %s was changed concurrently on every attempt", s.Namespace)

@@ -17,32 +17,33 @@ type Releases struct {
 }
 
 // planFor plans a release in a namespace that belongs to the store.
-func (r *Releases) planFor(ctx context.Context, s provision.Store, want provision.Release) (helm.Plan, error) {
-	plan, err := r.helm.Plan(want)
+func (r *Releases) planFor(ctx context.Context, s provision.Store, want provision.Release) (plan helm.Plan, ns *corev1.Namespace, err error) {
+	plan, err = r.helm.Plan(want)
 	if err == nil {
-		_, err = r.owner.namespace(ctx, s)
+		ns, err = r.owner.namespace(ctx, s)
 	}
-	return plan, err
+	return plan, ns, err
 }
 
 // Apply implements [provision.Releases]. Codes: invalid for chart and values, conflict for an object that does not
 // belong to the release, quota for quotas and admission rules, unavailable.
 func (r *Releases) Apply(ctx context.Context, s provision.Store, want provision.Release) (provision.Applied, error) {
-	plan, err := r.planFor(ctx, s, want)
+	plan, ns, err := r.planFor(ctx, s, want)
 	if err != nil {
 		return provision.Applied{}, err
 	}
-	done, err := r.helm.Apply(ctx, s, plan)
+	_, before := ns.Annotations[annotationApplied]
+	done, err := r.helm.Apply(ctx, s, plan, !before)
 	if err != nil {
 		return provision.Applied{}, err
 	}
-	at, err := r.owner.markApplied(ctx, s)
+	at, err := r.owner.markApplied(ctx, s, ns)
 	return provision.Applied{At: at, Edition: done.Edition(), Outdated: done.Edition() != plan.Edition()}, err
 }
 
 // job renders the pod of a job of the store's chart.
 func (r *Releases) job(ctx context.Context, s provision.Store, want provision.Release, name string) (*corev1.Pod, error) {
-	plan, err := r.planFor(ctx, s, want)
+	plan, _, err := r.planFor(ctx, s, want)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (r *Releases) job(ctx context.Context, s provision.Store, want provision.Re
 
 // Editions implements [provision.Upgrader].
 func (r *Releases) Editions(ctx context.Context, s provision.Store, want provision.Release) (provision.Editions, error) {
-	plan, err := r.planFor(ctx, s, want)
+	plan, _, err := r.planFor(ctx, s, want)
 	if err != nil {
 		return provision.Editions{}, err
 	}
@@ -60,7 +61,7 @@ func (r *Releases) Editions(ctx context.Context, s provision.Store, want provisi
 
 // Revert implements [provision.Upgrader].
 func (r *Releases) Revert(ctx context.Context, s provision.Store, want provision.Release, edition string) error {
-	plan, err := r.planFor(ctx, s, want)
+	plan, _, err := r.planFor(ctx, s, want)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (r *Releases) Revert(ctx context.Context, s provision.Store, want provision
 // Inspect implements [provision.Auditor]: a look costs a request for the namespace, one for the release, one for each of its objects, and one more for
 // each that differs.
 func (r *Releases) Inspect(ctx context.Context, s provision.Store, want provision.Release, repair bool) (provision.Finding, error) {
-	plan, err := r.planFor(ctx, s, want)
+	plan, _, err := r.planFor(ctx, s, want)
 	if err != nil {
 		return provision.Finding{}, err
 	}
@@ -79,7 +80,7 @@ func (r *Releases) Inspect(ctx context.Context, s provision.Store, want provisio
 	if err != nil || !repair || len(seen.Drift) == 0 {
 		return found, err
 	}
-	if _, err := r.helm.Apply(ctx, s, plan); err != nil {
+	if _, err := r.helm.Apply(ctx, s, plan, false); err != nil {
 		return found, err
 	}
 	found.Drift, found.Repaired = nil, seen.Drift

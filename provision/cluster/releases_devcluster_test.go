@@ -63,6 +63,10 @@ func TestReleasesApplyFromEveryStatus(t *testing.T) {
 			leave(t, c, s, release.StatusUninstalled)
 			deleteObjects(t, c, s)
 		}, nil, 1},
+		{"a first install that ended between its objects: install again", func(t *testing.T, s provision.Store) {
+			apply(t, c, s, nil)
+			leaveUnchecked(t, c, s)
+		}, nil, 1},
 		{"deployed, an object was deleted by hand: upgrade", func(t *testing.T, s provision.Store) {
 			apply(t, c, s, nil)
 			deleteObjects(t, c, s)
@@ -234,8 +238,54 @@ func TestReleasesApplyRepairsAFailedInstall(t *testing.T) {
 	wantCode(t, err, provision.CodeQuota)
 	allow(t, c, s, "count/services")
 	apply(t, c, s, nil)
-	if last := lastRecord(t, c, s); last.Version != 2 || last.Info.Status != release.StatusDeployed {
-		t.Errorf("the last release is %s, want revision 2 deployed", sketch(last))
+	if last := lastRecord(t, c, s); last.Version != 1 || last.Info.Status != release.StatusDeployed || last.Labels["orchestrator/unchecked"] != "" {
+		t.Errorf("the last release is %s with labels %v, want revision 1 deployed, without the mark of a first install", sketch(last), last.Labels)
+	}
+}
+
+// TestAFirstInstallTakesNothingOver: it does not look whether its objects exist, and so must find out from what the API server refuses; and so must the
+// run after one that ended in the middle.
+func TestAFirstInstallTakesNothingOver(t *testing.T) {
+	t.Parallel()
+	c := devCluster(t)
+	for _, died := range []bool{false, true} {
+		s := prepared(t, c)
+		if died {
+			apply(t, c, s, nil)
+			leaveUnchecked(t, c, s)
+			if err := c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Delete(t.Context(), s.Name, metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: s.Name}, Data: map[string]string{"message": "of another"}}
+		if _, err := c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			_, err := c.Releases.Apply(t.Context(), s, tinyRelease(s, nil))
+			wantCode(t, err, provision.CodeConflict)
+		}
+		if found, _ := getConfigMap(t, c, s, s.Name); found.Data["message"] != "of another" || len(found.Labels) > 0 {
+			t.Errorf("after a dead run: %v: the object of another is now %v %v", died, found.Labels, found.Data)
+		}
+		if err := c.api.Clientset.CoreV1().ConfigMaps(s.Namespace).Delete(t.Context(), s.Name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, c, s, nil)
+		if found, _ := getConfigMap(t, c, s, s.Name); found.Data["message"] != "from the chart" {
+			t.Errorf("after a dead run: %v: the store's own object is %v", died, found.Data)
+		}
+	}
+}
+
+// leaveUnchecked leaves the newest record as a first install does whose run died among its objects.
+func leaveUnchecked(t *testing.T, c *Cluster, s provision.Store) {
+	t.Helper()
+	last := lastRecord(t, c, s)
+	last.Labels["orchestrator/unchecked"] = "true"
+	last.SetStatus(release.StatusPendingInstall, "left by the test")
+	if err := records(c, s).Update(last); err != nil {
+		t.Fatal(err)
 	}
 }
 

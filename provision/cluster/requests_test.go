@@ -18,11 +18,10 @@ func TestClusterReadsDiscoveryOnce(t *testing.T) {
 	if err := provisionSteps(t.Context(), c, s); err != nil {
 		t.Fatal(err)
 	}
-	// Namespace and credentials make 5 requests, the rest is the release's; the chart has 4 objects.
-	if made := api.reads + len(api.writes) - before; made > 27 {
-		t.Errorf("a provision makes %d requests", made)
-	} else {
-		t.Logf("a provision makes %d requests", made)
+	// Two for the namespace, four for the credentials; of the release the namespace and its records, the four objects of the chart, the record before and
+	// after them, and the time in the namespace.
+	if made := api.reads + len(api.writes) - before; made != 15 {
+		t.Errorf("a provision makes %d requests, want 15", made)
 	}
 }
 

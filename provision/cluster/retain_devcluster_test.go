@@ -106,7 +106,8 @@ func TestRunnerReusesRetainedData(t *testing.T) {
 		}
 	}
 	l.wantRefused()
-	if verified, outputs, err := l.c.Shops.verification(t.Context(), l.s); err != nil || !verified || outputs["colour"] != "blue" {
+	secret, err := l.c.Shops.secret(t.Context(), l.s)
+	if verified, outputs := verification(secret); err != nil || !verified || outputs["colour"] != "blue" {
 		t.Errorf("the shop's verification: verified %t, %v, error %v", verified, outputs, err)
 	}
 	l.must(provision.OpProvision, false)

@@ -22,19 +22,28 @@ const (
 	annotationOutputs  = "orchestrator/outputs"  // names of the entries that are outputs and not credentials
 )
 
-// verification returns what Keep has stored about the shop.
-func (o *Shops) verification(ctx context.Context, s provision.Store) (verified bool, outputs provision.Outputs, err error) {
+// secret reads the store's Secret once for all that a check of the shop needs; nil if it is missing or does not belong to the store, which the first request
+// that needs a credential reports.
+func (o *Shops) secret(ctx context.Context, s provision.Store) (*corev1.Secret, error) {
 	secret, err := o.api.Clientset.CoreV1().Secrets(s.Namespace).Get(ctx, provision.CredentialsSecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return false, nil, nil // the first request that needs a credential reports it
+		return nil, nil
 	}
 	if err != nil {
-		return false, nil, kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
+		return nil, kube.WrapError(err, "read secret %s in namespace %s", provision.CredentialsSecret, s.Namespace)
 	}
 	if !belongsTo(secret.Labels, s) {
-		return false, nil, nil
+		return nil, nil
 	}
-	return secret.Annotations[annotationVerified] != "", outputsIn(secret), nil
+	return secret, nil
+}
+
+// verification returns what SaveVerification has stored about the shop.
+func verification(secret *corev1.Secret) (verified bool, outputs provision.Outputs) {
+	if secret == nil {
+		return false, nil
+	}
+	return secret.Annotations[annotationVerified] != "", outputsIn(secret)
 }
 
 // SaveVerification implements [provision.Shops]. It writes only what has changed.

@@ -41,10 +41,11 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 	if err := kube.CheckFence(ctx); err != nil {
 		return provision.Shop{}, nil, err
 	}
-	verified, outputs, err := o.verification(ctx, s)
+	secret, err := o.secret(ctx, s)
 	if err != nil {
 		return provision.Shop{}, nil, err
 	}
+	verified, outputs := verification(secret)
 	tunnel, err := o.api.PortForward(ctx, s.Namespace, pod, port)
 	if err != nil {
 		return provision.Shop{}, nil, err
@@ -54,7 +55,7 @@ func (o *Shops) Open(ctx context.Context, s provision.Store) (provision.Shop, fu
 		HTTP:           client,
 		VerifiedBefore: verified,
 		Outputs:        outputs,
-		Credential:     func(ctx context.Context, key string) (string, error) { return o.credentials.get(ctx, s, key) },
+		Credential:     func(_ context.Context, key string) (string, error) { return credentialIn(secret, s, key) },
 	}
 	return shop, func() { done(); tunnel.Close() }, nil
 }

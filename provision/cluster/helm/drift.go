@@ -24,8 +24,11 @@ const annotationIgnoreDrift = "orchestrator/ignore-drift"
 // restore brings the objects of a deployed release back to what its manifest says, without a new revision: the manifest is
 // right. Fields that it does not set are left alone, and so are those that other controllers own, see [leaveAlone]. It
 // reports missing if an object does not exist; an upgrade creates it. An object that cannot be read is an error, never "no
-// difference".
+// difference". Objects that this operation has made are as it made them.
 func (o *operation) restore(last *release.Release, log *slog.Logger) (missing bool, err error) {
+	if o.objects.created && o.records.deployed == last {
+		return false, nil
+	}
 	drift, err := o.compare(last, true)
 	for _, d := range drift {
 		if missing = missing || d.Missing; !d.Missing {

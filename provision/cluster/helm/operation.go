@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/action"
 	helmkube "helm.sh/helm/v3/pkg/kube"
@@ -31,7 +32,11 @@ func init() {
 // which is in the context of every request, stops it between two requests.
 type operation struct {
 	cfg       *action.Configuration
+	records   *records
+	objects   *objects
+	schemas   *schemas
 	apiErrors *apiErrors
+	fresh     bool // no release was applied before: the first install does not look whether its objects exist
 	cancel    context.CancelFunc
 }
 
@@ -41,22 +46,22 @@ func (c *Client) operation(ctx context.Context, namespace string) (*operation, e
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), provision.ReleaseTimeout)
-	op := &operation{apiErrors: &apiErrors{}, cancel: cancel}
+	op := &operation{schemas: &c.schemas, apiErrors: &apiErrors{}, cancel: cancel}
 	getter := &opGetter{api: c.api, namespace: namespace, wrap: op.transport(ctx)}
-	records, err := corev1client.NewForConfig(c.api.RESTConfig(getter.wrap))
+	core, err := corev1client.NewForConfig(c.api.RESTConfig(getter.wrap))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	log := op.apiErrors.watchLog(helmLog(c.api.Log.With(slog.String("namespace", namespace))))
-	client := helmkube.New(getter)
-	client.Namespace, client.Log = namespace, log
-	secrets := driver.NewSecrets(records.Secrets(namespace))
-	secrets.Log = log
-	releases := storage.Init(secrets)
+	op.objects = &objects{Client: helmkube.New(getter)}
+	op.objects.Namespace, op.objects.Log = namespace, log
+	op.records = &records{Secrets: driver.NewSecrets(core.Secrets(namespace)), api: core.RESTClient(), namespace: namespace, encoder: &encoder{charts: &c.encoded}}
+	op.records.Log = log
+	releases := storage.Init(op.records)
 	releases.Log = log
 	op.cfg = &action.Configuration{
-		RESTClientGetter: getter, Releases: releases, KubeClient: client, Capabilities: caps, Log: log,
+		RESTClientGetter: getter, Releases: releases, KubeClient: op.objects, Capabilities: caps, Log: log,
 		HookOutputFunc: func(_, _, _ string) io.Writer { return io.Discard },
 	}
 	return op, nil
@@ -66,10 +71,22 @@ func (c *Client) operation(ctx context.Context, namespace string) (*operation, e
 func (o *operation) transport(ctx context.Context) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodGet && o.objects.absent(req.URL.Path) {
+				return notFound(req), nil
+			}
 			res, err := next.RoundTrip(req.WithContext(ctx))
 			o.apiErrors.record(req, res, err)
 			return res, err
 		})
+	}
+}
+
+// notFound answers instead of the API server.
+func notFound(req *http.Request) *http.Response {
+	body := `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`
+	return &http.Response{
+		StatusCode: http.StatusNotFound, ProtoMajor: 1, ProtoMinor: 1, Request: req, ContentLength: int64(len(body)),
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
 	}
 }
 

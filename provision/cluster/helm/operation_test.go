@@ -63,7 +63,7 @@ func TestOperationUsesTheSharedTransport(t *testing.T) {
 	if _, err := first.last("shop"); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.cfg.KubeClient.IsReachable(); err != nil {
+	if err := first.objects.Client.IsReachable(); err != nil {
 		t.Fatal(err)
 	}
 	if made := requests.Load() - before; made != 2 {

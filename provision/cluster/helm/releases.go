@@ -10,6 +10,7 @@ import (
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"orchestrator/provision"
@@ -38,11 +39,14 @@ const (
 //	pending-* (of a dead run), unknown         mark failed                    mark failed
 //	uninstalling, uninstalled                  uninstall                      uninstall
 //
-// The last read matters: Helm reports success for an install even if it could not update the record.
+// The last read matters: Helm reports success for an install even if it could not update the record. It is left out where this operation has written the
+// record itself, and the comparison of the objects where it has made them all.
 type Client struct {
 	api       *kube.Client
 	charts    *chartStore
 	discovery *discoveryCache
+	encoded   chartParts
+	schemas   schemas
 }
 
 // New returns a Client that installs the charts over the connection.
@@ -50,7 +54,7 @@ func New(api *kube.Client, charts Charts) (*Client, error) {
 	if err := charts.validate(); err != nil {
 		return nil, err
 	}
-	return &Client{api, &chartStore{Charts: charts}, &discoveryCache{api: api}}, nil
+	return &Client{api: api, charts: &chartStore{Charts: charts}, discovery: &discoveryCache{api: api}}, nil
 }
 
 // Plan reads the chart and merges the values of a release, without a request. Its errors are of CodeInvalid.
@@ -60,9 +64,11 @@ func (c *Client) Plan(want provision.Release) (Plan, error) { return c.charts.pl
 // to the store. Codes: invalid for chart and values, conflict for an object that does not belong to the release, quota for
 // quotas and admission rules, unavailable.
 //
-// A store that is deployed keeps its edition, unless its run forces an upgrade. Apply returns the plan that the release is of.
-func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan) (applied Plan, err error) {
+// A store that is deployed keeps its edition, unless its run forces an upgrade. Apply returns the plan that the release is of. fresh says that no
+// release was applied in the namespace before, so that a first install need not ask for each object whether it exists.
+func (c *Client) Apply(ctx context.Context, s provision.Store, want Plan, fresh bool) (applied Plan, err error) {
 	err = c.run(ctx, s, "apply", func(op *operation) (err error) {
+		op.fresh = fresh
 		applied, err = op.apply(ctx, s, func(last *release.Release) (Plan, error) { return op.pin(s, want, last) }, c)
 		return err
 	})
@@ -124,6 +130,9 @@ func (o *operation) converge(ctx context.Context, s provision.Store, act func(la
 
 // last returns the newest release record; nil if there is none.
 func (o *operation) last(name string) (*release.Release, error) {
+	if o.records.deployed != nil {
+		return o.records.deployed, nil
+	}
 	last, err := o.cfg.Releases.Last(name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
 		return nil, nil
@@ -166,22 +175,13 @@ func (o *operation) apply(ctx context.Context, s provision.Store, choose func(la
 			}
 			chosen = true
 		}
-		switch statusOf(last) {
-		case "":
-			err = o.install(s, want)
-		case release.StatusDeployed, release.StatusFailed, release.StatusSuperseded:
-			if isDeployed(last, want.digest) && (acted || !s.Forced(provision.ForceApply)) {
-				missing, err := o.restore(last, log)
-				if acted || !missing || err != nil {
-					return err == nil, o.applyError(err, s, want)
-				}
+		if last != nil && isDeployed(last, want.digest) && (acted || !s.Forced(provision.ForceApply)) {
+			missing, err := o.restore(last, log)
+			if acted || !missing || err != nil {
+				return err == nil, o.applyError(err, s, want)
 			}
-			err = o.upgrade(s, want, last)
-		case release.StatusUninstalling, release.StatusUninstalled:
-			err = o.uninstall(s)
-		default:
-			err = o.markFailed(last)
 		}
+		err = o.act(s, want, last)
 		if disco.invalidateOn(err, began) {
 			return false, o.refreshed(disco)
 		}
@@ -189,6 +189,22 @@ func (o *operation) apply(ctx context.Context, s provision.Store, choose func(la
 		return false, o.applyError(err, s, want)
 	})
 	return want, err
+}
+
+// act does the one action that brings a release closer to the plan.
+func (o *operation) act(s provision.Store, want Plan, last *release.Release) error {
+	switch status := statusOf(last); {
+	case status == "":
+		return o.install(s, want)
+	case last.Labels[labelUnchecked] != "":
+		_, err := o.cfg.Releases.Delete(last.Name, last.Version)
+		return err
+	case status == release.StatusDeployed, status == release.StatusFailed, status == release.StatusSuperseded:
+		return o.upgrade(s, want, last)
+	case status == release.StatusUninstalling, status == release.StatusUninstalled:
+		return o.uninstall(s)
+	}
+	return o.markFailed(last)
 }
 
 func (o *operation) remove(ctx context.Context, s provision.Store) error {
@@ -232,7 +248,17 @@ func (o *operation) install(s provision.Store, want Plan) error {
 	install.ReleaseName, install.Namespace = s.ReleaseName(), s.Namespace
 	install.DisableHooks, install.DisableOpenAPIValidation = true, true
 	install.Labels = want.labels()
+	if o.objects.unchecked = o.fresh; o.fresh {
+		install.Labels[labelUnchecked] = "true"
+	}
+	install.SkipSchemaValidation = o.schemas.accept(chart, want.values)
+	o.records.encoder.use(chart, want.edition)
 	_, err = install.RunWithContext(context.Background(), chart, copyValues(want.values))
+	unchecked := o.fresh
+	o.fresh, o.objects.unchecked = false, false
+	if unchecked && apierrors.IsAlreadyExists(err) {
+		return nil // what has the name of an object is looked at before the next install
+	}
 	return want.invalidOr(err, s, 1, o.cfg.Capabilities)
 }
 
@@ -251,6 +277,8 @@ func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release)
 	upgrade.DisableHooks, upgrade.DisableOpenAPIValidation = true, true
 	upgrade.ResetValues = true // else a release without values of its own inherits the last one's
 	upgrade.Labels = want.labels()
+	upgrade.SkipSchemaValidation = o.schemas.accept(chart, want.values)
+	o.records.encoder.use(chart, want.edition)
 	_, err = upgrade.RunWithContext(context.Background(), s.ReleaseName(), chart, copyValues(want.values))
 	return want.invalidOr(err, s, last.Version+1, o.cfg.Capabilities)
 }
