@@ -5,6 +5,7 @@ import "context"
 // delete removes the store: release → volumes → namespace, in every namespace where the cluster has it. Where its data is
 // retained, it ends when nothing uses the volumes any more. op is OpProvision for a provision that finishes an earlier delete.
 func (r *Runner) delete(ctx context.Context, op Op, s Store, j journal) error {
+	ctx = WithWrites(ctx, Writes{WriteDelete, s.Generation})
 	limited, cancel := context.WithTimeoutCause(ctx, r.DeleteTimeout,
 		Errorf(CodeTimeout, "the store was not deleted within %s", r.DeleteTimeout))
 	defer cancel()

@@ -33,12 +33,37 @@ type open struct{}
 func (open) Check() error                  { return nil }
 func (open) Confirm(context.Context) error { return nil }
 
-type maintenanceKey struct{}
+// WriteClass is what a write to the cluster is for. Each class that waits for a write slot gets a share of them.
+type WriteClass string
 
-// WithMaintenance returns a context whose cluster writes are maintenance: what customers ask for comes before them.
-func WithMaintenance(ctx context.Context) context.Context {
-	return context.WithValue(ctx, maintenanceKey{}, true)
+// The classes. A write of a context that names none finishes what has begun.
+const (
+	WriteFinish      WriteClass = "finish"      // of a store whose release is applied, and what is short besides
+	WriteBegin       WriteClass = "begin"       // of a store until its release is applied
+	WriteDelete      WriteClass = "delete"      // of a store that is deleted
+	WriteMaintenance WriteClass = "maintenance" // that no customer has asked for
+)
+
+// Writes say what the writes of a context are for. Within a class, the ones with the lower Since go first.
+type Writes struct {
+	Class WriteClass
+	Since int64 // the generation: when the request was accepted; 0: they go in the order in which they come
 }
 
-// IsMaintenance reports whether ctx is from [WithMaintenance].
-func IsMaintenance(ctx context.Context) bool { return ctx.Value(maintenanceKey{}) != nil }
+type writesKey struct{}
+
+// WithWrites returns a context whose cluster writes are for w. What is begun as maintenance stays maintenance.
+func WithWrites(ctx context.Context, w Writes) context.Context {
+	if WritesOf(ctx).Class == WriteMaintenance {
+		return ctx
+	}
+	return context.WithValue(ctx, writesKey{}, w)
+}
+
+// WritesOf returns what the cluster writes of ctx are for.
+func WritesOf(ctx context.Context) Writes {
+	if w, ok := ctx.Value(writesKey{}).(Writes); ok {
+		return w
+	}
+	return Writes{Class: WriteFinish}
+}

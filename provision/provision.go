@@ -20,20 +20,38 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	if err != nil {
 		return err
 	}
-	var applied Applied
-	step := func(name string, run func(context.Context) error) {
-		if err == nil {
-			err = j.step(ctx, OpProvision, s, name, run)
-		}
+	applied, err := r.apply(ctx, s, release, j)
+	if err != nil {
+		return err
 	}
-	deadline := func() time.Time {
-		if s.OnHold > 0 {
-			return applied.At.Add(r.ReadinessTimeout + s.OnHold + AfterHold)
-		}
-		return applied.At.Add(r.ReadinessTimeout)
+	deadline := applied.At.Add(r.ReadinessTimeout)
+	if s.OnHold > 0 {
+		deadline = deadline.Add(s.OnHold + AfterHold)
 	}
-	step(StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
-	step(StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
+	if s.Suspended {
+		return j.step(ctx, OpProvision, s, StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, deadline) })
+	}
+	err = j.step(ctx, OpProvision, s, StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, deadline) })
+	if err == nil {
+		err = r.rotate(ctx, s, release, j, deadline)
+	}
+	if err != nil || r.Shops == nil {
+		return err
+	}
+	return j.stepWithResult(ctx, OpProvision, s, StepVerify, func(ctx context.Context, done *Step) (err error) {
+		done.Outputs, err = r.verify(ctx, s, engine, deadline)
+		return err
+	})
+}
+
+// apply makes the store's objects exist. Its writes are those of a store that begins: stores accepted earlier come first, and what stores do after it
+// comes before.
+func (r *Runner) apply(ctx context.Context, s Store, release Release, j journal) (applied Applied, err error) {
+	ctx = WithWrites(ctx, Writes{WriteBegin, s.Generation})
+	err = j.step(ctx, OpProvision, s, StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
+	if err == nil {
+		err = j.step(ctx, OpProvision, s, StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
+	}
 	if err == nil {
 		err = j.stepWithResult(ctx, OpProvision, s, StepRelease, func(ctx context.Context, done *Step) (err error) {
 			applied, err = r.Releases.Apply(ctx, s, release)
@@ -41,23 +59,7 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 			return err
 		})
 	}
-	if s.Suspended {
-		step(StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, deadline()) })
-		return err
-	}
-	step(StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, deadline()) })
-	if err == nil {
-		err = r.rotate(ctx, s, release, j, deadline())
-	}
-	if r.Shops != nil {
-		if err == nil {
-			err = j.stepWithResult(ctx, OpProvision, s, StepVerify, func(ctx context.Context, done *Step) (err error) {
-				done.Outputs, err = r.verify(ctx, s, engine, deadline())
-				return err
-			})
-		}
-	}
-	return err
+	return applied, err
 }
 
 // ensureNamespace finishes an incomplete delete before it creates the namespace: a store that was to be deleted starts from

@@ -118,7 +118,7 @@ func (h *maintenanceHandler) audit(l *lease, log *slog.Logger) {
 
 // maintaining is the context of what is done under the lease.
 func maintaining(ctx context.Context, l *lease) context.Context {
-	return provision.WithMaintenance(provision.WithFence(ctx, l))
+	return provision.WithWrites(provision.WithFence(ctx, l), provision.Writes{Class: provision.WriteMaintenance})
 }
 
 // upgrade brings one store to the edition of the rollout. What says nothing about the store, such as a cluster that is away, ends nothing: the rollout comes

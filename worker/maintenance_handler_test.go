@@ -129,7 +129,7 @@ func TestMaintenanceHandlerUpgrades(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newMaintenanceRig(func(ctx context.Context, _ provision.Store, _ bool) (provision.Finding, error) {
-				if !provision.IsMaintenance(ctx) {
+				if provision.WritesOf(ctx).Class != provision.WriteMaintenance {
 					t.Error("its writes come before those of customers")
 				}
 				return provision.Finding{Edition: "e2"}, test.err

@@ -32,7 +32,7 @@ var rows = []row{
 		one("Duration of steps", lines, "s", q(`histogram_quantile(0.95, sum by (op, step, le) (rate(orchestrator_step_duration_seconds_bucket{%where%,engine=~"$engine"}[15m])))`, "{{op}} {{step}} 95 %")),
 		one("Runs by outcome", lines, "short", q(`sum by (op, outcome) (increase(orchestrator_run_duration_seconds_count{%where%}[5m])) > 0`, "{{op}} {{outcome}}")),
 		one("Helm", lines, "s", q(`histogram_quantile(0.95, sum by (operation, le) (rate(orchestrator_helm_duration_seconds_bucket{%where%}[5m])))`, "{{operation}} 95 %")),
-		one("Writes that wait", lines, "short", q(`sum by (cluster) (orchestrator_writes_waiting{%where%})`, "{{cluster}}")),
+		one("Writes that wait", lines, "short", q(`sum by (cluster, class) (orchestrator_writes_waiting{%where%})`, "{{cluster}} {{class}}"), q(`sum by (cluster) (orchestrator_write_slots{%where%})`, "{{cluster}} slots")),
 		one("Requests to API servers", lines, "reqps", q(`sum by (cluster, code) (rate(orchestrator_kube_request_duration_seconds_count{%where%}[5m]))`, "{{cluster}} {{code}}")),
 		one("Duration of requests to API servers", lines, "s", q(`histogram_quantile(0.95, sum by (verb, le) (rate(orchestrator_kube_request_duration_seconds_bucket{%where%}[5m])))`, "{{verb}} 95 %")),
 	}},

@@ -41,7 +41,7 @@ type Config struct {
 	ProvisionSlots   int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at the same time by this worker, per cluster; most of them only wait"`
 	DeleteSlots      int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at the same time by this worker, per cluster"`
 	CallbackSlots    int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
-	Writes           int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: twice the number of CPUs"`
+	Writes           int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: as many as the API server answers well"`
 	CreatorLimit     int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
 	MaintenanceSlots int           `env:"ORCH_MAINTENANCE_CONCURRENCY" envDefault:"10" help:"stores audited at the same time by this worker, per cluster; 0: this worker audits none"`
 	AuditEvery       time.Duration `env:"ORCH_AUDIT_EVERY" envDefault:"24h" help:"time between the beginnings of two passes in which each store is compared with what its release says; 0: no pass"`
@@ -116,6 +116,7 @@ func (c Config) validateLimits() error {
 	refuse(c.PollAttempts < 1, "ORCH_POLL_ATTEMPTS is %d; it must be at least 1", c.PollAttempts)
 	refuse(c.PollInterval <= 0, "ORCH_POLL_INTERVAL is %s; it must be positive", c.PollInterval)
 	refuse(c.DeleteTimeout <= 0, "ORCH_DELETE_TIMEOUT is %s; it must be positive", c.DeleteTimeout)
+	refuse(c.Writes < 0, "ORCH_CLUSTER_WRITES is %d; it must not be negative (0 means that it adapts to the API server)", c.Writes)
 	refuse(c.CreatorLimit < 0, "ORCH_MAX_PER_CREATOR is %d; it must not be negative (0 means no limit)", c.CreatorLimit)
 	refuse(c.HealFailed < 0, "ORCH_HEAL_FAILED is %s; it must not be negative", c.HealFailed)
 	refuse(c.HoldAfter < 0, "ORCH_HOLD_AFTER is %d; it must not be negative (0 means that no store waits)", c.HoldAfter)

@@ -18,7 +18,8 @@ type observers func(cluster string) kube.Observer
 // observer counts what is asked of the API server of one cluster.
 type observer struct {
 	requests, helm prometheus.ObserverVec
-	waiting        prometheus.Gauge
+	waiting        *prometheus.GaugeVec
+	limit          prometheus.Gauge
 }
 
 // newObservers registers what they count.
@@ -32,11 +33,16 @@ func newObservers(reg prometheus.Registerer) observers {
 	helm := histogram("helm_duration_seconds", "Duration of Helm's operations: apply, revert, remove or trial, by result: ok, or the code of the error.",
 		[]float64{.1, .5, 1, 2.5, 5, 10, 30, 60}, "operation", "result")
 	waiting := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_writes_waiting",
-		Help: "Helm's operations and other writes that wait for one of ORCH_CLUSTER_WRITES."}, []string{"cluster"})
-	reg.MustRegister(requests, helm, waiting)
+		Help: "Helm's operations and other writes that wait for a write slot, by what they are for: finish, begin, delete or maintenance."}, []string{"class", "cluster"})
+	limit := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "orchestrator_write_slots",
+		Help: "Helm's operations and other writes that may run at the same time: ORCH_CLUSTER_WRITES, or what the API server's answers have made of it."}, []string{"cluster"})
+	reg.MustRegister(requests, helm, waiting, limit)
 	return func(cluster string) kube.Observer {
 		labels := prometheus.Labels{"cluster": cmp.Or(cluster, provision.DefaultCluster)}
-		return observer{requests.MustCurryWith(labels), helm.MustCurryWith(labels), waiting.With(labels)}
+		for _, class := range []provision.WriteClass{provision.WriteFinish, provision.WriteBegin, provision.WriteDelete, provision.WriteMaintenance} {
+			waiting.MustCurryWith(labels).WithLabelValues(string(class))
+		}
+		return observer{requests.MustCurryWith(labels), helm.MustCurryWith(labels), waiting.MustCurryWith(labels), limit.With(labels)}
 	}
 }
 
@@ -65,4 +71,9 @@ func (o observer) Helm(operation string, err error, took time.Duration) {
 }
 
 // Waiting implements [kube.Observer].
-func (o observer) Waiting(change int) { o.waiting.Add(float64(change)) }
+func (o observer) Waiting(class string, change int) {
+	o.waiting.WithLabelValues(class).Add(float64(change))
+}
+
+// WriteLimit implements [kube.Observer].
+func (o observer) WriteLimit(slots int) { o.limit.Set(float64(slots)) }

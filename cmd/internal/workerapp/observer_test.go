@@ -18,9 +18,10 @@ func TestObserverCountsWhatIsAskedOfACluster(t *testing.T) {
 	o.Request("BREW", "other", 0, time.Millisecond)
 	o.Helm("apply", nil, time.Second)
 	o.Helm("apply", provision.Errorf(provision.CodeQuota, "x"), time.Second)
-	o.Waiting(1)
-	o.Waiting(1)
-	o.Waiting(-1)
+	o.Waiting("begin", 1)
+	o.Waiting("begin", 1)
+	o.Waiting("begin", -1)
+	o.WriteLimit(5)
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,10 @@ func TestObserverCountsWhatIsAskedOfACluster(t *testing.T) {
 			t.Errorf("%s is not there: %q", want, seen)
 		}
 	}
-	if n := testutil.ToFloat64(o.(observer).waiting); n != 1 {
+	if n := testutil.ToFloat64(o.(observer).waiting.WithLabelValues("begin")); n != 1 {
 		t.Errorf("%v writes wait", n)
+	}
+	if n := testutil.ToFloat64(o.(observer).limit); n != 5 {
+		t.Errorf("there are %v slots", n)
 	}
 }

@@ -50,11 +50,11 @@ func TestConfigValidateReportsAllMistakesByVariable(t *testing.T) {
 	}
 	bad := Config{
 		Access:  Access{KubeconfigData: "!"},
-		Backend: "backend.test", WebhookSecret: "whsec_short", BackendCA: "missing.pem", BackendKey: "missing.pem", AppEnv: "../secrets", Verify: "maybe", CreatorLimit: -1, QueuePoll: time.Minute,
+		Backend: "backend.test", WebhookSecret: "whsec_short", BackendCA: "missing.pem", BackendKey: "missing.pem", AppEnv: "../secrets", Verify: "maybe", CreatorLimit: -1, Writes: -1, QueuePoll: time.Minute,
 	}
 	err := bad.Validate()
 	for _, variable := range []string{"ORCH_KUBECONFIG_DATA", "BACKEND_API_BASE", "ORCH_WEBHOOK_SECRET", "ORCH_BACKEND_CA_FILE", "APP_ENV", "ORCH_VERIFY", "ORCH_POLL_ATTEMPTS",
-		"ORCH_POLL_INTERVAL", "ORCH_DELETE_TIMEOUT", "ORCH_MAX_PER_CREATOR", "ORCH_PROVISION_CONCURRENCY", "ORCH_DELETE_CONCURRENCY",
+		"ORCH_POLL_INTERVAL", "ORCH_DELETE_TIMEOUT", "ORCH_MAX_PER_CREATOR", "ORCH_CLUSTER_WRITES", "ORCH_PROVISION_CONCURRENCY", "ORCH_DELETE_CONCURRENCY",
 		"ORCH_CALLBACK_CONCURRENCY", "ORCH_QUEUE_POLL"} {
 		if err == nil || !strings.Contains(err.Error(), variable) {
 			t.Errorf("%s is not reported:\n%v", variable, err)

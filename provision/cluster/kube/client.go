@@ -11,6 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+
+	"orchestrator/provision"
 )
 
 // Manager is the orchestrator's name as the manager of objects and of their fields, and as a client of the API server.
@@ -25,7 +27,7 @@ type Client struct {
 
 	rest   *rest.Config // as loaded; port-forwards open connections of their own with it
 	conn   *connection
-	writes writeSlots
+	writes *writeSlots
 
 	observer Observer
 }
@@ -50,7 +52,8 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 	}
 	server = rest.CopyConfig(server)
 	server.UserAgent, server.QPS = Manager, -1
-	conn, err := newConnection(server, cfg.Observer, cfg.Wrap)
+	writes := newWriteSlots(newWriteLimit(cfg.Writes), cfg.Observer)
+	conn, err := newConnection(server, cfg.Observer, writes, cfg.Wrap)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func New(cfg Config, server *rest.Config) (*Client, error) {
 		Log:       cfg.Log,
 		rest:      server,
 		conn:      conn,
-		writes:    newWriteSlots(cfg.Writes),
+		writes:    writes,
 		observer:  cfg.Observer,
 	}, nil
 }
@@ -85,4 +88,18 @@ func (c *Client) RESTConfig(wrap func(http.RoundTripper) http.RoundTripper) *res
 func (c *Client) Ping(ctx context.Context) error {
 	_, err := c.Clientset.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
 	return WrapError(err, "read the cluster's version")
+}
+
+// Write runs one write, or a few that belong together, in a write slot, which the class and age of ctx's writes wait for ([provision.WithWrites]). It does
+// not start after ctx has ended.
+func (c *Client) Write(ctx context.Context, do func() error) error {
+	class := provision.WritesOf(ctx)
+	if err := c.writes.acquire(ctx, class); err != nil {
+		return err
+	}
+	defer c.writes.release(class.Class)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return do()
 }

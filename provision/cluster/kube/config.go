@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
-	"runtime"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -20,15 +19,12 @@ type Config struct {
 	APIServer  *APIServer // accepts short-lived tokens
 	// Wrap is around each request that is sent over the shared connection, nil: nothing is. It sees the request's context, and so whose run it is of.
 	Wrap     func(http.RoundTripper) http.RoundTripper
-	Writes   int          // limit of concurrent writes and Helm operations; 0 means twice the number of CPUs
+	Writes   int          // limit of concurrent writes and Helm operations; 0 means that it adapts to how the API server answers
 	Observer Observer     // is told of each request; nil: nothing is
 	Log      *slog.Logger // nil means slog.Default; Helm and client-go write to it at debug level
 }
 
 func (c Config) withDefaults() Config {
-	if c.Writes <= 0 {
-		c.Writes = 2 * runtime.GOMAXPROCS(0)
-	}
 	if c.Observer == nil {
 		c.Observer = unobserved{}
 	}

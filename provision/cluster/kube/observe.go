@@ -13,8 +13,10 @@ type Observer interface {
 	Request(method, resource string, status int, took time.Duration)
 	// Helm is told of each operation of Helm, and how it has ended.
 	Helm(operation string, err error, took time.Duration)
-	// Waiting is told of a write that begins or ends to wait for a slot, by 1 or -1.
-	Waiting(change int)
+	// Waiting is told of a write of a class that begins or ends to wait for a slot, by 1 or -1.
+	Waiting(class string, change int)
+	// WriteLimit is told how many slots there are, at first and when that changes.
+	WriteLimit(slots int)
 }
 
 // unobserved is the observer where there is none.
@@ -22,7 +24,8 @@ type unobserved struct{}
 
 func (unobserved) Request(string, string, int, time.Duration) {}
 func (unobserved) Helm(string, error, time.Duration)          {}
-func (unobserved) Waiting(int)                                {}
+func (unobserved) Waiting(string, int)                        {}
+func (unobserved) WriteLimit(int)                             {}
 
 // Observer returns what is told of the requests.
 func (c *Client) Observer() Observer {
@@ -60,10 +63,11 @@ func resourceOf(path string) string {
 	return otherResource
 }
 
-// observed tells an observer of the requests that pass.
+// observed tells an observer of the requests that pass, and the write slots how the API server answers.
 type observed struct {
 	next     http.RoundTripper
 	observer Observer
+	writes   *writeSlots
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -76,6 +80,8 @@ func (o observed) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		status = res.StatusCode
 	}
-	o.observer.Request(req.Method, resourceOf(req.URL.Path), status, time.Since(start))
+	took := time.Since(start)
+	o.observer.Request(req.Method, resourceOf(req.URL.Path), status, took)
+	o.writes.answered(req.Method, status, err, took)
 	return res, err
 }

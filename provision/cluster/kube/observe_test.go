@@ -35,13 +35,15 @@ func TestResourceOfAPath(t *testing.T) {
 type seen struct {
 	requests []string
 	waiting  atomic.Int64
+	slots    atomic.Int64
 }
 
 func (s *seen) Request(method, resource string, status int, _ time.Duration) {
 	s.requests = append(s.requests, fmt.Sprint(method, " ", resource, " ", status))
 }
 func (s *seen) Helm(string, error, time.Duration) {}
-func (s *seen) Waiting(change int)                { s.waiting.Add(int64(change)) }
+func (s *seen) Waiting(_ string, change int)      { s.waiting.Add(int64(change)) }
+func (s *seen) WriteLimit(slots int)              { s.slots.Store(int64(slots)) }
 
 func TestEachRequestIsObservedOnceButWatches(t *testing.T) {
 	s := &seen{}
@@ -51,7 +53,7 @@ func TestEachRequestIsObservedOnceButWatches(t *testing.T) {
 			return nil, errors.New("away")
 		}
 		return &http.Response{StatusCode: http.StatusNotFound}, nil
-	}), s}
+	}), s, newWriteSlots(newWriteLimit(1), s)}
 	ask := func(url string) {
 		_, _ = o.RoundTrip(httptest.NewRequest(http.MethodGet, url, nil)) //nolint:bodyclose // it has none
 	}
@@ -67,7 +69,7 @@ func TestEachRequestIsObservedOnceButWatches(t *testing.T) {
 func TestWritesThatWaitAreObserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &seen{}
-		c := &Client{writes: newWriteSlots(1), observer: s}
+		c := &Client{writes: newWriteSlots(newWriteLimit(1), s)}
 		release, ended := make(chan struct{}), make(chan error)
 		for range 2 {
 			go func() { ended <- c.Write(t.Context(), func() error { <-release; return nil }) }()

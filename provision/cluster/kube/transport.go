@@ -22,7 +22,7 @@ type connection struct {
 	guard http.RoundTripper
 }
 
-func newConnection(cfg *rest.Config, observer Observer, wrap func(http.RoundTripper) http.RoundTripper) (*connection, error) {
+func newConnection(cfg *rest.Config, observer Observer, writes *writeSlots, wrap func(http.RoundTripper) http.RoundTripper) (*connection, error) {
 	pool, err := rest.TransportFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the connection to the API server: %w", err)
@@ -34,7 +34,7 @@ func newConnection(cfg *rest.Config, observer Observer, wrap func(http.RoundTrip
 	if err != nil {
 		return nil, fmt.Errorf("the API server's address %q is invalid: %w", cfg.Host, err)
 	}
-	return &connection{host: host.String(), guard: guard{observed{pool, observer}}}, nil
+	return &connection{host: host.String(), guard: guard{observed{pool, observer, writes}}}, nil
 }
 
 // config returns a new rest.Config over the pool. Each client needs its own, since client-go writes into it. It has no
