@@ -19,14 +19,14 @@ import (
 type Slots struct{ Provision, Delete, Callback, Maintenance int }
 
 // newServer serves one queue. Each has a server of its own, since a full queue must not hold up another.
-func newServer(client redis.UniversalClient, queueName string, slots int, poll time.Duration, log *slog.Logger) *asynq.Server {
+func newServer(client redis.UniversalClient, queueName string, slots int, log *slog.Logger) *asynq.Server {
 	return asynq.NewServerFromRedisClient(client, asynq.Config{
 		Concurrency:              slots,
 		Queues:                   map[string]int{queueName: 1},
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,
 		ShutdownTimeout:          ShutdownTimeout,
-		TaskCheckInterval:        poll,
+		TaskCheckInterval:        queue.LookEvery, // the client has wakeups
 		DelayedTaskCheckInterval: time.Second,
 		Logger:                   asynqLog{log.With("queue", queueName)},
 		LogLevel:                 asynq.InfoLevel,

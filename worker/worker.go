@@ -58,7 +58,7 @@ type Config struct {
 	Limits   Limits
 	Slots    Slots // for each cluster
 	Audit    AuditPolicy
-	Poll     time.Duration   // how often an idle queue is polled; a second is slow, 50 ms costs Redis 50 commands a second
+	Poll     time.Duration   // how often an idle queue is polled, for tasks that no message tells of
 	Engines  []string        // of the installation; what is counted by engine has no other names
 	Progress bool            // also call back with PROVISIONING and DELETING
 	Tracer   *tracing.Tracer // nil: no traces
@@ -82,6 +82,7 @@ type Worker struct {
 	recoverers []*recoverer
 	probes     []*clusterProbe
 	leases     *leaseManager
+	wakeups    *queue.Wakeups
 	inFlight   atomic.Int64
 	stop       context.CancelCauseFunc
 }
@@ -100,6 +101,9 @@ func New(c Config) (*Worker, error) {
 	stopped, stop := context.WithCancelCause(context.Background())
 	w := &Worker{config: c, records: record.New(c.Redis, record.Options{CreatorLimit: c.Limits.CreatorLimit, HoldAfter: c.Limits.HoldAfter, Heal: c.Limits.HealFailed > 0}), tasks: queue.NewTasks(c.Redis), stop: stop}
 	w.intake = &intake.Intake{Records: w.records, Tasks: w.tasks, GenerationTimeout: c.Limits.GenerationTimeout, Log: c.Log}
+	w.wakeups = queue.NewWakeups(c.Poll)
+	c.Server.AddHook(w.wakeups)
+	w.tasks.Enqueued = w.wakeups.Enqueued
 	w.leases = newLeaseManager(w.records.Runs, c.Progress, c.Log)
 	m := newMetrics(c.Metrics, c.Engines...)
 	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log),
@@ -128,7 +132,7 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 		sender: c.Sender, acceptor: w.intake, limits: c.Limits, metrics: m, tracer: c.Tracer, log: log, stop: stopped, now: time.Now}
 	add := func(base string, slots int, h asynq.Handler) {
 		queueName := queue.On(base, name)
-		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Poll, c.Log), queueName, w.counted(handlerFor(queueName, h), m.serves(queueName, slots))})
+		w.servers = append(w.servers, server{newServer(c.Server, queueName, slots, c.Log), queueName, w.counted(handlerFor(queueName, h), m.serves(queueName, slots))})
 	}
 	add(queue.QueueProvision, c.Slots.Provision, runs)
 	add(queue.QueueDelete, c.Slots.Delete, runs)
@@ -154,7 +158,7 @@ func (w *Worker) serveAny(stopped context.Context, m *metrics) {
 	m = m.on(provision.AnyCluster)
 	m.callbacksBegin()
 	callbacks.metrics = m
-	w.servers = append(w.servers, server{newServer(c.Server, name, c.Slots.Callback, c.Poll, c.Log), name, w.counted(handlerFor(name, callbacks), m.serves(name, c.Slots.Callback))})
+	w.servers = append(w.servers, server{newServer(c.Server, name, c.Slots.Callback, c.Log), name, w.counted(handlerFor(name, callbacks), m.serves(name, c.Slots.Callback))})
 }
 
 // watch adds what reconciles one cluster with the records and probes it.
@@ -196,7 +200,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		background.Go(func() { l.run(ctx) })
 	}
 	background.Go(func() { w.leases.retryReleases(ctx) })
-	background.Go(func() { w.records.Runs.Watch(ctx, w.leases.renewNow) })
+	background.Go(func() { w.records.Runs.Watch(ctx, w.leases.renewNow, w.wakeups.Announced) })
 	err := w.start()
 	if err == nil {
 		<-ctx.Done()
@@ -220,6 +224,7 @@ func (w *Worker) start() error {
 
 // drain stops taking tasks first, so that none that it gives back returns to this worker.
 func (w *Worker) drain() {
+	w.wakeups.Stop()
 	for _, s := range w.servers {
 		s.Stop()
 	}

@@ -146,6 +146,8 @@ func parse(t *asynq.Task, into any, complete func() bool) error {
 
 // Tasks enqueues tasks and looks after those that are in their queues.
 type Tasks struct {
+	Enqueued func(queue string) // is told of each task that was made to be taken now; nil: nothing is
+
 	redis     redis.UniversalClient
 	client    *asynq.Client
 	inspector *asynq.Inspector
@@ -153,7 +155,7 @@ type Tasks struct {
 
 // NewTasks returns the tasks kept in a Redis.
 func NewTasks(client redis.UniversalClient) *Tasks {
-	return &Tasks{client, asynq.NewClientFromRedisClient(client), asynq.NewInspectorFromRedisClient(client)}
+	return &Tasks{redis: client, client: asynq.NewClientFromRedisClient(client), inspector: asynq.NewInspectorFromRedisClient(client)}
 }
 
 // Enqueue makes the run's task exist. One that exists already, in whatever state, is success.
@@ -181,7 +183,14 @@ func (t *Tasks) enqueue(ctx context.Context, queue, id string, payload any, opti
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil
 	}
+	t.tell(queue, err)
 	return redisconn.WrapError(err)
+}
+
+func (t *Tasks) tell(queue string, err error) {
+	if err == nil && t.Enqueued != nil {
+		t.Enqueued(queue)
+	}
 }
 
 // Revive makes sure that a run's task will be executed: it is enqueued when missing, or when it was completed or
@@ -210,6 +219,7 @@ func (t *Tasks) revive(ctx context.Context, queue, id string, tryNow bool, enque
 		return redisconn.WrapError(err)
 	case info.State == asynq.TaskStateArchived, tryNow && info.State == asynq.TaskStateRetry:
 		err = t.inspector.RunTask(queue, id)
+		t.tell(queue, err)
 	case info.State == asynq.TaskStateCompleted:
 		if err = t.inspector.DeleteTask(queue, id); err == nil || absent(err) {
 			return enqueue()

@@ -28,7 +28,7 @@ const (
 	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all
 	keyEvents            = prefix + "events"             // stream: what has happened to stores, for those who watch
 	keyGraves            = prefix + "graves"             // zset: stores that are to be deleted, by when in ms
-	channelNewest        = prefix + "newest"             // pub/sub: store ids that have a newer generation
+	channelNewest        = prefix + "newest"             // pub/sub: ids of stores that have a newer generation, and the queue that its task will be in
 )
 
 func keyStore(id string) string         { return prefix + "store:" + id }          // hash: the record

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"orchestrator/provision"
@@ -113,9 +114,9 @@ func (r *Runs) Release(ctx context.Context, run Run, end RunEnd) (attempts int, 
 	return attempts, redisconn.WrapError(err)
 }
 
-// Watch calls changed with the id of each store that gets a newer generation, until ctx ends. It only makes runs notice
-// sooner: messages can be lost, and nothing depends on them.
-func (r *Runs) Watch(ctx context.Context, changed func(storeID string)) {
+// Watch calls changed with the id of each store that gets a newer generation, and announced with the queue that its task is about to be in, until ctx
+// ends. It only makes runs notice sooner: messages can be lost, and nothing depends on them.
+func (r *Runs) Watch(ctx context.Context, changed, announced func(string)) {
 	sub := r.redis.Subscribe(ctx, channelNewest)
 	defer sub.Close()
 	for {
@@ -126,7 +127,11 @@ func (r *Runs) Watch(ctx context.Context, changed func(storeID string)) {
 			if !ok {
 				return
 			}
-			changed(m.Payload)
+			id, queueName, isNew := strings.Cut(m.Payload, " ")
+			if isNew {
+				announced(queueName)
+			}
+			changed(id)
 		}
 	}
 }

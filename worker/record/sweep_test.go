@@ -114,13 +114,13 @@ func TestLeadSweepIsHeldByOneSweeper(t *testing.T) {
 	})
 }
 
-func TestWatchNamesStoresWithANewerGeneration(t *testing.T) {
+func TestWatchNamesStoresWithANewerGenerationAndTheirQueues(t *testing.T) {
 	each(t, func(b *bench) {
 		ctx, cancel := context.WithCancel(b.ctx)
-		heard, ended := make(chan string, 100), make(chan struct{})
+		heard, queues, ended := make(chan string, 100), make(chan string, 100), make(chan struct{})
 		go func() {
 			defer close(ended)
-			b.records.Runs.Watch(ctx, func(id string) { heard <- id })
+			b.records.Runs.Watch(ctx, func(id string) { heard <- id }, func(queue string) { queues <- queue })
 		}()
 		// Messages before the subscription are lost by design, so accept until one comes.
 		deadline := time.After(10 * time.Second)
@@ -131,6 +131,9 @@ func TestWatchNamesStoresWithANewerGeneration(t *testing.T) {
 				done = true
 				if id != "a" {
 					b.Errorf("heard of %q", id)
+				}
+				if queue := <-queues; queue != "provision" {
+					b.Errorf("its task is to be in queue %q", queue)
 				}
 			case <-time.After(10 * time.Millisecond):
 			case <-deadline:

@@ -49,7 +49,7 @@ type Config struct {
 	Drift            string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
 	HealFailed       time.Duration `env:"ORCH_HEAL_FAILED" envDefault:"0s" help:"for how long after its FAILED a store is told READY after all once its pods have become ready, such as 6h; for a timeout, a pod without a node, a volume, an image, a quota or a crash; 0: FAILED is the end"`
 	HoldAfter        int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
-	QueuePoll        time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"200ms" help:"how often an idle queue is polled"`
+	QueuePoll        time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"1s" help:"how often an idle queue is polled, for tasks that no message tells of; a new request is taken at once"`
 }
 
 // limits are the limits of a worker whose generations end after the given time.

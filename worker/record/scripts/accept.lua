@@ -194,5 +194,7 @@ else
 end
 if ARGV[24] ~= '' then redis.call('HSET', KEYS[1], 'trace', ARGV[24]) else redis.call('HDEL', KEYS[1], 'trace') end
 index_store(KEYS[1], id)
-redis.pcall('PUBLISH', ARGV[10], id) -- it only saves time, and what is recorded must not end in an error
+local queue = run_cluster(r, op)
+queue = queue == 'default' and op or op .. '.' .. queue
+redis.pcall('PUBLISH', ARGV[10], id .. ' ' .. queue) -- it only saves time, and what is recorded must not end in an error
 return { 'accepted', text(gen), run_cluster(r, op), '' }
