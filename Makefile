@@ -68,7 +68,7 @@ lambda: ## the function for AWS Lambda, into bin/lambda-<arch>.zip; the same sou
 
 ##@ Test
 .PHONY: test
-test: tools lint unit-apart redis-failover mutants-apply build devcluster third-engine-mock integration chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
+test: tools lint unit-apart redis-failover mutants-apply build devcluster third-engine-mock integration bench-short chaos-short ## everything: linter, unit tests, the same on a real Redis and a real API server, chaos
 
 .PHONY: test-quick
 test-quick: ## for the inner loop: linter, unit tests without the race detector, the whole path without a cluster
@@ -90,7 +90,7 @@ test-long: tools build devcluster redis-topologies redis-kinds third-engine test
 	bin/chaos --beside --stores 60 --faults 5m --seed $(or $(SEED),0)
 
 # The race detector is where goroutines meet. What links Kubernetes is compiled once, without it; test-long runs it there too.
-KUBERNETES := /provision/cluster|/provision/engine|/cmd/worker$$|/cmd/lambda$$|/cmd/internal/workerapp|/cmd/testkit/e2e|/deploy/kubernetes
+KUBERNETES := /provision/cluster|/provision/engine|/cmd/worker$$|/cmd/lambda$$|/cmd/internal/workerapp|/cmd/testkit/e2e|/cmd/testkit/bench$$|/cmd/testkit/bench/limit|/deploy/kubernetes
 .PHONY: unit
 unit: unit-apart ## unit tests and tests on a real Redis; with the race detector, except for what links Kubernetes
 	go test $$(.ci/integration --packages)
@@ -164,11 +164,21 @@ chaos-mutants: tools build devcluster ## remove one guard at a time and check th
 mutants-apply: ## check that the patches of the mutants apply, and that the mutants compile
 	.ci/mutants-apply
 
-# STORES may be set. The figures of docs/scaling.md are from here.
-.PHONY: capacity
-capacity: tools build devcluster ## measure what a store costs: Redis, workers, API server (docs/scaling.md)
-	go build -o bin/ ./cmd/testkit/capacity
-	bin/capacity --stores $(or $(STORES),2000)
+# STORES, ROUNDS, ONLY (sections, with commas between) and BENCH (any flags) may be set. The figures of docs/performance.md and docs/scaling.md are
+# from here. Without helm or kubectl it says what it leaves out.
+.PHONY: bench
+bench: tools build devcluster ## measure what a store costs and how fast stores are made, beside the least that the cluster allows and beside Helm (docs/performance.md)
+	@$(MAKE) --no-print-directory bin/helm bin/kubectl || true
+	go build -o bin/ ./cmd/testkit/bench
+	bin/bench $(if $(STORES),--stores $(STORES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(BENCH)
+
+.PHONY: bench-short
+bench-short: tools build devcluster ## the part of bench that is in test: 20 stores, with loose bounds
+	go build -o bin/ ./cmd/testkit/bench
+	bin/bench --short
+
+bin/helm bin/kubectl: bin/%:
+	@.ci/cli $*
 
 .PHONY: lint
 lint: bin/golangci-lint-$(GOLANGCI_LINT) bin/actionlint-$(ACTIONLINT) ## formatting, mistakes, sizes, and the direction of imports

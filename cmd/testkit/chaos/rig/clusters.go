@@ -83,13 +83,13 @@ func (all Clusters) Resume(ctx context.Context) error {
 func (all Clusters) stop() {
 	for _, c := range all {
 		c.SignalAPI(syscall.SIGCONT)
-		c.removeVolumes()
+		c.RemoveVolumes()
 		c.Stop(30 * time.Second)
 	}
 }
 
-// removeVolumes removes the directories of the cluster's volumes, which are outside of the cluster's own directory.
-func (c *Cluster) removeVolumes() {
+// RemoveVolumes removes the directories of the cluster's volumes, which are outside of the cluster's own directory.
+func (c *Cluster) RemoveVolumes() {
 	if c.Kube == nil {
 		return
 	}

@@ -1,8 +1,9 @@
-package main
+package figures_test
 
 import (
-	"maps"
 	"testing"
+
+	"orchestrator/cmd/testkit/bench/figures"
 )
 
 func TestFieldReadsInfoAndStatus(t *testing.T) {
@@ -12,21 +13,9 @@ func TestFieldReadsInfoAndStatus(t *testing.T) {
 		"nothing":                0,
 		"used_memory_dataset:\n": 0,
 	} {
-		if got := field(text, "used_memory_dataset:"); got != want {
+		if got := figures.Field(text, "used_memory_dataset:"); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
-	}
-}
-
-func TestRequestsAreSummedByVerb(t *testing.T) {
-	got := requests(`# HELP apiserver_request_total x
-apiserver_request_total{code="200",verb="GET",resource="pods"} 3
-apiserver_request_total{code="404",verb="GET",resource="secrets"} 2
-apiserver_request_total{code="201",verb="POST",resource="pods"} 1e+02
-apiserver_request_terminations_total{verb="GET"} 9
-`)
-	if want := (map[string]float64{"GET": 5, "POST": 100}); !maps.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
 	}
 }
 
@@ -36,7 +25,19 @@ func TestCPUOfAProgramWithAnyName(t *testing.T) {
 		"7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 1 1 0 0 20 0 9":     0.02,
 		"": 0,
 	} {
-		if got := cpuOf(stat); got != want {
+		if got := figures.CPU(stat); got != want {
+			t.Errorf("%q: %v, want %v", stat, got, want)
+		}
+	}
+}
+
+func TestCPUOfTheMachineIsWhatWasNotIdle(t *testing.T) {
+	for stat, want := range map[string]float64{
+		"cpu  100 200 300 4000 500 60 40 9 0 0\ncpu0 1 1 1 1 1 1 1 0 0 0\n": 7,
+		"intr 1 2 3": 0,
+		"":           0,
+	} {
+		if got := figures.MachineCPU(stat); got != want {
 			t.Errorf("%q: %v, want %v", stat, got, want)
 		}
 	}
