@@ -90,7 +90,10 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* The Service of a backend; headless, since a StatefulSet of one has one address. Takes (list $ "component" port). */}}
+{{/*
+The Service of a backend; headless, since a StatefulSet of one has one address. The name leads to a pod that is not ready yet, too: what waits for the
+backend asks the backend itself, and gets in when it listens rather than at its next probe. Takes (list $ "component" port).
+*/}}
 {{- define "common.backendService" -}}
 {{- $root := index . 0 -}}
 apiVersion: v1
@@ -102,6 +105,7 @@ metadata:
 spec:
   type: ClusterIP
   clusterIP: None
+  publishNotReadyAddresses: true
   selector:
     {{- include "common.selector" (list $root (index . 1)) | nindent 4 }}
   ports:

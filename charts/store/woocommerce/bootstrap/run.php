@@ -15,21 +15,18 @@
 mysqli_report( MYSQLI_REPORT_OFF );
 
 function connect(): mysqli {
-	for ( $try = 0; ; $try++ ) {
-		$db = @mysqli_connect(
-			getenv( 'WORDPRESS_DB_HOST' ),
-			getenv( 'WORDPRESS_DB_USER' ),
-			getenv( 'WORDPRESS_DB_PASSWORD' ),
-			getenv( 'WORDPRESS_DB_NAME' )
-		);
-		if ( $db ) {
+	for ( $said = -INF; ; usleep( 100000 ) ) {
+		$db = mysqli_init();
+		// A packet that is lost while the pod's network is being set up is not waited for.
+		$db->options( MYSQLI_OPT_CONNECT_TIMEOUT, 2 );
+		if ( @$db->real_connect( getenv( 'WORDPRESS_DB_HOST' ), getenv( 'WORDPRESS_DB_USER' ), getenv( 'WORDPRESS_DB_PASSWORD' ), getenv( 'WORDPRESS_DB_NAME' ) ) ) {
 			return $db;
 		}
-		if ( 0 === $try % 10 ) {
+		if ( microtime( true ) - $said >= 10 ) {
 			// The error's number only: its text may quote what was sent.
 			fwrite( STDERR, 'bootstrap: the database does not take us yet (error ' . mysqli_connect_errno() . ")\n" );
+			$said = microtime( true );
 		}
-		sleep( 1 );
 	}
 }
 
