@@ -54,8 +54,9 @@ upper = $(shell echo $(1) | tr a-z- A-Z_)
 store-images: $(STORE_IMAGES:%=store-%) ## the stores' images (IMAGE_PREFIX; build arguments in <ENGINE>_ARGS)
 
 .PHONY: $(STORE_IMAGES:%=store-%)
-$(STORE_IMAGES:%=store-%): store-%:
-	$(DOCKER_BUILD) $($(call upper,$*)_ARGS) --tag $(call chart_image,$*) deploy/images/$*
+$(STORE_IMAGES:%=store-%): store-%: # the build finds the chart's folder "bootstrap" beside its own files
+	@context=$$(mktemp -d) && trap 'rm -rf "$$context"' EXIT && cp -R deploy/images/$*/. $(wildcard charts/store/$*/bootstrap) "$$context" && \
+	(set -x; $(DOCKER_BUILD) $($(call upper,$*)_ARGS) --tag $(call chart_image,$*) "$$context")
 
 .PHONY: image-names
 image-names: # what the targets above build, to pull, push or join
@@ -106,8 +107,9 @@ redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a
 	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
 
 .PHONY: bootstrap-test
-bootstrap-test: ## the shops' bootstraps on a real PHP, MariaDB and PostgreSQL
+bootstrap-test: ## the shops' bootstraps, and what new shops start with, on a real PHP, MariaDB and PostgreSQL
 	.ci/bootstrap-test
+	.ci/new-shop-test
 
 .PHONY: redis-kinds
 redis-kinds: tools ## the tests on a real Redis again, on Redis 8 and on Valkey 8

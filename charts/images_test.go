@@ -79,6 +79,10 @@ func TestWooCommerceImageIsTheOneThatTheChartNames(t *testing.T) {
 	if got := argument(t, dockerfile, "WORDPRESS_IMAGE"); got != base.Repository+":"+base.Tag {
 		t.Errorf("the image is made from %s, the stock layout runs %s:%s", got, base.Repository, base.Tag)
 	}
+	database := chart.Images["mariadb"]
+	if got := argument(t, dockerfile, "MARIADB_IMAGE"); got != database.Repository+":"+database.Tag {
+		t.Errorf("new shops start with a data directory of %s, and run %s:%s: each would be initialised step by step", got, database.Repository, database.Tag)
+	}
 	if cli := argument(t, dockerfile, "WP_CLI_VERSION"); !strings.HasPrefix(chart.Images["cli"].Tag, "cli-"+cli+"-") {
 		t.Errorf("the image has wp-cli %s, the stock layout runs %s", cli, chart.Images["cli"].Tag)
 	}

@@ -30,6 +30,13 @@ function store_finish_woocommerce(): void {
 	}
 }
 
+/** What WooCommerce gives each shop when it is installed, and tables that were restored from the image lack. */
+function store_make_ids(): void {
+	WC_Install::maybe_set_store_id();
+	WC()->add_woocommerce_inbox_variant();
+	WC()->add_woocommerce_remote_variant();
+}
+
 /** What the request asks for, as one value to compare. */
 function store_settings(): array {
 	$settings = array();
@@ -159,6 +166,7 @@ add_filter( 'pre_wp_mail', '__return_true' );
 store_upgrade_database();
 $store_admin = store_ensure_admin();
 store_finish_woocommerce();
+store_make_ids();
 store_ensure_rest_key( $store_admin );
 $store_wanted  = store_settings();
 $store_applied = get_option( 'orchestrator_settings', array() );

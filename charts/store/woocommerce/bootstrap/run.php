@@ -6,11 +6,16 @@
  *
  * Where the command has run to its end for this very code and these settings, and WooCommerce is still active, nothing is run: a
  * restart keeps the shop closed no longer than it takes to see that. The mark is in the shop's database, so that it comes back with a backup of it.
- * With --always it is run whatever the mark says, and leaves it as it is.
+ * With --always it is run whatever the mark says, and leaves it as it is. Otherwise an empty database first gets the tables that the image brings (restore.php).
+ *
+ * The command finds in BOOTSTRAP_INSTALLED whether there is a shop (yes or no), and in BOOTSTRAP_PLUGINS which plugins besides WooCommerce are active in it,
+ * separated by commas.
  *
  * The wait has no limit: the caller that waits for the pod decides how long a store may take, and a pod that keeps exiting
  * would look like a program that crashes.
  */
+
+require __DIR__ . '/restore.php';
 
 mysqli_report( MYSQLI_REPORT_OFF );
 
@@ -98,11 +103,20 @@ function options(): string {
 	return '`' . ( getenv( 'WORDPRESS_TABLE_PREFIX' ) ?: 'wp_' ) . 'options`';
 }
 
-/** Whether nothing is to do. A database without WordPress's tables answers with an error, which is a no. */
-function done( mysqli $db ): bool {
-	$answer = @mysqli_query( $db, 'SELECT option_name, option_value FROM ' . options() . " WHERE option_name IN ('" . MARK . "', 'active_plugins')" );
-	$found  = $answer ? array_column( $answer->fetch_all(), 1, 0 ) : array();
-	return inputs() === ( $found[ MARK ] ?? '' ) && str_contains( $found['active_plugins'] ?? '', '"woocommerce/woocommerce.php"' );
+/** Returns the mark and the active plugins. A database without WordPress's tables answers with an error, and has neither. */
+function found( mysqli $db ): array {
+	$answer  = @mysqli_query( $db, 'SELECT option_name, option_value FROM ' . options() . " WHERE option_name IN ('" . MARK . "', 'active_plugins')" );
+	$found   = $answer ? array_column( $answer->fetch_all(), 1, 0 ) : array();
+	$plugins = @unserialize( $found['active_plugins'] ?? '', array( 'allowed_classes' => false ) );
+	return array( $found[ MARK ] ?? '', is_array( $plugins ) ? $plugins : array() );
+}
+
+const PLUGIN = 'woocommerce/woocommerce.php';
+
+/** The names that wp knows plugins by. */
+function others( array $plugins ): string {
+	$names = fn( $file ) => '.' === dirname( $file ) ? basename( $file, '.php' ) : dirname( $file );
+	return implode( ',', array_map( $names, array_diff( $plugins, array( PLUGIN ) ) ) );
 }
 
 /** A mark that cannot be saved means that the next start looks again. */
@@ -116,10 +130,17 @@ if ( $always ) {
 	array_shift( $command );
 }
 $db = lock();
-if ( ! $always && done( $db ) ) {
+list( $mark, $plugins ) = found( $db );
+if ( ! $always && inputs() === $mark && in_array( PLUGIN, $plugins, true ) ) {
 	fwrite( STDOUT, "bootstrap: nothing has changed\n" );
 	exit( 0 );
 }
+if ( ! $always ) {
+	restore( $db );
+	list( , $plugins ) = found( $db );
+}
+putenv( 'BOOTSTRAP_INSTALLED=' . ( in_array( PLUGIN, $plugins, true ) ? 'yes' : 'no' ) );
+putenv( 'BOOTSTRAP_PLUGINS=' . others( $plugins ) );
 list( $code, $last ) = run( $command, secrets() );
 if ( 0 !== $code ) {
 	@file_put_contents( '/dev/termination-log', implode( "\n", $last ) );

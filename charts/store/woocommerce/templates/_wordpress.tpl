@@ -72,7 +72,7 @@ text, and what belongs to the store comes in through getenv.
 {{/* All pods, as common.quota counts them. */}}
 {{- define "woocommerce.pods" -}}
 - {containers: [wordpress, cron], init: [bootstrap], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
-- {containers: [mariadb], replicas: 1}
+- {containers: [mariadb], init: [mariadb], replicas: 1}
 - {containers: [test], replicas: 1}
 - {containers: [bootstrap], replicas: 1} # a job
 {{- end -}}
