@@ -32,7 +32,32 @@ exports.Client = class {
 }
 `
 
-// medusaShop is a folder with Medusa's code, as far as its bootstrap looks at it, and with the scripts where a mounted folder has them.
+// fakeMedusa is the part of Medusa that start.js uses. Its start loads and then listens, unless a setting says what else it does.
+var fakeMedusa = map[string]string{
+	"@medusajs/medusa/package.json":     `{"version":"1"}`,
+	"@medusajs/medusa/loaders/index.js": `exports.default = async () => ({ container: {} })`,
+	"@medusajs/medusa/commands/start.js": `
+const loaders = require("../loaders/index.js")
+exports.default = async () => {
+  if (process.env.STORE_TITLE === "another start") return
+  if (process.env.STORE_TITLE === "no configuration") process.exit()
+  await loaders.default({})
+  console.log("did:listen")
+  process.exit(0)
+}`,
+	"@medusajs/cli/cli.js":        `console.log("did:" + process.argv.slice(2).join(" ")); process.exit(process.env.STORE_TITLE === "no migrations" ? 4 : 0)`,
+	"@medusajs/cart/package.json": `{"version":"1"}`,
+	"pg/index.js":                 fakePG,
+	"pg/package.json":             `{"version":"1"}`,
+}
+
+// fakeSetUp stands for bootstrap.js, which needs all of Medusa.
+const fakeSetUp = `exports.bootstrap = async () => {
+  console.log("did:settings")
+  if (process.env.STORE_TITLE === "broken") throw new Error("no shop with " + process.env.STORE_ADMIN_PASSWORD)
+}`
+
+// medusaShop is a folder with Medusa's code, as far as its start looks at it, and with the scripts where a mounted folder has them.
 type medusaShop struct{ dir, scripts, valkey string }
 
 func newMedusaShop(t *testing.T) *medusaShop {
@@ -43,9 +68,9 @@ func newMedusaShop(t *testing.T) *medusaShop {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	s := &medusaShop{dir: t.TempDir(), valkey: listener.Addr().String()}
-	s.write(t, "node_modules/pg/index.js", fakePG)
-	s.write(t, "node_modules/pg/package.json", `{"version":"1"}`)
-	s.write(t, "node_modules/@medusajs/cart/package.json", `{"version":"1"}`)
+	for name, text := range fakeMedusa {
+		s.write(t, "node_modules/"+name, text)
+	}
 	s.write(t, "medusa-config.js", "// one")
 	s.write(t, "static/picture.png", "one")
 	s.mount(t)
@@ -54,7 +79,11 @@ func newMedusaShop(t *testing.T) *medusaShop {
 
 func (s *medusaShop) write(t *testing.T, name, text string) {
 	t.Helper()
-	at := filepath.Join(s.dir, name)
+	write(t, filepath.Join(s.dir, name), text)
+}
+
+func write(t *testing.T, at, text string) {
+	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -63,112 +92,94 @@ func (s *medusaShop) write(t *testing.T, name, text string) {
 	}
 }
 
-// mount puts the script where kubelet puts it: a link to a folder whose name is another one in each pod.
+// mount puts the scripts where kubelet puts them: links to a folder whose name is another one in each pod.
 func (s *medusaShop) mount(t *testing.T) {
 	t.Helper()
+	names, err := filepath.Glob("store/medusa/bootstrap/*.js")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there are no scripts: %v", err)
+	}
 	real := t.TempDir()
-	for _, name := range []string{"run.js", "bootstrap.sh"} {
-		text, err := os.ReadFile(filepath.Join("store/medusa/bootstrap", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(real, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	s.scripts = t.TempDir()
-	if err := os.Symlink(filepath.Join(real, "run.js"), filepath.Join(s.scripts, "run.js")); err != nil {
-		t.Fatal(err)
+	for _, name := range names {
+		text := readText(t, name)
+		if filepath.Base(name) == "bootstrap.js" {
+			text = fakeSetUp
+		}
+		write(t, filepath.Join(real, filepath.Base(name)), text)
+		if err := os.Symlink(filepath.Join(real, filepath.Base(name)), filepath.Join(s.scripts, filepath.Base(name))); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
-// start starts the bootstrap as a pod does and returns what it did: "nothing", or whether the migrations were left out.
-func (s *medusaShop) start(t *testing.T, command string, env ...string) string {
+// start starts the shop as a pod does and returns what it did, and all that it printed.
+func (s *medusaShop) start(t *testing.T, env ...string) (did, printed string) {
 	t.Helper()
-	return s.run(t, []string{"sh", "-c", "echo did:$STORE_MIGRATED; " + command}, env...)
-}
-
-func (s *medusaShop) run(t *testing.T, args []string, env ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join(s.scripts, "run.js")}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(s.scripts, "start.js"))
 	cmd.Dir = s.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "REDIS_URL=redis://" + s.valkey, "STORE_ADMIN_PASSWORD=" + t.TempDir(), "STORE_TITLE=One"}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "REDIS_URL=redis://" + s.valkey, "STORE_ADMIN_PASSWORD=" + ownersPassword, "STORE_TITLE=One"}, env...)
 	out, err := cmd.CombinedOutput()
-	switch text := string(out); {
-	case err != nil:
-		return "failed"
-	case strings.Contains(text, "did:yes"):
-		return "settings"
-	case strings.Contains(text, "did:no"):
-		return "all"
-	case strings.Contains(text, "did:"):
-		return "the command alone"
-	case strings.Contains(text, "nothing has changed"):
-		return "nothing"
-	default:
-		t.Fatalf("the bootstrap printed %q", text)
-		return ""
+	var steps []string
+	for _, line := range strings.Split(string(out), "\n") {
+		if step, ok := strings.CutPrefix(line, "did:"); ok {
+			steps = append(steps, step)
+		}
 	}
+	if err != nil {
+		steps = append(steps, err.Error())
+	}
+	return strings.Join(steps, ", "), string(out)
 }
+
+const (
+	ownersPassword = "the-password-of-the-owner"
+	didMigrations  = "db:migrate --execute-safe-links, settings, listen"
+	didSettings    = "settings, listen"
+	didNothing     = "listen"
+)
 
 // A restart closed the shop for as long as migrations and settings take, though nothing was to do.
 func TestARestartOfMedusaDoesOnlyWhatIsToDo(t *testing.T) {
 	s := newMedusaShop(t)
 	expect := func(what, want string, env ...string) {
 		t.Helper()
-		if got := s.start(t, "true", env...); got != want {
-			t.Errorf("%s: it did %s, want %s", what, got, want)
+		if got, printed := s.start(t, env...); got != want {
+			t.Errorf("%s: it did %q, want %q; it printed %s", what, got, want, printed)
 		}
 	}
-	if got := s.start(t, "exit 3"); got != "failed" {
-		t.Errorf("a set-up that fails: %s", got)
-	}
-	expect("after one that failed", "all")
-	expect("restarted", "nothing")
+	expect("migrations that fail", "db:migrate --execute-safe-links, exit status 4", "STORE_TITLE=no migrations")
+	expect("a set-up that fails", "db:migrate --execute-safe-links, settings, exit status 1", "STORE_TITLE=broken")
+	expect("after one that failed, whose migrations did not", didSettings)
+	expect("restarted", didNothing)
 	s.mount(t)
 	s.write(t, "static/picture.png", "another")
-	expect("in another pod, with uploads", "nothing")
-	expect("with another title", "settings", "STORE_TITLE=Two")
-	expect("restarted with it", "nothing", "STORE_TITLE=Two")
+	s.write(t, "prepared/schema.sql", "another")
+	expect("in another pod, with uploads", didNothing)
+	expect("with another password, which is for a new shop", didNothing, "STORE_ADMIN_PASSWORD=another-password")
+	expect("with another title", didSettings, "STORE_TITLE=Two")
+	expect("restarted with it", didNothing, "STORE_TITLE=Two")
 	s.write(t, "medusa-config.js", "// two")
-	expect("with other code", "all", "STORE_TITLE=Two")
+	expect("with other code", didMigrations, "STORE_TITLE=Two")
 	s.write(t, "node_modules/@medusajs/cart/package.json", `{"version":"2"}`)
-	expect("with another version of a package", "all", "STORE_TITLE=Two")
-	expect("with another feature flag", "all", "STORE_TITLE=Two", "MEDUSA_FF_RBAC=true")
-	expect("restarted with it", "nothing", "STORE_TITLE=Two", "MEDUSA_FF_RBAC=true")
-	always := s.run(t, []string{"--always", "sh", "-c", "echo did:$STORE_MIGRATED"}, "STORE_TITLE=Three")
-	if always != "the command alone" {
-		t.Errorf("with --always it did %s", always)
-	}
-	expect("after that, whose title has no mark", "settings", "STORE_TITLE=Three", "MEDUSA_FF_RBAC=true")
+	expect("with another version of a package", didMigrations, "STORE_TITLE=Two")
+	expect("with another feature flag", didMigrations, "STORE_TITLE=Two", "MEDUSA_FF_RBAC=true")
+	expect("restarted with it", didNothing, "STORE_TITLE=Two", "MEDUSA_FF_RBAC=true")
 	s.write(t, "static/broken", "")
-	expect("back, where no mark can be saved", "all")
-	expect("restarted", "all")
+	expect("back, where no mark can be saved", didMigrations)
+	expect("restarted", didMigrations)
 }
 
-// The settings alone need no migrations.
-func TestTheMigrationsOfMedusaAreLeftOut(t *testing.T) {
-	for migrated, want := range map[string]string{"yes": "exec", "no": "db:migrate exec"} {
-		dir := t.TempDir()
-		fake := "#!/bin/sh\nprintf '%s ' \"$1\" >>calls\n[ \"$1\" != exec ] || : >\"$STORE_SCRIPT_DONE\"\n"
-		medusa := filepath.Join(dir, "node_modules/.bin/medusa")
-		if err := os.MkdirAll(filepath.Dir(medusa), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(medusa, []byte(fake), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		script, err := filepath.Abs("store/medusa/bootstrap/bootstrap.sh")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), "sh", script)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "STORE_MIGRATED="+migrated)
-		out, err := cmd.CombinedOutput()
-		calls, _ := os.ReadFile(filepath.Join(dir, "calls"))
-		if got := strings.TrimSpace(string(calls)); err != nil || got != want {
-			t.Errorf("migrated %s: called %q, want %q (%v %s)", migrated, got, want, err, out)
+// A shop that is not set up must not be reachable, and its pod must not look as if it had come to a good end.
+func TestAShopOfMedusaThatIsNotSetUpDoesNotListen(t *testing.T) {
+	for title, why := range map[string]string{
+		"broken":           "while setting the shop up: Error: no shop with ***",
+		"another start":    "starts in another way",
+		"no configuration": "",
+	} {
+		got, printed := newMedusaShop(t).start(t, "STORE_TITLE="+title)
+		if !strings.HasSuffix(got, "exit status 1") || strings.Contains(got, "listen") || !strings.Contains(printed, why) || strings.Contains(printed, ownersPassword) {
+			t.Errorf("%s: it did %q and printed %s", title, got, printed)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func medusaBootstrap(t *testing.T) *exec.Cmd {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	script, err := filepath.Abs("store/medusa/bootstrap/run.js")
+	script, err := filepath.Abs("store/medusa/bootstrap/start.js")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func medusaBootstrap(t *testing.T) *exec.Cmd {
 	if err := os.WriteFile(filepath.Join(module, "index.js"), []byte("exports.Client = class {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", script, "true")
+	cmd := exec.CommandContext(t.Context(), "node", script)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "REDIS_URL="+(&url.URL{Scheme: "redis", Host: address}).String(), "DATABASE_URL=postgres://x@127.0.0.1:1/x")
 	return cmd

@@ -1,11 +1,14 @@
 package charts
 
 import (
+	"cmp"
 	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +113,31 @@ func TestMedusaImageIsTheOneThatTheChartNames(t *testing.T) {
 		if strings.HasPrefix(name, "@medusajs/") && got != version {
 			t.Errorf("%s is %s, the image's tag %s", name, got, version)
 		}
+	}
+}
+
+// What an image has prepared for a new shop is made by the backends that shops have, and for the heaps that the chart gives to Node.
+func TestMedusaIsPreparedForWhatTheChartRuns(t *testing.T) {
+	chart, dockerfile := chartPins(t, "medusa"), readText(t, "../deploy/images/medusa/Dockerfile")
+	for name, key := range map[string]string{"POSTGRES_IMAGE": "postgres", "VALKEY_IMAGE": "valkey"} {
+		image := chart.Images[key]
+		if got := argument(t, dockerfile, name); got != image.Repository+":"+image.Tag {
+			t.Errorf("the image is prepared by %s, shops run %s:%s", got, image.Repository, image.Tag)
+		}
+	}
+	heaps := map[string]bool{}
+	goldens, err := filepath.Glob("../provision/engine/testdata/medusa-*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, golden := range goldens {
+		for _, found := range regexp.MustCompile(`--max-old-space-size=(\d+)`).FindAllStringSubmatch(readText(t, golden), -1) {
+			heaps[found[1]] = true
+		}
+	}
+	want := strings.Join(slices.SortedFunc(maps.Keys(heaps), func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) }), " ")
+	if argument := regexp.MustCompile(`(?m)^ARG HEAPS="(.*)"$`).FindStringSubmatch(dockerfile); len(argument) != 2 || argument[1] != want {
+		t.Errorf("code is compiled for the heaps %q, shops have %s", argument, want)
 	}
 }
 

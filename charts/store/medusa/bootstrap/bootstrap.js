@@ -1,4 +1,4 @@
-// Configures the migrated shop; run by `medusa exec`, which gives it Medusa's container. Loading Medusa has already made a
+// Configures the migrated shop with Medusa's container; start.js runs it before the shop listens. Loading Medusa has already made a
 // store, a sales channel and a publishable key with defaults.
 //
 // What a shop needs to work is checked whenever code or settings have changed. The settings of the request are applied when they differ from
@@ -7,7 +7,7 @@ const { ContainerRegistrationKeys } = require("@medusajs/framework/utils")
 const flows = require("@medusajs/medusa/core-flows")
 const { ensureAdmin, moveAdmin } = require("./admin.js")
 const { makeSellable, ensureSampleProduct, withdrawSampleProduct } = require("./catalogue.js")
-const { finished, setting } = require("./environment.js")
+const { setting } = require("./environment.js")
 
 function wantedSettings() {
   return {
@@ -65,7 +65,7 @@ async function remember(container, store, applied) {
   await flows.updateStoresWorkflow(container).run({ input: { selector: { id: store.id }, update } })
 }
 
-async function bootstrap({ container }) {
+async function bootstrap(container) {
   const wanted = wantedSettings()
   const store = await currentStore(container)
   const before = JSON.parse(store.metadata?.orchestrator_settings ?? "{}")
@@ -77,7 +77,6 @@ async function bootstrap({ container }) {
     await remember(container, store, applied)
     console.log("bootstrap: settings applied")
   }
-  finished()
 }
 
-exports.default = bootstrap
+module.exports = { bootstrap }

@@ -1,4 +1,4 @@
-// What the scripts that `medusa exec` runs share with the shell that starts them.
+// What the scripts read, and how one that `medusa exec` runs tells the shell that started it that it came to its end.
 const fs = require("node:fs")
 
 // setting returns a variable; one that is missing is a mistake in the chart.

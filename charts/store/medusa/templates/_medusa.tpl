@@ -60,9 +60,9 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 
 {{/* All pods, as common.quota counts them. */}}
 {{- define "medusa.pods" -}}
-- {containers: [medusa], init: [medusa], replicas: {{ .Values.medusa.replicas }}, surge: 1}
+- {containers: [medusa], replicas: {{ .Values.medusa.replicas }}, surge: 1}
 {{- if .Values.worker.enabled }}
-- {containers: [worker], init: [medusa], replicas: {{ .Values.worker.replicas }}, surge: 1}
+- {containers: [worker], replicas: {{ .Values.worker.replicas }}, surge: 1}
 {{- end }}
 - {containers: [postgres], replicas: 1}
 - {containers: [valkey], replicas: 1}
@@ -71,9 +71,7 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 {{- end -}}
 
 {{/*
-The pod of the shop or of a worker. Both ensure migrations, administrator and settings before anything listens, one pod at a
-time: either may start first. Takes (list $ "component" replicas); the containers are the
-caller's.
+The pod of the shop or of a worker. Takes (list $ "component" replicas); the containers are the caller's.
 */}}
 {{- define "medusa.pod" -}}
 {{- $root := index . 0 -}}
@@ -88,24 +86,6 @@ spec:
   {{- . | nindent 2 }}
   {{- end }}
   terminationGracePeriodSeconds: 40
-  initContainers:
-    - name: bootstrap
-      {{- include "common.container" (list $root "medusa") | nindent 6 }}
-      command: [node, bootstrap/run.js, sh, bootstrap/bootstrap.sh]
-      workingDir: /app
-      envFrom:
-        - configMapRef:
-            name: {{ include "common.name" (list $root "settings") }}
-      env:
-        {{- include "medusa.env" (list $root (include "medusa.mode" $root) "medusa") | nindent 8 }}
-        {{- include "common.secretEnv" (list $root "STORE_ADMIN_PASSWORD" "admin-password") | nindent 8 }}
-      resources:
-        {{- toYaml $root.Values.resources.medusa | nindent 8 }}
-      volumeMounts:
-        {{- include "medusa.mounts" $root | nindent 8 }}
-        # Within Medusa's folder, because the scripts use its dependencies.
-        - name: bootstrap
-          mountPath: /app/bootstrap
   volumes:
     - name: data
       persistentVolumeClaim:
@@ -118,7 +98,10 @@ spec:
         name: {{ include "common.name" (list $root "bootstrap") }}
 {{- end -}}
 
-{{/* The container of the shop or of a worker. Takes (list $ "mode" "key of resources"). */}}
+{{/*
+The container of the shop or of a worker. Both ensure migrations, administrator and settings before they listen, one pod at a time: either may
+start first. It is one process, because loading Medusa is most of what a start takes. Takes (list $ "mode" "key of resources").
+*/}}
 {{- define "medusa.container" -}}
 {{- $root := index . 0 -}}
 {{- include "common.container" (list $root "medusa") }}
@@ -130,12 +113,13 @@ env:
   - name: PORT
     value: "9000"
 # /health says that Medusa has started and nothing about the database; without a key no path of Medusa does.
-# The orchestrator requests products before it reports the store as ready.
+# The orchestrator requests products before it reports the store as ready. The wait for the backends and the migrations have no limit, and Medusa's own
+# start has one in start.js: a kill would not shorten either.
 startupProbe:
   {{- include "common.httpGet" (list $root "/health") | nindent 2 }}
-  periodSeconds: 2
+  periodSeconds: 1
   timeoutSeconds: 5
-  failureThreshold: 90
+  failureThreshold: 86400
 readinessProbe:
   {{- include "common.httpGet" (list $root "/health") | nindent 2 }}
   periodSeconds: 10
@@ -146,14 +130,20 @@ livenessProbe:
   periodSeconds: 20
   timeoutSeconds: 10
   failureThreshold: 6
+{{- if include "common.shared" $root }}
+# Until the cluster sends requests to other pods only. Where this pod has to be gone before the next one starts, it would only keep the shop closed.
 lifecycle:
   preStop:
     exec:
       command: [sleep, "5"]
+{{- end }}
 resources:
   {{- toYaml (index $root.Values.resources (index . 2)) | nindent 2 }}
 volumeMounts:
   {{- include "medusa.mounts" $root | nindent 2 }}
+  # Within Medusa's folder, because the scripts use its dependencies.
+  - name: bootstrap
+    mountPath: /app/bootstrap
 {{- end -}}
 
 {{- define "medusa.mounts" -}}
