@@ -105,11 +105,17 @@ start first. It is one process, because loading Medusa is most of what a start t
 {{- define "medusa.container" -}}
 {{- $root := index . 0 -}}
 {{- include "common.container" (list $root "medusa") }}
+command: [node, bootstrap/start.js]
+workingDir: /app
 ports:
   - name: http
     containerPort: 9000
+envFrom:
+  - configMapRef:
+      name: {{ include "common.name" (list $root "settings") }}
 env:
   {{- include "medusa.env" . | nindent 2 }}
+  {{- include "common.secretEnv" (list $root "STORE_ADMIN_PASSWORD" "admin-password") | nindent 2 }}
   - name: PORT
     value: "9000"
 # /health says that Medusa has started and nothing about the database; without a key no path of Medusa does.
