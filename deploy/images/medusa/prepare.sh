@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes in /app/prepared what every new shop and every start would otherwise make again: the tables as `medusa db:migrate` leaves them, and what V8
-# compiles. Run as root while the image is built, with the files of the database's image in /database and Valkey's in /valkey. Both run in their own
+# Makes in /app/prepared what every new shop and every start would otherwise make again: the database's directory as initdb leaves it, the tables as
+# `medusa db:migrate` leaves them, and what V8 compiles. Run as root while the image is built, with the files of the database's image in /database and Valkey's in /valkey. Both run in their own
 # root folder, since they need their own C library.
 #
 # What it leaves holds no secret and no shop: that is checked here, with two shops that are made of it.
@@ -14,8 +14,8 @@ export PATH HOME=/tmp NODE_ENV=production MEDUSA_DISABLE_TELEMETRY=true
 
 # Some base images have no devices in their root folder.
 for root in /database /valkey; do
-	mkdir -p $root/dev $root/tmp
-	chmod 1777 $root/tmp
+	mkdir -p $root/dev/shm $root/tmp
+	chmod 1777 $root/dev/shm $root/tmp
 	[ -c $root/dev/null ] || { rm -f $root/dev/null; mknod -m 666 $root/dev/null c 1 3; }
 	[ -c $root/dev/urandom ] || mknod -m 666 $root/dev/urandom c 1 9
 done
@@ -37,7 +37,16 @@ use() { # use DATABASE NUMBER: the database, and that of Valkey, of the next sho
 export JWT_SECRET=of-the-build COOKIE_SECRET=of-the-build
 
 install -d -o "${owner%:*}" -g "${owner#*:}" -m 700 /database/prepared
+data=/database/prepared/data
+# As the image's entrypoint does it. The pods have what initdb has to find here, too.
 database initdb --pgdata=/prepared/data --username=medusa --auth=trust --no-sync >/tmp/initdb.log
+for found in 'max_connections = 100' 'shared_buffers = 128MB' 'dynamic_shared_memory_type = posix'; do
+	grep -q "^$found" $data/postgresql.conf || { echo "prepare: initdb did not choose $found" >&2; exit 1; }
+done
+# Without the log, which each database gets anew, with an identity of its own (identify.js).
+echo "$(database postgres --version) $(uname -m)" >$data/.prepared-by
+tar -C $data --exclude='./pg_wal/0*' --sort=name -cf - . | gzip -9 >"$prepared/database.tar.gz"
+rm $data/.prepared-by
 database postgres -D /prepared/data -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off >/tmp/database.log 2>&1 &
 server=$!
 chroot /valkey valkey-server --port 6379 --bind 127.0.0.1 --save "" --dir /tmp >/tmp/valkey.log 2>&1 &

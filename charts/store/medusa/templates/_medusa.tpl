@@ -64,7 +64,7 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 {{- if .Values.worker.enabled }}
 - {containers: [worker], replicas: {{ .Values.worker.replicas }}, surge: 1}
 {{- end }}
-- {containers: [postgres], replicas: 1}
+- {containers: [postgres], init: [postgres], replicas: 1}
 - {containers: [valkey], replicas: 1}
 - {containers: [test], replicas: 1}
 - {containers: [medusa], replicas: 1} # a job
@@ -150,6 +150,12 @@ volumeMounts:
   # Within Medusa's folder, because the scripts use its dependencies.
   - name: bootstrap
     mountPath: /app/bootstrap
+{{- end -}}
+
+{{/* Below the volume's top, where a file system keeps its lost+found and initdb would refuse to work. */}}
+{{- define "medusa.pgdata" -}}
+- name: PGDATA
+  value: /var/lib/postgresql/data/pgdata
 {{- end -}}
 
 {{- define "medusa.mounts" -}}
