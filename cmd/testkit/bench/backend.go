@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -45,8 +46,11 @@ func (b *backend) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	id := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/api/stores/"), "/status")
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failed == nil && (err != nil || body.Error != "") {
-		b.failed = fmt.Errorf("store %s: its callback is %s %s (%v)", id, body.Status, body.Error, err)
+	if err != nil {
+		b.failed = cmp.Or(b.failed, fmt.Errorf("store %s: its callback is not JSON: %w", id, err))
+	}
+	if body.Error != "" {
+		b.failed = cmp.Or(b.failed, fmt.Errorf("store %s: its callback is %s: %s", id, body.Status, body.Error))
 	}
 	if b.at[body.Status] == nil {
 		b.at[body.Status] = map[string]time.Time{}
