@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"orchestrator/provision"
 )
@@ -22,6 +23,7 @@ type callback struct {
 	URL      string
 	Error    string
 	Password string
+	at       time.Time
 }
 
 // backend keeps every callback of a store that it knows.
@@ -49,7 +51,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such callback", http.StatusBadRequest)
 		return
 	}
-	c := callback{ID: r.Header.Get("webhook-id"), Store: store}
+	c := callback{ID: r.Header.Get("webhook-id"), Store: store, at: time.Now()}
 	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

@@ -29,6 +29,7 @@ type options struct {
 	values  map[string]any      // of STORE_VALUES_FILE
 	timeout time.Duration
 	keep    bool
+	times   bool // too long is a failure
 }
 
 // imageKey names an image of an engine's chart: images.<key> of its values. IMAGES writes it as engine/key.
@@ -63,6 +64,10 @@ func optionsOf(getenv func(string) string) (o options, err error) {
 			return o, fmt.Errorf("TIMEOUT is %q; it must be a duration of a minute or more, such as 20m", text)
 		}
 	}
+	if text := getenv("TIMES"); text != "" && text != "check" {
+		return o, fmt.Errorf("TIMES is %q; it must be check, or nothing", text)
+	}
+	o.times = getenv("TIMES") == "check"
 	if o.images, err = imagesOf(getenv("IMAGES")); err != nil {
 		return o, err
 	}

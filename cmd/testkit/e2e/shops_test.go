@@ -49,6 +49,7 @@ type tour struct {
 	picture  string
 	readies  int // READY callbacks so far
 	deletes  int // DELETED callbacks so far
+	asked    time.Time
 }
 
 // Every engine, in a cluster with real pods: strangers can order, the owner can log in with the password that was
@@ -93,6 +94,7 @@ func (tr *tour) run() {
 		tr.phase("DELETE to DELETED", tr.remove)
 		return
 	}
+	tr.phase("how it came about", tr.came)
 	tr.phase("a stranger looks", func() string {
 		tr.shopper.browse(tr.visit(), tr.store.Settings)
 		return "a shop with the sample product"
@@ -154,8 +156,15 @@ func (tr *tour) visit() *visitor {
 // ready posts the request and waits for its READY, whose password it returns with the times of the steps.
 func (tr *tour) ready() (password, steps string) {
 	tr.rig.t.Helper()
+	tr.asked = time.Now()
 	generation := tr.submit(tr.store)
 	return tr.awaitReady(generation)
+}
+
+// waited is how long the caller has waited for the READY that came last.
+func (tr *tour) waited() time.Duration {
+	all := tr.backend.of(tr.store.StoreID)
+	return all[len(all)-1].at.Sub(tr.asked)
 }
 
 func (tr *tour) awaitReady(generation int64) (password, steps string) {
@@ -177,6 +186,7 @@ func (tr *tour) awaitReady(generation int64) (password, steps string) {
 
 func (tr *tour) create() (steps string) {
 	tr.password, steps = tr.ready()
+	tr.timed(timeNew, tr.waited())
 	return steps
 }
 
@@ -216,6 +226,7 @@ func (tr *tour) change() string {
 	if password != tr.password {
 		tr.rig.t.Fatal("the change of settings came with another password")
 	}
+	tr.timed(timeChange, tr.waited())
 	owner := tr.visit()
 	tr.shopper.login(owner, tr.password)
 	tr.shopper.settings(owner, tr.store.Settings)
@@ -224,13 +235,15 @@ func (tr *tour) change() string {
 }
 
 func (tr *tour) losePod() string {
+	begun := time.Now()
 	lost := tr.deletePod(tr.store)
 	var pod *corev1.Pod
 	tr.eventually("another pod of the shop is ready", tr.options.timeout, func() bool {
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // a hundred questions in a second would cost the shop time
 		pod = tr.shopPod(tr.store)
 		return pod != nil && pod.UID != lost
 	})
+	tr.timed(timePod, time.Since(begun))
 	owner := tr.visit()
 	tr.shopper.login(owner, tr.password)
 	tr.shopper.settings(owner, tr.store.Settings)
