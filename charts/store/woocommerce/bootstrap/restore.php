@@ -9,8 +9,8 @@ const RESTORING = 'orchestrator_restoring';
 
 /** What stands for the address of the shop and of its owner, with the value of the environment for each. */
 const PLACES = array(
-	'http://new-shop.invalid'  => 'STORE_URL',
-	'owner@new-shop.invalid' => 'STORE_ADMIN_EMAIL',
+	'http://new-shop.invalid' => 'STORE_URL',
+	'owner@new-shop.invalid'  => 'STORE_ADMIN_EMAIL',
 );
 
 function new_shop(): string {
