@@ -11,12 +11,17 @@ import (
 	"net/url"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"orchestrator/provision"
 )
 
 // medusa shops at Medusa, which has no shop window of its own: strangers come by the API that storefronts use, the owner
 // by the one of the dashboard.
-type medusa struct{ *tour }
+type medusa struct {
+	*tour
+	shops map[string]types.UID // by publishable key; a shop is known by its Secret
+}
 
 func (s medusa) browse(v *visitor, want provision.Settings) {
 	v.t.Helper()
@@ -45,7 +50,12 @@ func (s medusa) key() []string {
 	if len(body.Keys) == 0 {
 		s.rig.t.Fatal("the shop has no publishable key")
 	}
-	return []string{"x-publishable-api-key", body.Keys[0].Token}
+	key, shop := body.Keys[0].Token, s.credentials(s.store).UID
+	if known, ok := s.shops[key]; ok && known != shop {
+		s.rig.t.Fatal("the shop has the publishable key of another one: both have it from the image")
+	}
+	s.shops[key] = shop
+	return []string{"x-publishable-api-key", key}
 }
 
 func (s medusa) variant(v *visitor, key []string) string {

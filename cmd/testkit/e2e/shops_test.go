@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"orchestrator/ingest/client"
 	"orchestrator/provision"
@@ -20,7 +21,7 @@ import (
 // shoppers are those of the engines that have one. The shops of other engines are created, repeated and deleted only.
 var shoppers = map[string]func(*tour) shopper{
 	"woocommerce": func(tr *tour) shopper { return woocommerce{tr} },
-	"medusa":      func(tr *tour) shopper { return medusa{tr} },
+	"medusa":      func(tr *tour) shopper { return medusa{tour: tr, shops: map[string]types.UID{}} },
 }
 
 // shopper is what strangers and owners do in the shops of one engine. Every method ends the test when the shop does not

@@ -1,7 +1,7 @@
 // Medusa's code is read before the backends are there, since reading it is most of a start. The image says what a start loads, in
 // which order, and has it compiled; without that, it is loaded as it is needed.
 const fs = require("node:fs")
-const module_ = require("node:module")
+const nodes = require("node:module")
 const path = require("node:path")
 
 const folder = path.join(process.cwd(), "prepared")
@@ -14,11 +14,15 @@ function loaded() {
   }
 }
 
-// preload requires these files. One that cannot be loaded now is loaded when it is needed, and fails there.
-function preload() {
+const pause = 20 // files that are read in one go
+
+// preload requires these files, and lets what waits for the backends go on in between. One that cannot be loaded now is loaded when it is needed, and
+// fails there.
+async function preload() {
   const compiled = path.join(folder, "compiled")
-  if (fs.existsSync(compiled)) module_.enableCompileCache?.(compiled)
-  for (const file of loaded()) {
+  if (fs.existsSync(compiled)) nodes.enableCompileCache?.(compiled)
+  for (const [number, file] of loaded().entries()) {
+    if (number % pause === 0) await new Promise(setImmediate)
     try {
       require(path.join(process.cwd(), file))
     } catch {}

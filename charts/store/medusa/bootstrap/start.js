@@ -1,6 +1,6 @@
-// start.js: the shop's process, or a worker's. It loads Medusa once, which takes most of a start: while the backends come up, it reads the code; then it
-// makes a configured shop of what exists (an empty database, a half-finished set-up, a shop that only needs looking at), in one pod
-// at a time, and only then listens. So a pod that is ready is a shop that has its administrator and its settings.
+// start.js: the shop's process, or a worker's. It loads Medusa once, which takes most of a start: it reads the code while the backends come up and get
+// their tables; then it makes a configured shop of what exists (an empty database, a half-finished set-up, a shop that only needs looking
+// at), in one pod at a time, and only then listens. So a pod that is ready is a shop that has its administrator and its settings.
 //
 // A failure ends the process with an exit code, and the reason is the container's termination message, which the caller can read.
 const path = require("node:path")
@@ -80,8 +80,7 @@ async function main() {
     if (phase !== "listening" && code === 0) process.exitCode = 1
   })
   logStrayErrors()
-  preload()
-  const bootstrap = await prepare()
+  const [bootstrap] = await Promise.all([prepare(), preload()])
   const tooLate = setTimeout(() => fail(`Medusa was still ${phase} after ${patience / 1000} seconds`), patience)
   phase = "loading"
   between(async (container) => {
