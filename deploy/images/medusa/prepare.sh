@@ -16,8 +16,8 @@ export PATH HOME=/tmp NODE_ENV=production MEDUSA_DISABLE_TELEMETRY=true
 for root in /database /valkey; do
 	mkdir -p $root/dev/shm $root/tmp
 	chmod 1777 $root/dev/shm $root/tmp
-	[ -c $root/dev/null ] || { rm -f $root/dev/null; mknod -m 666 $root/dev/null c 1 3; }
-	[ -c $root/dev/urandom ] || mknod -m 666 $root/dev/urandom c 1 9
+	# A file does where the builder may make no devices: initdb only wants to have something to read from.
+	[ -c $root/dev/null ] || mknod -m 666 $root/dev/null c 1 3 || install -m 666 /dev/null $root/dev/null
 done
 
 owner=$(awk -F: '$1 == "postgres" { print $3 ":" $4 }' /database/etc/passwd)
