@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The limit of the writes at a time moves between two bounds, as the API server answers. It begins low: a window that is calm
-// raises it within a fraction of a second.
+// The limit of the writes at a time moves between two bounds, as the API server answers. It begins low: each calm window raises it, within a fraction of a
+// second.
 const (
 	minWrites   = 2
 	firstWrites = 4
@@ -22,7 +22,8 @@ const (
 )
 
 // writeLimit is how many writes run at a time. Where its bounds differ it adapts: it rises by one while writes wait for it and take hardly longer than
-// with little under way, falls by a tenth when they take much longer, and by a third when the API server says that it has too much to do.
+// with little under way, falls by a tenth when they take much longer, though not below where it began, and by a third when the API server says that it has too much
+// to do.
 type writeLimit struct {
 	now, min, max int
 
@@ -78,10 +79,10 @@ func (l *writeLimit) next() int {
 		l.quiet = mean
 	}
 	switch {
-	case mean > tightFactor*l.quiet:
-		return l.now - max(l.now/10, 1)
-	case mean < calmFactor*l.quiet && l.hadAWait:
+	case l.hadAWait && (l.now < firstWrites || mean < calmFactor*l.quiet):
 		return l.now + 1
+	case l.now > firstWrites && mean > tightFactor*l.quiet:
+		return max(l.now-max(l.now/10, 1), firstWrites) // and no further: it may be the worker that is slow
 	}
 	return l.now
 }

@@ -50,6 +50,10 @@ func TestWriteLimitFollowsTheAPIServer(t *testing.T) {
 	if n := s.busy(time.Minute, false); n < 3 || n > 16 {
 		t.Errorf("a server that each write slows down by half gets %d", n)
 	}
+	s.latency = func(int) time.Duration { return time.Second }
+	if n := s.busy(5*time.Minute, false); n != firstWrites {
+		t.Errorf("a server that has become slow gets %d", n)
+	}
 	before := s.limit.now
 	if n := s.busy(window+s.latency(before), true); n >= before || n < minWrites {
 		t.Errorf("a server that refuses gets %d, after %d", n, before)
@@ -57,8 +61,11 @@ func TestWriteLimitFollowsTheAPIServer(t *testing.T) {
 	if n := s.busy(10*time.Second, true); n != minWrites {
 		t.Errorf("a server that goes on refusing gets %d", n)
 	}
+	if n := s.busy(5*time.Minute, false); n != firstWrites {
+		t.Errorf("a server that is slow and does not refuse any more gets %d", n)
+	}
 	s.latency = fast
-	if n := s.busy(2*time.Second, false); n < minWrites+4 {
+	if n := s.busy(2*time.Second, false); n < firstWrites+4 {
 		t.Errorf("a server that has recovered gets %d", n)
 	}
 }
