@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -112,10 +113,14 @@ func (w *Wakeups) wait(queue string) {
 func (w *Wakeups) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
-		if queue, ok := dequeued(cmd); ok && err == nil {
+		queue, does := asynqScript(cmd)
+		switch {
+		case does == dequeues && err == nil:
 			w.found(queue)
-		} else if ok && errors.Is(err, redis.Nil) {
+		case does == dequeues && errors.Is(err, redis.Nil):
 			w.wait(queue)
+		case does == forwards && err == nil && moved(cmd):
+			w.Enqueued(queue)
 		}
 		return err
 	}
@@ -129,18 +134,43 @@ func (w *Wakeups) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 	return next
 }
 
-// dequeued returns the queue that a command of asynq takes a task from: the only script of four keys whose first is what is pending.
-func dequeued(cmd redis.Cmder) (queue string, ok bool) {
+// script is one of asynq's scripts that Wakeups know.
+type script int
+
+const (
+	another  script = iota
+	dequeues        // takes a task from what is pending
+	forwards        // makes the tasks pending whose time to be tried has come
+)
+
+// asynqScript returns what a command of asynq does to which queue, by the keys that its script has.
+func asynqScript(cmd redis.Cmder) (queue string, does script) {
 	args := cmd.Args()
-	if len(args) < 7 || cmd.Name() != "evalsha" && cmd.Name() != "eval" {
-		return "", false
+	if len(args) < 5 || cmd.Name() != "evalsha" && cmd.Name() != "eval" {
+		return "", another
 	}
-	pending, isText := args[3].(string)
-	paused, _ := args[4].(string)
-	lease, _ := args[6].(string)
-	base, isPending := strings.CutSuffix(pending, "}:pending")
-	if !isText || !isPending || !strings.HasSuffix(paused, "}:paused") || !strings.HasSuffix(lease, "}:lease") {
-		return "", false
+	key := func(i int) (queue, kind string) {
+		text, _ := args[3+i].(string)
+		queue, kind, _ = strings.Cut(strings.TrimPrefix(text, "asynq:{"), "}:")
+		return queue, kind
 	}
-	return strings.CutPrefix(base, "asynq:{")
+	queue, first := key(0)
+	_, second := key(1)
+	switch keys := fmt.Sprint(args[2]); {
+	case keys == "4" && first == "pending" && second == "paused":
+		return queue, dequeues
+	case keys == "2" && (first == "retry" || first == "scheduled") && second == "pending":
+		return queue, forwards
+	}
+	return "", another
+}
+
+// moved reports whether a script that forwards has found something.
+func moved(cmd redis.Cmder) bool {
+	answer, ok := cmd.(*redis.Cmd)
+	if !ok {
+		return false
+	}
+	n, err := answer.Int()
+	return err == nil && n > 0
 }

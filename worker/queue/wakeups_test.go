@@ -54,6 +54,24 @@ func TestWakeups(t *testing.T) {
 	})
 }
 
+func TestWakeupsTellOfATaskThatIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, empty := NewWakeups(anHour), error(redis.Nil)
+		look := looks(w, "callback", &empty)
+		for from, n := range map[string]int64{"retry": 2, "scheduled": 1} {
+			cmd := redis.NewCmd(context.Background(), "evalsha", "sha", 2, "asynq:{callback}:"+from, "asynq:{callback}:pending", 1, "asynq:{callback}:t:", 2, "asynq:{callback}:g:")
+			ask := w.ProcessHook(func(context.Context, redis.Cmder) error { cmd.SetVal(n); return nil })
+			if err := ask(context.Background(), cmd); err != nil || look() != 0 {
+				t.Errorf("%d tasks of %s waited: %v", n, from, err)
+			}
+			n = 0
+			if err := ask(context.Background(), cmd); err != nil || look() != anHour {
+				t.Errorf("the server looked although nothing of %s was due: %v", from, err)
+			}
+		}
+	})
+}
+
 func TestWakeupsLookForAnAnnouncedTaskUntilItIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, answer := NewWakeups(anHour), error(redis.Nil)
@@ -112,14 +130,15 @@ type lookCounter struct {
 
 func (c lookCounter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		if _, ok := dequeued(cmd); ok {
+		if _, does := asynqScript(cmd); does == dequeues {
 			c.n.Add(1)
 		}
 		return next(ctx, cmd)
 	}
 }
 
-// TestAnIdleServerIsWokenByTheTask runs asynq's own server: its command is recognized, and so the server neither looks all the time nor sleeps on.
+// TestAnIdleServerIsWokenByTheTask runs asynq's own server: its commands are recognized, and so the server neither looks all the time nor sleeps on,
+// at a first try or a second.
 func TestAnIdleServerIsWokenByTheTask(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, url string) {
 		client, err := redisconn.Connect(url, redisconn.RetryToDeadline, redisconn.TLSOptions{})
@@ -131,15 +150,23 @@ func TestAnIdleServerIsWokenByTheTask(t *testing.T) {
 		client.AddHook(lookCounter{w, &looked})
 		client.AddHook(w)
 		handled := make(chan struct{}, 10)
-		server := asynq.NewServerFromRedisClient(client, asynq.Config{Queues: map[string]int{QueueProvision: 1}, Concurrency: 5, TaskCheckInterval: LookEvery, LogLevel: asynq.FatalLevel})
-		if err := server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { handled <- struct{}{}; return nil })); err != nil {
+		server := asynq.NewServerFromRedisClient(client, asynq.Config{Queues: map[string]int{QueueProvision: 1}, Concurrency: 5, TaskCheckInterval: LookEvery, LogLevel: asynq.FatalLevel,
+			DelayedTaskCheckInterval: time.Second, RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return 0 }})
+		handle := func(ctx context.Context, _ *asynq.Task) error {
+			if tries, _ := asynq.GetRetryCount(ctx); tries == 0 {
+				return errors.New("once more")
+			}
+			handled <- struct{}{}
+			return nil
+		}
+		if err := server.Start(asynq.HandlerFunc(handle)); err != nil {
 			t.Fatal(err)
 		}
 		defer server.Shutdown()
 		defer w.Stop()
 		tasks := NewTasks(client)
 		tasks.Enqueued = w.Enqueued
-		for generation := range int64(5) {
+		for generation := range int64(2) {
 			task := aTask
 			task.Generation += generation
 			if err := tasks.Enqueue(t.Context(), task); err != nil {
@@ -151,8 +178,8 @@ func TestAnIdleServerIsWokenByTheTask(t *testing.T) {
 				t.Fatal("the server slept on")
 			}
 		}
-		if n := looked.Load(); n < 5 || n > 30 {
-			t.Errorf("it looked into its queue %d times for five tasks", n)
+		if n := looked.Load(); n < 4 || n > 30 {
+			t.Errorf("it looked into its queue %d times for two tasks of two tries", n)
 		}
 	})
 }
