@@ -60,15 +60,15 @@ func TestRowsAreOfAStore(t *testing.T) {
 	at := [3]reading{
 		{at: begun, requests: figures.Counts{"GET": 100}},
 		{at: begun.Add(5 * time.Second), requests: figures.Counts{"GET": 110, "POST": 5}, storage: 1e6, control: figures.Counts{"etcd": 1, "kwok": 1},
-			machine: 100, own: usage{cpu: 1}, counters: counters{processes: map[string]usage{"worker": {cpu: 2, peak: 50}, "redis": {cpu: 1}}, requests: 10, redisCommands: 50}},
+			machine: 100, own: usage{cpu: 1}, counters: counters{processes: map[string]usage{"worker": {cpu: 2, peak: 50}, "redis": {cpu: 1}}, sent: figures.Counts{"GET pods": 10}, redisCommands: 50}},
 		{at: begun.Add(15 * time.Second), requests: figures.Counts{"GET": 170, "POST": 65}, storage: 2e6, control: figures.Counts{"etcd": 2, "kwok": 4},
-			machine: 110, own: usage{cpu: 1.5}, counters: counters{processes: map[string]usage{"worker": {cpu: 3, peak: 70}, "redis": {cpu: 1.5}}, requests: 90, redisCommands: 250}},
+			machine: 110, own: usage{cpu: 1.5}, counters: counters{processes: map[string]usage{"worker": {cpu: 3, peak: 70}, "redis": {cpu: 1.5}}, sent: figures.Counts{"GET pods": 80, "POST pods": 10}, redisCommands: 250}},
 	}
 	rows := rowsOf([]float64{10, 6}, at)
 	for name, want := range map[string]float64{
 		rowRate: 0.2, rowP50: 10, rowP95: 10, rowOrder: 1, rowCPU: 0.75, "– of worker": 0.5, "– of redis": 0.25, rowWorker: 70,
 		"API requests/store, all": 45, // GET: 60 less 20 of the cluster's own; POST: 60 less 10
-		rowRequests:               40, "– GET": 20, "– POST": 25, rowCommands: 100, "etcd KB/store, with its history of five minutes": 500,
+		rowRequests:               40, "its own: GET pods": 35, "its own: POST pods": 5, "– GET": 20, "– POST": 25, rowCommands: 100, "etcd KB/store, with its history of five minutes": 500,
 		"control plane's CPU-s/store": 2, "– of etcd": 0.5, "– of kwok": 1.5,
 	} {
 		if got := rowValue(t, rows, name); math.Abs(got-want) > 1e-9 {

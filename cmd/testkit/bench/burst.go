@@ -32,10 +32,10 @@ type way interface {
 	stop()
 }
 
-// counters are what a way has used. What it does not know, or does not have, is NaN.
+// counters are what a way has used. What it does not know, or does not have, is nil or NaN.
 type counters struct {
 	processes     map[string]usage
-	requests      float64 // that it knows to have sent to the API server
+	sent          figures.Counts // requests to the API server, such as "GET secrets"
 	redisBytes    float64
 	redisCommands float64
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -49,7 +50,22 @@ func rowsOf(took []float64, at [3]reading) []figures.Row {
 	for _, name := range components {
 		rows = append(rows, figures.Row{Name: "– of " + name, Value: control[name] / n, Digits: 3})
 	}
-	return append(rows, figures.Row{Name: rowOthers, Value: 100 * others(before, after) / processors / after.at.Sub(before.at).Seconds()})
+	rows = append(rows, figures.Row{Name: rowOthers, Value: 100 * others(before, after) / processors / after.at.Sub(before.at).Seconds()})
+	return append(rows, sentRows(after.sent.Since(before.sent), n)...)
+}
+
+// fewest is how many requests of a kind a store needs for a row of their own.
+const fewest = 0.5
+
+// sentRows are the requests that the way itself has sent, the most first.
+func sentRows(sent figures.Counts, n float64) (rows []figures.Row) {
+	kinds := slices.SortedFunc(maps.Keys(sent), func(a, b string) int { return cmp.Or(cmp.Compare(sent[b], sent[a]), cmp.Compare(a, b)) })
+	for _, kind := range kinds {
+		if each := sent[kind] / n; each >= fewest {
+			rows = append(rows, figures.Row{Name: "its own: " + kind, Value: each, Digits: 1})
+		}
+	}
+	return rows
 }
 
 // processRows are what the processes of the way itself have used.
@@ -82,7 +98,10 @@ func requestRows(at [3]reading, n float64) []figures.Row {
 	}
 	rows := []figures.Row{
 		{Name: "API requests/store, all", Value: each.Sum()},
-		{Name: rowRequests, Value: (at[2].counters.requests - at[1].counters.requests) / n},
+		{Name: rowRequests, Value: math.NaN()},
+	}
+	if at[2].sent != nil {
+		rows[1].Value = at[2].sent.Since(at[1].sent).Sum() / n
 	}
 	for _, verb := range verbs {
 		rows = append(rows, figures.Row{Name: "– " + verb, Value: each[verb], Digits: 1})

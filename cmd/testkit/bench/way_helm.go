@@ -157,7 +157,7 @@ func (w *helmWay) add(name string, state *os.ProcessState) {
 func (w *helmWay) counters(context.Context) (counters, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return counters{processes: maps.Clone(w.used), requests: math.NaN(), redisBytes: math.NaN(), redisCommands: math.NaN()}, nil
+	return counters{processes: maps.Clone(w.used), redisBytes: math.NaN(), redisCommands: math.NaN()}, nil
 }
 
 func (w *helmWay) stop() { _ = os.RemoveAll(w.dir) }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"orchestrator/cmd/testkit/bench/figures"
 	"orchestrator/cmd/testkit/bench/limit"
 	"orchestrator/cmd/testkit/chaos/rig"
 )
@@ -19,10 +20,10 @@ import (
 // limitWay is the process `bench limit`.
 type limitWay struct {
 	*bench
-	process  *exec.Cmd
-	input    io.WriteCloser
-	output   *bufio.Reader
-	requests float64
+	process *exec.Cmd
+	input   io.WriteCloser
+	output  *bufio.Reader
+	sent    figures.Counts
 }
 
 func (w *limitWay) prepare(ctx context.Context, c *rig.Cluster) error {
@@ -59,12 +60,15 @@ func (w *limitWay) burst(context.Context, int) ([]float64, error) {
 	if err := json.NewDecoder(w.output).Decode(&result); err != nil {
 		return nil, fmt.Errorf("the limit has ended without a result: %w", err)
 	}
-	w.requests = float64(result.Requests)
+	w.sent = figures.Counts{}
+	for kind, n := range result.Requests {
+		w.sent[kind] = float64(n)
+	}
 	return result.Took, nil
 }
 
 func (w *limitWay) counters(context.Context) (counters, error) {
-	return counters{processes: map[string]usage{"limit": usageOf(w.process.Process.Pid)}, requests: w.requests, redisBytes: math.NaN(), redisCommands: math.NaN()}, nil
+	return counters{processes: map[string]usage{"limit": usageOf(w.process.Process.Pid)}, sent: w.sent, redisBytes: math.NaN(), redisCommands: math.NaN()}, nil
 }
 
 func (w *limitWay) stop() {

@@ -44,7 +44,7 @@ func (w *ourWay) counters(ctx context.Context) (c counters, err error) {
 	if err != nil {
 		return c, err
 	}
-	c = counters{processes: w.service.used(), requests: figures.Sum(metrics, "orchestrator_kube_request_duration_seconds_count")}
+	c = counters{processes: w.service.used(), sent: figures.Group(metrics, "orchestrator_kube_request_duration_seconds_count", "verb", "resource")}
 	c.redisBytes, c.redisCommands, err = w.service.redisCost(ctx)
 	return c, err
 }

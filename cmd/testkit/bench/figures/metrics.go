@@ -37,6 +37,19 @@ func Requests(metrics string) Counts {
 	return counts
 }
 
+// Group adds up the samples of a metric by the values of labels, with a space between them.
+func Group(metrics, name string, by ...string) Counts {
+	counts := Counts{}
+	for labels, n := range samples(metrics, name) {
+		values := make([]string, len(by))
+		for i, name := range by {
+			values[i] = label(labels, name)
+		}
+		counts[strings.Join(values, " ")] += n
+	}
+	return counts
+}
+
 // Sum adds up the samples of a metric whose labels have each of some texts, such as `verb="GET"`.
 func Sum(metrics, name string, having ...string) (sum float64) {
 	for labels, n := range samples(metrics, name) {
@@ -77,7 +90,7 @@ func samples(metrics, name string) iter.Seq2[string, float64] {
 }
 
 func label(labels, name string) string {
-	_, rest, _ := strings.Cut(labels, name+`="`)
+	_, rest, _ := strings.Cut(","+labels, ","+name+`="`)
 	value, _, _ := strings.Cut(rest, `"`)
 	return value
 }

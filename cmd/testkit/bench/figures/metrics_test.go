@@ -9,7 +9,7 @@ import (
 
 const metrics = `# HELP apiserver_request_total x
 apiserver_request_total{code="200",verb="GET",resource="pods"} 3
-apiserver_request_total{code="404",verb="GET",resource="secrets"} 2
+apiserver_request_total{code="404",subresource="status",verb="GET",resource="secrets"} 2
 apiserver_request_total{code="201",verb="POST",resource="pods"} 1e+02
 apiserver_request_total{code="0",verb="WATCH",resource="pods"} 7
 apiserver_request_terminations_total{verb="GET"} 9
@@ -19,6 +19,13 @@ path{of="} a"} 5
 
 func TestRequestsAreSummedByVerb(t *testing.T) {
 	if got, want := figures.Requests(metrics), (figures.Counts{"GET": 5, "POST": 100}); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestGroupsAreOfEqualLabels(t *testing.T) {
+	got := figures.Group(metrics, "apiserver_request_total", "verb", "resource")
+	if want := (figures.Counts{"GET pods": 3, "GET secrets": 2, "POST pods": 100, "WATCH pods": 7}); !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -24,8 +24,8 @@ import (
 
 // Result is what the process prints, as JSON in one line, once its stores are ready.
 type Result struct {
-	Took     []float64 // seconds from the beginning of the burst to each store's readiness, in the order in which they became ready
-	Requests int       // sent for the stores, besides the watches
+	Took     []float64      // seconds from the beginning of the burst to each store's readiness, in the order in which they became ready
+	Requests map[string]int // sent for the stores, besides the watches, such as "POST configmaps"
 }
 
 type options struct {
@@ -124,8 +124,17 @@ func (m *maker) burst(ctx context.Context, prefix string, n int, o options) (r R
 		cancel() // what is still to be written is of no use
 		return r, errors.Join(err, group.Wait())
 	}
-	r.Requests = n * (len(m.objects) + 1)
+	r.Requests = m.requests(n)
 	return r, group.Wait()
+}
+
+// requests counts those for n stores.
+func (m *maker) requests(n int) map[string]int {
+	counts := map[string]int{"POST namespaces": n}
+	for _, o := range m.objects {
+		counts["POST "+o.resource.Resource] += n
+	}
+	return counts
 }
 
 // await returns the seconds after which each of n stores was ready.
