@@ -24,6 +24,9 @@ metadata:
     {{- include "common.labels" (list $root $component) | nindent 4 }}
   annotations:
     helm.sh/resource-policy: keep
+    {{- if include "common.claim.ofDefaultClass" (list $root (get $existing $name)) }}
+    orchestrator/storage-class: default
+    {{- end }}
 spec:
   {{- with get $existing $name }}
   {{- include "common.claim.existing" (list $root $persistence .) | nindent 2 }}
@@ -43,6 +46,18 @@ resources:
     storage: {{ (index . 1).size | quote }}
 {{- end -}}
 
+{{/*
+Whether the cluster has chosen the claim's class, or is to. Its name is not in the manifest then, neither at first nor later: to go back to a manifest without
+a name that another has would take the class away, which the API server refuses. Takes (list $ "the existing claim, or nothing").
+*/}}
+{{- define "common.claim.ofDefaultClass" -}}
+{{- with index . 1 -}}
+{{- if eq "default" (get (.metadata.annotations | default dict) "orchestrator/storage-class") -}}true{{- end -}}
+{{- else -}}
+{{- if not (index . 0).Values.common.storageClass -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The spec of an existing claim, repeated. Takes (list $ persistence claim). */}}
 {{- define "common.claim.existing" -}}
 {{- $wanted := (index . 1).size -}}
@@ -52,8 +67,8 @@ resources:
 {{- $size = $wanted -}}
 {{- end -}}
 accessModes: {{ $claim.spec.accessModes | toJson }}
-{{- with $claim.spec.storageClassName }}
-storageClassName: {{ . | quote }}
+{{- if and $claim.spec.storageClassName (not (include "common.claim.ofDefaultClass" (list (index . 0) $claim))) }}
+storageClassName: {{ $claim.spec.storageClassName | quote }}
 {{- end }}
 resources:
   requests:

@@ -1,0 +1,94 @@
+//go:build devcluster
+
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"orchestrator/provision"
+)
+
+// TestHelmReadsAndChangesOurReleases: the records are written by us, and an operator looks at them, rolls back and uninstalls with Helm's own program.
+// What that has changed, the next request mends.
+func TestHelmReadsAndChangesOurReleases(t *testing.T) {
+	t.Parallel()
+	r, s := newRig(t), store(t, "woocommerce")
+	s.Settings.Title = "One title"
+	r.start("worker")
+	ready := func(nth int) {
+		t.Helper()
+		r.submit(s)
+		r.awaitStatus(s.StoreID, provision.StatusReady, nth)
+	}
+	ready(1)
+	h := helm{t, s}
+
+	h.wantRevision(1, "deployed")
+	for _, says := range []struct{ what, text string }{
+		{"manifest", "kind: StatefulSet"}, {"values", s.Settings.Title}, {"metadata", "CHART: woocommerce"}, {"all", "HOOKS:"},
+	} {
+		if got := h.run("get", says.what, s.Name); !strings.Contains(got, says.text) {
+			t.Errorf("helm get %s does not say %q:\n%s", says.what, says.text, got)
+		}
+	}
+	if got := h.run("list", "--all", "--short"); strings.TrimSpace(got) != s.Name {
+		t.Errorf("helm list: %q", got)
+	}
+
+	first := h.run("get", "manifest", s.Name)
+	s.Settings.Title = "Another title"
+	ready(2)
+	h.wantRevision(2, "deployed")
+	if h.run("get", "manifest", s.Name) == first {
+		t.Error("another title has changed nothing")
+	}
+	h.run("rollback", s.Name, "1", "--no-hooks")
+	h.wantRevision(3, "deployed")
+	if got := h.run("get", "manifest", s.Name); got != first {
+		t.Error("a rollback to revision 1 has another manifest")
+	}
+	ready(3)
+	if got := h.run("get", "values", s.Name); !strings.Contains(got, s.Settings.Title) {
+		t.Errorf("the request after a rollback leaves the values\n%s", got)
+	}
+
+	h.run("uninstall", s.Name, "--no-hooks")
+	ready(4)
+	h.wantRevision(1, "deployed")
+}
+
+// helm is Helm's own program in the namespace of a store.
+type helm struct {
+	t *testing.T
+	s provision.Request
+}
+
+func (h helm) run(args ...string) string {
+	h.t.Helper()
+	args = append(args, "--namespace", h.s.Namespace, "--kubeconfig", must(h.t, "ORCH_TEST_KUBECONFIG"))
+	out, err := exec.Command(filepath.Join(must(h.t, "ORCH_TEST_BIN"), "helm"), args...).CombinedOutput()
+	if err != nil {
+		h.t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// wantRevision checks what helm history says of the newest revision.
+func (h helm) wantRevision(n int, status string) {
+	h.t.Helper()
+	var history []struct {
+		Revision int
+		Status   string
+		Chart    string
+	}
+	if err := json.Unmarshal([]byte(h.run("history", h.s.Name, "--output", "json")), &history); err != nil {
+		h.t.Fatal(err)
+	}
+	if last := history[len(history)-1]; last.Revision != n || last.Status != status || !strings.HasPrefix(last.Chart, "woocommerce-") {
+		h.t.Errorf("helm history ends with %+v, want revision %d %s", last, n, status)
+	}
+}
