@@ -53,7 +53,7 @@ func TestRatiosAreOfTheSameRound(t *testing.T) {
 	table := figures.NewTable("limit", "ours", "helm")
 	for _, rates := range [][2]float64{{4, 3}, {2, 1.5}, {4, 2}} {
 		table.Add("limit", []figures.Row{{Name: "stores/s", Value: rates[0], Digits: 1}})
-		table.Add("ours", []figures.Row{{Name: "stores/s", Value: rates[1], Digits: 1}, {Name: "peak", Value: 90}})
+		table.Add("ours", []figures.Row{{Name: "stores/s", Value: rates[1], Digits: 1}, {Name: "peak", Value: 90}, {Name: "not known", Value: math.NaN()}})
 	}
 	if got := table.Ratio("ours", "limit", "stores/s"); got != 0.75 {
 		t.Errorf("the ratio is %v, want 0.75", got)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -45,11 +46,14 @@ func (t *Table) Ratio(way, by, row string) float64 {
 	return Median(Ratios(t.values[row][way], t.values[row][by]))
 }
 
-// Write prints the medians in Markdown. The last column is the second way divided by the first.
+// Write prints the medians in Markdown, without rows that no way has. The last column is the second way divided by the first.
 func (t *Table) Write(w io.Writer) {
 	ratio := t.ways[1] + "/" + t.ways[0]
 	fmt.Fprintf(w, "| | %s | %s |\n|---|%s\n", strings.Join(t.ways, " | "), ratio, strings.Repeat("---|", len(t.ways)+1))
 	for _, row := range t.rows {
+		if !t.known(row.Name) {
+			continue
+		}
 		cells := []string{row.Name}
 		for _, way := range t.ways {
 			cells = append(cells, Number(t.Value(way, row.Name), row.Digits))
@@ -57,6 +61,11 @@ func (t *Table) Write(w io.Writer) {
 		cells = append(cells, Number(t.Ratio(t.ways[1], t.ways[0], row.Name), 2))
 		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 	}
+}
+
+// known reports whether some way has the figure.
+func (t *Table) known(row string) bool {
+	return slices.ContainsFunc(t.ways, func(way string) bool { return !math.IsNaN(t.Value(way, row)) })
 }
 
 // Number formats a figure; what is not known is a dash.
