@@ -44,17 +44,22 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	})
 }
 
-// apply makes the store's objects exist. Its writes are those of a store that begins: stores accepted earlier come first, and what stores do after it
-// comes before.
+// apply makes the store's objects exist. Each of its steps has a turn: stores accepted earlier come first, and what stores do after it comes before. What
+// a step reads is part of its turn, or all stores of a burst would read at once, and none get on.
 func (r *Runner) apply(ctx context.Context, s Store, release Release, j journal) (applied Applied, err error) {
 	ctx = WithWrites(ctx, Writes{WriteBegin, s.Generation})
 	err = j.step(ctx, OpProvision, s, StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
 	if err == nil {
-		err = j.step(ctx, OpProvision, s, StepCredentials, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
+		err = j.step(ctx, OpProvision, s, StepCredentials, func(ctx context.Context) error {
+			return r.turn(ctx, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
+		})
 	}
 	if err == nil {
-		err = j.stepWithResult(ctx, OpProvision, s, StepRelease, func(ctx context.Context, done *Step) (err error) {
-			applied, err = r.Releases.Apply(ctx, s, release)
+		err = j.stepWithResult(ctx, OpProvision, s, StepRelease, func(ctx context.Context, done *Step) error {
+			err := r.turn(ctx, func(ctx context.Context) (err error) {
+				applied, err = r.Releases.Apply(ctx, s, release)
+				return err
+			})
 			done.Applied = applied
 			return err
 		})
@@ -62,17 +67,29 @@ func (r *Runner) apply(ctx context.Context, s Store, release Release, j journal)
 	return applied, err
 }
 
+// turn has do run in a turn.
+func (r *Runner) turn(ctx context.Context, do func(context.Context) error) error {
+	if r.Turns == nil {
+		return do(ctx)
+	}
+	return r.Turns.Turn(ctx, do)
+}
+
 // ensureNamespace finishes an incomplete delete before it creates the namespace: a store that was to be deleted starts from
 // nothing.
 func (r *Runner) ensureNamespace(ctx context.Context, s Store, j journal) error {
-	unfinished, err := r.Namespaces.Ensure(ctx, s)
-	if err != nil || !unfinished {
+	unfinished := false
+	ensure := func(ctx context.Context) (err error) {
+		unfinished, err = r.Namespaces.Ensure(ctx, s)
 		return err
 	}
-	if err := r.delete(ctx, OpProvision, s, j); err != nil {
+	if err := r.turn(ctx, ensure); err != nil || !unfinished {
 		return err
 	}
-	unfinished, err = r.Namespaces.Ensure(ctx, s)
+	if err := r.delete(ctx, OpProvision, s, j); err != nil { // without a turn: it waits
+		return err
+	}
+	err := r.turn(ctx, ensure)
 	if err == nil && unfinished {
 		return Errorf(CodeUnavailable, "namespace %s is still being deleted", s.Namespace)
 	}

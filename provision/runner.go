@@ -84,6 +84,12 @@ type Shops interface {
 	SaveVerification(context.Context, Store, Outputs) error
 }
 
+// Turns order the stores that begin.
+type Turns interface {
+	// Turn waits for a write slot and has do use it for all that it reads and writes with its context.
+	Turn(ctx context.Context, do func(context.Context) error) error
+}
+
 // Runner carries out one operation on one store. It is safe for concurrent use; the caller makes sure that only one run of a
 // store is active at a time.
 type Runner struct {
@@ -96,6 +102,7 @@ type Runner struct {
 	Auditor     Auditor  // nil: nothing is found
 	Upgrader    Upgrader // nil: no store is upgraded but by its requests
 	Rotator     Rotator  // nil: no credentials are rotated
+	Turns       Turns    // nil: stores begin whenever they come
 	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
 	// not.
 	PublicClient *http.Client

@@ -93,5 +93,5 @@ type auditor struct {
 func (c *Cluster) Fill(r *provision.Runner) {
 	r.Namespaces, r.Credentials, r.Releases = c.Namespaces, c.Credentials, c.Releases
 	r.Readiness, r.Volumes, r.Shops, r.Rotator = c.Readiness, c.Volumes, c.Shops, c.Rotations
-	r.Auditor, r.Upgrader = auditor{c.Releases, c.Credentials}, c.Releases
+	r.Auditor, r.Upgrader, r.Turns = auditor{c.Releases, c.Credentials}, c.Releases, c.api
 }

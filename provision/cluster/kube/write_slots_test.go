@@ -32,6 +32,22 @@ func TestClientWriteWaitsForASlotOrTheContext(t *testing.T) {
 	}
 }
 
+func TestATurnIsOneSlotForAllItsWrites(t *testing.T) {
+	c, wrote := slotsOf(1), 0
+	err := c.Turn(t.Context(), func(ctx context.Context) error {
+		for range 2 {
+			if err := c.Write(ctx, func() error { wrote++; return nil }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || wrote != 2 {
+		t.Errorf("%v after %d writes", err, wrote)
+	}
+	checkIdle(t, c.writes)
+}
+
 // held takes all slots of a client and returns what gives them back.
 func held(t *testing.T, c *Client) (free func()) {
 	t.Helper()
