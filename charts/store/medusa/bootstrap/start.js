@@ -16,6 +16,11 @@ const patience = 180_000 // milliseconds for a start of Medusa, which without a 
 const fromMedusa = (name) => require(require.resolve(name, { paths: [process.cwd()] }))
 
 let phase = "starting"
+const reached = [] // what the log says of the seconds of a start
+
+function reach(what) {
+  reached.push(`${what} ${process.uptime().toFixed(1)}`)
+}
 
 function fail(why) {
   console.error(`bootstrap: ${withoutSecrets(why)}`)
@@ -37,6 +42,7 @@ async function migrate(held, migrations) {
 // prepare brings the tables to this code, and returns what is left to be done within Medusa before it listens.
 async function prepare() {
   const held = await backends()
+  reach("backends")
   const [wanted, before] = [inputs(), await finished(held)]
   const close = () => held.end().catch(() => {})
   if (before.settings === wanted.settings) {
@@ -80,13 +86,16 @@ async function main() {
     if (phase !== "listening" && code === 0) process.exitCode = 1
   })
   logStrayErrors()
-  const [bootstrap] = await Promise.all([prepare(), preload()])
+  const [bootstrap] = await Promise.all([prepare().finally(() => reach("tables")), preload().finally(() => reach("code"))])
   const tooLate = setTimeout(() => fail(`Medusa was still ${phase} after ${patience / 1000} seconds`), patience)
   phase = "loading"
   between(async (container) => {
     phase = "setting the shop up"
+    reach("loaded")
     await bootstrap(container)
     phase = "listening"
+    reach("set up")
+    console.log(`bootstrap: seconds since the start: ${reached.join(", ")}`)
     clearTimeout(tooLate)
     handSignalsOver()
   })
