@@ -20,6 +20,7 @@ exports.Client = class {
   async end() {}
   async query(text, [step, inputs] = []) {
     if (/advisory_lock/.test(text)) return { rows: [{ got: true }] }
+    if (/pg_class/.test(text)) return { rows: load() ? [{}] : [] }
     if (/^select/.test(text)) {
       if (!load()) throw Object.assign(new Error("no table"), { code: "42P01" })
       return { rows: Object.entries(load()).map(([step, inputs]) => ({ step, inputs })) }

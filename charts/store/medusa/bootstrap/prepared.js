@@ -21,10 +21,9 @@ async function isEmpty(client) {
   return rows.length === 0
 }
 
-// restore fills an empty database and returns whether it did. All of it is one transaction with what `then` does: killed half-way,
-// it leaves the database empty. A server that does not take it, for instance an older one, is left to the migrations.
-async function restore(client, then) {
-  if (!fits() || !(await isEmpty(client))) return false
+// take fills the database and returns why it could not. All of it is one transaction with what `then` does: killed half-way, it leaves the
+// database empty. A server that does not take it is, for instance, an older one.
+async function take(client, then) {
   const text = fs.readFileSync(path.join(folder, "schema.sql"), "utf8")
   try {
     await client.query("begin")
@@ -32,12 +31,19 @@ async function restore(client, then) {
     await client.query("reset all")
     await then()
     await client.query("commit")
-    return true
+    return ""
   } catch (error) {
-    console.error(`bootstrap: the prepared tables do not fit this server, the migrations make them (${error.code ?? "no code"})`)
     await client.query("rollback")
-    return false
+    return `this server does not take those of the image (${error.code ?? "no code"})`
   }
+}
+
+// restore fills an empty database with `then`, and returns whether it did. The log says which way the tables come about.
+async function restore(client, then) {
+  if (!(await isEmpty(client))) return false
+  const why = fits() ? await take(client, then) : "the shop's image has none for this code"
+  console.log(why ? `bootstrap: tables made step by step: ${why}` : "bootstrap: tables restored from the shop's image")
+  return why === ""
 }
 
 module.exports = { restore }

@@ -30,8 +30,7 @@ function fail(why) {
 
 // migrate brings the tables to this code.
 async function migrate(held, migrations) {
-  const restored = await restore(held, () => mark(held, { migrations }))
-  if (restored) return console.log("bootstrap: tables restored as the image has them")
+  if (await restore(held, () => mark(held, { migrations }))) return
   // Without the flag it asks about links that were removed or changed, and no terminal is there to answer. What is safe is done; tables
   // of links that are gone stay.
   const code = await run([process.execPath, cli, "db:migrate", "--execute-safe-links"])
