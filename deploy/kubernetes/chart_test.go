@@ -185,6 +185,7 @@ func TestValuesSchemaRefusesInvalidValues(t *testing.T) {
 		"exec in stores":             {storeRule("pods/exec", "create"), "extraStoreRules"},
 		"all verbs in stores":        {storeRule("jobs", "*"), "extraStoreRules"},
 		"certificate out of nowhere": {values{"redisTLS": values{"clientCertificate": true}}, "/redisTLS/secretName"},
+		"images of none":             {values{"prepull": values{"enabled": true}}, "/prepull/images"},
 		"password for a URL":         {values{"secrets": values{"redisPassword": "a/b@c"}}, "/secrets/redisPassword"},
 	} {
 		_, err := rendered(t, "orchestrator", "shops", chartutil.MergeTables(c.wrong, variants(t)["least"]))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -150,4 +151,20 @@ func isLibrary(fsys fs.FS, name string) bool {
 	text, err := fs.ReadFile(fsys, path.Join("store", name, "Chart.yaml"))
 	var meta chart.Metadata
 	return err == nil && yaml.Unmarshal(text, &meta) == nil && meta.Type == "library"
+}
+
+// LoadValues reads a YAML file of values for [Charts]. An empty path means no values.
+func LoadValues(path string) (map[string]any, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the installation's values: %w", err)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		return nil, fmt.Errorf("the installation's values in %s are not a YAML mapping: %w", path, err)
+	}
+	return values, nil
 }
