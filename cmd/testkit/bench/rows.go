@@ -50,6 +50,8 @@ func rowsOf(took []float64, at [3]reading) []figures.Row {
 	for _, name := range components {
 		rows = append(rows, figures.Row{Name: "– of " + name, Value: control[name] / n, Digits: 3})
 	}
+	own := cpuOf(after.processes) - cpuOf(before.processes)
+	rows = append(rows, figures.Row{Name: "CPU-s/store of both", Value: (control.Sum() + own) / n, Digits: 3})
 	rows = append(rows, figures.Row{Name: rowOthers, Value: 100 * others(before, after) / processors / after.at.Sub(before.at).Seconds()})
 	return append(rows, sentRows(after.sent.Since(before.sent), n)...)
 }
