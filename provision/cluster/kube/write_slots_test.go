@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,7 +199,7 @@ func TestMaintenanceHasHalfOfTheSlotsAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for slots, most := range map[int]int{1: 1, 2: 1, 5: 2, 8: 4} {
 			c, stop := slotsOf(slots), make(chan struct{})
-			running := 0
+			var running, begun atomic.Int64
 			var all sync.WaitGroup
 			write := func(class provision.WriteClass, do func()) {
 				all.Go(func() {
@@ -210,14 +211,13 @@ func TestMaintenanceHasHalfOfTheSlotsAtMost(t *testing.T) {
 				synctest.Wait()
 			}
 			for range 2 * slots {
-				write(provision.WriteMaintenance, func() { running++ })
+				write(provision.WriteMaintenance, func() { running.Add(1) })
 			}
-			if running != most {
-				t.Errorf("of %d slots, maintenance had %d", slots, running)
+			if n := running.Load(); n != int64(most) {
+				t.Errorf("of %d slots, maintenance had %d", slots, n)
 			}
-			begun := false
-			write(provision.WriteBegin, func() { begun = true })
-			if !begun && slots > 1 {
+			write(provision.WriteBegin, func() { begun.Add(1) })
+			if begun.Load() == 0 && slots > 1 {
 				t.Errorf("%d slots, and a store waits for maintenance alone", slots)
 			}
 			close(stop)
