@@ -105,11 +105,16 @@ func viewed(t *testing.T, client redis.UniversalClient, records *record.Records,
 	defer server.Close()
 	var open sync.WaitGroup
 	open.Go(func() { hub.Run(ctx) })
-	var pages atomic.Int64
+	var pages, connected atomic.Int64
 	for i := range viewers {
-		open.Go(func() { view(ctx, server.URL, fmt.Sprint("viewer-", i), &pages) })
+		open.Go(func() { view(ctx, server.URL, fmt.Sprint("viewer-", i), &connected, &pages) })
 	}
-	time.Sleep(time.Second)
+	for deadline := time.Now().Add(time.Minute); connected.Load() < int64(viewers); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d viewers are connected", connected.Load(), viewers)
+		}
+	}
+	time.Sleep(time.Second) // what they were shown first
 	before := processed(t, client)
 	changes := int64(0)
 	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); changes++ {
@@ -139,7 +144,7 @@ func processed(t *testing.T, client redis.UniversalClient) int64 {
 }
 
 // view is an open page: it is told of changes, and fetches itself anew.
-func view(ctx context.Context, base, user string, pages *atomic.Int64) {
+func view(ctx context.Context, base, user string, connected, pages *atomic.Int64) {
 	ask := func(path string) *http.Response {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 		if err != nil {
@@ -158,6 +163,7 @@ func view(ctx context.Context, base, user string, pages *atomic.Int64) {
 		return
 	}
 	defer stream.Body.Close()
+	connected.Add(1)
 	for lines := bufio.NewScanner(stream.Body); lines.Scan(); {
 		if lines.Text() != "event: changed" {
 			continue
