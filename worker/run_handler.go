@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -236,16 +237,52 @@ const waitsEvery = 2 * time.Second
 
 // tellWaits keeps what a run waits for, for people to read.
 func (h *runHandler) tellWaits(p *lease, log *slog.Logger) func(string) {
-	last, at := "", time.Time{}
-	return func(text string) {
-		if text == last || text != "" && time.Since(at) < waitsEvery {
-			return
-		}
-		last, at = text, time.Now()
+	w := &waits{keep: func(text string) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), redisTimeout)
 		defer cancel()
 		if err := h.journal.NoteWaits(ctx, p.run.Store.StoreID, text); err != nil {
 			log.Debug("what the run waits for was not kept", "error", err)
 		}
+	}}
+	return w.tell
+}
+
+// waits keeps the newest text that it is told, but not each: what a wait begins with changes often, and what it comes to may not change for minutes.
+type waits struct {
+	keep func(text string)
+
+	mu     sync.Mutex
+	newest string
+	kept   string
+	at     time.Time
+	later  *time.Timer
+}
+
+// tell keeps the text, or has it kept when the last one is old enough. "" ends the wait: nothing is kept after it.
+func (w *waits) tell(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.newest = text
+	left := waitsEvery - time.Since(w.at)
+	if text == "" || left <= 0 {
+		w.keepNewest()
+	} else if w.later == nil {
+		w.later = time.AfterFunc(left, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.keepNewest()
+		})
+	}
+}
+
+// keepNewest is called with the lock held.
+func (w *waits) keepNewest() {
+	if w.later != nil {
+		w.later.Stop()
+		w.later = nil
+	}
+	if w.newest != w.kept {
+		w.kept, w.at = w.newest, time.Now()
+		w.keep(w.newest)
 	}
 }
