@@ -28,11 +28,19 @@ function connect(): mysqli {
 			return $db;
 		}
 		if ( microtime( true ) - $said >= 10 ) {
-			// The error's number only: its text may quote what was sent.
-			fwrite( STDERR, 'bootstrap: the database does not take us yet (error ' . mysqli_connect_errno() . ")\n" );
+			fwrite( STDERR, 'bootstrap: ' . refusal() . "\n" );
 			$said = microtime( true );
 		}
 	}
+}
+
+/** Returns why there is no connection yet, with the error's number only: its text may quote what was sent. */
+function refusal(): string {
+	$number = mysqli_connect_errno();
+	$host   = strtok( (string) getenv( 'WORDPRESS_DB_HOST' ), ':' );
+	return 2002 === $number && gethostbyname( $host ) === $host
+		? "the cluster's DNS does not know the database's name $host, or this pod may not ask it (common.networkPolicy.dnsCIDRs)"
+		: "the database does not take us yet (error $number)";
 }
 
 /** The lock goes with the connection, so it cannot outlive this process. */

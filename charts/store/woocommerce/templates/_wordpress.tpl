@@ -40,6 +40,22 @@ text, and what belongs to the store comes in through getenv.
     {{- end }}
 {{- end -}}
 
+{{/* The environment of a container that sets the shop up: settings, and the secrets of a new shop besides those that every request needs. */}}
+{{- define "woocommerce.setUp" -}}
+envFrom:
+  - configMapRef:
+      name: {{ include "common.name" (list . "settings") }}
+env:
+  {{- include "woocommerce.env" . | nindent 2 }}
+  {{- include "common.secretEnv" (list . "STORE_ADMIN_PASSWORD" "admin-password") | nindent 2 }}
+  {{- include "common.secretEnv" (list . "STORE_REST_KEY" "rest-consumer-key") | nindent 2 }}
+  {{- include "common.secretEnv" (list . "STORE_REST_SECRET" "rest-consumer-secret") | nindent 2 }}
+  - name: WOOCOMMERCE_VERSION
+    value: {{ .Values.wordpress.woocommerceVersion | quote }}
+  - name: HOME
+    value: /tmp
+{{- end -}}
+
 {{/* The volumes' places in a container that runs WordPress's code. */}}
 {{- define "woocommerce.mounts" -}}
 - name: data
@@ -71,7 +87,7 @@ text, and what belongs to the store comes in through getenv.
 
 {{/* All pods, as common.quota counts them. */}}
 {{- define "woocommerce.pods" -}}
-- {containers: [wordpress, cron], init: [bootstrap], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
+- {containers: [wordpress, cron], init: [{{ if not (include "woocommerce.static" .) }}bootstrap{{ end }}], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
 - {containers: [mariadb], init: [mariadb], replicas: 1}
 - {containers: [test], replicas: 1}
 - {containers: [bootstrap], replicas: 1} # a job
