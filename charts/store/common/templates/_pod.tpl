@@ -99,10 +99,11 @@ selector:
 
 {{/*
 For how many seconds a pod of the shop goes on after it is told to stop. Where another one serves meanwhile, requests still come until it is seen everywhere
-that this one stops; where none does, each second is one in which the shop is closed for its next pod. Takes (list "true where two pods may run at once").
+that this one stops; where none does, it would only keep the shop closed for its next pod, and it answers what it has begun in any case.
+Takes "true" where two pods may run at once.
 */}}
 {{- define "common.drain" -}}
-{{- if index . 0 -}}5{{- else -}}1{{- end -}}
+{{- if . -}}5{{- end -}}
 {{- end -}}
 
 {{/* How many pods run: none of a store that is suspended. Takes (list $ replicas). */}}
