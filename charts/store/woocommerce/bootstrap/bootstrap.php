@@ -7,6 +7,7 @@
  */
 
 require __DIR__ . '/access.php';
+require __DIR__ . '/front.php';
 
 /** A newer image brings newer code to an older database. */
 function store_upgrade_database(): void {
@@ -58,6 +59,9 @@ function store_apply_settings( array $settings, array $applied, int $admin ): vo
 	store_set_locale( $settings['LOCALE'] );
 	store_open();
 	store_make_sellable();
+	if ( ! $applied ) {
+		store_make_front();
+	}
 	if ( 'yes' === $settings['SAMPLE_PRODUCT'] ) {
 		store_ensure_sample_product();
 	} elseif ( 'yes' === ( $applied['SAMPLE_PRODUCT'] ?? 'no' ) ) {

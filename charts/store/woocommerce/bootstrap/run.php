@@ -39,7 +39,7 @@ function refusal(): string {
 	$number = mysqli_connect_errno();
 	$host   = strtok( (string) getenv( 'WORDPRESS_DB_HOST' ), ':' );
 	return 2002 === $number && gethostbyname( $host ) === $host
-		? "the cluster's DNS does not know the database's name $host, or this pod may not ask it (common.networkPolicy.dnsCIDRs)"
+		? "the cluster's DNS does not know the database's name $host yet, or this pod may not ask it (common.networkPolicy.dnsCIDRs)"
 		: "the database does not take us yet (error $number)";
 }
 
