@@ -2,7 +2,8 @@
 Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop, its workers and its jobs to
 their own backends, and HTTPS to the internet for payment services. Backends accept these connections and open none. The test pod
 may connect to the shop only.
-Takes (list $ (dict "component" port ...) (list "component" ...)): the backends, and who uses them besides the shop.
+Takes (list $ (dict "component" port ...) (list "component" ...) (list {port: n, cidrs: [...]} ...)): the backends, who uses them besides the shop, and servers
+outside that all these may use; one without cidrs has a public address.
 */}}
 {{- define "common.network" -}}
 {{- $root := index . 0 -}}
@@ -48,6 +49,9 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
     {{- end }}
     {{- with $policy.internetPorts }}
     {{- include "common.network.internet" . | nindent 4 }}
+    {{- end }}
+    {{- range index $ 3 }}
+    {{- include "common.network.server" . | nindent 4 }}
     {{- end }}
 {{- end }}
 ---
@@ -138,6 +142,22 @@ spec:
     - ipBlock:
         cidr: {{ . | quote }}
     {{- end }}
+{{- end -}}
+
+{{/* A server outside. Takes {port: n, cidrs: [...]}. */}}
+{{- define "common.network.server" -}}
+{{- if .cidrs -}}
+- ports:
+    - port: {{ .port }}
+      protocol: TCP
+  to:
+    {{- range .cidrs }}
+    - ipBlock:
+        cidr: {{ . | quote }}
+    {{- end }}
+{{- else -}}
+{{ include "common.network.internet" (list .port) }}
+{{- end -}}
 {{- end -}}
 
 {{/* Public addresses only: not the cluster's, not a neighbour's, not the cloud's metadata service. */}}
