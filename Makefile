@@ -147,6 +147,10 @@ integration: build devcluster ## the tests that need the development cluster
 e2e: tools build ## every engine from POST to orders to DELETED in a real cluster: make e2e KUBECONFIG=… IMAGES=…
 	.ci/e2e
 
+.PHONY: doors
+doors: ## who reaches whom: stores, service, API server, nodes, outside; in a real cluster: make doors KUBECONFIG=… IMAGES=… (docs/e2e.md)
+	.ci/doors
+
 # STORES, MINUTES and SEED may be set: make chaos STORES=300 MINUTES=20 SEED=1. Without a seed a random one is used and printed.
 .PHONY: chaos
 chaos: tools build devcluster ## inject faults at random, then compare the state with what was requested

@@ -3,5 +3,5 @@
 //
 // With the build tag devcluster the cluster's pods are simulated, and the tests are about the service; `make integration`
 // provides all of it. With the tag realcluster the pods are real ones, and the test is about the shops in them: `make e2e`,
-// described in docs/e2e.md.
+// described in docs/e2e.md. TestDoorsAreClosed has the service in that cluster too, and is about who reaches whom: `make doors`.
 package e2e

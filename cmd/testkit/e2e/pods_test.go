@@ -89,10 +89,16 @@ func (w world) forward(s provision.Request) string {
 	if pod == nil {
 		w.t.Fatal("the shop's Service has no ready pod")
 	}
+	return w.forwardTo(pod, shopPort(pod))
+}
+
+// forwardTo opens a port-forward to a port of a pod, until the test ends or the pod does, and returns its local address.
+func (w world) forwardTo(pod *corev1.Pod, port int32) string {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w.t.Cleanup(cancel)
 	ready := make(chan struct{})
-	f, err := portforward.NewOnAddressesForStreamingWithContext(ctx, w.dialer(pod), []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", shopPort(pod))}, ready, io.Discard, io.Discard)
+	f, err := portforward.NewOnAddressesForStreamingWithContext(ctx, w.dialer(pod), []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", port)}, ready, io.Discard, io.Discard)
 	if err != nil {
 		w.t.Fatal(err)
 	}
