@@ -33,7 +33,7 @@ func TestOnlyPublicRefusesAddressesOfNetworksOfTheirOwn(t *testing.T) {
 func TestPublicClientRefusesToConnectToThisMachine(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request arrived") }))
 	defer server.Close()
-	resp, err := PublicClient(nil).Get(server.URL)
+	resp, err := PublicClient(PublicAccess{}).Get(server.URL)
 	if err == nil {
 		resp.Body.Close()
 	}
@@ -42,7 +42,7 @@ func TestPublicClientRefusesToConnectToThisMachine(t *testing.T) {
 	}
 	answering := httptest.NewServer(http.NotFoundHandler())
 	defer answering.Close()
-	resp, err = PublicClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}).Get(answering.URL)
+	resp, err = PublicClient(PublicAccess{Allowed: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}).Get(answering.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type publicShop struct {
 
 func (s publicShop) verifyPublic(t *testing.T, name string, verified bool, storeURL string) error {
 	t.Helper()
-	client := engine.PublicClient(nil)
+	client := engine.PublicClient(engine.PublicAccess{})
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig = &tls.Config{RootCAs: s.trusts}
 	transport.Proxy = nil
@@ -137,6 +137,33 @@ func TestMedusaVerifyPublic(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusal(t, overTLS(t, test.shop).verifyPublic(t, "medusa", false, publicURL), test.want)
+		})
+	}
+}
+
+// Where the operator says where shops are, DNS is not asked, and the address may be of any kind; the certificate still has to be the shop's.
+func TestPublicClientConnectsToTheGivenAddress(t *testing.T) {
+	shop := serveTLS(t, wordpress, "shop-1.invalid")
+	host, port, err := net.SplitHostPort(shop.listener.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		access engine.PublicAccess
+		want   string
+	}{
+		"and trusts its authority": {engine.PublicAccess{Address: host, Authorities: shop.trusts}, ""},
+		"and no other":             {engine.PublicAccess{Address: host}, "x509: certificate signed by unknown authority"},
+		"and else asks DNS":        {engine.PublicAccess{Authorities: shop.trusts}, "no such host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := engine.PublicClient(test.access).Get("https://shop-1.invalid:" + port + "/shop/")
+			if err == nil {
+				resp.Body.Close()
+			}
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
 		})
 	}
 }

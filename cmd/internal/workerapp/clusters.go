@@ -38,6 +38,10 @@ func connectClusters(ctx context.Context, common service.Common, c Config, name 
 	if err != nil {
 		return s, err
 	}
+	public, err := c.publicAccess()
+	if err != nil {
+		return s, err
+	}
 	for _, one := range served(common, c) {
 		if c.Mock {
 			s.names = append(s.names, strings.TrimPrefix(one.Name+" mock", " "))
@@ -49,7 +53,7 @@ func connectClusters(ctx context.Context, common service.Common, c Config, name 
 			return s, err
 		}
 		s.names, s.connected = append(s.names, c.nameOf(one)), append(s.connected, k)
-		s.clusters = append(s.clusters, workerCluster(one.Name, k, limits, c))
+		s.clusters = append(s.clusters, workerCluster(one.Name, k, limits, c, public))
 	}
 	if common.Tracing != nil {
 		for i, one := range s.clusters {
@@ -85,14 +89,14 @@ func mockCluster(name string, limits worker.Limits, token string) worker.Cluster
 }
 
 // workerCluster runs all engines on a cluster, with shops verified as ORCH_VERIFY says.
-func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Config) worker.Cluster {
+func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Config, public engine.PublicAccess) worker.Cluster {
 	runner := &provision.Runner{Engines: engine.All(), ReadinessTimeout: limits.ReadinessTimeout, DeleteTimeout: limits.DeleteTimeout}
 	k.Fill(runner)
 	switch c.Verify {
 	case "off":
 		runner.Shops = nil
 	case "public":
-		runner.PublicClient = engine.PublicClient(c.VerifyAllow)
+		runner.PublicClient = engine.PublicClient(public)
 	}
 	return worker.Cluster{Name: name, Runner: runner, Maintainer: runner, Passwords: k.Credentials, State: k.State, Unwell: k.Readiness.Unwell, Complete: k.Readiness.Complete, Check: k.Check}
 }

@@ -32,7 +32,9 @@ type Config struct {
 	SecretsDir string `env:"ORCH_STORE_SECRETS_DIR" help:"folder with a folder for each Secret that every store gets a copy of, such as pull Secrets, with a file for each key; read at each run"`
 	Verify     string `env:"ORCH_VERIFY" envDefault:"pod" help:"when a store is READY: off: its pods are ready; pod: and its shop was checked over a port-forward; public: and its store_url answers (no secret is sent there)"`
 	// Prefixes parse as text: a mistake in one is reported by the variable's name.
-	VerifyAllow []netip.Prefix `env:"ORCH_VERIFY_ALLOW_CIDRS" help:"networks that are not public and may hold shops, for ORCH_VERIFY=public; separated by commas, such as 10.0.0.0/8"`
+	VerifyAllow   []netip.Prefix `env:"ORCH_VERIFY_ALLOW_CIDRS" help:"networks that are not public and may hold shops, for ORCH_VERIFY=public; separated by commas, such as 10.0.0.0/8"`
+	VerifyAddress string         `env:"ORCH_VERIFY_ADDRESS" help:"IP address or host name where ORCH_VERIFY=public finds every shop, at the port of its store_url, such as that of the ingress controller where the worker's DNS does not know the shops; empty: DNS says where each is"`
+	VerifyCA      string         `env:"ORCH_VERIFY_CA_FILE" help:"PEM file of authorities that the certificates of shops are checked with besides the system's, for ORCH_VERIFY=public"`
 
 	PollAttempts  int           `env:"ORCH_POLL_ATTEMPTS" envDefault:"30" help:"multiplied by ORCH_POLL_INTERVAL: the readiness timeout of a store, from the time its release was applied"`
 	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS"`
@@ -77,7 +79,7 @@ func (c Config) backendTLS() callback.TLSFiles {
 // Validate reports all mistakes at once, by the names of the variables.
 func (c Config) Validate() error {
 	_, err := c.kubeconfigText()
-	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validateInstallation(), c.validateSecrets(), c.validateLimits())
+	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validatePublic(), c.validateInstallation(), c.validateSecrets(), c.validateLimits())
 }
 
 // validateCallbacks creates senders only to check their settings. The parser of the environment reports an empty URL.

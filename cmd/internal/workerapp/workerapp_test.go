@@ -20,6 +20,7 @@ import (
 	"orchestrator/provision"
 	"orchestrator/provision/cluster/helm"
 	"orchestrator/provision/cluster/kube"
+	"orchestrator/provision/engine"
 	"orchestrator/worker"
 )
 
@@ -50,10 +51,10 @@ func TestConfigValidateReportsAllMistakesByVariable(t *testing.T) {
 	}
 	bad := Config{
 		Access:  Access{KubeconfigData: "!"},
-		Backend: "backend.test", WebhookSecret: "whsec_short", BackendCA: "missing.pem", BackendKey: "missing.pem", AppEnv: "../secrets", Verify: "maybe", CreatorLimit: -1, Writes: -1, QueuePoll: time.Minute,
+		Backend: "backend.test", WebhookSecret: "whsec_short", BackendCA: "missing.pem", BackendKey: "missing.pem", AppEnv: "../secrets", Verify: "maybe", VerifyAddress: "shops:443", VerifyCA: "missing.pem", CreatorLimit: -1, Writes: -1, QueuePoll: time.Minute,
 	}
 	err := bad.Validate()
-	for _, variable := range []string{"ORCH_KUBECONFIG_DATA", "BACKEND_API_BASE", "ORCH_WEBHOOK_SECRET", "ORCH_BACKEND_CA_FILE", "APP_ENV", "ORCH_VERIFY", "ORCH_POLL_ATTEMPTS",
+	for _, variable := range []string{"ORCH_KUBECONFIG_DATA", "BACKEND_API_BASE", "ORCH_WEBHOOK_SECRET", "ORCH_BACKEND_CA_FILE", "APP_ENV", "ORCH_VERIFY", "ORCH_VERIFY_ADDRESS", "ORCH_VERIFY_CA_FILE", "ORCH_POLL_ATTEMPTS",
 		"ORCH_POLL_INTERVAL", "ORCH_DELETE_TIMEOUT", "ORCH_MAX_PER_CREATOR", "ORCH_CLUSTER_WRITES", "ORCH_PROVISION_CONCURRENCY", "ORCH_DELETE_CONCURRENCY",
 		"ORCH_CALLBACK_CONCURRENCY", "ORCH_QUEUE_POLL"} {
 		if err == nil || !strings.Contains(err.Error(), variable) {
@@ -130,7 +131,7 @@ func TestWorkerClusterVerifiesAsConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for verify, want := range map[string]struct{ pod, public bool }{"off": {}, "pod": {pod: true}, "public": {pod: true, public: true}} {
-		runner := workerCluster("eu", k, worker.DefaultLimits(), Config{Verify: verify}).Runner.(*provision.Runner)
+		runner := workerCluster("eu", k, worker.DefaultLimits(), Config{Verify: verify}, engine.PublicAccess{}).Runner.(*provision.Runner)
 		if pod, public := runner.Shops != nil, runner.PublicClient != nil; pod != want.pod || public != want.public {
 			t.Errorf("%s: over a port-forward %t, at the public URL %t", verify, pod, public)
 		}
