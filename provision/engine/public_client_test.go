@@ -116,6 +116,8 @@ func TestWooCommerceVerifyPublic(t *testing.T) {
 		"no ingress any more": {routes{}, true, "GET " + publicURL + "/?post_type=product answered 404: a shop page was expected"},
 		"no pods":             {routes{"GET /shop/": says(503, "")}, true, page + " answered 503: a shop page was expected"},
 		"installer":           {index.with("GET /shop/", leads(302, "/wp-admin/install.php")), true, page + " answered 302 to /wp-admin/install.php: WordPress is not installed"},
+		"told of plain http":  {wordpress.with("GET /wp-login.php", leads(302, publicURL+"/wp-login.php")), true, "GET " + publicURL + "/wp-login.php answered 302 to /wp-login.php: the login leads to itself, because the shop is told by X-Forwarded-Proto that its visitors come by plain http; if TLS ends before the ingress controller, set common.ingress.tls.endsBefore"},
+		"another login":       {wordpress.with("GET /wp-login.php", leads(302, "/my-account/")), false, ""},
 		"another host":        {wordpress.with("GET /shop/", leads(301, "https://other.example.com/")), false, page + " answered 301 to https://other.example.com: a shop page was expected"},
 	} {
 		t.Run(name, func(t *testing.T) {

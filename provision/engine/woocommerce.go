@@ -106,7 +106,9 @@ func (WooCommerce) VerifyPublic(ctx context.Context, s provision.Store, shop pro
 	}
 	err = page.isShop()
 	switch {
-	case err == nil || !shop.VerifiedBefore || page.leadsToInstaller():
+	case err == nil:
+		return checkLoginPage(ctx, c)
+	case !shop.VerifiedBefore || page.leadsToInstaller():
 		return err
 	case page.status == http.StatusOK && bytes.Contains(page.body, []byte("/wp-content/")):
 		return nil
@@ -114,6 +116,21 @@ func (WooCommerce) VerifyPublic(ctx context.Context, s provision.Store, shop pro
 	index, failed := c.do(ctx, http.MethodGet, "/wp-json/", nil, nil)
 	if failed == nil && index.status == http.StatusOK && bytes.Contains(index.body, []byte(`"namespaces"`)) {
 		return nil
+	}
+	return err
+}
+
+// checkLoginPage looks for the circle of a shop on https that takes its visitors for ones on plain http: its pages may be shown, and its owner cannot
+// log in. Everything else about the login is the owner's affair.
+func checkLoginPage(ctx context.Context, c shopClient) error {
+	const path = "/wp-login.php"
+	if c.origin.Scheme != "https" {
+		return nil
+	}
+	page, err := c.do(ctx, http.MethodGet, path, nil, nil)
+	if err == nil && page.location == path {
+		return page.unexpected("the login leads to itself, because the shop is told by X-Forwarded-Proto that its visitors come by plain http; " +
+			"if TLS ends before the ingress controller, set common.ingress.tls.endsBefore")
 	}
 	return err
 }

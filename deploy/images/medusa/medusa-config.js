@@ -59,8 +59,10 @@ module.exports = defineConfig({
   },
   admin: {
     disable: process.env.DISABLE_MEDUSA_ADMIN === "true",
-    // The dashboard is built before anybody knows the shop's address: it asks where it came from.
+    // The dashboard is built before the address of the shop is known: it asks where it came from.
     backendUrl: "/",
+    // What the dashboard lets the owner choose; 1 MB without this. It is built in, and as much as the charts' common.maxBody lets through.
+    maxUploadFileSize: 64 * 1024 * 1024,
   },
   modules: [...inRedis, files],
 })

@@ -1,6 +1,20 @@
 {{/* Whether the shop has a certificate: only one on https can use it. */}}
 {{- define "common.tls" -}}
-{{- if and .Values.common.ingress.enabled .Values.common.ingress.tls.enabled (eq (include "common.scheme" .) "https") }}true{{ end -}}
+{{- if and .Values.common.ingress.enabled .Values.common.ingress.tls.enabled (not .Values.common.ingress.tls.endsBefore) (eq (include "common.scheme" .) "https") }}true{{ end -}}
+{{- end -}}
+
+{{/* Whether every request counts as one that came by https: what the ingress controller sees, and says, is another proxy's plain HTTP. */}}
+{{- define "common.alwaysHTTPS" -}}
+{{- if and .Values.common.ingress.tls.endsBefore (eq (include "common.scheme" .) "https") }}true{{ end -}}
+{{- end -}}
+
+{{/*
+The Ingress's annotations: the largest request, for the controllers that would stop at 1 MB, and the installation's, which win. A controller
+ignores what is another one's.
+*/}}
+{{- define "common.bodyLimits" -}}
+{{- $most := .Values.common.maxBody -}}
+{{- toYaml (merge (dict) .Values.common.ingress.annotations (dict "nginx.ingress.kubernetes.io/proxy-body-size" $most "nginx.org/client-max-body-size" $most)) -}}
 {{- end -}}
 
 {{/*
@@ -31,10 +45,8 @@ metadata:
   name: {{ .Release.Name | quote }}
   labels:
     {{- include "common.labels" (list . "shop") | nindent 4 }}
-  {{- with .Values.common.ingress.annotations }}
   annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- include "common.bodyLimits" . | nindent 4 }}
 spec:
   {{- with .Values.common.ingress.className }}
   ingressClassName: {{ . | quote }}

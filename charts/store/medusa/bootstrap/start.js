@@ -6,6 +6,7 @@
 const path = require("node:path")
 const { backends } = require("./backends.js")
 const { explain, run, stopAtOnce, withoutSecrets } = require("./command.js")
+const { assumeHttps } = require("./https.js")
 const { preload } = require("./preload.js")
 const { finished, inputs, mark, tryToMark } = require("./marks.js")
 const { restore } = require("./prepared.js")
@@ -85,6 +86,7 @@ async function main() {
     if (phase !== "listening" && code === 0) process.exitCode = 1
   })
   logStrayErrors()
+  assumeHttps(process.env.MEDUSA_BACKEND_URL ?? "")
   const [bootstrap] = await Promise.all([prepare().finally(() => reach("tables")), preload().finally(() => reach("code"))])
   const tooLate = setTimeout(() => fail(`Medusa was still ${phase} after ${patience / 1000} seconds`), patience)
   phase = "loading"

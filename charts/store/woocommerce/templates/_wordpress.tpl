@@ -28,10 +28,15 @@ text, and what belongs to the store comes in through getenv.
 {{- range list "auth-key" "secure-auth-key" "logged-in-key" "nonce-key" "auth-salt" "secure-auth-salt" "logged-in-salt" "nonce-salt" }}
 {{ include "common.secretEnv" (list $ (printf "WORDPRESS_%s" (. | upper | replace "-" "_")) (printf "wordpress-%s" .)) }}
 {{- end }}
+- name: STORE_MAX_BODY
+  value: {{ .Values.common.maxBody | quote }}
 - name: WORDPRESS_CONFIG_EXTRA
   value: |
     define('WP_HOME', getenv('STORE_URL'));
     define('WP_SITEURL', getenv('STORE_URL'));
+    {{- if include "common.alwaysHTTPS" . }}
+    $_SERVER['HTTPS'] = 'on';
+    {{- end }}
     define('DISABLE_WP_CRON', true);
     define('WP_AUTO_UPDATE_CORE', false);
     define('DISALLOW_FILE_EDIT', true);
