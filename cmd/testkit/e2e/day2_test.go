@@ -88,6 +88,7 @@ func (tr *tour) changeByHand() string {
 		}
 		return err == nil && tr.shopPod(tr.store) != nil
 	})
+	tr.awaitWay()
 	tr.asBefore()
 	if now := len(tr.backend.of(tr.store.StoreID)); now != told {
 		tr.rig.t.Fatalf("the backend was told %d times of it", now-told)

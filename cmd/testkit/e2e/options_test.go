@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"sigs.k8s.io/yaml"
 
@@ -29,7 +31,18 @@ type options struct {
 	values  map[string]any      // of STORE_VALUES_FILE
 	timeout time.Duration
 	keep    bool
-	times   bool // too long is a failure
+	times   bool   // too long is a failure
+	shots   string // folder for screenshots
+	front   *frontDoor
+}
+
+// frontDoor is where the cluster's ingress listens: visitors come that way, with TLS.
+type frontDoor struct {
+	host, port string         // port is "" for that of https
+	domain     string         // shops are below it
+	authority  string         // file of the authority of the shops' certificates, which the cluster makes; "": the test makes both
+	tls        map[string]any // values of the Ingress's TLS; nil: as the installation has it
+	storefront string         // origin from which a browser may call the shop, besides its own
 }
 
 // imageKey names an image of an engine's chart: images.<key> of its values. IMAGES writes it as engine/key.
@@ -55,7 +68,7 @@ func imageKeys() (map[string]imageKey, error) {
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
-	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1"}
+	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS")}
 	if len(o.engines) == 0 {
 		o.engines = engine.Names()
 	}
@@ -68,6 +81,9 @@ func optionsOf(getenv func(string) string) (o options, err error) {
 		return o, fmt.Errorf("TIMES is %q; it must be check, or nothing", text)
 	}
 	o.times = getenv("TIMES") == "check"
+	if o.front, err = frontOf(getenv); err != nil {
+		return o, err
+	}
 	if o.images, err = imagesOf(getenv("IMAGES")); err != nil {
 		return o, err
 	}
@@ -85,6 +101,40 @@ func optionsOf(getenv func(string) string) (o options, err error) {
 	}
 	return o, nil
 }
+
+// frontOf reads FRONT and what belongs to it; nil without FRONT.
+func frontOf(getenv func(string) string) (*frontDoor, error) {
+	if getenv("FRONT") == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(getenv("FRONT"))
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		return nil, fmt.Errorf("FRONT is %q; it must be https:// and the address of the ingress, with its port unless that is 443", getenv("FRONT"))
+	}
+	f := &frontDoor{host: u.Hostname(), port: u.Port(), domain: cmp.Or(getenv("FRONT_DOMAIN"), "shops.example.com"), authority: getenv("FRONT_CA")}
+	if f.authority == "" {
+		f.tls = map[string]any{"enabled": true, "secretName": frontSecret}
+	}
+	if f.port == "443" {
+		f.port = ""
+	}
+	return f, nil
+}
+
+// values are those that shops behind the front door have.
+func (f *frontDoor) values(engine string) map[string]any {
+	given := map[string]any{}
+	if f.tls != nil {
+		given["common"] = map[string]any{"ingress": map[string]any{"tls": f.tls}}
+	}
+	if engine == "medusa" && f.storefront != "" {
+		given["medusa"] = map[string]any{"storefronts": []any{f.storefront}}
+	}
+	return given
+}
+
+// frontSecret holds the certificate that the test makes.
+const frontSecret = "e2e-front"
 
 // imagesOf reads engine/key=repository:tag pairs.
 func imagesOf(text string) (map[imageKey]string, error) {
@@ -131,6 +181,9 @@ func (o options) valuesFor(engine string) map[string]any {
 	if images["static"] != nil {
 		given["wordpress"] = map[string]any{"layout": "static"}
 	}
+	if o.front != nil {
+		given = chartutil.MergeTables(given, o.front.values(engine))
+	}
 	return chartutil.MergeTables(given, o.values)
 }
 
@@ -160,12 +213,36 @@ func TestOptionsReplaceImages(t *testing.T) {
 		"wordpress": map[string]any{"layout": "static"},
 		"images":    map[string]any{"static": map[string]any{"repository": "registry.example.com:5000/a/shop", "tag": "1.2"}},
 	}
-	if diff := cmp.Diff(want, o.valuesFor("woocommerce")); diff != "" {
+	if diff := gocmp.Diff(want, o.valuesFor("woocommerce")); diff != "" {
 		t.Error(diff)
 	}
 	for _, wrong := range []string{"nginx=a:1", "medusa/postgres=a", "medusa/postgres"} {
 		if _, err := imagesOf(wrong); err == nil {
 			t.Errorf("IMAGES takes %q", wrong)
+		}
+	}
+}
+
+func TestOptionsHaveAFrontDoor(t *testing.T) {
+	env := map[string]string{"FRONT": "https://10.0.0.1:443"}
+	o, err := optionsOf(func(name string) string { return env[name] })
+	if err != nil || o.front == nil || o.front.host != "10.0.0.1" || o.front.port != "" {
+		t.Fatalf("%+v, %v", o.front, err)
+	}
+	o.front.storefront = "http://127.0.0.1:1"
+	o.values = map[string]any{"common": map[string]any{"storageClass": "fast", "ingress": map[string]any{"className": "public"}}}
+	want := map[string]any{
+		"common": map[string]any{"storageClass": "fast", "ingress": map[string]any{"className": "public",
+			"tls": map[string]any{"enabled": true, "secretName": frontSecret}}},
+		"medusa": map[string]any{"storefronts": []any{"http://127.0.0.1:1"}},
+		"images": map[string]any{},
+	}
+	if diff := gocmp.Diff(want, o.valuesFor("medusa")); diff != "" {
+		t.Error(diff)
+	}
+	for _, wrong := range []string{"http://10.0.0.1", "10.0.0.1", "https://10.0.0.1/shop"} {
+		if _, err := frontOf(func(string) string { return wrong }); err == nil {
+			t.Errorf("FRONT takes %q", wrong)
 		}
 	}
 }

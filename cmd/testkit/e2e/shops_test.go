@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -31,7 +32,7 @@ type shopper interface {
 	order(v *visitor) string                    // as a guest, to the end; the order's id
 	login(v *visitor, password string)          // as the owner, who is in the dashboard then
 	locksOut(v *visitor, password string)       // the login refuses this password
-	upload(v *visitor) string                   // as the owner who is logged in; the picture's path
+	upload(v *visitor, picture []byte) string   // as the owner who is logged in; the picture's address
 	orders(v *visitor) map[string]bool          // ids, as the owner or with the keys of the store's Secret
 	settings(v *visitor, want provision.Settings)
 }
@@ -43,10 +44,12 @@ type tour struct {
 	shopper  shopper
 	report   *report
 	options  options
+	front    *front // nil: the shop is visited over port-forwards
 	store    provision.Request
 	worker   *program
 	password string
 	order    string
+	number   string // of the order that was made in a browser
 	picture  string
 	readies  int // READY callbacks so far
 	deletes  int // DELETED callbacks so far
@@ -74,11 +77,13 @@ func TestShopsSell(t *testing.T) {
 func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	t.Helper()
 	s := store(t, engine)
+	front := newFront(t, &o, &s)
 	s.Settings = provision.Settings{Title: "First Shop", AdminEmail: "owner@" + s.Host + ".example.com", Currency: "EUR", Country: "DE", SampleProduct: true}
-	tr := &tour{report: r, options: o, store: s}
+	tr := &tour{report: r, options: o, front: front, store: s}
 	tr.world = newWorld(t)
-	tr.rig = newRig(t, "STORE_VALUES_FILE="+o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
-		"ORCH_POLL_INTERVAL=1s", "ORCH_DRIFT=repair", "ORCH_AUDIT_EVERY=10s", "ORCH_DELETE_TIMEOUT="+o.timeout.String())
+	env := []string{"STORE_VALUES_FILE=" + o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
+		"ORCH_POLL_INTERVAL=1s", "ORCH_DRIFT=repair", "ORCH_AUDIT_EVERY=10s", "ORCH_DELETE_TIMEOUT=" + o.timeout.String()}
+	tr.rig = newRig(t, append(env, front.env()...)...)
 	tr.patience = 2 * o.timeout // so that it is the service that says what is wrong
 	if makeShopper := shoppers[engine]; makeShopper != nil {
 		tr.shopper = makeShopper(tr)
@@ -102,6 +107,9 @@ func (tr *tour) run() {
 	})
 	tr.phase("a guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
 	tr.phase("the owner logs in", tr.ownerLogsIn)
+	tr.phase("a guest orders in a browser", tr.guestBrowses)
+	tr.phase("the owner looks in a browser", tr.ownerBrowses)
+	tr.phase("a picture of 20 MB", tr.uploadLarge)
 	tr.phase("memory of the pods", func() string { return tr.memory(tr.store) })
 	tr.phase("the same POST again", tr.again)
 	tr.phase("suspended and resumed", tr.suspend)
@@ -151,7 +159,20 @@ func (tr *tour) cleanUp() {
 // visit is a new visitor at the shop as it is now.
 func (tr *tour) visit() *visitor {
 	tr.rig.t.Helper()
-	return newVisitor(tr.rig.t, tr.forward(tr.store), tr.store.StoreURL)
+	if tr.front != nil {
+		return newVisitor(tr.rig.t, tr.front.way(tr.rig.t), tr.origin())
+	}
+	return newVisitor(tr.rig.t, pastIngress(tr.rig.t, tr.forward(tr.store)), tr.origin())
+}
+
+// origin is where the shop is served: the root of its host, whichever page store_url names.
+func (tr *tour) origin() string {
+	tr.rig.t.Helper()
+	u, err := url.Parse(tr.store.StoreURL)
+	if err != nil {
+		tr.rig.t.Fatal(err)
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // ready posts the request and waits for its READY, whose password it returns with the times of the steps.
@@ -195,7 +216,7 @@ func (tr *tour) ownerLogsIn() string {
 	owner := tr.visit()
 	tr.shopper.login(owner, tr.password)
 	tr.shopper.locksOut(tr.visit(), "not-"+tr.password)
-	tr.picture = tr.shopper.upload(owner)
+	tr.picture = tr.shopper.upload(owner, picture)
 	tr.sees(owner)
 	return "in the dashboard, with the guest's order; a wrong password is refused; a picture is uploaded"
 }
@@ -245,6 +266,7 @@ func (tr *tour) losePod() string {
 		return pod != nil && pod.UID != lost
 	})
 	tr.timed(timePod, time.Since(begun))
+	tr.awaitWay()
 	owner := tr.visit()
 	tr.shopper.login(owner, tr.password)
 	tr.shopper.settings(owner, tr.store.Settings)
@@ -306,7 +328,7 @@ func (tr *tour) createAgain() string {
 		tr.rig.t.Fatalf("the new store has the orders %v", found)
 	}
 	tr.shopper.browse(tr.visit(), tr.store.Settings)
-	tr.picture = tr.shopper.upload(owner)
+	tr.picture = tr.shopper.upload(owner, picture)
 	return fmt.Sprintf("killed in %s; %s; a new store from nothing", step, steps)
 }
 

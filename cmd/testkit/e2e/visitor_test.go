@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// visitor acts as a browser: requests go to the shop's pod under the shop's address, as an ingress that ends TLS
-// would pass them on, cookies are kept, and redirects within the shop are followed.
+// visitor acts as a browser: cookies are kept, and redirects within the shop are followed. Requests go to the shop's pod under the shop's
+// address, as an ingress that ends TLS would pass them on, or through the front door.
 type visitor struct {
 	t      *testing.T
 	client *http.Client
@@ -28,16 +28,21 @@ type visitor struct {
 // answerTime is for one question; a shop that has just started on a busy node takes its time.
 const answerTime = 90 * time.Second
 
-func newVisitor(t *testing.T, addr, origin string) *visitor {
+func newVisitor(t *testing.T, way http.RoundTripper, origin string) *visitor {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &visitor{t, &http.Client{Transport: way, Jar: jar, Timeout: answerTime, CheckRedirect: withinShop}, origin}
+}
+
+// pastIngress is the way to a port-forward.
+func pastIngress(t *testing.T, addr string) http.RoundTripper {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &visitor{t, &http.Client{Transport: throughIngress{transport}, Jar: jar, Timeout: answerTime, CheckRedirect: withinShop}, origin}
+	return throughIngress{transport}
 }
 
 // throughIngress speaks plain HTTP to the pod and says what the visitor used.
@@ -96,7 +101,7 @@ func (v *visitor) ask(method, path string, body any, headers ...string) answer {
 	}
 	defer resp.Body.Close()
 	a.status, a.header, a.url = resp.StatusCode, resp.Header, resp.Request.URL
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, 4<<20)); err != nil {
+	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20)); err != nil {
 		v.t.Fatalf("%s: the answer broke off: %v", a.question, err)
 	}
 	return a

@@ -98,13 +98,14 @@ func (s woocommerce) locksOut(v *visitor, password string) {
 	}
 }
 
-func (s woocommerce) upload(v *visitor) string {
+func (s woocommerce) upload(v *visitor, picture []byte) string {
 	v.t.Helper()
+	form, kind := pictureForm(v.t, "file", picture)
 	nonce := v.page("/wp-admin/admin-ajax.php?action=rest-nonce")
 	var media struct {
 		URL string `json:"source_url"`
 	}
-	v.api(&media, http.MethodPost, "/wp-json/wp/v2/media", picture, "Content-Type", "image/png", "Content-Disposition", `attachment; filename="picture.png"`, "X-WP-Nonce", nonce)
+	v.api(&media, http.MethodPost, "/wp-json/wp/v2/media", form, "Content-Type", kind, "X-WP-Nonce", nonce)
 	return media.URL
 }
 
