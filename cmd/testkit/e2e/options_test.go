@@ -34,6 +34,9 @@ type options struct {
 	times   bool   // too long is a failure
 	shots   string // folder for screenshots
 	front   *frontDoor
+	mail    string // address of this machine that pods reach
+	// mailValues are those of the stores that send mail there.
+	mailValues map[string]any
 }
 
 // frontDoor is where the cluster's ingress listens: visitors come that way, with TLS.
@@ -68,7 +71,7 @@ func imageKeys() (map[string]imageKey, error) {
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
-	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS")}
+	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS"), mail: getenv("MAIL")}
 	if len(o.engines) == 0 {
 		o.engines = engine.Names()
 	}
@@ -184,6 +187,7 @@ func (o options) valuesFor(engine string) map[string]any {
 	if o.front != nil {
 		given = chartutil.MergeTables(given, o.front.values(engine))
 	}
+	given = chartutil.MergeTables(given, o.mailValues)
 	return chartutil.MergeTables(given, o.values)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,9 @@ type shopper interface {
 	upload(v *visitor, picture []byte) string   // as the owner who is logged in; the picture's address
 	orders(v *visitor) map[string]bool          // ids, as the owner or with the keys of the store's Secret
 	settings(v *visitor, want provision.Settings)
+	opens(v *visitor)          // as a stranger: a new shop looks like one
+	rearrange(owner *visitor)  // as the owner who is logged in: what a new shop looks like becomes something else
+	rearranged(owner *visitor) // and is still that
 }
 
 // tour is the life of one store in a real cluster.
@@ -49,7 +53,8 @@ type tour struct {
 	worker   *program
 	password string
 	order    string
-	number   string // of the order that was made in a browser
+	mailbox  *mailbox // nil: no mail is sent
+	number   string   // of the order that was made in a browser
 	picture  string
 	readies  int // READY callbacks so far
 	deletes  int // DELETED callbacks so far
@@ -78,12 +83,13 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	t.Helper()
 	s := store(t, engine)
 	front := newFront(t, &o, &s)
+	mailbox := newMailbox(t, &o, engine, front)
 	s.Settings = provision.Settings{Title: "First Shop", AdminEmail: "owner@" + s.Host + ".example.com", Currency: "EUR", Country: "DE", SampleProduct: true}
-	tr := &tour{report: r, options: o, front: front, store: s}
+	tr := &tour{report: r, options: o, front: front, mailbox: mailbox, store: s}
 	tr.world = newWorld(t)
 	env := []string{"STORE_VALUES_FILE=" + o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
 		"ORCH_POLL_INTERVAL=1s", "ORCH_DRIFT=repair", "ORCH_AUDIT_EVERY=10s", "ORCH_DELETE_TIMEOUT=" + o.timeout.String()}
-	tr.rig = newRig(t, append(env, front.env()...)...)
+	tr.rig = newRig(t, slices.Concat(env, front.env(), mailbox.env())...)
 	tr.patience = 2 * o.timeout // so that it is the service that says what is wrong
 	if makeShopper := shoppers[engine]; makeShopper != nil {
 		tr.shopper = makeShopper(tr)
@@ -103,9 +109,11 @@ func (tr *tour) run() {
 	tr.phase("how it came about", tr.came)
 	tr.phase("a stranger looks", func() string {
 		tr.shopper.browse(tr.visit(), tr.store.Settings)
+		tr.shopper.opens(tr.visit())
 		return "a shop with the sample product"
 	})
 	tr.phase("a guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
+	tr.phase("mail about the order", tr.mailed)
 	tr.phase("the owner logs in", tr.ownerLogsIn)
 	tr.phase("a guest orders in a browser", tr.guestBrowses)
 	tr.phase("the owner looks in a browser", tr.ownerBrowses)
@@ -243,6 +251,9 @@ func (tr *tour) again() string {
 }
 
 func (tr *tour) change() string {
+	before := tr.visit()
+	tr.shopper.login(before, tr.password)
+	tr.shopper.rearrange(before)
 	tr.store.Settings.Title, tr.store.Settings.Currency = `Second "Shop" & Söhne`, "USD"
 	password, steps := tr.ready()
 	if password != tr.password {
@@ -251,6 +262,7 @@ func (tr *tour) change() string {
 	tr.timed(timeChange, tr.waited())
 	owner := tr.visit()
 	tr.shopper.login(owner, tr.password)
+	tr.shopper.rearranged(owner)
 	tr.shopper.settings(owner, tr.store.Settings)
 	tr.sees(owner)
 	return steps

@@ -54,7 +54,8 @@ async function ensureRegion(container, { country, currency }) {
 }
 
 async function createRegion(container, country, currency) {
-  const region = { name: country.toUpperCase(), currency_code: currency, countries: [country], payment_providers: ["pp_system_default"] }
+  const name = new Intl.DisplayNames(["en"], { type: "region" }).of(country.toUpperCase())
+  const region = { name, currency_code: currency, countries: [country], payment_providers: ["pp_system_default"] }
   const { result } = await flows.createRegionsWorkflow(container).run({ input: { regions: [region] } })
   return result[0]
 }
