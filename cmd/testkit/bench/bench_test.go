@@ -101,7 +101,7 @@ func TestNamespaceWithSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := strings.Cut(namespaceWithSecret(r, release), "---\n")
+	_, text, _ := strings.Cut(namespaceWithSecret(r, release), "\n")
 	var secret struct {
 		Metadata   struct{ Name, Namespace string }
 		StringData map[string]string

@@ -115,7 +115,8 @@ func (w *helmWay) makeStore(ctx context.Context, r provision.Request) error {
 		"--values", filepath.Join(chart, "values-development.yaml"), "--values", file)
 }
 
-// namespaceWithSecret is what the chart expects to be there, for kubectl. The passwords are of no shop that runs.
+// namespaceWithSecret is what the chart expects to be there, for kubectl: JSON, one object after the other, without the line of dashes that some kubectl take
+// for YAML. The passwords are of no shop that runs.
 func namespaceWithSecret(r provision.Request, release provision.Release) string {
 	data := map[string]string{}
 	for _, c := range release.Credentials {
@@ -123,7 +124,6 @@ func namespaceWithSecret(r provision.Request, release provision.Release) string 
 	}
 	entries, _ := json.Marshal(data) // texts are always encoded
 	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":%q}}
----
 {"apiVersion":"v1","kind":"Secret","metadata":{"name":%q,"namespace":%q},"stringData":%s}
 `, r.Namespace, provision.CredentialsSecret, r.Namespace, entries)
 }
