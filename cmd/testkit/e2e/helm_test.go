@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"orchestrator/provision"
 )
@@ -61,6 +62,37 @@ func TestHelmReadsAndChangesOurReleases(t *testing.T) {
 	h.wantRevision(1, "deployed")
 }
 
+// What an operator has changed with Helm's own program is undone by an audit, without a request: Helm copies the labels of the record that it starts from, so that
+// they do not say what the new one holds.
+func TestAnAuditUndoesWhatHelmHasChanged(t *testing.T) {
+	t.Parallel()
+	r, s := newRig(t, "ORCH_DRIFT=repair", "ORCH_AUDIT_EVERY=1s"), store(t, "woocommerce")
+	r.start("worker")
+	h := helm{t, s}
+	for nth, title := range []string{"One title", "Another title"} {
+		s.Settings.Title = title
+		r.submit(s)
+		r.awaitStatus(s.StoreID, provision.StatusReady, nth+1)
+	}
+	undone := func(what, mark string) {
+		t.Helper()
+		before := h.last().Revision
+		r.eventually("what "+what+" has changed is undone", time.Minute, func() bool {
+			time.Sleep(200 * time.Millisecond)
+			values := h.run("get", "values", s.Name)
+			return h.last().Status == "deployed" && strings.Contains(values, "Another title") && !strings.Contains(values, mark) && h.last().Revision >= before
+		})
+	}
+	h.run("rollback", s.Name, "1", "--no-hooks")
+	undone("a rollback", "One title")
+	chart := chartCopy(t, "woocommerce")
+	h.run("upgrade", s.Name, chart, "--reuse-values", "--no-hooks", "--set", "common.headroom.pods=9")
+	undone("an upgrade", "pods: 9")
+	if n := len(r.backend.of(s.StoreID)); n != 2 {
+		t.Errorf("%d callbacks, want those of the two requests", n)
+	}
+}
+
 // helm is Helm's own program in the namespace of a store.
 type helm struct {
 	t *testing.T
@@ -77,18 +109,26 @@ func (h helm) run(args ...string) string {
 	return string(out)
 }
 
-// wantRevision checks what helm history says of the newest revision.
-func (h helm) wantRevision(n int, status string) {
+// revision is one of what helm history lists.
+type revision struct {
+	Revision int
+	Status   string
+	Chart    string
+}
+
+func (h helm) last() revision {
 	h.t.Helper()
-	var history []struct {
-		Revision int
-		Status   string
-		Chart    string
-	}
+	var history []revision
 	if err := json.Unmarshal([]byte(h.run("history", h.s.Name, "--output", "json")), &history); err != nil {
 		h.t.Fatal(err)
 	}
-	if last := history[len(history)-1]; last.Revision != n || last.Status != status || !strings.HasPrefix(last.Chart, "woocommerce-") {
+	return history[len(history)-1]
+}
+
+// wantRevision checks what helm history says of the newest revision.
+func (h helm) wantRevision(n int, status string) {
+	h.t.Helper()
+	if last := h.last(); last.Revision != n || last.Status != status || !strings.HasPrefix(last.Chart, "woocommerce-") {
 		h.t.Errorf("helm history ends with %+v, want revision %d %s", last, n, status)
 	}
 }

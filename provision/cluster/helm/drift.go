@@ -222,6 +222,8 @@ func (c *Client) Inspect(ctx context.Context, s provision.Store, want Plan) (Ins
 	switch {
 	case last.Info.Status != release.StatusDeployed:
 		found.Drift = append(found.Drift, provision.Difference{Object: name, Fields: []string{"status"}})
+	case foreign(last):
+		found.Drift = append(found.Drift, provision.Difference{Object: name, Fields: []string{"revision"}, Manager: "helm"})
 	case found.Edition == "": // the digest of a record from before editions cannot be compared
 	case last.Labels[labelDigest] != plan.digest:
 		found.Drift = append(found.Drift, provision.Difference{Object: name, Fields: []string{"values"}})

@@ -39,7 +39,7 @@ func installed(t *testing.T, s provision.Store, plan Plan) *release.Release {
 	}
 	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
 	install.ClientOnly, install.DryRun, install.DisableHooks = true, true, true
-	install.ReleaseName, install.Namespace, install.Labels = s.ReleaseName(), s.Namespace, plan.labels()
+	install.ReleaseName, install.Namespace, install.Labels = s.ReleaseName(), s.Namespace, plan.labels(1)
 	made, err := install.Run(loaded, copyValues(plan.values))
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ const (
 	labelDigest = "orchestrator/digest"
 	// labelEdition is the label of the release record that holds the digest of what the store shares with others.
 	labelEdition = "orchestrator/edition"
+	// labelRevision is the label of the release record that holds the revision it was written for. Helm copies labels to the revisions that its own
+	// program makes, whatever it changes, so in those it is another one.
+	labelRevision = "orchestrator/revision"
 )
 
 // Client converges releases. It reads the newest release record, does the one action that
@@ -144,9 +148,9 @@ func (o *operation) last(name string) (*release.Release, error) {
 }
 
 // deployed returns the newest record of a release that was deployed, given its last one; nil if there is none. A failed upgrade leaves the one
-// before, which a run that died may have marked as superseded already.
+// before, which a run that died may have marked as superseded already. One that Helm's own program has made counts only if there is no other.
 func (o *operation) deployed(name string, last *release.Release) (*release.Release, error) {
-	if last == nil || last.Info.Status == release.StatusDeployed {
+	if last == nil || last.Info.Status == release.StatusDeployed && !foreign(last) {
 		return last, nil
 	}
 	history, err := o.cfg.Releases.History(name)
@@ -154,9 +158,15 @@ func (o *operation) deployed(name string, last *release.Release) (*release.Relea
 		return nil, kube.WrapError(o.apiErrors.cause(err), "read the records of release %s", name)
 	}
 	var newest *release.Release
+	better := func(one *release.Release) bool {
+		if newest == nil || foreign(one) != foreign(newest) {
+			return newest == nil || foreign(newest)
+		}
+		return one.Version > newest.Version
+	}
 	for _, one := range history {
 		good := one.Info.Status == release.StatusDeployed || one.Info.Status == release.StatusSuperseded
-		if good && (newest == nil || one.Version > newest.Version) {
+		if good && better(one) {
 			newest = one
 		}
 	}
@@ -231,12 +241,19 @@ func statusOf(last *release.Release) release.Status {
 	return last.Info.Status
 }
 
-func (p Plan) labels() map[string]string {
-	return map[string]string{labelDigest: p.digest, labelEdition: p.edition}
+func (p Plan) labels(revision int) map[string]string {
+	return map[string]string{labelDigest: p.digest, labelEdition: p.edition, labelRevision: strconv.Itoa(revision)}
+}
+
+// foreign reports whether Helm's own program has made the revision, by an upgrade or a rollback: its labels are another one's. Records from before the
+// label of the revision count as ours.
+func foreign(last *release.Release) bool {
+	revision := last.Labels[labelRevision]
+	return revision != "" && revision != strconv.Itoa(last.Version)
 }
 
 func isDeployed(last *release.Release, digest string) bool {
-	return last.Info.Status == release.StatusDeployed && last.Labels[labelDigest] == digest
+	return last.Info.Status == release.StatusDeployed && last.Labels[labelDigest] == digest && !foreign(last)
 }
 
 func (o *operation) install(s provision.Store, want Plan) error {
@@ -247,7 +264,7 @@ func (o *operation) install(s provision.Store, want Plan) error {
 	install := action.NewInstall(o.cfg)
 	install.ReleaseName, install.Namespace = s.ReleaseName(), s.Namespace
 	install.DisableHooks, install.DisableOpenAPIValidation = true, true
-	install.Labels = want.labels()
+	install.Labels = want.labels(1)
 	if o.objects.unchecked = o.fresh; o.fresh {
 		install.Labels[labelUnchecked] = "true"
 	}
@@ -276,7 +293,7 @@ func (o *operation) upgrade(s provision.Store, want Plan, last *release.Release)
 	upgrade.Namespace, upgrade.MaxHistory = s.Namespace, maxHistory
 	upgrade.DisableHooks, upgrade.DisableOpenAPIValidation = true, true
 	upgrade.ResetValues = true // else a release without values of its own inherits the last one's
-	upgrade.Labels = want.labels()
+	upgrade.Labels = want.labels(last.Version + 1)
 	upgrade.SkipSchemaValidation = o.schemas.accept(chart, want.values)
 	o.records.encoder.use(chart, want.edition)
 	_, err = upgrade.RunWithContext(context.Background(), s.ReleaseName(), chart, copyValues(want.values))

@@ -45,7 +45,7 @@ func RenderPinned(kept, now Charts, s provision.Store, first, second provision.R
 	if err := json.Unmarshal(record, last); err != nil {
 		return nil, err
 	}
-	last.Labels = was.labels()
+	last.Labels = was.labels(1)
 	pin, ok, err := want.pinned(last)
 	if err != nil || !ok {
 		return nil, errors.Join(err, fmt.Errorf("the record of chart %s does not hold another edition", first.Chart))
