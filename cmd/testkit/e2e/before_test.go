@@ -74,7 +74,7 @@ func behindProxy(t *testing.T, o options, engine string, told bool) *tour {
 func (tr *tour) sellsBehindProxy() {
 	tr.password, _ = tr.ready()
 	tr.shopper.browse(tr.visit(), tr.store.Settings)
-	tr.order = tr.shopper.order(tr.visit())
+	tr.order = tr.guestOrders()
 	tr.rig.t.Log(tr.ownerLogsIn())
 	if why := tr.noBrowser(); why != "" {
 		tr.rig.t.Log(why)

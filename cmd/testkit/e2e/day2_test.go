@@ -135,7 +135,7 @@ func (tr *tour) rollOut() string {
 	}
 	tr.asBefore()
 	before := tr.order
-	tr.order = tr.shopper.order(tr.visit())
+	tr.order = tr.guestOrders()
 	tr.asBefore()
 	if now := len(tr.backend.of(tr.store.StoreID)); now != told {
 		tr.rig.t.Fatalf("the backend was told %d times of it", now-told)

@@ -84,24 +84,29 @@ func (s medusa) region(v *visitor, key []string) region {
 	return body.Regions[0]
 }
 
-func (s medusa) order(v *visitor) string {
+func (s medusa) fill(v *visitor) string {
 	v.t.Helper()
 	key := s.key()
+	var opened struct{ Cart struct{ ID string } }
+	v.api(&opened, http.MethodPost, "/store/carts", map[string]any{"region_id": s.region(v, key).ID}, key...)
+	v.api(nil, http.MethodPost, "/store/carts/"+opened.Cart.ID+"/line-items", map[string]any{"variant_id": s.variant(v, key), "quantity": 2}, key...)
+	return opened.Cart.ID
+}
+
+func (s medusa) checkout(v *visitor, id string) string {
+	v.t.Helper()
+	key, cart := s.key(), "/store/carts/"+id
 	post := func(into any, path string, body any) {
 		v.t.Helper()
 		v.api(into, http.MethodPost, path, body, key...)
 	}
-	var opened struct{ Cart struct{ ID string } }
-	post(&opened, "/store/carts", map[string]any{"region_id": s.region(v, key).ID})
-	cart := "/store/carts/" + opened.Cart.ID
-	post(nil, cart+"/line-items", map[string]any{"variant_id": s.variant(v, key), "quantity": 2})
 	guest := map[string]string{"first_name": "Greta", "last_name": "Gast", "address_1": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country_code": "de"}
 	post(nil, cart, map[string]any{"email": "guest@example.com", "shipping_address": guest, "billing_address": guest})
 
 	var shipping struct {
 		Options []struct{ ID string } `json:"shipping_options"`
 	}
-	v.api(&shipping, http.MethodGet, "/store/shipping-options?cart_id="+opened.Cart.ID, nil, key...)
+	v.api(&shipping, http.MethodGet, "/store/shipping-options?cart_id="+id, nil, key...)
 	if len(shipping.Options) == 0 {
 		v.t.Fatal("the shop ships nothing to the guest")
 	}
@@ -109,7 +114,7 @@ func (s medusa) order(v *visitor) string {
 	var payment struct {
 		Collection struct{ ID string } `json:"payment_collection"`
 	}
-	post(&payment, "/store/payment-collections", map[string]any{"cart_id": opened.Cart.ID})
+	post(&payment, "/store/payment-collections", map[string]any{"cart_id": id})
 	post(nil, "/store/payment-collections/"+payment.Collection.ID+"/payment-sessions", map[string]any{"provider_id": "pp_system_default"})
 	var completed struct {
 		Type  string

@@ -34,10 +34,7 @@ func (w world) shopPod(s provision.Request) *corev1.Pod {
 		w.t.Fatalf("the shop's Service: %v", err)
 	}
 	for _, pod := range w.pods(s, labels.SelectorFromSet(service.Spec.Selector).String()) {
-		ready := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		})
-		if ready && pod.DeletionTimestamp == nil {
+		if isReady(pod) && pod.DeletionTimestamp == nil {
 			return &pod
 		}
 	}

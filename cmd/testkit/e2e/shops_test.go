@@ -30,7 +30,8 @@ var shoppers = map[string]func(*tour) shopper{
 // do what it should.
 type shopper interface {
 	browse(v *visitor, want provision.Settings) // as a stranger: a shop with this title and currency that sells the sample
-	order(v *visitor) string                    // as a guest, to the end; the order's id
+	fill(v *visitor) string                     // as a guest: a basket with the sample
+	checkout(v *visitor, basket string) string  // as a guest, to the end; the order's id
 	login(v *visitor, password string)          // as the owner, who is in the dashboard then
 	locksOut(v *visitor, password string)       // the login refuses this password
 	upload(v *visitor, picture []byte) string   // as the owner who is logged in; the picture's address
@@ -112,7 +113,7 @@ func (tr *tour) run() {
 		tr.shopper.opens(tr.visit())
 		return "a shop with the sample product"
 	})
-	tr.phase("a guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
+	tr.phase("a guest orders", func() string { tr.order = tr.guestOrders(); return "order " + tr.order })
 	tr.phase("mail about the order", tr.mailed)
 	tr.phase("the owner logs in", tr.ownerLogsIn)
 	tr.phase("a guest orders in a browser", tr.guestBrowses)
@@ -126,9 +127,11 @@ func (tr *tour) run() {
 	tr.phase("rolled out to other images", tr.rollOut)
 	tr.phase("settings change", tr.change)
 	tr.phase("the shop's pod is deleted", tr.losePod)
+	tr.phase("the database is killed", func() string { return tr.kill("app.kubernetes.io/component=" + databases[tr.store.Engine]) })
+	tr.phase("every pod is killed", func() string { return tr.kill("app.kubernetes.io/instance=" + tr.store.Name) })
 	tr.phase("DELETE to DELETED", tr.remove)
 	tr.phase("created again, worker killed", tr.createAgain)
-	tr.phase("another guest orders", func() string { tr.order = tr.shopper.order(tr.visit()); return "order " + tr.order })
+	tr.phase("another guest orders", func() string { tr.order = tr.guestOrders(); return "order " + tr.order })
 	tr.phase("DELETE retains the data", tr.retain)
 	tr.phase("taken up again", tr.takeUp)
 	if tr.options.keep {

@@ -49,7 +49,7 @@ func (s woocommerce) currency(v *visitor) string {
 	return cart.Totals.Code
 }
 
-func (s woocommerce) order(v *visitor) string {
+func (s woocommerce) fill(v *visitor) string {
 	v.t.Helper()
 	var products []struct{ ID int }
 	v.api(&products, http.MethodGet, storeAPI+"/products?sku=SAMPLE-1", nil)
@@ -58,6 +58,11 @@ func (s woocommerce) order(v *visitor) string {
 	}
 	cart := v.api(nil, http.MethodGet, storeAPI+"/cart", nil).header.Get("Cart-Token")
 	v.api(nil, http.MethodPost, storeAPI+"/cart/add-item", map[string]any{"id": products[0].ID, "quantity": 2}, "Cart-Token", cart)
+	return cart
+}
+
+func (s woocommerce) checkout(v *visitor, cart string) string {
+	v.t.Helper()
 	guest := map[string]string{"first_name": "Greta", "last_name": "Gast", "address_1": "Hauptstr. 1", "city": "Berlin", "postcode": "10115",
 		"country": "DE", "email": "guest@example.com", "phone": "030123456"}
 	var order struct {
