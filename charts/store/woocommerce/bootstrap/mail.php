@@ -40,11 +40,18 @@ add_action(
 	}
 );
 
+/** Whether a plugin of the owner's sets how mail is sent; WooCommerce's own mails do not. */
+function store_has_mailer(): bool {
+	$set = array_merge( ...array_values( $GLOBALS['wp_filter']['phpmailer_init']->callbacks ) );
+	$set = array_filter( $set, fn( $one ) => ! is_array( $one['function'] ) || ! $one['function'][0] instanceof WC_Email );
+	return count( $set ) > 1; // besides ours
+}
+
 /** An owner who does not know would wait for orders that nothing tells of. */
 add_action(
 	'admin_notices',
 	function () {
-		if ( getenv( 'MAIL_HOST' ) || ! current_user_can( 'manage_options' ) || 1 < count( $GLOBALS['wp_filter']['phpmailer_init']->callbacks ) ) {
+		if ( getenv( 'MAIL_HOST' ) || ! current_user_can( 'manage_options' ) || store_has_mailer() ) {
 			return;
 		}
 		echo '<div class="notice notice-warning"><p><strong>This shop sends no e-mail.</strong> Neither you nor your customers are told of orders by mail: look for them under WooCommerce → Orders. '
