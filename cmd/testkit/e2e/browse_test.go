@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	_ "embed"
 	"fmt"
 	"net/http"
@@ -11,11 +10,8 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // buyer is a shopper that can also be one in a real browser.
@@ -63,17 +59,14 @@ func (tr *tour) ownerBrowses() string {
 func (tr *tour) quiet(wrong *regexp.Regexp) {
 	t := tr.rig.t
 	t.Helper()
-	for _, pod := range tr.pods(tr.store, "") {
-		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-			log, err := tr.k.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: c.Name}).DoRaw(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if found := wrong.FindAllString(string(log), 5); len(found) > 0 {
-				t.Fatalf("container %s of pod %s has logged:\n  %s", c.Name, pod.Name, strings.Join(found, "\n  "))
-			}
+	tr.logs(tr.store, func(pod, container, text string, err error) {
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if found := wrong.FindAllString(text, 5); len(found) > 0 {
+			t.Fatalf("container %s of pod %s has logged:\n  %s", container, pod, strings.Join(found, "\n  "))
+		}
+	})
 }
 
 var guestFields = [][2]string{{"first_name", "Greta"}, {"last_name", "Gast"}, {"address_1", "Hauptstr. 1"}, {"city", "Berlin"}}

@@ -187,17 +187,23 @@ func (w *window) settle() {
 	}
 }
 
+// there waits until what a CSS selector finds can be used.
+func (w *window) there(css string) {
+	w.t.Helper()
+	w.until("there is "+css, fmt.Sprintf(`(e => e && !e.disabled && e.getClientRects().length > 0)(document.querySelector(%q))`, css))
+}
+
 // click clicks what a CSS selector finds, once it is there and can be clicked.
 func (w *window) click(css string) {
 	w.t.Helper()
-	w.until("there is "+css, fmt.Sprintf(`(e => e && !e.disabled && e.getClientRects().length > 0)(document.querySelector(%q))`, css))
+	w.there(css)
 	w.must(w.soon(chromedp.Click(chromedp.CSS(css))))
 }
 
 // fill types into a field as a keyboard does, in place of what is there.
 func (w *window) fill(css, text string) {
 	w.t.Helper()
-	w.until("there is "+css, fmt.Sprintf(`(e => e && !e.disabled && e.getClientRects().length > 0)(document.querySelector(%q))`, css))
+	w.there(css)
 	w.run(fmt.Sprintf(`document.querySelector(%q).select()`, css))
 	w.must(w.soon(chromedp.SendKeys(chromedp.CSS(css), text)))
 }

@@ -62,9 +62,3 @@ func (tr *tour) endPods(selector string) map[types.UID]bool {
 	}
 	return ended
 }
-
-func isReady(pod corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}

@@ -41,6 +41,23 @@ func (w world) shopPod(s provision.Request) *corev1.Pod {
 	return nil
 }
 
+func isReady(pod corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// logs calls see with what each container of the store's pods has logged, or with why it cannot be read.
+func (w world) logs(s provision.Request, see func(pod, container, text string, err error)) {
+	w.t.Helper()
+	for _, pod := range w.pods(s, "") {
+		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+			text, err := w.k.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: c.Name}).DoRaw(context.Background())
+			see(pod.Name, c.Name, string(text), err)
+		}
+	}
+}
+
 func (w world) pods(s provision.Request, selector string) []corev1.Pod {
 	w.t.Helper()
 	list, err := w.k.CoreV1().Pods(s.Namespace).List(context.Background(), metav1.ListOptions{LabelSelector: selector})

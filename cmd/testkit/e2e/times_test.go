@@ -3,14 +3,10 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // What a customer waits for.
@@ -46,14 +42,11 @@ var way = regexp.MustCompile(`(?m)^[a-z]+: .*(?:step by step|from the (?:shop's 
 // ways are these lines, of all containers of the store.
 func (tr *tour) ways() (found []string) {
 	tr.rig.t.Helper()
-	for _, pod := range tr.pods(tr.store, "") {
-		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-			log, err := tr.k.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: c.Name}).DoRaw(context.Background())
-			if err == nil {
-				found = append(found, way.FindAllString(string(log), -1)...)
-			}
+	tr.logs(tr.store, func(_, _, text string, err error) {
+		if err == nil {
+			found = append(found, way.FindAllString(text, -1)...)
 		}
-	}
+	})
 	return found
 }
 
