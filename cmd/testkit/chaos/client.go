@@ -27,6 +27,7 @@ type client struct {
 	rig   *rig.Rig
 	dice  *rand.Rand // this client's own, from the seed
 	pause time.Duration
+	often bool          // another password is asked for in half of the requests
 	nudge chan struct{} // makes it send the next request now
 
 	mu                                            sync.Mutex
@@ -88,6 +89,8 @@ func (c *client) act(ctx context.Context) {
 		c.provision(ctx)
 	case c.healing():
 		c.submit(ctx, c.want)
+	case c.often && dice%2 == 0:
+		c.rotate()
 	case dice < 25:
 		c.repeat(ctx)
 	case dice < 50:

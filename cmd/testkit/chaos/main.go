@@ -39,7 +39,7 @@ func parse() options {
 	flag.DurationVar(&o.settle, "settle", 4*time.Minute, "how long the installation may take afterwards to become idle")
 	flag.IntVar(&o.workers, "workers", 3, "number of workers")
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of requests and faults; 0 picks one at random")
-	flag.StringVar(&o.aim, "aim", "", "inject only the faults that one guard protects against: lease, fence, outcome, sweeper, claim, delete or identity; none injects no faults")
+	flag.StringVar(&o.aim, "aim", "", "inject only the faults that one guard protects against: lease, fence, outcome, sweeper, claim, delete, identity or rotation; none injects no faults")
 	flag.IntVar(&o.clusters, "clusters", 0, "number of clusters; 0 picks one or two by the seed")
 	flag.IntVar(&o.creator, "max-per-creator", -1, "new stores of one creator in progress at a time, 0 for no limit; -1 picks by the seed")
 	flag.BoolVar(&o.guest, "beside", false, "run another installation in the same cluster, and let each Redis lose its data once nothing is outstanding")
@@ -140,7 +140,9 @@ func (o options) startWorkers(all []installation) error {
 func (o options) clients(r *rig.Rig, prefix string, stores int) []*client {
 	var all []*client
 	for n := range stores {
-		all = append(all, newClient(r, o.seed, n, prefix, time.Duration(o.stores)*500*time.Millisecond))
+		c := newClient(r, o.seed, n, prefix, time.Duration(o.stores)*500*time.Millisecond)
+		c.often = o.aim == "rotation" // one in thirty requests may be none in a short run
+		all = append(all, c)
 	}
 	return all
 }
