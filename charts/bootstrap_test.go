@@ -2,6 +2,8 @@ package charts
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -97,6 +99,7 @@ echo "$*" >>"$CALLS"
 case "$*" in
 *"core is-installed"*) exit 0 ;;
 *"plugin is-installed"*) exit 0 ;;
+*"--skip-plugins --skip-themes") echo 11.2.0; exit 0 ;;
 esac
 if [ "$BOOTSTRAP_INSTALLED" = yes ]; then
 	case "$*" in
@@ -110,22 +113,50 @@ fi
 
 // A plugin that dies under wp kept the shop's set-up, and so the shop and the dashboard where it could be removed, down.
 func TestAPluginThatDiesKeepsNoShopClosed(t *testing.T) {
-	for installed, want := range map[string]string{
-		"yes": "eval-file store/woocommerce/bootstrap/bootstrap.php --skip-themes --skip-plugins=dies,other\n",
-		"no": "core is-installed\nplugin is-installed woocommerce\nplugin is-active woocommerce\n" +
-			"plugin activate woocommerce --quiet\neval-file store/woocommerce/bootstrap/bootstrap.php\n",
+	const evaluate = "eval-file BOOTSTRAP/bootstrap.php"
+	for name, a := range map[string]struct {
+		installed string
+		code      bool // WooCommerce's is there
+		want      string
+	}{
+		"installed": {"yes", true, evaluate + " --skip-themes --skip-plugins=dies,other\n"},
+		"its code was lost": {"yes", false, "option get woocommerce_version --skip-plugins --skip-themes\n" +
+			"plugin install woocommerce --version=11.2.0 --force --skip-plugins --skip-themes\n" + evaluate + " --skip-themes --skip-plugins=dies,other\n"},
+		"new": {"no", true, "core is-installed\nplugin is-installed woocommerce\nplugin is-active woocommerce\nplugin activate woocommerce --quiet\n" + evaluate + "\n"},
 	} {
-		bin := t.TempDir()
-		if err := os.WriteFile(filepath.Join(bin, "wp"), []byte(fakeWP), 0o700); err != nil {
+		t.Run(name, func(t *testing.T) {
+			calls, err := bootstrapCalls(t, a.installed, a.code)
+			if err != nil || calls != a.want {
+				t.Errorf("%v\ncalls:\n%s\nwant:\n%s", err, calls, a.want)
+			}
+		})
+	}
+}
+
+// bootstrapCalls runs bootstrap.sh in a folder of WordPress, with or without WooCommerce's code, and returns how it calls wp.
+func bootstrapCalls(t *testing.T, installed string, code bool) (calls string, err error) {
+	t.Helper()
+	bin, folder := t.TempDir(), t.TempDir()
+	write := func(file, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o700)); err != nil {
 			t.Fatal(err)
 		}
-		calls := filepath.Join(bin, "calls")
-		cmd := exec.CommandContext(t.Context(), "sh", "store/woocommerce/bootstrap/bootstrap.sh")
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CALLS="+calls, "BOOTSTRAP_INSTALLED="+installed, "BOOTSTRAP_PLUGINS=dies,other")
-		out, err := cmd.CombinedOutput()
-		got, _ := os.ReadFile(calls)
-		if err != nil || string(got) != want {
-			t.Errorf("installed %s: %v %s\ncalls:\n%s\nwant:\n%s", installed, err, out, got, want)
-		}
 	}
+	write(filepath.Join(bin, "wp"), fakeWP)
+	if code {
+		write(filepath.Join(folder, "wp-content/plugins/woocommerce/woocommerce.php"), "<?php\n")
+	}
+	scripts, err := filepath.Abs("store/woocommerce/bootstrap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", filepath.Join(scripts, "bootstrap.sh"))
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CALLS="+filepath.Join(bin, "calls"), "BOOTSTRAP_INSTALLED="+installed, "BOOTSTRAP_PLUGINS=dies,other")
+	if out, failed := cmd.CombinedOutput(); failed != nil {
+		err = fmt.Errorf("%w: %s", failed, out)
+	}
+	got, _ := os.ReadFile(filepath.Join(bin, "calls"))
+	return strings.ReplaceAll(string(got), scripts, "BOOTSTRAP"), err
 }

@@ -15,7 +15,16 @@ const withoutTLS = /[?&]sslmode=disable\b/.test(DATABASE_URL)
 const inRedis = [
   {
     resolve: "@medusajs/medusa/event-bus-redis",
-    options: { redisUrl: REDIS_URL, jobOptions: { removeOnComplete: { age: 3600, count: 1000 }, removeOnFail: { age: 86400, count: 1000 } } },
+    options: {
+      redisUrl: REDIS_URL,
+      jobOptions: {
+        removeOnComplete: { age: 3600, count: 1000 },
+        removeOnFail: { age: 86400, count: 1000 },
+        // A subscriber that fails, such as a mail whose server is away, is called again after 10 s, 20 s and so on: for nearly an hour and a half.
+        attempts: 10,
+        backoff: { type: "exponential", delay: 10_000 },
+      },
+    },
   },
   { resolve: "@medusajs/medusa/workflow-engine-redis", options: { redis: { redisUrl: REDIS_URL } } },
   {
@@ -36,6 +45,31 @@ const files = {
         resolve: "@medusajs/medusa/file-local",
         id: "local",
         options: { upload_dir: "static", private_upload_dir: "static", backend_url: `${MEDUSA_BACKEND_URL.replace(/\/$/, "")}/static` },
+      },
+    ],
+  },
+}
+
+// Mail goes by the server that the installation has. The feed is the dashboard's own, which this list would leave out otherwise.
+const { MAIL_HOST, MAIL_PORT, MAIL_SECURITY, MAIL_USERNAME, MAIL_PASSWORD, MAIL_FROM, MAIL_OWNER } = process.env
+const mail = MAIL_HOST && {
+  resolve: "@medusajs/medusa/notification",
+  options: {
+    providers: [
+      { resolve: "@medusajs/medusa/notification-local", id: "local", options: { name: "Local Notification Provider", channels: ["feed"] } },
+      {
+        resolve: "./src/modules/mail",
+        id: "smtp",
+        options: {
+          channels: ["email"],
+          host: MAIL_HOST,
+          port: Number(MAIL_PORT),
+          security: MAIL_SECURITY,
+          username: MAIL_USERNAME,
+          password: MAIL_PASSWORD,
+          from: MAIL_FROM,
+          owner: MAIL_OWNER,
+        },
       },
     ],
   },
@@ -64,5 +98,5 @@ module.exports = defineConfig({
     // What the dashboard lets the owner choose; 1 MB without this. It is built in, and as much as the charts' common.maxBody lets through.
     maxUploadFileSize: 64 * 1024 * 1024,
   },
-  modules: [...inRedis, files],
+  modules: [...inRedis, files, ...(mail ? [mail] : [])],
 })

@@ -1,9 +1,8 @@
 {{/*
 Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop, its workers and its jobs to
-their own backends, and HTTPS to the internet for payment services. Backends accept these connections and open none. The test pod
-may connect to the shop only.
-Takes (list $ (dict "component" port ...) (list "component" ...) (list {port: n, cidrs: [...]} ...)): the backends, who uses them besides the shop, and servers
-outside that all these may use; one without cidrs has a public address.
+their own backends, HTTPS to the internet for payment services, and the installation's mail server. Backends accept these connections and open none. The test
+pod may connect to the shop only.
+Takes (list $ (dict "component" port ...) (list "component" ...)): the backends, and who uses them besides the shop.
 */}}
 {{- define "common.network" -}}
 {{- $root := index . 0 -}}
@@ -50,8 +49,10 @@ outside that all these may use; one without cidrs has a public address.
     {{- with $policy.internetPorts }}
     {{- include "common.network.internet" . | nindent 4 }}
     {{- end }}
-    {{- range index $ 3 }}
+    {{- with $root.Values.common.mail }}
+    {{- if .host }}
     {{- include "common.network.server" . | nindent 4 }}
+    {{- end }}
     {{- end }}
 {{- end }}
 ---
@@ -144,7 +145,7 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{/* A server outside. Takes {port: n, cidrs: [...]}. */}}
+{{/* A server outside; one without cidrs has a public address. Takes {port: n, cidrs: [...]}. */}}
 {{- define "common.network.server" -}}
 {{- if .cidrs -}}
 - ports:

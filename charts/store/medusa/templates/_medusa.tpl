@@ -118,6 +118,15 @@ env:
   {{- include "common.secretEnv" (list $root "STORE_ADMIN_PASSWORD" "admin-password") | nindent 2 }}
   - name: PORT
     value: "9000"
+  {{- with include "common.mail" $root }}
+  {{- . | nindent 2 }}
+  # A value here would be searched for $(...), which an address may hold.
+  - name: MAIL_OWNER
+    valueFrom:
+      configMapKeyRef:
+        name: {{ include "common.name" (list $root "settings") }}
+        key: STORE_ADMIN_EMAIL
+  {{- end }}
 # /health says that Medusa has started and nothing about the database; without a key no path of Medusa does.
 # The orchestrator requests products before it reports the store as ready. The wait for the backends and the migrations have no limit, and Medusa's own
 # start has one in start.js: a kill would not shorten either.

@@ -60,6 +60,7 @@ function store_apply_settings( array $settings, array $applied, int $admin ): vo
 	store_open();
 	store_make_sellable();
 	if ( ! $applied ) {
+		store_set_time_zone( $settings['COUNTRY'] );
 		store_make_front();
 	}
 	if ( 'yes' === $settings['SAMPLE_PRODUCT'] ) {
@@ -100,6 +101,19 @@ function store_set_locale( string $locale ): void {
 		}
 	}
 	WP_CLI::warning( "there is no translation for $locale; the shop stays as it is" );
+}
+
+/** Orders have the time of the shop's country, where it has one time only. Elsewhere, and later, the owner chooses. */
+function store_set_time_zone( string $country ): void {
+	$zones = timezone_identifiers_list( DateTimeZone::PER_COUNTRY, $country );
+	$hours = array();
+	foreach ( $zones as $zone ) {
+		$here    = new DateTimeZone( $zone );
+		$hours[] = $here->getOffset( new DateTime( 'January 1' ) ) . ' ' . $here->getOffset( new DateTime( 'July 1' ) );
+	}
+	if ( 1 === count( array_unique( $hours ) ) ) {
+		update_option( 'timezone_string', $zones[0] );
+	}
 }
 
 /** Opens the shop: no coming-soon page, no wizard, readable addresses. */

@@ -21,10 +21,19 @@ install_woocommerce() {
 	wp plugin is-active woocommerce || wp plugin activate woocommerce --quiet
 }
 
+# On a volume the owner's updates may have lost it. What comes instead is what the tables are for.
+mend_woocommerce() {
+	[ ! -e wp-content/plugins/woocommerce/woocommerce.php ] || return 0
+	version=$(wp option get woocommerce_version --skip-plugins --skip-themes)
+	echo "bootstrap: the code of WooCommerce is not there; fetching $version"
+	wp plugin install woocommerce --version="$version" --force --skip-plugins --skip-themes
+}
+
 # WooCommerce is active in an installed shop only. From then on the shop is its owner's: what is looked at here needs neither other plugins nor the theme, and
 # one that dies must not keep the shop, and the dashboard where it is removed, closed. run.php has asked the database for both, which takes a thousandth of what
 # wp takes.
 if [ "$BOOTSTRAP_INSTALLED" = yes ]; then
+	mend_woocommerce
 	set -- --skip-themes
 	[ -z "$BOOTSTRAP_PLUGINS" ] || set -- "$@" --skip-plugins="$BOOTSTRAP_PLUGINS"
 else

@@ -6,7 +6,8 @@
  *
  * Where the command has run to its end for this very code and these settings, and WooCommerce is still active, nothing is run: a
  * restart keeps the shop closed no longer than it takes to see that. The mark is in the shop's database, so that it comes back with a backup of it.
- * With --always it is run whatever the mark says, and leaves it as it is. Otherwise an empty database first gets the tables that the image brings (restore.php).
+ * With --always it is run whatever the mark says, and leaves it as it is. Otherwise an empty database first gets the tables that the image brings (restore.php), and an
+ * update of the owner's that was cut short is undone: no pod serves by now.
  *
  * The command finds in BOOTSTRAP_INSTALLED whether there is a shop (yes or no), and in BOOTSTRAP_PLUGINS which plugins besides WooCommerce are active in it,
  * separated by commas.
@@ -132,12 +133,31 @@ function mark( mysqli $db ): void {
 	@mysqli_query( $db, 'REPLACE INTO ' . options() . " (option_name, option_value, autoload) VALUES ('" . MARK . "', '" . inputs() . "', 'off')" );
 }
 
+/**
+ * WordPress closes a shop while it updates, for at most ten minutes, and moves aside what it replaces. An update that was cut short, by the end of its pod, leaves the
+ * notice, and for a moment neither the old folder nor the new one in its place.
+ */
+function undo_update(): void {
+	@unlink( '.maintenance' );
+	foreach ( array( 'plugins', 'themes' ) as $kind ) {
+		foreach ( glob( "wp-content/upgrade-temp-backup/$kind/*", GLOB_ONLYDIR ) as $kept ) {
+			$place = "wp-content/$kind/" . basename( $kept );
+			if ( ! file_exists( $place ) && rename( $kept, $place ) ) {
+				fwrite( STDOUT, "bootstrap: $place is back, whose update was cut short\n" );
+			}
+		}
+	}
+}
+
 $command = array_slice( $argv, 1 );
 $always  = '--always' === ( $command[0] ?? '' );
 if ( $always ) {
 	array_shift( $command );
 }
 $db = lock();
+if ( ! $always ) {
+	undo_update();
+}
 list( $mark, $plugins ) = found( $db );
 if ( ! $always && inputs() === $mark && in_array( PLUGIN, $plugins, true ) ) {
 	fwrite( STDOUT, "bootstrap: nothing has changed\n" );

@@ -45,29 +45,6 @@ text, and what belongs to the store comes in through getenv.
     {{- end }}
 {{- end -}}
 
-{{/* What bootstrap/mail.php reads: nothing where no server is named. */}}
-{{- define "woocommerce.mail" -}}
-{{- with .Values.mail -}}
-{{- if .host -}}
-- name: MAIL_HOST
-  value: {{ .host | quote }}
-- name: MAIL_PORT
-  value: {{ .port | quote }}
-- name: MAIL_SECURITY
-  value: {{ .security }}
-- name: MAIL_FROM
-  value: {{ .from | quote }}
-{{- range ternary (list "username" "password") list (ne .secretName "") }}
-- name: MAIL_{{ upper . }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ $.Values.mail.secretName | quote }}
-      key: {{ . }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
 {{/* The environment of a container that sets the shop up: settings, and the secrets of a new shop besides those that every request needs. */}}
 {{- define "woocommerce.setUp" -}}
 envFrom:
