@@ -203,6 +203,9 @@ func (s medusa) look(w *window, password, number string) {
 	w.until("the dashboard is there", `location.pathname.startsWith("/app/") && !location.pathname.includes("login") && document.querySelector("nav, aside")`)
 	w.open("/app/orders")
 	w.shows("#" + number)
+	if s.mailbox == nil {
+		w.shows("This shop sends no e-mail.")
+	}
 	w.shoot("2-orders")
 	w.settle()
 	w.run(fmt.Sprintf(`[...document.querySelectorAll("tbody tr")].find((row) => row.innerText.includes("#%s")).querySelector("a").click()`, number))

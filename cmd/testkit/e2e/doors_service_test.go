@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -88,9 +87,9 @@ func (d *doors) installService() {
 	file := filepath.Join(d.t.TempDir(), "values.yaml")
 	d.must(os.WriteFile(file, text, 0o600))
 	if !d.options.keep {
-		d.t.Cleanup(func() { d.helm("uninstall", d.release, "--namespace", namespace) })
+		d.t.Cleanup(func() { _, _ = helmProgram(d.t, "uninstall", d.release, "--namespace", namespace) })
 	}
-	if out, ok := d.helm("install", d.release, d.chart(), "--namespace", namespace, "--values", file, "--wait", "--timeout", d.options.timeout.String()); !ok {
+	if out, err := helmProgram(d.t, "install", d.release, d.chart(), "--namespace", namespace, "--values", file, "--wait", "--timeout", d.options.timeout.String()); err != nil {
 		d.t.Fatalf("the service does not come up: %s\n%s", out, d.diagnosis(provision.Request{Namespace: namespace}))
 	}
 }
@@ -115,13 +114,6 @@ func (d *doors) chart() string {
 }
 
 var kubeVersion = regexp.MustCompile(`(?m)^kubeVersion:.*\n`)
-
-func (d *doors) helm(args ...string) (string, bool) {
-	command := exec.Command(filepath.Join(must(d.t, "ORCH_TEST_BIN"), "helm"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+must(d.t, "ORCH_TEST_KUBECONFIG"))
-	out, err := command.CombinedOutput()
-	return string(out), err == nil
-}
 
 // serviceValues are those of an installation that says who may call ingest and the shops.
 func (d *doors) serviceValues() map[string]any {

@@ -26,6 +26,12 @@ func (s woocommerce) opens(v *visitor) {
 	for _, path := range []string{"/hello-world/", "/sample-page/", "/terms-and-conditions/", "/privacy-policy/"} {
 		v.refused(http.StatusNotFound, http.MethodGet, path, nil)
 	}
+	var shop struct {
+		Zone string `json:"timezone_string"`
+	}
+	if v.api(&shop, http.MethodGet, "/wp-json/", nil); shop.Zone != "Europe/Berlin" {
+		v.t.Fatalf("the new shop in Germany has the time of %q", shop.Zone)
+	}
 }
 
 // rearrange makes the front page a blog, publishes the terms, and gives the menu another link.

@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,22 +89,6 @@ func TestAnAuditUndoesWhatHelmHasChanged(t *testing.T) {
 	if n := len(r.backend.of(s.StoreID)); n != 2 {
 		t.Errorf("%d callbacks, want those of the two requests", n)
 	}
-}
-
-// helm is Helm's own program in the namespace of a store.
-type helm struct {
-	t *testing.T
-	s provision.Request
-}
-
-func (h helm) run(args ...string) string {
-	h.t.Helper()
-	args = append(args, "--namespace", h.s.Namespace, "--kubeconfig", must(h.t, "ORCH_TEST_KUBECONFIG"))
-	out, err := exec.Command(filepath.Join(must(h.t, "ORCH_TEST_BIN"), "helm"), args...).CombinedOutput()
-	if err != nil {
-		h.t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }
 
 // revision is one of what helm history lists.

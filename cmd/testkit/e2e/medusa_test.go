@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -90,12 +91,19 @@ func (s medusa) fill(v *visitor) string {
 	var opened struct{ Cart struct{ ID string } }
 	v.api(&opened, http.MethodPost, "/store/carts", map[string]any{"region_id": s.region(v, key).ID}, key...)
 	v.api(nil, http.MethodPost, "/store/carts/"+opened.Cart.ID+"/line-items", map[string]any{"variant_id": s.variant(v, key), "quantity": 2}, key...)
-	return opened.Cart.ID
+	return opened.Cart.ID + " " + key[1]
 }
 
-func (s medusa) checkout(v *visitor, id string) string {
+// basketOf is the id of a cart, and the header with the key that it was filled with.
+func basketOf(basket string) (id string, key []string) {
+	id, token, _ := strings.Cut(basket, " ")
+	return id, []string{"x-publishable-api-key", token}
+}
+
+func (s medusa) addresses(v *visitor, basket string) {
 	v.t.Helper()
-	key, cart := s.key(), "/store/carts/"+id
+	id, key := basketOf(basket)
+	cart := "/store/carts/" + id
 	post := func(into any, path string, body any) {
 		v.t.Helper()
 		v.api(into, http.MethodPost, path, body, key...)
@@ -116,16 +124,23 @@ func (s medusa) checkout(v *visitor, id string) string {
 	}
 	post(&payment, "/store/payment-collections", map[string]any{"cart_id": id})
 	post(nil, "/store/payment-collections/"+payment.Collection.ID+"/payment-sessions", map[string]any{"provider_id": "pp_system_default"})
+}
+
+func (s medusa) place(v *visitor, basket string) (string, error) {
+	id, key := basketOf(basket)
+	a, err := v.try(http.MethodPost, "/store/carts/"+id+"/complete", nil, key...)
+	if err != nil {
+		return "", err
+	}
 	var completed struct {
 		Type  string
 		Order struct{ ID string }
 		Error json.RawMessage
 	}
-	post(&completed, cart+"/complete", nil)
-	if completed.Type != "order" || completed.Order.ID == "" {
-		v.t.Fatalf("the cart became no order but a %q: %s", completed.Type, completed.Error)
+	if err := json.Unmarshal(a.body, &completed); err != nil || completed.Type != "order" || completed.Order.ID == "" {
+		return "", fmt.Errorf("the cart became no order but a %q (%d): %s", completed.Type, a.status, shorten(string(a.body)))
 	}
-	return completed.Order.ID
+	return completed.Order.ID, nil
 }
 
 func (s medusa) credentialsWith(password string) map[string]string {
@@ -178,6 +193,25 @@ func (s medusa) orders(v *visitor) map[string]bool {
 		found[o.ID] = true
 	}
 	return found
+}
+
+func (s medusa) number(owner *visitor, id string) string {
+	owner.t.Helper()
+	var body struct {
+		Order struct {
+			Number int `json:"display_id"`
+		}
+	}
+	owner.api(&body, http.MethodGet, "/admin/orders/"+id, nil)
+	return fmt.Sprintf("#%d", body.Order.Number)
+}
+
+// saysNoMail asks what the dashboard's widget asks; whether it is shown is seen by the browser.
+func (s medusa) saysNoMail(owner *visitor) bool {
+	owner.t.Helper()
+	var body struct{ Sends bool }
+	owner.api(&body, http.MethodGet, "/admin/mail", nil)
+	return !body.Sends
 }
 
 func (s medusa) settings(v *visitor, want provision.Settings) {

@@ -35,6 +35,8 @@ type options struct {
 	shots   string // folder for screenshots
 	front   *frontDoor
 	mail    string // address of this machine that pods reach
+	// restartNode is a command that restarts the cluster's nodes, and returns once they have begun.
+	restartNode string
 	// mailValues are those of the stores that send mail there.
 	mailValues map[string]any
 }
@@ -71,7 +73,7 @@ func imageKeys() (map[string]imageKey, error) {
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
-	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS"), mail: getenv("MAIL")}
+	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS"), mail: getenv("MAIL"), restartNode: getenv("RESTART_NODE")}
 	if len(o.engines) == 0 {
 		o.engines = engine.Names()
 	}

@@ -29,13 +29,16 @@ var shoppers = map[string]func(*tour) shopper{
 // shopper is what strangers and owners do in the shops of one engine. Every method ends the test when the shop does not
 // do what it should.
 type shopper interface {
-	browse(v *visitor, want provision.Settings) // as a stranger: a shop with this title and currency that sells the sample
-	fill(v *visitor) string                     // as a guest: a basket with the sample
-	checkout(v *visitor, basket string) string  // as a guest, to the end; the order's id
-	login(v *visitor, password string)          // as the owner, who is in the dashboard then
-	locksOut(v *visitor, password string)       // the login refuses this password
-	upload(v *visitor, picture []byte) string   // as the owner who is logged in; the picture's address
-	orders(v *visitor) map[string]bool          // ids, as the owner or with the keys of the store's Secret
+	browse(v *visitor, want provision.Settings)             // as a stranger: a shop with this title and currency that sells the sample
+	fill(v *visitor) string                                 // as a guest: a basket with the sample, by the name that only this type knows
+	addresses(v *visitor, basket string)                    // as a guest: all that an order needs besides the basket, if that comes before it
+	place(v *visitor, basket string) (id string, err error) // as a guest: the order
+	login(v *visitor, password string)                      // as the owner, who is in the dashboard then
+	locksOut(v *visitor, password string)                   // the login refuses this password
+	upload(v *visitor, picture []byte) string               // as the owner who is logged in; the picture's address
+	orders(v *visitor) map[string]bool                      // ids, as the owner or with the keys of the store's Secret
+	number(owner *visitor, id string) string                // as the owner who is logged in: what mails call the order
+	saysNoMail(owner *visitor) bool                         // as the owner who is logged in: the dashboard says that the shop sends none
 	settings(v *visitor, want provision.Settings)
 	opens(v *visitor)          // as a stranger: a new shop looks like one
 	rearrange(owner *visitor)  // as the owner who is logged in: what a new shop looks like becomes something else
@@ -84,7 +87,7 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	t.Helper()
 	s := store(t, engine)
 	front := newFront(t, &o, &s)
-	mailbox := newMailbox(t, &o, engine, front)
+	mailbox := newMailbox(t, &o, front)
 	s.Settings = provision.Settings{Title: "First Shop", AdminEmail: "owner@" + s.Host + ".example.com", Currency: "EUR", Country: "DE", SampleProduct: true}
 	tr := &tour{report: r, options: o, front: front, mailbox: mailbox, store: s}
 	tr.world = newWorld(t)
@@ -121,12 +124,20 @@ func (tr *tour) run() {
 	tr.phase("a picture of 20 MB", tr.uploadLarge)
 	tr.phase("memory of the pods", func() string { return tr.memory(tr.store) })
 	tr.phase("the same POST again", tr.again)
+	tr.phase("helm test", tr.helmTest)
 	tr.phase("suspended and resumed", tr.suspend)
 	tr.phase("another password", tr.rotate)
 	tr.phase("changed by hand, and mended", tr.changeByHand)
 	tr.phase("rolled out to other images", tr.rollOut)
-	tr.phase("the database is killed", func() string { return tr.kill("app.kubernetes.io/component=" + databases[tr.store.Engine]) })
-	tr.phase("every pod is killed", func() string { return tr.kill("app.kubernetes.io/instance=" + tr.store.Name) })
+	tr.phase("robots look", tr.crawl)
+	tr.phase("much is overdue", tr.fallDue)
+	tr.phase("the database is killed", func() string { return tr.kill(tr.database()) })
+	tr.phase("it is killed while guests order", tr.killMidOrder)
+	tr.phase("every pod is killed", func() string { return tr.kill(tr.allPods()) })
+	tr.phase("memory limits are met", tr.fillMemory)
+	tr.phase("the owner's own code", tr.ownCode)
+	tr.phase("the node restarts", tr.restartNode)
+	tr.phase("the node is drained", tr.drain)
 	tr.phase("settings change", tr.change)
 	tr.phase("the shop's pod is deleted", tr.losePod)
 	tr.phase("DELETE to DELETED", tr.remove)
@@ -251,6 +262,15 @@ func (tr *tour) again() string {
 		tr.rig.t.Fatalf("the same request changed the store: password kept: %t, pod kept: %t", password == tr.password, now != nil && now.UID == before)
 	}
 	return steps
+}
+
+// helmTest runs the chart's own test, a pod that asks the shop by its Service.
+func (tr *tour) helmTest() string {
+	out := helm{tr.rig.t, tr.store}.run("test", tr.store.Name, "--timeout", tr.options.timeout.String())
+	if !strings.Contains(out, "Phase:          Succeeded") {
+		tr.rig.t.Fatalf("helm test says\n%s", out)
+	}
+	return "the pod of the chart's test has succeeded"
 }
 
 func (tr *tour) change() string {

@@ -79,14 +79,26 @@ type answer struct {
 // value in turn.
 func (v *visitor) ask(method, path string, body any, headers ...string) answer {
 	v.t.Helper()
-	content, kind := encode(v.t, body)
+	a, err := v.try(method, path, body, headers...)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return a
+}
+
+// try is ask where there may be no answer.
+func (v *visitor) try(method, path string, body any, headers ...string) (answer, error) {
+	content, kind, err := encode(body)
+	if err != nil {
+		return answer{}, err
+	}
 	target := path
 	if path[0] == '/' {
 		target = v.origin + path
 	}
 	req, err := http.NewRequest(method, target, bytes.NewReader(content))
 	if err != nil {
-		v.t.Fatal(err)
+		return answer{}, err
 	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
@@ -97,31 +109,27 @@ func (v *visitor) ask(method, path string, body any, headers ...string) answer {
 	a := answer{question: method + " " + path}
 	resp, err := v.client.Do(req)
 	if err != nil {
-		v.t.Fatalf("%s got no answer: %v", a.question, err)
+		return a, fmt.Errorf("%s got no answer: %w", a.question, err)
 	}
 	defer resp.Body.Close()
 	a.status, a.header, a.url = resp.StatusCode, resp.Header, resp.Request.URL
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20)); err != nil {
-		v.t.Fatalf("%s: the answer broke off: %v", a.question, err)
+		return a, fmt.Errorf("%s: the answer broke off: %w", a.question, err)
 	}
-	return a
+	return a, nil
 }
 
-func encode(t *testing.T, body any) (content []byte, kind string) {
-	t.Helper()
+func encode(body any) (content []byte, kind string, err error) {
 	switch b := body.(type) {
 	case nil:
-		return nil, ""
+		return nil, "", nil
 	case url.Values:
-		return []byte(b.Encode()), "application/x-www-form-urlencoded"
+		return []byte(b.Encode()), "application/x-www-form-urlencoded", nil
 	case []byte:
-		return b, ""
+		return b, "", nil
 	}
-	content, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content, "application/json"
+	content, err = json.Marshal(body)
+	return content, "application/json", err
 }
 
 // api is ask where the answer has to be 2xx and, unless into is nil, JSON.
