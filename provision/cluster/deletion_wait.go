@@ -21,13 +21,24 @@ import (
 	"orchestrator/provision/cluster/kube"
 )
 
-// waitDeleted returns when lw lists no objects any more, or when ctx ends. It watches, and resumes a broken watch.
-func waitDeleted(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object) error {
+// waitDeleted returns when lw lists no objects any more but those that may stay, or when ctx ends. It watches, and resumes a broken watch.
+func waitDeleted(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object, mayStay func(object any) bool) error {
 	var store cache.Store
+	gone := func() (bool, error) {
+		return !slices.ContainsFunc(store.List(), func(object any) bool { return !mayStay(object) }), nil
+	}
 	_, err := watchtools.UntilWithSync(ctx, lw, kind,
-		func(s cache.Store) (bool, error) { store = s; return len(s.List()) == 0, nil },
-		func(watch.Event) (bool, error) { return len(store.List()) == 0, nil })
+		func(s cache.Store) (bool, error) { store = s; return gone() },
+		func(watch.Event) (bool, error) { return gone() })
 	return err
+}
+
+func none(any) bool { return false }
+
+// ended says whether the object is a pod that has ended and that only its owner deletes, such as that of `helm test`: it writes nothing any more.
+func ended(object any) bool {
+	pod, ok := object.(*corev1.Pod)
+	return ok && pod.DeletionTimestamp == nil && (pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed)
 }
 
 // maxBlockers is the number of objects that an error names.
@@ -134,6 +145,9 @@ func podBlockers(ctx context.Context, api *kube.Client, namespace string) []stri
 	}
 	var held []string
 	for _, pod := range list.Items {
+		if ended(&pod) {
+			continue
+		}
 		text := blocker("pod", pod.ObjectMeta)
 		if pod.Spec.NodeName != "" {
 			text += ", on node " + pod.Spec.NodeName

@@ -49,7 +49,7 @@ func (n *Namespaces) waitDeleted(ctx context.Context, ns *corev1.Namespace) erro
 	lw := kube.Named(ns.Name, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return namespaces.List(ctx, o)
 	}, namespaces.Watch)
-	err := waitDeleted(ctx, lw, &corev1.Namespace{})
+	err := waitDeleted(ctx, lw, &corev1.Namespace{}, none)
 	if err == nil {
 		return nil
 	}

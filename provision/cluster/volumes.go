@@ -19,7 +19,7 @@ type Volumes struct {
 	owner ownership
 }
 
-// Detach implements [provision.Volumes]. The release must have been removed before, else its pods stay.
+// Detach implements [provision.Volumes]. The release must have been removed before, or its pods scaled to none, else they stay.
 func (v *Volumes) Detach(ctx context.Context, s provision.Store) error {
 	if _, err := v.owner.namespace(ctx, s); err != nil {
 		return kube.IgnoreNotFound(err)
@@ -32,7 +32,7 @@ func (v *Volumes) Detach(ctx context.Context, s provision.Store) error {
 		ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return pods.List(ctx, o) },
 		WatchFuncWithContext: pods.Watch,
 	}
-	err := waitDeleted(ctx, lw, &corev1.Pod{})
+	err := waitDeleted(ctx, lw, &corev1.Pod{}, ended)
 	if err == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (v *Volumes) Remove(ctx context.Context, s provision.Store) error {
 		ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return claims.List(ctx, o) },
 		WatchFuncWithContext: claims.Watch,
 	}
-	if err = waitDeleted(ctx, lw, &corev1.PersistentVolumeClaim{}); err == nil {
+	if err = waitDeleted(ctx, lw, &corev1.PersistentVolumeClaim{}, none); err == nil {
 		return nil
 	}
 	return timeoutError(ctx, err, "the volumes in namespace "+s.Namespace,

@@ -15,9 +15,10 @@ import (
 	"orchestrator/provision/engine"
 )
 
+// podsIn counts the pods that have not ended.
 func (w world) podsIn(namespace string) int {
 	w.t.Helper()
-	list, err := w.k.CoreV1().Pods(namespace).List(context.Background(), metav1.ListOptions{})
+	list, err := w.k.CoreV1().Pods(namespace).List(context.Background(), metav1.ListOptions{FieldSelector: "status.phase!=Succeeded"})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -52,6 +53,7 @@ func TestASuspendedStoreStopsAndComesBack(t *testing.T) {
 			r.submit(s)
 			ready := r.awaitStatus(s.StoreID, provision.StatusReady, 1)
 			volumes := w.bound(s.Namespace)
+			helm{t, s}.run("test", s.Name, "--timeout", "1m") // leaves its pod
 
 			if text := r.cli("suspend", s.StoreID, "--reason", "unpaid since March", "--watch"); !strings.Contains(text, "stopped") {
 				t.Errorf("suspend prints %q", text)
