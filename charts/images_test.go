@@ -165,3 +165,30 @@ func TestMedusaLockFitsAnyRegistry(t *testing.T) {
 		}
 	}
 }
+
+// TestMedusaImageGetsWhatItCopies: what .dockerignore keeps from the build, no COPY of the Dockerfile finds.
+func TestMedusaImageGetsWhatItCopies(t *testing.T) {
+	const folder = "../deploy/images/medusa/"
+	ignored, err := os.ReadFile(folder + ".dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dockerfile, err := os.ReadFile(folder + "Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	let := strings.Split(string(ignored), "\n")
+	copied := 0
+	for _, line := range regexp.MustCompile(`(?m)^COPY ([^-].*)$`).FindAllStringSubmatch(string(dockerfile), -1) {
+		words := strings.Fields(line[1])
+		for _, name := range words[:len(words)-1] {
+			copied++
+			if !slices.Contains(let, "!"+name) {
+				t.Errorf("the Dockerfile copies %s, which .dockerignore keeps from it", name)
+			}
+		}
+	}
+	if copied == 0 {
+		t.Error("the Dockerfile copies nothing")
+	}
+}
