@@ -99,7 +99,7 @@ func (m *mailbox) serve() {
 	}
 }
 
-// talk is one session of SMTP, with the words that PHPMailer uses.
+// talk is one session of SMTP, with the words that PHPMailer and Nodemailer use.
 func (m *mailbox) talk(c *textproto.Conn) {
 	var l letter
 	known := false
@@ -114,8 +114,11 @@ func (m *mailbox) talk(c *textproto.Conn) {
 		case "EHLO":
 			_ = c.PrintfLine("250-mailbox\r\n250 AUTH PLAIN")
 		case "AUTH":
-			_ = c.PrintfLine("334 ")
-			given, _ := c.ReadLine()
+			_, given, at := strings.Cut(rest, " ") // with the verb, or when asked for
+			if !at {
+				_ = c.PrintfLine("334 ")
+				given, _ = c.ReadLine()
+			}
 			if known = given == base64.StdEncoding.EncodeToString([]byte("\x00"+mailLogin+"\x00"+m.password)); known {
 				_ = c.PrintfLine("235 welcome")
 			} else {
