@@ -20,7 +20,7 @@ demo: ## a scripted run: provision, repeat, delete; a table; exit 0 if all of it
 ##@ Build
 .PHONY: build
 build: ## the service's binaries, into bin/
-	@.ci/build ingest worker monitor lambda orchestrator
+	@.ci/build ingest worker monitor backupgate lambda orchestrator
 
 .PHONY: devcluster
 devcluster: ## the development cluster, into bin/ (minutes the first time, which it counts; seconds afterwards)
@@ -222,6 +222,8 @@ compose-test: build devcluster ## run docker compose as its users do, with mock.
 tools: ## install what the tests need and the machine lacks (Debian: by apt-get)
 	@.ci/need redis-server redis-server
 	@.ci/need promtool prometheus
+	@.ci/need restic restic
+	@.ci/need rclone rclone
 
 bin/golangci-lint-$(GOLANGCI_LINT):
 	@echo "building golangci-lint $(GOLANGCI_LINT) (about two minutes, once)"
