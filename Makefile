@@ -36,8 +36,8 @@ DOCKER_BUILD ?= docker build
 images: service-images store-images ## all images, the service's own and the stores'
 
 .PHONY: service-images
-service-images: ## the service's own images: ingest, worker, monitor and the command line (IMAGE_PREFIX, IMAGE_TAG)
-	for target in ingest worker monitor cli; do \
+service-images: ## the service's own images: ingest, worker, monitor, the gate of backups and the command line (IMAGE_PREFIX, IMAGE_TAG)
+	for target in ingest worker monitor backupgate cli; do \
 	  $(DOCKER_BUILD) --target $$target --file deploy/docker/Dockerfile \
 	    $(if $(GO_IMAGE),--build-arg GO_IMAGE=$(GO_IMAGE)) $(if $(GOPROXY),--build-arg GOPROXY=$(GOPROXY)) \
 	    --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) \
@@ -60,7 +60,7 @@ $(STORE_IMAGES:%=store-%): store-%: # the build finds the chart's folder "bootst
 
 .PHONY: image-names
 image-names: # what the targets above build, to pull, push or join
-	@printf '%s\n' $(foreach name,orchestrator-ingest orchestrator-worker orchestrator-monitor orchestrator,$(IMAGE_PREFIX)$(name):$(IMAGE_TAG)$(IMAGE_SUFFIX)) \
+	@printf '%s\n' $(foreach name,orchestrator-ingest orchestrator-worker orchestrator-monitor orchestrator-backupgate orchestrator,$(IMAGE_PREFIX)$(name):$(IMAGE_TAG)$(IMAGE_SUFFIX)) \
 	  $(foreach engine,$(STORE_IMAGES),$(call chart_image,$(engine)))
 
 .PHONY: lambda

@@ -22,7 +22,7 @@ type config struct {
 	KeyFile   string `env:"ORCH_BACKUP_GATE_KEY_FILE" help:"PEM file of the key of ORCH_BACKUP_GATE_CERT_FILE"`
 
 	Keys      backup.Keys   `env:"ORCH_BACKUP_GATE_KEY,required,notEmpty" help:"key that stores' passwords for the gate are derived from, the same as the workers'; for a rotation several, separated by commas: all are accepted"`
-	Storage   storageURL     `env:"ORCH_BACKUP_STORAGE,required,notEmpty" help:"http(s) URL of the restic REST server in append-only mode that keeps the backups, with its user and password where it wants them"`
+	Storage   storageURL    `env:"ORCH_BACKUP_STORAGE,required,notEmpty" help:"http(s) URL of the restic REST server in append-only mode that keeps the backups, with its user and password where it wants them"`
 	MaxObject int64         `env:"ORCH_BACKUP_MAX_OBJECT" envDefault:"268435456" help:"bytes that a file of a repository may have; restic's are about 16 MiB, unless it is told otherwise"`
 	AtOnce    int           `env:"ORCH_BACKUP_AT_ONCE" envDefault:"100" help:"requests that may be at the storage at a time; a backup has about five"`
 	PerStore  int           `env:"ORCH_BACKUP_AT_ONCE_PER_STORE" envDefault:"10" help:"the same, of one store"`

@@ -186,6 +186,8 @@ func TestValuesSchemaRefusesInvalidValues(t *testing.T) {
 		"all verbs in stores":        {storeRule("jobs", "*"), "extraStoreRules"},
 		"certificate out of nowhere": {values{"redisTLS": values{"clientCertificate": true}}, "/redisTLS/secretName"},
 		"images of none":             {values{"prepull": values{"enabled": true}}, "/prepull/images"},
+		"a gate without its secret":  {values{"backupGate": values{"enabled": true}}, "/backupGate/existingSecret"},
+		"the storage in the clear":   {values{"backupGate": values{"env": values{"ORCH_BACKUP_STORAGE": "http://gate:x@storage"}}}, "ORCH_BACKUP_STORAGE"},
 		"password for a URL":         {values{"secrets": values{"redisPassword": "a/b@c"}}, "/secrets/redisPassword"},
 	} {
 		_, err := rendered(t, "orchestrator", "shops", chartutil.MergeTables(c.wrong, variants(t)["least"]))

@@ -3,12 +3,15 @@ package kubernetes_test
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"helm.sh/helm/v3/pkg/chartutil"
+
+	"orchestrator/provision"
 )
 
 // The clouds' metadata services give credentials of the node to all that reach them, on port 80.
@@ -57,4 +60,32 @@ func opens(rule networkingv1.NetworkPolicyEgressRule, addr netip.Addr, port int3
 		return p.IPBlock != nil && netip.MustParsePrefix(p.IPBlock.CIDR).Contains(addr) &&
 			!slices.ContainsFunc(p.IPBlock.Except, func(e string) bool { return netip.MustParsePrefix(e).Contains(addr) })
 	}))
+}
+
+// TestTheGateOfBackupsIsReachedByPodsThatBackUpAlone: its password for the storage is worth more than any store's, and Redis is no business of its.
+func TestTheGateOfBackupsIsReachedByPodsThatBackUpAlone(t *testing.T) {
+	v := chartutil.MergeTables(values{"backupGate": values{"enabled": true, "existingSecret": "gate"}, "redisTLS": values{"secretName": "redis-tls"}}, variants(t)["least"])
+	objects := render(t, "orchestrator", "shops", v)
+	policy := as[networkingv1.NetworkPolicy](t, find(t, objects, "NetworkPolicy", "-backupgate")).Spec
+	if len(policy.Ingress) != 1 || len(policy.Ingress[0].From) != 1 {
+		t.Fatalf("%+v", policy.Ingress)
+	}
+	from := policy.Ingress[0].From[0]
+	if from.PodSelector.MatchLabels["app.kubernetes.io/component"] != "backup" || from.NamespaceSelector.MatchExpressions[0].Key != provision.LabelStore {
+		t.Errorf("it is reached by %+v", from)
+	}
+	for _, rule := range policy.Egress {
+		if opens(rule, netip.MustParseAddr("203.0.113.1"), 6379) {
+			t.Error("it reaches Redis")
+		}
+	}
+	spec := pods(t, objects)["orchestrator-backupgate"]
+	for _, env := range spec.Containers[0].Env {
+		if strings.Contains(env.Name, "REDIS") || env.ValueFrom != nil && env.ValueFrom.SecretKeyRef.Name != "gate" {
+			t.Errorf("it has %s", env.Name)
+		}
+	}
+	if len(spec.Volumes) != 0 {
+		t.Errorf("it mounts %v", spec.Volumes)
+	}
 }

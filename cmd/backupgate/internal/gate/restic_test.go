@@ -25,7 +25,9 @@ import (
 // write in place, and an old version's cleaning up after a file that was cut off may remove one that came after it; restic-rest-server renames.
 var servers = map[string]func(ctx context.Context, dir, addr string) *exec.Cmd{
 	"rclone": func(ctx context.Context, _, addr string) *exec.Cmd {
-		return exec.CommandContext(ctx, "rclone", "serve", "restic", "--append-only", "--addr", addr, "--user", "gate", "--pass", storagePassword, "--config", os.DevNull, ":memory:backups")
+		cmd := exec.CommandContext(ctx, "rclone", "serve", "restic", "--append-only", "--addr", addr, "--cache-objects=false", "--config", os.DevNull, ":memory:backups")
+		cmd.Env = append(os.Environ(), "RCLONE_USER=gate", "RCLONE_PASS="+storagePassword)
+		return cmd
 	},
 	"restic-rest-server": func(ctx context.Context, dir, addr string) *exec.Cmd {
 		return exec.CommandContext(ctx, "restic-rest-server", "--append-only", "--listen", addr, "--path", dir, "--htpasswd-file", filepath.Join(dir, ".htpasswd"))

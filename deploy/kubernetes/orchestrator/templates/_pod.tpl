@@ -10,8 +10,10 @@ metadata:
   annotations:
     # An existing Secret that was changed reaches the pods with the next upgrade.
     {{- $existing := dict }}{{ $tokens := dict }}
-    {{- with $root.Values.existingSecret }}{{ $existing = lookup "v1" "Secret" $root.Release.Namespace . }}{{ end }}
-    checksum/secret: {{ list $root.Values.secrets $existing.data | toJson | sha256sum }}
+    {{- /* The gate of backups has a Secret of its own, and nothing to do with Redis. */}}
+    {{- $isGate := eq $component "backupgate" }}
+    {{- with ternary $values.existingSecret $root.Values.existingSecret $isGate }}{{ $existing = lookup "v1" "Secret" $root.Release.Namespace . }}{{ end }}
+    checksum/secret: {{ list (ternary (dict) $root.Values.secrets $isGate) $existing.data | toJson | sha256sum }}
     {{- $tokensSecret := "" }}
     {{- if eq $component "ingest" }}{{ $tokensSecret = $root.Values.tokensSecret }}{{ end }}
     {{- /* The monitor reads its file of users again when it changes, so that needs no new pod. */}}
@@ -54,18 +56,25 @@ spec:
         {{- toYaml $values.resources | nindent 8 }}
       {{- include (printf "orchestrator.%s.container" $component) $root | nindent 6 }}
         - {name: ORCH_LOG_LEVEL, value: {{ $root.Values.logLevel | quote }}}
+        {{- if not $isGate }}
         {{- include "orchestrator.redisURL" $root | nindent 8 }}
+        {{- end }}
         {{- range $name, $value := $values.env }}
         - {name: {{ $name }}, value: {{ $value | toString | quote }}}
         {{- end }}
       {{- $storeValues := and (eq $component "worker") $root.Values.storeValues }}
       {{- $storeSecrets := list }}
       {{- if eq $component "worker" }}{{ $storeSecrets = $root.Values.storeSecrets }}{{ end }}
-      {{- $redisTLS := $root.Values.redisTLS.secretName }}
-      {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $usersSecret $values.extraVolumeMounts }}
+      {{- $redisTLS := ternary "" $root.Values.redisTLS.secretName $isGate }}
+      {{- $gateTLS := "" }}
+      {{- if $isGate }}{{ $gateTLS = $values.tlsSecret }}{{ end }}
+      {{- if or $gateTLS $storeValues $storeSecrets $redisTLS $tokensSecret $usersSecret $values.extraVolumeMounts }}
       volumeMounts:
         {{- if $redisTLS }}
         - {name: redis-tls, mountPath: /etc/redis-tls, readOnly: true}
+        {{- end }}
+        {{- if $gateTLS }}
+        - {name: backupgate-tls, mountPath: /etc/backupgate-tls, readOnly: true}
         {{- end }}
         {{- if $tokensSecret }}
         - {name: tokens, mountPath: /etc/orchestrator-tokens, readOnly: true}
@@ -83,11 +92,15 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- end }}
-  {{- if or $storeValues $storeSecrets $redisTLS $tokensSecret $usersSecret $values.extraVolumes }}
+  {{- if or $gateTLS $storeValues $storeSecrets $redisTLS $tokensSecret $usersSecret $values.extraVolumes }}
   volumes:
     {{- if $redisTLS }}
     - name: redis-tls
       secret: {secretName: {{ $redisTLS }}}
+    {{- end }}
+    {{- if $gateTLS }}
+    - name: backupgate-tls
+      secret: {secretName: {{ $gateTLS }}}
     {{- end }}
     {{- if $tokensSecret }}
     - name: tokens
