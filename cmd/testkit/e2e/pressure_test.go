@@ -188,9 +188,11 @@ func (s woocommerce) overdue(n int) (queue func() string, left func() int) {
 		return wp(fmt.Sprintf(`for ($i = 0; $i < %d; $i++) { as_schedule_single_action(time() - 60, "woocommerce_cleanup_sessions", array($i), "e2e"); }`, n))
 	}
 	return queue, func() int {
-		left, err := strconv.Atoi(wp(`echo count(as_get_scheduled_actions(array("group" => "e2e", "status" => "pending", "per_page" => -1), "ids"));`))
+		said := wp(`echo "left:" . count(as_get_scheduled_actions(array("group" => "e2e", "status" => "pending", "per_page" => -1), "ids"));`)
+		_, number, _ := strings.Cut(said, "left:")
+		left, err := strconv.Atoi(number)
 		if err != nil {
-			s.rig.t.Fatal(err)
+			s.rig.t.Fatalf("wp prints %q", said)
 		}
 		return left
 	}
