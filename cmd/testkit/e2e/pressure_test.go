@@ -33,8 +33,11 @@ func (w world) exec(pod *corev1.Pod, limit time.Duration, command ...string) (st
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	var out bytes.Buffer
-	err = run.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &out})
+	var out, complaints bytes.Buffer
+	err = run.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: &out, Stderr: &complaints})
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, complaints.String())
+	}
 	return out.String(), err
 }
 
