@@ -23,7 +23,10 @@ func (tr *tour) database() string {
 	return "app.kubernetes.io/component=" + databases[tr.store.Engine]
 }
 
-func (tr *tour) allPods() string { return "app.kubernetes.io/instance=" + tr.store.Name }
+// allPods leaves out that of `helm test`, which has ended.
+func (tr *tour) allPods() string {
+	return "app.kubernetes.io/component!=test,app.kubernetes.io/instance=" + tr.store.Name
+}
 
 func (tr *tour) guestOrders() string {
 	tr.rig.t.Helper()
