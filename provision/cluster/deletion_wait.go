@@ -24,12 +24,12 @@ import (
 // waitDeleted returns when lw lists no objects any more but those that may stay, or when ctx ends. It watches, and resumes a broken watch.
 func waitDeleted(ctx context.Context, lw cache.ListerWatcher, kind runtime.Object, mayStay func(object any) bool) error {
 	var store cache.Store
-	gone := func() (bool, error) {
-		return !slices.ContainsFunc(store.List(), func(object any) bool { return !mayStay(object) }), nil
+	gone := func() bool {
+		return !slices.ContainsFunc(store.List(), func(object any) bool { return !mayStay(object) })
 	}
 	_, err := watchtools.UntilWithSync(ctx, lw, kind,
-		func(s cache.Store) (bool, error) { store = s; return gone() },
-		func(watch.Event) (bool, error) { return gone() })
+		func(s cache.Store) (bool, error) { store = s; return gone(), nil },
+		func(watch.Event) (bool, error) { return gone(), nil })
 	return err
 }
 

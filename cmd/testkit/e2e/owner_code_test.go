@@ -37,7 +37,7 @@ func (tr *tour) ownCode() string {
 	if !s.mayChangeCode(owner) {
 		return "the layout lets the owner change no code, and the dashboard says so"
 	}
-	return strings.Join([]string{s.pluginDies(owner), s.installCutShort(owner), s.updateCutShort()}, "; ")
+	return strings.Join([]string{s.pluginDies(owner), s.installCutShort(s.visit()), s.updateCutShort()}, "; ")
 }
 
 // pluginDies installs a plugin that ends each request. The shop is down, which is the plugin's doing; the dashboard is reachable, and the link that
