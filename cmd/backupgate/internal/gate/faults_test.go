@@ -147,10 +147,14 @@ func TestAFileWithoutItsLengthIsRefused(t *testing.T) {
 	}
 }
 
-// TestARepositoryIsMadeByARequestInChunksOfNothing: restic 0.18 sends such.
+// TestARepositoryIsMadeByARequestInChunksOfNothing: restic 0.18 sends such. What is left of a request that is refused does not harm the next one.
 func TestARepositoryIsMadeByARequestInChunksOfNothing(t *testing.T) {
 	r := newRig(t, newStorage(), nil)
-	for content, want := range map[string]int{"": 200, "x": 400} {
+	for i := range 40 {
+		content, want := "x", 400
+		if i%2 == 1 {
+			content, want = "", 200
+		}
 		if response, text, err := r.do(r.request(http.MethodPost, "?create=true", io.MultiReader(strings.NewReader(content)))); err != nil || response.StatusCode != want {
 			t.Errorf("%q: %d %q, error %v", content, response.StatusCode, text, err)
 		}

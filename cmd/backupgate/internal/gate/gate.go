@@ -107,6 +107,7 @@ func (g *Gate) forward(r *http.Request, x *exchange) {
 	var ctx context.Context
 	ctx, x.watch = startWatch(context.WithValue(r.Context(), exchangeKey{}, x), x.ResponseWriter, g.Stall)
 	defer x.watch.stop()
+	r = r.WithContext(ctx) // a copy: the server asks its own how much there is to read before the next request
 	var err error
 	switch {
 	case r.ContentLength > 0:
@@ -120,10 +121,10 @@ func (g *Gate) forward(r *http.Request, x *exchange) {
 		err = g.prepareConfig(ctx, r, x)
 	}
 	if err != nil {
-		failed(x, r.WithContext(ctx), err)
+		failed(x, r, err)
 		return
 	}
-	g.proxy.ServeHTTP(x, r.WithContext(ctx))
+	g.proxy.ServeHTTP(x, r)
 }
 
 // nothing reads a body that has to be empty.
