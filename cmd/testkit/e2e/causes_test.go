@@ -97,9 +97,11 @@ func fullVolumes(t *testing.T, o options, engine string) {
 	if free > most {
 		t.Skipf("LEFT OUT: the volumes have %d MiB of room; it needs a storage class whose volumes have less than %d", free>>10, most>>10)
 	}
+	guest := tr.visit()
+	basket := tr.shopper.fill(guest)
+	tr.shopper.addresses(guest, basket)
 	_, _ = tr.exec(&pod, 5*time.Minute, "sh", "-c", "head -c 100G /dev/zero >"+folder+"/e2e-fill; sync") // ends when it is full
-	visitor := tr.visit()
-	_, err = tr.shopper.place(visitor, "none") // it must not hang
+	_, err = tr.shopper.place(guest, basket) // it must not hang
 	t.Logf("with a full volume a guest is told: %s", shorten(strings.ReplaceAll(errorText(err), "\n", " ")))
 	tr.endPods(tr.database())
 	tr.failsFor(regexp.MustCompile(`(?i)no space left|disk is full|disk full|got error 28|errno: 28`))
