@@ -101,7 +101,7 @@ func fullVolumes(t *testing.T, o options, engine string) {
 	basket := tr.shopper.fill(guest)
 	tr.shopper.addresses(guest, basket)
 	_, _ = tr.exec(&pod, 5*time.Minute, "sh", "-c", "head -c 100G /dev/zero >"+folder+"/e2e-fill; sync") // ends when it is full
-	_, err = tr.shopper.place(guest, basket) // it must not hang
+	_, err = tr.shopper.place(guest, basket)                                                             // it must not hang
 	t.Logf("with a full volume a guest is told: %s", shorten(strings.ReplaceAll(errorText(err), "\n", " ")))
 	tr.endPods(tr.database())
 	tr.failsFor(regexp.MustCompile(`(?i)no space left|disk is full|disk full|got error 28|errno: 28`))
