@@ -139,7 +139,7 @@ func TestWhatHasBegunIsFinishedFirst(t *testing.T) {
 		if ratio := float64(half) / float64(late); ratio > 0.6 {
 			t.Errorf("half of the stores took %s, 95 %% of them %s: %.2f", half, late, ratio)
 		}
-		if most > 3*slots {
+		if most > 4*slots { // all of them, if what has begun did not come first; which of two that come at once is first, is chance
 			t.Errorf("%d stores had begun at the same time", most)
 		}
 		// 240 ms of slots for a store, and what the last one does after it: no slot stood still.
