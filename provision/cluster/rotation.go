@@ -53,7 +53,7 @@ func (r *Rotations) Rotate(ctx context.Context, s provision.Store, want provisio
 	if err != nil {
 		return err
 	}
-	if err := job.Run(ctx, r.api, pod, deadline); err != nil {
+	if _, err := job.Run(ctx, r.api, pod, deadline); err != nil {
 		return err
 	}
 	return r.credentials.change(ctx, s, func(secret *corev1.Secret) (bool, error) { return takeNext(secret, rotates, s.Rotation), nil })

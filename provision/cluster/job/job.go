@@ -19,17 +19,18 @@ import (
 	"orchestrator/provision/cluster/readiness"
 )
 
-// Label and value of the pods of jobs; their charts set it.
-const selector = "app.kubernetes.io/component=job"
+// selector finds the pods of jobs by the label that their charts set: a backup's is another, since it reaches other servers than the shop does.
+const selector = "app.kubernetes.io/component in (job, backup)"
 
 const (
 	maxTries = 3                // pods that may fail before the job has
 	endGrace = 10 * time.Second // to delete a pod that is not waited for any more
 )
 
-// Run makes the pod, returns when it has ended well, and leaves none. A pod of that name that is there already, left by a run that ended, is the job's: its
-// result counts. A pod that fails is replaced twice. Codes: crash for a job that fails, timeout at the deadline, and those of the API server.
-func Run(ctx context.Context, api *kube.Client, pod *corev1.Pod, deadline time.Time) error {
+// Run makes the pod, returns when it has ended well, and leaves none. The message is the pod's termination message, at most 4 KiB: what its first container has
+// written there, and "" where it has written nothing. A pod of that name that is there already, left by a run that ended, is the job's: its result counts.
+// A pod that fails is replaced twice. Codes: crash for a job that fails, with the end of its message, timeout at the deadline, and those of the API server.
+func Run(ctx context.Context, api *kube.Client, pod *corev1.Pod, deadline time.Time) (message string, err error) {
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, provision.Errorf(provision.CodeTimeout, "pod %s did not end in time", pod.Name))
 	defer cancel()
 	r := &run{api: api, pod: pod}
@@ -40,13 +41,23 @@ func Run(ctx context.Context, api *kube.Client, pod *corev1.Pod, deadline time.T
 		}
 		switch {
 		case err != nil:
-			return r.left(ctx, err)
+			return "", r.left(ctx, err)
 		case r.seen.Status.Phase == corev1.PodSucceeded:
-			return nil
+			return messageOf(r.seen), nil
 		case try == maxTries:
-			return provision.Errorf(provision.CodeCrash, "pod %s failed %d times: %s", pod.Name, try, r.why())
+			return "", provision.Errorf(provision.CodeCrash, "pod %s failed %d times: %s", pod.Name, try, r.why())
 		}
 	}
+}
+
+// messageOf is what the pod's first container has left behind.
+func messageOf(pod *corev1.Pod) string {
+	for _, status := range pod.Status.ContainerStatuses {
+		if ended := status.State.Terminated; ended != nil && status.Name == pod.Spec.Containers[0].Name {
+			return ended.Message
+		}
+	}
+	return ""
 }
 
 // End deletes the pods of jobs in a namespace: the shop that they work in is going.
