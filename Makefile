@@ -45,10 +45,10 @@ service-images: ## the service's own images: ingest, worker, monitor, the gate o
 	done
 
 # An engine has a folder in charts/store, and in deploy/images where its stores need an image of their own. That image is called
-# store-<engine> and has the tag that the chart gives it.
+# store-<engine> and has the tag that the chart gives it; so has store-backup, by the library that all charts share.
 ENGINES := $(filter-out common,$(notdir $(wildcard charts/store/*)))
 STORE_IMAGES := $(notdir $(wildcard deploy/images/*))
-chart_image = $(IMAGE_PREFIX)$(shell sed -nE 's/.*\{repository: (store-$(1)), tag: "?([^"}]+)"?\}.*/\1:\2/p' charts/store/$(1)/values.yaml)$(IMAGE_SUFFIX)
+chart_image = $(IMAGE_PREFIX)$(shell sed -nE 's/.*\{repository: (store-$(1)), tag: "?([^"}]+)"?\}.*/\1:\2/p' charts/store/*/values.yaml)$(IMAGE_SUFFIX)
 upper = $(shell echo $(1) | tr a-z- A-Z_)
 .PHONY: store-images
 store-images: $(STORE_IMAGES:%=store-%) ## the stores' images (IMAGE_PREFIX; build arguments in <ENGINE>_ARGS)
@@ -107,9 +107,10 @@ redis-topologies: tools ## the tests on a real Redis again, on Sentinel and on a
 	ORCH_TEST_REDIS=cluster go test -count=1 ./worker ./worker/queue ./worker/record ./worker/intake ./cmd/monitor
 
 .PHONY: bootstrap-test
-bootstrap-test: ## the shops' bootstraps, and what new shops start with, on a real PHP, MariaDB and PostgreSQL
+bootstrap-test: ## the shops' bootstraps, what new shops start with, and backups, on a real PHP, MariaDB, PostgreSQL and restic
 	.ci/bootstrap-test
 	.ci/new-shop-test
+	.ci/backup-test
 
 .PHONY: redis-kinds
 redis-kinds: tools ## the tests on a real Redis again, on Redis 8 and on Valkey 8
@@ -242,4 +243,4 @@ clean: ## remove what was built and what ran
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nEngines: %s; with an image of their own (make store-<engine>): %s\n' '$(ENGINES)' '$(STORE_IMAGES)'
+	@printf '\nEngines: %s; images of stores (make store-<image>): %s\n' '$(ENGINES)' '$(STORE_IMAGES)'

@@ -141,6 +141,27 @@ func TestMedusaIsPreparedForWhatTheChartRuns(t *testing.T) {
 	}
 }
 
+// TestBackupImageIsTheOneThatTheChartsName: dumps are made by clients of the major versions of the databases that they are of.
+func TestBackupImageIsTheOneThatTheChartsName(t *testing.T) {
+	var common struct {
+		Backup struct {
+			Image struct{ Repository, Tag string }
+		}
+	}
+	if err := yaml.Unmarshal(readChartFile(t, Common, "values.yaml"), &common); err != nil {
+		t.Fatal(err)
+	}
+	dockerfile := readText(t, "../deploy/images/backup/Dockerfile")
+	if got, image := argument(t, dockerfile, "RESTIC_VERSION"), common.Backup.Image; image.Repository != "store-backup" || image.Tag != got {
+		t.Errorf("the image has restic %s, the charts name %s:%s", got, image.Repository, image.Tag)
+	}
+	for name, database := range map[string]string{"MARIADB_VERSION": chartPins(t, "woocommerce").Images["mariadb"].Tag, "POSTGRES_VERSION": chartPins(t, "medusa").Images["postgres"].Tag} {
+		if got := argument(t, dockerfile, name); !strings.HasPrefix(database, got+".") {
+			t.Errorf("%s of the image is %s, shops run %s", name, got, database)
+		}
+	}
+}
+
 // TestMedusaLockFitsAnyRegistry: the lock holds checksums and no addresses, so that the build decides where packages come from.
 func TestMedusaLockFitsAnyRegistry(t *testing.T) {
 	var project struct{ Dependencies, DevDependencies map[string]string }

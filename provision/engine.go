@@ -35,6 +35,9 @@ const (
 	AdminPassword     = "admin-password"
 )
 
+// BackupAccessSecret is the Secret with what opens a store's backups. It exists while one is made, and no longer.
+const BackupAccessSecret = "store-backup-access"
+
 // Credential is one entry of the store's Secret. It is generated once, when missing, and not changed afterwards but by a rotation.
 type Credential struct {
 	Key    string

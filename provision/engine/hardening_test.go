@@ -167,6 +167,9 @@ func TestSecretsComeFromTheStoresSecret(t *testing.T) {
 					continue
 				}
 				ref := env.ValueFrom.SecretKeyRef
+				if ref.Name == provision.BackupAccessSecret && strings.HasPrefix(where, "Job/backup/") {
+					continue // the worker makes it beside the pod
+				}
 				if ref.Name == mailSecret && (strings.HasSuffix(where, "/wordpress") || strings.HasSuffix(where, "/medusa")) {
 					continue // the installation's, for all its stores
 				}
@@ -212,7 +215,10 @@ func TestNetworkIsClosed(t *testing.T) {
 				denied = true
 			}
 			kind := p.Name[strings.LastIndex(p.Name, "-")+1:]
-			if len(p.Spec.Egress) > 0 && !slices.Contains([]string{"shop", "worker", "test"}, kind) {
+			if kind == "backup" {
+				wantBackupsEgress(t, r, p)
+			}
+			if len(p.Spec.Egress) > 0 && !slices.Contains([]string{"shop", "worker", "test", "backup"}, kind) {
 				t.Errorf("the policy %s lets more than the shop call out", p.Name)
 			}
 			for _, rule := range p.Spec.Egress {

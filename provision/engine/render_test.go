@@ -1,11 +1,9 @@
 package engine_test
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -149,7 +147,7 @@ type rendered struct {
 	pods     map[string]corev1.PodTemplateSpec // by <kind>/<name>
 	replicas map[string]int32                  // of each of pods
 	tests    map[string]*corev1.Pod            // what only `helm test` runs
-	jobs     map[string]*corev1.Pod            // what the worker makes beside the release
+	jobs     map[string]*corev1.Pod            // what the worker makes beside the release, by the job's name
 	budgets  []*policyv1.PodDisruptionBudget
 	routes   []*httpRoute
 	services map[string]*corev1.Service
@@ -223,12 +221,18 @@ func tryRender(t testing.TB, v variant) (rendered, error) {
 			return r, fmt.Errorf("%w in the hook\n%s", err, hook.Manifest)
 		}
 	}
-	job, err := helm.RenderJob(helm.Charts{FS: charts.FS, Env: v.env, Values: v.extra}, v.store, releaseOf(t, v.store), "rotate")
-	if err == nil {
-		r.jobs[job.Name] = job
+	for _, name := range jobs {
+		job, err := helm.RenderJob(helm.Charts{FS: charts.FS, Env: v.env, Values: v.extra}, v.store, releaseOf(t, v.store), name)
+		if err != nil {
+			return r, err
+		}
+		r.jobs[name] = job
 	}
-	return r, err
+	return r, nil
 }
+
+// jobs are those that every engine has.
+var jobs = []string{"rotate", "backup"}
 
 func decoded(t testing.TB, document []byte) *unstructured.Unstructured {
 	t.Helper()
@@ -361,33 +365,3 @@ func (r rendered) containers(f func(where, kind string, c corev1.Container)) {
 		}
 	}
 }
-
-// golden is the rendered text without what only makes it long: blank lines, and the contents of scripts, whose names
-// remain.
-func (r rendered) golden() []byte {
-	var out bytes.Buffer
-	inScript := false
-	manifest := r.manifest
-	for _, hook := range r.hooks {
-		manifest += "---\n# Source: " + hook.Path + "\n" + hook.Manifest + "\n"
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.jobs)) {
-		text, err := yaml.Marshal(r.jobs[name])
-		if err != nil {
-			panic(err) // a pod was read from YAML
-		}
-		manifest += "---\n# A pod beside the release\n" + string(text)
-	}
-	for line := range strings.Lines(manifest) {
-		line = strings.TrimRight(line, " \n")
-		inScript = inScript && (line == "" || strings.HasPrefix(line, "    "))
-		if line != "" && !inScript {
-			out.WriteString(line + "\n")
-		}
-		inScript = inScript || isScript.MatchString(line)
-	}
-	return out.Bytes()
-}
-
-// isScript finds the first line of a ConfigMap's entry that came from a file.
-var isScript = regexp.MustCompile(`^  [a-z0-9_-]+\.(sh|php|js|conf): \|$`)

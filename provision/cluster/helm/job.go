@@ -7,13 +7,15 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"orchestrator/provision"
 )
 
 // Job renders the pod of a chart's template <job>.yaml, in the edition that the store has. The pod is no part of the release. CodeConflict says that the
-// edition has no such job: it is the state of this store, and no mistake of the installation that others would meet.
+// edition has no such job: it is the state of this store, and no mistake of the installation that others would meet. The pod's annotation orchestrator/edition
+// is the edition.
 func (c *Client) Job(ctx context.Context, s provision.Store, want Plan, job string) (*corev1.Pod, error) {
 	op, err := c.operation(ctx, s.Namespace)
 	if err != nil {
@@ -60,5 +62,6 @@ func (p Plan) job(s provision.Store, job string, caps *chartutil.Capabilities) (
 		return nil, provision.Wrap(provision.CodeInvalid, err, "%s of chart %s does not make a pod", template, p.chart)
 	}
 	pod.Namespace = s.Namespace
+	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, labelEdition, p.edition)
 	return pod, nil
 }

@@ -36,8 +36,8 @@ spec:
 
 {{/*
 The quota of the namespace: all pods, one more of each that a rolling update adds, headroom for what does not belong to the
-chart, and the volumes twice, so that one can be restored beside the other.
-Takes (list $ pods): a list of {containers: [key of resources ...], init: [...], replicas: n, surge: n}.
+chart, and the volumes twice, so that one can be restored beside the other. There is one pod of a job at a time, which may be a backup's.
+Takes (list $ pods): a list of {containers: [key of resources ...], init: [...], replicas: n, surge: n, job: whether it is a job's}.
 */}}
 {{- define "common.quota" -}}
 {{- $root := index . 0 -}}
@@ -74,6 +74,7 @@ LimitRange says for it.
 {{- $most := 0 -}}
 {{- range (index . 1).containers }}{{ $most = add $most (include "common.units" (index $resources . $kind $name | default $default) | int64) }}{{ end -}}
 {{- range (index . 1).init }}{{ $most = max $most (include "common.units" (index $resources . $kind $name | default $default) | int64) }}{{ end -}}
+{{- if (index . 1).job }}{{ $most = max $most (include "common.units" (index (index . 0).Values.common.backup.resources $kind $name) | int64) }}{{ end -}}
 {{- $most -}}
 {{- end -}}
 

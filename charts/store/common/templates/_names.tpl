@@ -35,10 +35,10 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
-{{/* An image, with the one registry of the installation in front if there is one. Takes (list $ "key of images"). */}}
+{{/* An image, with the one registry of the installation in front if there is one. Takes (list $ "key of images, or backup"). */}}
 {{- define "common.image" -}}
 {{- $root := index . 0 -}}
-{{- $image := index $root.Values.images (index . 1) -}}
+{{- $image := ternary $root.Values.common.backup.image (get $root.Values.images (index . 1)) (eq (index . 1) "backup") -}}
 {{- with $root.Values.common.image.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
 {{ $image.repository }}:{{ $image.tag }}
 {{- end -}}

@@ -1,13 +1,14 @@
 {{/*
 Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop, its workers and its jobs to
 their own backends, HTTPS to the internet for payment services, and the installation's mail server. Backends accept these connections and open none. The test
-pod may connect to the shop only.
-Takes (list $ (dict "component" port ...) (list "component" ...)): the backends, and who uses them besides the shop.
+pod may connect to the shop only, and a backup to the database and to the installation's gate.
+Takes (list $ (dict "component" port ...) (list "component" ...) "component"): the backends, who uses them besides the shop, and which of them is the database, or "".
 */}}
 {{- define "common.network" -}}
 {{- $root := index . 0 -}}
 {{- $backends := index . 1 -}}
 {{- $clients := prepend (index . 2) "shop" -}}
+{{- $database := index . 3 -}}
 {{- $policy := $root.Values.common.networkPolicy -}}
 {{ include "common.network.head" (list $root "deny") }}
   podSelector: {}
@@ -70,6 +71,24 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
         - podSelector:
             matchLabels:
               {{- include "common.selector" (list $root "shop") | nindent 14 }}
+---
+{{ include "common.network.head" (list $root "backup") }}
+  podSelector:
+    matchLabels:
+      {{- include "common.selector" (list $root "backup") | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  egress:
+    {{- include "common.network.dns" $policy | nindent 4 }}
+    {{- with $database }}
+    - ports:
+        - port: {{ get $backends . }}
+          protocol: TCP
+      to:
+        - podSelector:
+            matchLabels:
+              {{- include "common.selector" (list $root .) | nindent 14 }}
+    {{- end }}
+    {{- include "common.network.server" $root.Values.common.backup.gate | nindent 4 }}
 {{- if include "common.tls" $root }}
 ---
 # cert-manager answers the challenge for the host with a pod of its own, in the store's namespace.
@@ -98,6 +117,11 @@ Takes (list $ (dict "component" port ...) (list "component" ...)): the backends,
         {{- range $clients }}
         - podSelector:
             {{- include "common.network.client" (list $root .) | nindent 12 }}
+        {{- end }}
+        {{- if eq $component $database }}
+        - podSelector:
+            matchLabels:
+              {{- include "common.selector" (list $root "backup") | nindent 14 }}
         {{- end }}
 {{- end }}
 {{- end -}}
@@ -145,9 +169,9 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{/* A server outside; one without cidrs has a public address. Takes {port: n, cidrs: [...]}. */}}
+{{/* A server outside. Takes {port: n, cidrs: [...], namespaces: [...]}: where it is, unless it has a public address. */}}
 {{- define "common.network.server" -}}
-{{- if .cidrs -}}
+{{- if or .cidrs .namespaces -}}
 - ports:
     - port: {{ .port }}
       protocol: TCP
@@ -155,6 +179,11 @@ spec:
     {{- range .cidrs }}
     - ipBlock:
         cidr: {{ . | quote }}
+    {{- end }}
+    {{- range .namespaces }}
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ . | quote }}
     {{- end }}
 {{- else -}}
 {{ include "common.network.internet" (list .port) }}

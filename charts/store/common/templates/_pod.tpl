@@ -168,6 +168,7 @@ spec:
 {{/*
 The frame of a pod that does one thing in a running shop and ends. It is no part of the release: the orchestrator makes it beside the shop, waits for its
 end and deletes it. A shop's volume may be attached to one node at a time, so a pod that needs it has to be where the shop is.
+It reaches what the shop does; a backup has a policy of its own. The worker waits for a time of its own: the pod's is for one that is left behind.
 Takes (list $ "name" uid gid "true where it uses the volume"); the container is the caller's.
 */}}
 {{- define "common.job" -}}
@@ -177,7 +178,7 @@ kind: Pod
 metadata:
   name: {{ include "common.name" . }}
   labels:
-    {{- include "common.labels" (list $root "job") | nindent 4 }}
+    {{- include "common.labels" (list $root (ternary "backup" "job" (eq (index . 1) "backup"))) | nindent 4 }}
 spec:
   {{- include "common.pod" (list $root (index . 2) (index . 3)) | nindent 2 }}
   {{- if index . 4 }}
@@ -190,6 +191,6 @@ spec:
               {{- include "common.selector" (list $root "shop") | nindent 14 }}
   {{- end }}
   restartPolicy: Never
-  activeDeadlineSeconds: 300
+  activeDeadlineSeconds: {{ ternary 14400 300 (eq (index . 1) "backup") }}
   terminationGracePeriodSeconds: 5
 {{- end -}}

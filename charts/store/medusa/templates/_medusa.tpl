@@ -67,7 +67,7 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 - {containers: [postgres], init: [postgres], replicas: 1}
 - {containers: [valkey], replicas: 1}
 - {containers: [test], replicas: 1}
-- {containers: [medusa], replicas: 1} # a job
+- {containers: [medusa], replicas: 1, job: true}
 {{- end -}}
 
 {{/*

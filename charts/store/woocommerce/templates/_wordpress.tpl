@@ -95,5 +95,5 @@ env:
 - {containers: [wordpress, cron], init: [{{ if not (include "woocommerce.static" .) }}bootstrap{{ end }}], replicas: {{ .Values.wordpress.replicas }}, surge: 1}
 - {containers: [mariadb], init: [mariadb], replicas: 1}
 - {containers: [test], replicas: 1}
-- {containers: [bootstrap], replicas: 1} # a job
+- {containers: [bootstrap], replicas: 1, job: true}
 {{- end -}}
