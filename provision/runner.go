@@ -98,11 +98,12 @@ type Runner struct {
 	Releases    Releases
 	Readiness   Readiness
 	Volumes     Volumes
-	Shops       Shops    // nil: the shop is not verified
-	Auditor     Auditor  // nil: nothing is found
-	Upgrader    Upgrader // nil: no store is upgraded but by its requests
-	Rotator     Rotator  // nil: no credentials are rotated
-	Turns       Turns    // nil: stores begin whenever they come
+	Shops       Shops       // nil: the shop is not verified
+	Auditor     Auditor     // nil: nothing is found
+	Upgrader    Upgrader    // nil: no store is upgraded but by its requests
+	Rotator     Rotator     // nil: no credentials are rotated
+	BackupMaker BackupMaker // nil: no backups are made
+	Turns       Turns       // nil: stores begin whenever they come
 	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
 	// not.
 	PublicClient *http.Client

@@ -7,6 +7,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"orchestrator/provision"
+	"orchestrator/provision/cluster/backup"
 	"orchestrator/provision/cluster/helm"
 	"orchestrator/provision/cluster/kube"
 	"orchestrator/provision/cluster/readiness"
@@ -22,6 +23,7 @@ type Config struct {
 	// Installation names the installation in the namespaces of its stores; nil gives it no name. Stores of others are left alone.
 	Installation Installation
 	StoreSecrets StoreSecrets
+	Backups      backup.Access // with no gate: no store is backed up
 }
 
 // Cluster implements what a [provision.Runner] needs of a Kubernetes cluster. It is safe for concurrent use.
@@ -34,6 +36,7 @@ type Cluster struct {
 	Shops       *Shops
 	State       *State
 	Rotations   *Rotations
+	Backups     *backup.Maker
 
 	api *kube.Client
 }
@@ -64,6 +67,7 @@ func assemble(api *kube.Client, cfg Config) (*Cluster, error) {
 		Shops:       &Shops{api, credentials},
 		State:       &State{api, owner},
 		Rotations:   &Rotations{api, credentials, owned},
+		Backups:     &backup.Maker{API: api, Access: cfg.Backups, Installation: owner.id, Render: owned.job},
 		api:         api,
 	}, nil
 }
@@ -94,4 +98,7 @@ func (c *Cluster) Fill(r *provision.Runner) {
 	r.Namespaces, r.Credentials, r.Releases = c.Namespaces, c.Credentials, c.Releases
 	r.Readiness, r.Volumes, r.Shops, r.Rotator = c.Readiness, c.Volumes, c.Shops, c.Rotations
 	r.Auditor, r.Upgrader, r.Turns = auditor{c.Releases, c.Credentials}, c.Releases, c.api
+	if c.Backups.Access.Gate != "" {
+		r.BackupMaker = c.Backups
+	}
 }

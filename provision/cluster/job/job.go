@@ -60,7 +60,15 @@ func messageOf(pod *corev1.Pod) string {
 	return ""
 }
 
-// End deletes the pods of jobs in a namespace: the shop that they work in is going.
+// Forget deletes the Secret that the pod of a backup reads. None is success.
+func Forget(ctx context.Context, api *kube.Client, namespace string) error {
+	err := api.Write(ctx, func() error {
+		return api.Clientset.CoreV1().Secrets(namespace).Delete(ctx, provision.BackupAccessSecret, metav1.DeleteOptions{})
+	})
+	return kube.WrapError(kube.IgnoreNotFound(err), "delete secret %s in namespace %s", provision.BackupAccessSecret, namespace)
+}
+
+// End deletes the pods of jobs in a namespace, and what opens the store's backups: the shop that they work in is going.
 func End(ctx context.Context, api *kube.Client, namespace string) error {
 	list, err := api.Clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -71,7 +79,7 @@ func End(ctx context.Context, api *kube.Client, namespace string) error {
 			return err
 		}
 	}
-	return nil
+	return Forget(ctx, api, namespace)
 }
 
 type run struct {
