@@ -24,6 +24,13 @@ type Backup struct {
 	Seconds int64 `json:"seconds"` // that it took
 }
 
+// BackupFailure is how the last backup of a store has failed. The one before that was good is still there.
+type BackupFailure struct {
+	Code  Code      `json:"code"`
+	Error string    `json:"error"` // the public text
+	Since time.Time `json:"since"` // when the first one failed since the last good one
+}
+
 // BackupMaker backs running stores up.
 type BackupMaker interface {
 	// MakeBackup returns once the backup is whole. It may be interrupted and called again at any point: what was begun counts as no backup, and one that has ended

@@ -125,6 +125,9 @@ type State struct {
 	// Drift is what the last audit has found changed, and left; AuditedAt is when that was.
 	Drift     []Difference `json:"drift,omitempty"`
 	AuditedAt time.Time    `json:"audited_at,omitzero"`
+	// Backup is the last good backup; BackupFailure is set while those since have failed.
+	Backup        *Backup        `json:"backup,omitempty"`
+	BackupFailure *BackupFailure `json:"backup_failure,omitempty"`
 	// Unwell says which pods of a store that should run have not been available for minutes.
 	Unwell string `json:"unwell,omitempty"`
 	// OnHoldSince is set while the generation waits since others of its engine and cluster have failed for one cause ([Hold]). The time does not
@@ -213,6 +216,7 @@ type SavedState struct {
 	Op        Op       // the operation of that generation
 	Outcome   *Outcome // nil while there is none
 	Delivered bool     // the backend has confirmed the outcome
+	Backup    *Backup  // the last good one; nil: none is known
 	// Assumed says that the outcome is what the backend was told, and that the cluster knows no more of it.
 	Assumed bool
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"orchestrator/worker/queue"
+	"orchestrator/worker/record"
 )
 
 // AuditPolicy says how often stores are looked at, and what follows.
@@ -74,6 +75,45 @@ func (a *auditor) round(ctx context.Context) error {
 		return err
 	}
 	return forEach(ctx, tasks, storesAtOnce, giveUpAfter, func(t queue.MaintenanceTask) error { return a.queue.EnqueueMaintenance(ctx, t) })
+}
+
+// BackupSchedule says which stores are to be backed up now: [record.Backups].
+type BackupSchedule interface {
+	Next(ctx context.Context, p record.BackupPolicy) ([]queue.MaintenanceTask, error)
+	End(ctx context.Context, t queue.MaintenanceTask, token string, end record.BackupEnd) (recorded bool, err error)
+}
+
+// backupScheduler enqueues the backups that are due. Every worker has one; that which sweeps does it.
+type backupScheduler struct {
+	policy   record.BackupPolicy
+	schedule BackupSchedule
+	queue    MaintenanceQueue
+	leads    func(context.Context) (bool, error)
+	log      *slog.Logger
+}
+
+// run goes on until ctx ends.
+func (b *backupScheduler) run(ctx context.Context) {
+	if b.policy.Every == 0 {
+		return
+	}
+	eachTick(ctx, auditEvery, b.log, "backups were not enqueued; the next round continues", func(ctx context.Context) error {
+		return alone(ctx, b.leads, sweepLease, b.round)
+	})
+}
+
+func (b *backupScheduler) round(ctx context.Context) error {
+	tasks, err := b.schedule.Next(ctx, b.policy)
+	if err != nil {
+		return err
+	}
+	return forEach(ctx, tasks, storesAtOnce, giveUpAfter, func(t queue.MaintenanceTask) error {
+		err := b.queue.EnqueueMaintenance(ctx, t)
+		if err != nil {
+			_, _ = b.schedule.End(ctx, t, "", record.BackupEnd{}) // else it would count as running for hours
+		}
+		return err
+	})
 }
 
 // maintenanceQueues are those of some clusters.

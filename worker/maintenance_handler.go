@@ -18,6 +18,7 @@ import (
 type Maintainer interface {
 	Audit(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error)
 	Upgrade(ctx context.Context, s provision.Store, begin func(edition string) (withoutBackup bool, err error)) (provision.Upgraded, error)
+	Backup(ctx context.Context, s provision.Store) (provision.Backup, error)
 }
 
 var _ Maintainer = (*provision.Runner)(nil)
@@ -45,6 +46,8 @@ type maintenanceHandler struct {
 	records    MaintenanceLeases
 	maintainer Maintainer
 	upgrades   Upgrades
+	backups    BackupSchedule
+	retry      time.Duration // until the next try of a backup that has failed
 	repair     bool
 	limits     Limits
 	pace       *rate.Limiter // of audits: those that have queued up, since no worker was there, are not made all at once
@@ -76,14 +79,20 @@ func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) err
 	})
 	if err != nil || result != record.Acquired {
 		log.Debug("not maintained now", "reason", result, "error", err)
+		if task.Kind == queue.Backup {
+			h.endBackup(ctx, task, "", record.BackupEnd{}, log)
+		}
 		return nil
 	}
 	defer h.leases.release(l, record.RunEnd{})
 	defer context.AfterFunc(h.stop, func() { l.cancel(errStopping) })()
 	defer context.AfterFunc(ctx, func() { l.cancel(errLeaseLost) })()
-	if task.Kind == queue.Upgrade {
+	switch task.Kind {
+	case queue.Upgrade:
 		h.upgrade(l, log)
-	} else {
+	case queue.Backup:
+		h.backup(l, task, log)
+	case queue.Audit:
 		h.audit(l, log)
 	}
 	return nil
@@ -151,6 +160,37 @@ func (h *maintenanceHandler) upgrade(l *lease, log *slog.Logger) {
 	defer cancel()
 	if _, err := h.upgrades.EndUpgrade(ctx, l.run, upgraded); err != nil {
 		log.Info("how an upgrade has ended is not on record; the rollout comes to the store again", "error", err)
+	}
+}
+
+// backup backs one store up. What says nothing about the store, such as a newer request or a cluster that is away, is no failure of its backups.
+func (h *maintenanceHandler) backup(l *lease, task queue.MaintenanceTask, log *slog.Logger) {
+	start, limit := time.Now(), provision.BackupTimeout+maintenanceTimeout
+	ctx, cancel := context.WithTimeoutCause(l.ctx, limit, fmt.Errorf("the backup did not end within %s", limit))
+	defer cancel()
+	made, err := h.maintainer.Backup(maintaining(ctx, l), l.run.Store)
+	end := record.BackupEnd{Retry: h.retry}
+	code := codeOrNone(err)
+	switch {
+	case err == nil:
+		end.Made = &made
+		log.Info("backup ends", "run", made.Run, "orders", made.Orders, "added", made.Added, "bytes", made.Bytes, "ms", time.Since(start).Milliseconds())
+	case l.ctx.Err() != nil || code == provision.CodeUnavailable || code == provision.CodeBusy || code == provision.CodeSuperseded:
+		log.Info("a store was not backed up now; it is tried again", "code", code, "cause", err)
+	default:
+		end.Code, end.Error = code, provision.Public(err)
+		log.Error("a store was not backed up", "code", code, "cause", err, "retry", h.retry)
+	}
+	h.metrics.backedUp(l.run.Store, end, time.Since(start))
+	h.endBackup(l.ctx, task, l.run.Token, end, log)
+}
+
+// endBackup keeps how a backup has ended, and lets the next one be handed out.
+func (h *maintenanceHandler) endBackup(ctx context.Context, task queue.MaintenanceTask, token string, end record.BackupEnd, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	defer cancel()
+	if _, err := h.backups.End(ctx, task, token, end); err != nil {
+		log.Warn("how a backup has ended is not on record; the store is backed up again a period later", "error", err)
 	}
 }
 

@@ -29,6 +29,11 @@ func (f maintainerFunc) Upgrade(ctx context.Context, s provision.Store, begin fu
 	return provision.Upgraded{Result: provision.UpgradeDone, Edition: found.Edition}, err
 }
 
+func (f maintainerFunc) Backup(ctx context.Context, s provision.Store) (provision.Backup, error) {
+	found, err := f(ctx, s, false)
+	return provision.Backup{Run: found.Edition}, err
+}
+
 // maintenanceRig is a handler on records in memory.
 type maintenanceRig struct {
 	*maintenanceHandler
@@ -38,6 +43,8 @@ type maintenanceRig struct {
 	audited []provision.Finding
 	why     string // an upgrade is not to begin
 	ended   []provision.Upgraded
+	backups []record.BackupEnd
+	tokens  []string // with which backups ended
 	stop    context.CancelFunc
 }
 
@@ -61,11 +68,20 @@ func (r *maintenanceRig) EndUpgrade(_ context.Context, _ record.Run, u provision
 	return true, nil
 }
 
+func (r *maintenanceRig) Next(context.Context, record.BackupPolicy) ([]queue.MaintenanceTask, error) {
+	return nil, nil
+}
+
+func (r *maintenanceRig) End(_ context.Context, t queue.MaintenanceTask, token string, end record.BackupEnd) (bool, error) {
+	r.backups, r.tokens = append(r.backups, end), append(r.tokens, token)
+	return t.StoreID == "s", nil
+}
+
 func newMaintenanceRig(maintainer maintainerFunc) *maintenanceRig {
 	r := &maintenanceRig{records: &records{renew: always(record.Renewed)}, result: record.Acquired}
 	stopped, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
+	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, backups: r, retry: time.Hour, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
 		repair: true, metrics: newMetrics(prometheus.NewRegistry()), log: quiet(), stop: stopped}
 	return r
 }

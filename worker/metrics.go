@@ -24,13 +24,13 @@ type metrics struct {
 }
 
 type families struct {
-	runs, steps, ready, callbacks, audits, upgrades, waits *prometheus.HistogramVec
-	outcomes, retries, unreadable, recovered, lost         *prometheus.CounterVec
-	rescued, swept                                         *prometheus.CounterVec
-	up, foreign, slots, used                               *prometheus.GaugeVec
-	throttled                                              prometheus.Counter
-	sweeps                                                 prometheus.Histogram
-	sweptAt                                                prometheus.Gauge
+	runs, steps, ready, callbacks, audits, upgrades, backups, waits *prometheus.HistogramVec
+	outcomes, retries, unreadable, recovered, lost                  *prometheus.CounterVec
+	rescued, swept                                                  *prometheus.CounterVec
+	up, foreign, slots, used                                        *prometheus.GaugeVec
+	throttled                                                       prometheus.Counter
+	sweeps                                                          prometheus.Histogram
+	sweptAt                                                         prometheus.Gauge
 }
 
 const (
@@ -42,8 +42,9 @@ const (
 
 // Buckets span what lasts from a Redis round trip to a readiness budget; those of a store begin where a shop could be ready at the earliest.
 var (
-	seconds      = []float64{.05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}
-	readySeconds = []float64{1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1800}
+	seconds       = []float64{.05, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}
+	backupSeconds = []float64{5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800}
+	readySeconds  = []float64{1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1800}
 )
 
 // duration is a histogram, classic and native.
@@ -75,6 +76,7 @@ func newFamilies(reg prometheus.Registerer) *families {
 		unreadable: counter("password_read_failures_total", "Callbacks that were not sent, since the password of the store could not be read.", labelCluster),
 		audits:     histogram("audit_duration_seconds", "Duration of audits by result: unchanged, drifted, repaired or failed.", labelResult, labelCluster),
 		upgrades:   histogram("upgrade_duration_seconds", "Duration of upgrades of a rollout by result: done, failed, refused or again.", labelResult, labelCluster),
+		backups:    prometheus.NewHistogramVec(duration("backup_duration_seconds", "Duration of backups by result: done, failed or again.", backupSeconds), []string{labelResult, labelEngine, labelCluster}),
 		recovered:  counter("recovered_records_total", "Records that were restored from a cluster.", labelCluster),
 		waits:      histogram("lease_wait_seconds", "How long runs have waited for the lease of their store.", "op", labelCluster),
 		lost:       counter("leases_lost_total", "Runs that have lost the lease of their store.", "op", labelCluster),
@@ -93,7 +95,7 @@ func newFamilies(reg prometheus.Registerer) *families {
 			Help: "When this worker has last ended a sweep without an error; 0: never. One worker sweeps: take the maximum."}),
 		swept: counter("swept_stores_total", "Stores that a sweep has come to: inspected, expired (ended at its deadline without a run) or lost (its cluster was given up).", "kind"),
 	}
-	reg.MustRegister(f.runs, f.steps, f.ready, f.outcomes, f.retries, f.callbacks, f.unreadable, f.audits, f.upgrades, f.recovered, f.waits, f.lost, f.throttled,
+	reg.MustRegister(f.runs, f.steps, f.ready, f.outcomes, f.retries, f.callbacks, f.unreadable, f.audits, f.upgrades, f.backups, f.recovered, f.waits, f.lost, f.throttled,
 		f.up, f.foreign, f.slots, f.used, f.rescued, f.sweeps, f.sweptAt, f.swept)
 	return f
 }
@@ -133,6 +135,9 @@ func (m *metrics) begin() {
 	}
 	for _, engine := range m.engines[:len(m.engines)-1] {
 		m.all.outcomes.WithLabelValues(string(provision.OpProvision), string(provision.StatusSuspended), codeNone, engine, m.cluster)
+		for _, result := range []string{backupDone, backupFailed, backupAgain} {
+			m.all.backups.WithLabelValues(result, engine, m.cluster)
+		}
 		for _, kind := range []string{kindNew, kindAgain} {
 			m.all.ready.WithLabelValues(engine, m.cluster, kind)
 		}
@@ -252,6 +257,25 @@ func (m *metrics) upgraded(u provision.Upgraded, err error, took time.Duration) 
 		result = "again"
 	}
 	m.all.upgrades.WithLabelValues(result, m.cluster).Observe(took.Seconds())
+}
+
+// The results of a backup. What says nothing about the store is made again.
+const (
+	backupDone   = "done"
+	backupFailed = "failed"
+	backupAgain  = "again"
+)
+
+// backedUp counts a backup by how it has ended.
+func (m *metrics) backedUp(of provision.Store, end record.BackupEnd, took time.Duration) {
+	result := backupAgain
+	switch {
+	case end.Made != nil:
+		result = backupDone
+	case end.Code != "":
+		result = backupFailed
+	}
+	m.all.backups.WithLabelValues(result, m.engine(of), m.cluster).Observe(took.Seconds())
 }
 
 // unreadable counts a callback that was not sent, since the store's password cannot be read.

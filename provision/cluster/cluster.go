@@ -67,7 +67,7 @@ func assemble(api *kube.Client, cfg Config) (*Cluster, error) {
 		Shops:       &Shops{api, credentials},
 		State:       &State{api, owner},
 		Rotations:   &Rotations{api, credentials, owned},
-		Backups:     &backup.Maker{API: api, Access: cfg.Backups, Installation: owner.id, Render: owned.job},
+		Backups:     &backup.Maker{API: api, Access: cfg.Backups, Installation: owner.id, Render: owned.job, Save: (&State{api, owner}).saveBackup},
 		api:         api,
 	}, nil
 }

@@ -30,6 +30,7 @@ const (
 	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
 	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
 	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
+	annotationBackup     = "orchestrator/backup"      // the last good backup as JSON; it holds nothing that opens it
 	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain][ quiet][ suspended]": the store is to be deleted then
 	annotationRotation   = "orchestrator/rotation"    // the newest request to rotate the credentials, as a generation
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins

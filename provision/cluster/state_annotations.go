@@ -67,6 +67,10 @@ func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 		return provision.SavedState{}, false
 	}
 	m := provision.SavedState{Store: storeFrom(ns, s), Op: provision.Op(ns.Annotations[annotationOp])}
+	var made provision.Backup
+	if json.Unmarshal([]byte(ns.Annotations[annotationBackup]), &made) == nil && made.Run != "" {
+		m.Backup = &made
+	}
 	var outcome provision.Outcome
 	if json.Unmarshal([]byte(ns.Annotations[annotationOutcome]), &outcome) == nil && outcome.Generation == s.Generation {
 		m.Outcome = &outcome
@@ -117,6 +121,15 @@ func (a *State) SaveDelivered(ctx context.Context, s provision.Store, delivered 
 // SaveProtected records in the store's namespace whether a delete of the store is accepted.
 func (a *State) SaveProtected(ctx context.Context, s provision.Store, protected bool) error {
 	return a.annotate(ctx, s, annotationProtected, strconv.FormatBool(protected))
+}
+
+// saveBackup records the store's last good backup in its namespace, from where it comes back after a loss of Redis.
+func (a *State) saveBackup(ctx context.Context, s provision.Store, made provision.Backup) error {
+	text, err := json.Marshal(made)
+	if err != nil {
+		return err
+	}
+	return a.annotate(ctx, s, annotationBackup, string(text))
 }
 
 // deliveredText includes the status, since a delivered failure may be followed by a success that is not delivered yet.

@@ -72,6 +72,7 @@ type MaintenanceKind string
 const (
 	Audit   MaintenanceKind = "audit"
 	Upgrade MaintenanceKind = "upgrade" // of a rollout
+	Backup  MaintenanceKind = "backup"
 )
 
 // MaintenanceTask is what a task of maintenance carries. Its generation is the newest of the store; a newer one makes it void.

@@ -132,6 +132,10 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	see()
 	b.audit(task, provision.Finding{Edition: "e", Drift: []provision.Difference{{Object: "service a", Missing: true}}})
 	see()
+	for _, end := range []BackupEnd{{Made: aBackup("r", 0)}, {Code: provision.CodeCrash, Error: "full"}} {
+		b.backUp(queue.MaintenanceTask{Kind: queue.Backup, StoreID: task.StoreID, Generation: task.Generation, Cluster: task.Cluster}, end)
+		see()
+	}
 	if _, err := b.records.Fleet.NoteUnwell(b.ctx, "us", map[string]string{"store-a": "x"}); err != nil {
 		t.Fatal(err)
 	}

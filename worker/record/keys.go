@@ -27,6 +27,10 @@ const (
 	keyCreatorsCounted   = prefix + "creators-counted"   // string: up to where the stores of creators were counted, of records without it; "done"
 	keyQuotas            = prefix + "quotas"             // hash: a creator to how many stores it may have, where that is not as for all
 	keyEvents            = prefix + "events"             // stream: what has happened to stores, for those who watch
+	keyBackups           = prefix + "backups"            // zset: the stores that are backed up, by when next in ms
+	keyBackupsRunning    = prefix + "backups-running"    // zset: the stores whose backup was handed out, by when in ms
+	keyBackupPass        = prefix + "backup-pass"        // string: up to where the pass over all stores has come that puts them into the schedule
+	keyBackedUp          = prefix + "backed-up:"         // zset of each engine: store id by when its last good backup began in ms, or since when it has none
 	keyGraves            = prefix + "graves"             // zset: stores that are to be deleted, by when in ms
 	channelNewest        = prefix + "newest"             // pub/sub: ids of stores that have a newer generation, and the queue that its task will be in
 )

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
 	"orchestrator/worker/redisconn"
@@ -74,6 +76,88 @@ func (r *Fleet) NextAudits(ctx context.Context, every time.Duration, n int) ([]q
 		tasks = append(tasks, queue.MaintenanceTask{Kind: queue.Audit, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
 	}
 	return tasks, nil
+}
+
+// BackupPolicy says how often stores are backed up.
+type BackupPolicy struct {
+	Every  time.Duration // between two backups of a store; 0: none
+	AtOnce int           // of the installation
+}
+
+// backupPassStores is how many stores a call looks at to put them into the schedule.
+const backupPassStores = 500
+
+// Next returns the stores that are to be backed up now, so that no more than the policy says run at a time. Each of them has to end by [Backups.End].
+// A store comes into the schedule some minutes after it was READY, at its own place in the period.
+func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.MaintenanceTask, error) {
+	giveUp := provision.BackupTimeout + time.Hour
+	words, err := r.runScript(ctx, nextBackupsScript, []string{keyBackups, keyBackupsRunning, keyBackupPass, keyStores},
+		p.Every.Milliseconds(), p.AtOnce, giveUp.Milliseconds(), backupPassStores)
+	if err != nil {
+		return nil, err
+	}
+	var tasks []queue.MaintenanceTask
+	for _, t := range tasksOf(provision.OpProvision, words) {
+		tasks = append(tasks, queue.MaintenanceTask{Kind: queue.Backup, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
+	}
+	return tasks, nil
+}
+
+// BackupEnd is how a backup has ended: made, or failed with a code, or neither, since something else came first.
+type BackupEnd struct {
+	Made  *provision.Backup
+	Code  provision.Code
+	Error string        // the public text
+	Retry time.Duration // until the next try of one that has failed
+}
+
+// End ends a backup that [Backups.Next] has returned, and records how, unless its lease was lost or a newer request has superseded it.
+func (r *Backups) End(ctx context.Context, t queue.MaintenanceTask, token string, end BackupEnd) (recorded bool, err error) {
+	made, at, err := backupText(end.Made)
+	if err != nil {
+		return false, err
+	}
+	answer, err := endBackupScript.Run(ctx, r.redis, []string{keyStore(t.StoreID), keyRunLease(t.StoreID), keyBackups, keyBackupsRunning},
+		t.StoreID, t.Generation, token, made, at, string(end.Code), end.Error, end.Retry.Milliseconds()).Text()
+	return answer == "recorded", redisconn.WrapError(err)
+}
+
+// backupText is a backup as the record keeps it, and when it began in ms.
+func backupText(b *provision.Backup) (text, at string, err error) {
+	if b == nil {
+		return "", "0", nil
+	}
+	data, err := json.Marshal(b)
+	return string(data), strconv.FormatInt(b.At.UnixMilli(), 10), err
+}
+
+// BackupAge is how old the backups of an engine's stores are.
+type BackupAge struct {
+	Stores  int64     // that are to be backed up
+	Oldest  time.Time // when the oldest last good backup began, or since when there is none; zero where there are no stores
+	Overdue int64     // whose last one is older than asked for
+}
+
+// Ages returns how old the backups of the stores of each engine are, and how many of them are older than this.
+func (r *Backups) Ages(ctx context.Context, engines []string, than time.Duration) (map[string]BackupAge, error) {
+	p, limit := r.redis.Pipeline(), strconv.FormatInt(time.Now().Add(-than).UnixMilli(), 10)
+	stores, overdue, oldest := map[string]*redis.IntCmd{}, map[string]*redis.IntCmd{}, map[string]*redis.ZSliceCmd{}
+	for _, engine := range engines {
+		key := keyBackedUp + engine
+		stores[engine], overdue[engine], oldest[engine] = p.ZCard(ctx, key), p.ZCount(ctx, key, "-inf", "("+limit), p.ZRangeWithScores(ctx, key, 0, 0)
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return nil, redisconn.WrapError(err)
+	}
+	ages := map[string]BackupAge{}
+	for _, engine := range engines {
+		age := BackupAge{Stores: stores[engine].Val(), Overdue: overdue[engine].Val()}
+		for _, z := range oldest[engine].Val() {
+			age.Oldest = time.UnixMilli(int64(z.Score))
+		}
+		ages[engine] = age
+	}
+	return ages, nil
 }
 
 // Findings returns up to limit stores of which an audit has found this, the latest first, without their steps. cursor is Next of the page before, or

@@ -1,9 +1,12 @@
 package record
 
 import (
+	"strconv"
+
 	"pgregory.net/rapid"
 
 	"orchestrator/provision"
+	"orchestrator/worker/queue"
 )
 
 // maintainable reports whether nothing but maintenance is to be done for a generation.
@@ -59,6 +62,23 @@ func (m *machine) audit(t *rapid.T) {
 	}
 	if rapid.Bool().Draw(t, "release") {
 		m.releaseRun(t, p, RunEnd{})
+	}
+}
+
+// backUp ends a backup under the lease of some maintenance: it is on record where that may still go on, and nowhere else.
+func (m *machine) backUp(t *rapid.T) {
+	p := pick(t, "maintenance", m.maintains)
+	s := m.stores[p.gen.StoreID]
+	expected := s.lease == p.run.Token && s.maintainable(p.gen)
+	task := queue.MaintenanceTask{Kind: queue.Backup, StoreID: p.gen.StoreID, Generation: p.gen.Generation, Cluster: p.gen.Cluster}
+	end := BackupEnd{Made: aBackup(strconv.Itoa(rapid.IntRange(1, 1000).Draw(t, "run")), 0)}
+	recorded, err := m.r.Backups.End(m.ctx, task, p.run.Token, end)
+	ok(t, err)
+	want(t, "the backup is on record", recorded, expected)
+	if recorded {
+		states, err := m.r.Requests.states(m.ctx, []string{p.gen.StoreID}, 0)
+		ok(t, err)
+		want(t, "the last backup", states[0].Backup.Run, end.Made.Run)
 	}
 }
 

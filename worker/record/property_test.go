@@ -38,6 +38,7 @@ func TestRecordsKeepTheContractInAnyInterleaving(t *testing.T) {
 				"release hold":     m.releaseHolds,
 				"maintain":         m.maintain,
 				"audit":            m.audit,
+				"back up":          m.backUp,
 				"release":          m.release,
 				"expire leases":    m.expireLeases,
 				"claim":            m.claim,

@@ -49,15 +49,21 @@ type Record struct {
 	DeleteRetains    bool   `redis:"delete_retains"`
 	Unwell           string `redis:"unwell"`
 	DriftJSON        string `redis:"drifted"`
-	HeldAt           millis `redis:"held_at"` // since when its newest provision waits on a hold
-	DeadLetterID     string `redis:"dead_letter_id"`
-	RequestedBy      string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
-	RequestID        string `redis:"request_id"`
-	Suspended        bool   `redis:"suspended"`
-	SuspendReason    string `redis:"suspend_reason"`
-	Protected        bool   `redis:"protected"`    // no delete is accepted
-	Force            string `redis:"force"`        // what the run of the newest request does again, separated by spaces
-	ContestedBy      string `redis:"contested_by"` // the last store that was refused because of what this one owns
+	BackupJSON       string `redis:"backup"` // the last good one
+
+	BackupCode        provision.Code `redis:"backup_code"` // of the last backup, where it has failed
+	BackupError       string         `redis:"backup_error"`
+	BackupFailedSince millis         `redis:"backup_failed_since"`
+
+	HeldAt        millis `redis:"held_at"` // since when its newest provision waits on a hold
+	DeadLetterID  string `redis:"dead_letter_id"`
+	RequestedBy   string `redis:"requested_by"` // the name of the token of the newest request; "": the service itself
+	RequestID     string `redis:"request_id"`
+	Suspended     bool   `redis:"suspended"`
+	SuspendReason string `redis:"suspend_reason"`
+	Protected     bool   `redis:"protected"`    // no delete is accepted
+	Force         string `redis:"force"`        // what the run of the newest request does again, separated by spaces
+	ContestedBy   string `redis:"contested_by"` // the last store that was refused because of what this one owns
 }
 
 // millis is a time in milliseconds since 1970 by Redis' clock; 0 is no time.
@@ -141,6 +147,10 @@ func (r Record) state(id string) provision.State {
 	}
 	s.AuditedAt, s.Edition, s.Outdated, s.Unwell = r.AuditedAt.time(), r.Edition, r.Outdated, r.Unwell
 	_ = json.Unmarshal([]byte(r.DriftJSON), &s.Drift)
+	_ = json.Unmarshal([]byte(r.BackupJSON), &s.Backup)
+	if r.BackupCode != "" {
+		s.BackupFailure = &provision.BackupFailure{Code: r.BackupCode, Error: r.BackupError, Since: r.BackupFailedSince.time()}
+	}
 	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Outputs)
 	return s
 }

@@ -26,6 +26,7 @@ type Records struct {
 	Requests  *Requests
 	Fleet     *Fleet
 	Rollouts  *Rollouts
+	Backups   *Backups
 	Repeats   *Repeats
 	Runs      *Runs
 	Callbacks *Callbacks
@@ -39,6 +40,9 @@ type Requests struct{ client }
 
 // Fleet shows and decides what is about many stores at once.
 type Fleet struct{ client }
+
+// Backups says when stores are backed up, and keeps how that has ended.
+type Backups struct{ client }
 
 // Repeats accepts once more what the records ask for, on other terms, and gives up what has not begun.
 type Repeats struct{ client }
@@ -77,7 +81,7 @@ type Options struct {
 // New returns the records kept in a Redis. The client should fail within a few seconds ([redisconn.FailFast]).
 func New(redis redis.UniversalClient, o Options) *Records {
 	c := client{redis: redis, creatorLimit: o.CreatorLimit, holdAfter: o.HoldAfter, heal: o.Heal, storesPerCreator: o.StoresPerCreator, placement: o.Placement}
-	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}, Events: &Events{c}, Stats: &Stats{c}}
+	return &Records{Requests: &Requests{c}, Fleet: &Fleet{c}, Rollouts: &Rollouts{c}, Backups: &Backups{c}, Repeats: &Repeats{c}, Runs: &Runs{c}, Callbacks: &Callbacks{c}, Recovery: &Recovery{c}, Events: &Events{c}, Stats: &Stats{c}}
 }
 
 // client is what the groups of records share.

@@ -20,6 +20,8 @@ var (
 	acquireRunScript         = script("acquire_run")
 	acquireMaintenanceScript = script("acquire_maintenance")
 	recordAuditScript        = script("record_audit")
+	nextBackupsScript        = script("next_backups")
+	endBackupScript          = script("end_backup")
 	nextAuditsScript         = script("next_audits")
 	indexStoresScript        = script("index_stores")
 	dueGravesScript          = script("due_graves")
@@ -50,7 +52,7 @@ var (
 
 // libraries are sent before each script.
 var libraries = read("lib_record") + read("lib_placement") + read("lib_creator_queue") + read("lib_callbacks") + read("lib_fleet") + read("lib_orphans") + read("lib_holds") + read("lib_rollout") + read("lib_heal") + read("lib_graves") +
-	read("lib_lost_clusters") + read("lib_end_lost_store")
+	read("lib_lost_clusters") + read("lib_end_lost_store") + read("lib_backups")
 
 func script(name string) *redis.Script { return redis.NewScript(libraries + read(name)) }
 

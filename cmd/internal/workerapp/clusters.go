@@ -114,6 +114,7 @@ func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name
 
 		Installation: name,
 		StoreSecrets: cluster.StoreSecrets(c.SecretsDir),
+		Backups:      c.backupAccess(),
 	})
 	return k, named(c.variable(one.Name, one.Kubeconfig), err)
 }

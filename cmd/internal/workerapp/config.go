@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"orchestrator/provision/backup"
 	"orchestrator/worker"
 	"orchestrator/worker/callback"
 )
@@ -49,6 +50,11 @@ type Config struct {
 	AuditEvery       time.Duration `env:"ORCH_AUDIT_EVERY" envDefault:"24h" help:"time between the beginnings of two passes in which each store is compared with what its release says; 0: no pass"`
 	AuditRate        int           `env:"ORCH_AUDIT_RATE" envDefault:"1" help:"stores a second that such a pass comes to"`
 	Drift            string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
+	BackupEvery      time.Duration `env:"ORCH_BACKUP_EVERY" envDefault:"0s" help:"time between two backups of a store, such as 24h; 0: no store is backed up by the clock"`
+	BackupGate       string        `env:"ORCH_BACKUP_GATE" help:"URL of the gate that backups are sent to, as the stores' pods reach it"`
+	BackupKey        backup.Keys   `env:"ORCH_BACKUP_KEY" help:"key that the passwords of the stores' repositories are derived from, at least 32 characters; the one before behind a comma while it is rotated. Without it no backup can be read: keep it where the stores are not"`
+	BackupGateKey    backup.Keys   `env:"ORCH_BACKUP_GATE_KEY" help:"key of the gate, which stores' passwords for it are derived from; the first is used"`
+	BackupsAtOnce    int           `env:"ORCH_BACKUPS_AT_ONCE" envDefault:"4" help:"backups made at the same time in the whole installation; each holds one of ORCH_MAINTENANCE_CONCURRENCY"`
 	HealFailed       time.Duration `env:"ORCH_HEAL_FAILED" envDefault:"0s" help:"for how long after its FAILED a store is told READY after all once its pods have become ready, such as 6h; for a timeout, a pod without a node, a volume, an image, a quota or a crash; 0: FAILED is the end"`
 	HoldAfter        int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
 	QueuePoll        time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"1s" help:"how often an idle queue is polled, for tasks that no message tells of; a new request is taken at once"`
@@ -79,7 +85,7 @@ func (c Config) backendTLS() callback.TLSFiles {
 // Validate reports all mistakes at once, by the names of the variables.
 func (c Config) Validate() error {
 	_, err := c.kubeconfigText()
-	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validatePublic(), c.validateInstallation(), c.validateSecrets(), c.validateLimits())
+	return errors.Join(err, c.validateCallbacks(), c.validateChoices(), c.validatePublic(), c.validateInstallation(), c.validateSecrets(), c.validateBackups(), c.validateLimits())
 }
 
 // validateCallbacks creates senders only to check their settings. The parser of the environment reports an empty URL.
@@ -123,6 +129,7 @@ func (c Config) validateLimits() error {
 	refuse(c.HealFailed < 0, "ORCH_HEAL_FAILED is %s; it must not be negative", c.HealFailed)
 	refuse(c.HoldAfter < 0, "ORCH_HOLD_AFTER is %d; it must not be negative (0 means that no store waits)", c.HoldAfter)
 	refuse(c.MaintenanceSlots < 0, "ORCH_MAINTENANCE_CONCURRENCY is %d; it must not be negative", c.MaintenanceSlots)
+	refuse(c.BackupsAtOnce < 1, "ORCH_BACKUPS_AT_ONCE is %d; it must be at least 1", c.BackupsAtOnce)
 	refuse(c.AuditEvery < 0, "ORCH_AUDIT_EVERY is %s; it must not be negative", c.AuditEvery)
 	refuse(c.AuditRate < 1, "ORCH_AUDIT_RATE is %d; it must be at least 1", c.AuditRate)
 	refuse(c.ProvisionSlots < 1, "ORCH_PROVISION_CONCURRENCY is %d; it must be at least 1", c.ProvisionSlots)

@@ -64,6 +64,7 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 		Limits:   c.limits(common.Deadline),
 		Slots:    worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots, Maintenance: c.MaintenanceSlots},
 		Audit:    c.audit(),
+		Backups:  c.backups(),
 		Poll:     c.QueuePoll,
 		Progress: c.Progress,
 		Engines:  engine.Names(),

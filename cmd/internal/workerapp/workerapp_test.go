@@ -18,6 +18,7 @@ import (
 	"orchestrator/cmd/internal/service"
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
+	"orchestrator/provision/backup"
 	"orchestrator/provision/cluster/helm"
 	"orchestrator/provision/cluster/kube"
 	"orchestrator/provision/engine"
@@ -32,7 +33,7 @@ func valid() Config {
 	return Config{
 		Backend: "http://backend.test/api", Mock: true, AppEnv: "development", Verify: "pod",
 		PollAttempts: 30, PollInterval: 10 * time.Second, DeleteTimeout: 10 * time.Minute,
-		ProvisionSlots: 10, DeleteSlots: 10, CallbackSlots: 10, AuditRate: 1, Drift: "report", QueuePoll: 10 * time.Millisecond,
+		ProvisionSlots: 10, DeleteSlots: 10, CallbackSlots: 10, AuditRate: 1, BackupsAtOnce: 4, Drift: "report", QueuePoll: 10 * time.Millisecond,
 	}
 }
 
@@ -59,6 +60,39 @@ func TestConfigValidateReportsAllMistakesByVariable(t *testing.T) {
 		"ORCH_CALLBACK_CONCURRENCY", "ORCH_QUEUE_POLL"} {
 		if err == nil || !strings.Contains(err.Error(), variable) {
 			t.Errorf("%s is not reported:\n%v", variable, err)
+		}
+	}
+}
+
+// TestConfigValidateTakesBackupsAsAWhole: what they need is set together, or not at all.
+func TestConfigValidateTakesBackupsAsAWhole(t *testing.T) {
+	key := func(text string) (k backup.Keys) {
+		if err := k.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	whole := valid()
+	whole.Installation, whole.BackupEvery, whole.BackupGate = "prod", 24*time.Hour, "https://gate.example.com:9005/"
+	whole.BackupKey, whole.BackupGateKey = key(strings.Repeat("k", 32)), key(strings.Repeat("g", 32))
+	if err := whole.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Config){
+		"ORCH_BACKUP_GATE is missing":         func(c *Config) { c.BackupGate = "" },
+		"ORCH_BACKUP_KEY is missing":          func(c *Config) { c.BackupKey = backup.Keys{} },
+		"ORCH_BACKUP_GATE_KEY is missing":     func(c *Config) { c.BackupGateKey = backup.Keys{} },
+		"have a key in common":                func(c *Config) { c.BackupGateKey = c.BackupKey },
+		"ORCH_INSTALLATION is missing":        func(c *Config) { c.Installation = "" },
+		"ORCH_BACKUP_EVERY is 1s":             func(c *Config) { c.BackupEvery = time.Second },
+		"ORCH_BACKUPS_AT_ONCE is 0":           func(c *Config) { c.BackupsAtOnce = 0 },
+		"without a login or a path":           func(c *Config) { c.BackupGate = "https://user:hunter2@gate.example.com" },
+		"ORCH_BACKUP_GATE must be http(s)://": func(c *Config) { c.BackupGate = "gate.example.com/path" },
+	} {
+		c := whole
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "kkkk") {
+			t.Errorf("want %q: %v", want, err)
 		}
 	}
 }

@@ -34,6 +34,8 @@ type Maker struct {
 	// Installation is the one whose repositories they are: a part of their paths, and of what their passwords are derived from.
 	Installation func(context.Context) (string, error)
 	Render       Render
+	// Save keeps a backup that was made in the cluster too.
+	Save func(context.Context, provision.Store, provision.Backup) error
 }
 
 const (
@@ -62,7 +64,14 @@ func (m *Maker) MakeBackup(ctx context.Context, s provision.Store, want provisio
 	if err != nil {
 		return provision.Backup{}, err
 	}
-	return parse(pod.Name, message)
+	made, err := parse(pod.Name, message)
+	if err != nil {
+		return provision.Backup{}, err
+	}
+	if err := m.Save(ctx, s, made); err != nil {
+		m.API.Log.Warn("a backup is not saved in the cluster; after a loss of Redis the one before it would be known", "store_id", s.StoreID, "error", err)
+	}
+	return made, nil
 }
 
 // mayMount refuses a volume that no other pod may use beside the shop's: the pod would wait for it until its deadline.

@@ -55,6 +55,8 @@ type rig struct {
 	phase  corev1.PodPhase
 	says   string
 	seen   *corev1.Secret // the Secret as it was when the pod was made; nil: none
+	saved  []provision.Backup
+	refuse error // of saving
 }
 
 func newRig(t *testing.T, mode corev1.PersistentVolumeAccessMode) *rig {
@@ -82,6 +84,10 @@ func newRig(t *testing.T, mode corev1.PersistentVolumeAccessMode) *rig {
 	api.Clientset = r.client
 	r.Maker = &Maker{API: api, Access: Access{Gate: "https://gate.example.com/", Keys: keys(t, newKey+","+oldKey), GateKeys: keys(t, gateKey)},
 		Installation: func(context.Context) (string, error) { return "prod", nil },
+		Save: func(_ context.Context, _ provision.Store, made provision.Backup) error {
+			r.saved = append(r.saved, made)
+			return r.refuse
+		},
 		Render: func(_ context.Context, s provision.Store, _ provision.Release, name string) (*corev1.Pod, error) {
 			volume := corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "shop-1-data"}}}
 			return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "shop-1-" + name, Namespace: s.Namespace},
@@ -119,8 +125,8 @@ func TestMakeBackup(t *testing.T) {
 	r := newRig(t, corev1.ReadWriteOnce)
 	got, err := r.make(t)
 	want := provision.Backup{Run: "r", At: time.Unix(1700000000, 0).UTC(), Database: "d", Files: "f", Secrets: "s", Added: 5, Bytes: 70, Number: 3, Orders: 2, Products: 1, Seconds: 9}
-	if err != nil || got != want {
-		t.Errorf("%+v, %v", got, err)
+	if err != nil || got != want || len(r.saved) != 1 || r.saved[0] != want {
+		t.Errorf("%+v, %v; saved %+v", got, err, r.saved)
 	}
 	if left := r.left(t); len(left) > 0 {
 		t.Errorf("%v are left", left)
@@ -186,6 +192,9 @@ func TestMakeBackupThatFailsLeavesNoSecret(t *testing.T) {
 			if provision.CodeOf(err) != c.code || !strings.Contains(provision.Public(err), c.text) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%v, want %s: %s", err, c.code, c.text)
 			}
+			if len(r.saved) > 0 {
+				t.Errorf("saved %+v", r.saved)
+			}
 			if left := r.left(t); slices.Contains(left, provision.BackupAccessSecret) {
 				t.Errorf("%v are left", left)
 			}
@@ -206,6 +215,15 @@ func TestMakeBackupThatIsNotWantedAnyMore(t *testing.T) {
 	_, err := r.MakeBackup(ctx, store, provision.Release{}, time.Now().Add(time.Minute))
 	if !errors.Is(err, superseded) || len(r.left(t)) > 0 {
 		t.Errorf("%v; %v are left", err, r.left(t))
+	}
+}
+
+// TestMakeBackupThatIsNotSaved: it is there all the same.
+func TestMakeBackupThatIsNotSaved(t *testing.T) {
+	r := newRig(t, corev1.ReadWriteOnce)
+	r.refuse = errors.New("the API server is away")
+	if made, err := r.make(t); err != nil || made.Run != "r" {
+		t.Errorf("%+v, %v", made, err)
 	}
 }
 

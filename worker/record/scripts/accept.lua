@@ -164,7 +164,7 @@ if op == 'delete' then
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
-  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before') end
+  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since') end
   if suspend == '1' then
     redis.call('HSET', KEYS[1], 'suspended', '1')
     if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'suspend_reason', ARGV[19]) end

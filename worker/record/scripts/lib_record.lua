@@ -1,5 +1,5 @@
 -- The files lib_*.lua are sent before each script, in the order record, placement, creator_queue, callbacks, fleet, orphans,
--- holds, rollout, heal, graves, lost_clusters, end_lost_store.
+-- holds, rollout, heal, graves, lost_clusters, end_lost_store, backups.
 
 -- Numbers are kept and returned as whole decimal text: Lua would write 1.7e+12.
 local function text(n) return string.format('%.0f', n) end

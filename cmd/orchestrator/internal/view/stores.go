@@ -122,6 +122,12 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 		add("protected", "deletes are refused; lift that with: orchestrator unprotect "+s.StoreID, Busy)
 	}
 	add("unwell", s.Unwell, Bad)
+	if f := s.BackupFailure; f != nil {
+		add("not backed up", "since "+f.Since.Format(time.RFC3339)+": "+f.Error, Bad)
+	}
+	if b := s.Backup; b != nil {
+		add("backup", fmt.Sprintf("of %s, with %d orders and %d products", b.At.Format(time.RFC3339), b.Orders, b.Products), "")
+	}
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {
 		add("outdated", "a new store gets another edition; upgrade with: orchestrator retry "+s.StoreID+" --force upgrade", Busy)

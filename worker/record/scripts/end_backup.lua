@@ -1,0 +1,23 @@
+-- KEYS: store, run lease, backups, backups-running
+-- ARGV: id, generation, token, the backup as JSON or '', when it began in ms, code, error, ms until the next try
+-- Ends a backup that was handed out. What was made, or why it failed, is recorded while its lease holds; with neither, something else came first.
+-- Answers recorded, superseded, lost, or none for the latter.
+local r, at, id = load(KEYS[1]), now(), ARGV[1]
+local function again(ms) if redis.call('ZSCORE', KEYS[3], id) then redis.call('ZADD', KEYS[3], at + ms, id) end end
+redis.call('ZREM', KEYS[4], id)
+local ours = redis.call('GET', KEYS[2]) == ARGV[3]
+if (ARGV[4] == '' and ARGV[6] == '') or not ours or not wanted(r, 'maintain', tonumber(ARGV[2])) then
+  again(BACKUP_SOON_MS)
+  if ARGV[4] == '' and ARGV[6] == '' then return 'none' end
+  return ours and 'superseded' or 'lost'
+end
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[1], 'backup', ARGV[4], 'backup_at', ARGV[5])
+  redis.call('HDEL', KEYS[1], 'backup_code', 'backup_error', 'backup_failed_since')
+  redis.call('ZADD', backed_up(r.engine), ARGV[5], id)
+else
+  redis.call('HSET', KEYS[1], 'backup_code', ARGV[6], 'backup_error', ARGV[7])
+  redis.call('HSETNX', KEYS[1], 'backup_failed_since', text(at))
+  again(tonumber(ARGV[8]))
+end
+return 'recorded'

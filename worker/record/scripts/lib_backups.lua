@@ -1,0 +1,18 @@
+-- When stores are backed up. A store is in the schedule from the pass over all stores that finds it so until it comes due while it is not.
+local BACKUP_SOON_MS = 600000 -- until the next try of a store that something else was to be done at
+
+local function backed_up(engine) return '{orch}:backed-up:' .. (engine or 'other') end
+
+-- Whether the shop's database runs, as far as the record says.
+local function may_be_backed_up(r) return r.op == 'provision' and r.open_delete == 0 and has_outcome(r) and r.status == 'READY' end
+
+-- When the last good backup began, in ms; nil where there is none.
+local function last_backup(r) return r.backup and tonumber(r.backup_at) or nil end
+
+local function forget_schedule(id, engine)
+  redis.call('ZREM', '{orch}:backups', id)
+  redis.call('ZREM', backed_up(engine), id)
+end
+
+-- Where in a period a store has its place: always the same, so that all are spread over it.
+local function place_in_period(id, every) return tonumber(string.sub(redis.sha1hex(id), 1, 12), 16) % every end
