@@ -1,9 +1,11 @@
 package workerapp
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"time"
 
 	clusterbackup "orchestrator/provision/cluster/backup"
@@ -22,13 +24,26 @@ func (c Config) backups() record.BackupPolicy {
 }
 
 // backupAccess opens nothing where no gate is set.
-func (c Config) backupAccess() clusterbackup.Access {
-	return clusterbackup.Access{Gate: c.BackupGate, Keys: c.BackupKey, GateKeys: c.BackupGateKey}
+func (c Config) backupAccess() (clusterbackup.Access, error) {
+	ca, err := c.backupGateCA()
+	return clusterbackup.Access{Gate: c.BackupGate, GateCA: ca, Keys: c.BackupKey, GateKeys: c.BackupGateKey}, err
+}
+
+func (c Config) backupGateCA() (string, error) {
+	if c.BackupGateCA == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(c.BackupGateCA)
+	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) {
+		err = fmt.Errorf("%s has no certificate in PEM", c.BackupGateCA)
+	}
+	return string(text), named("ORCH_BACKUP_GATE_CA_FILE", err)
 }
 
 // validateBackups: what backups need is set as a whole, or not at all.
 func (c Config) validateBackups() error {
-	var errs []error
+	_, err := c.backupGateCA()
+	errs := []error{err}
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
 			errs = append(errs, fmt.Errorf(format, args...))

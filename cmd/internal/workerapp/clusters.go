@@ -107,6 +107,10 @@ func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name
 	if err != nil {
 		return nil, err
 	}
+	access, err := c.backupAccess()
+	if err != nil {
+		return nil, err
+	}
 	k, err := cluster.Connect(cluster.Config{
 		API:       kube.Config{Name: one.Name, Kubeconfig: one.Kubeconfig, Text: text, APIServer: c.API, Wrap: c.Wrap, Writes: c.Writes, Observer: observer, Log: log},
 		Charts:    installed,
@@ -114,7 +118,7 @@ func connectCluster(one provision.Cluster, c Config, installed helm.Charts, name
 
 		Installation: name,
 		StoreSecrets: cluster.StoreSecrets(c.SecretsDir),
-		Backups:      c.backupAccess(),
+		Backups:      access,
 	})
 	return k, named(c.variable(one.Name, one.Kubeconfig), err)
 }

@@ -52,6 +52,7 @@ type Config struct {
 	Drift            string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
 	BackupEvery      time.Duration `env:"ORCH_BACKUP_EVERY" envDefault:"0s" help:"time between two backups of a store, such as 24h; 0: no store is backed up by the clock"`
 	BackupGate       string        `env:"ORCH_BACKUP_GATE" help:"URL of the gate that backups are sent to, as the stores' pods reach it"`
+	BackupGateCA     string        `env:"ORCH_BACKUP_GATE_CA_FILE" help:"PEM file of the authorities that stores' pods check the gate's certificate with instead of those of their image"`
 	BackupKey        backup.Keys   `env:"ORCH_BACKUP_KEY" help:"key that the passwords of the stores' repositories are derived from, at least 32 characters; the one before behind a comma while it is rotated. Without it no backup can be read: keep it where the stores are not"`
 	BackupGateKey    backup.Keys   `env:"ORCH_BACKUP_GATE_KEY" help:"key of the gate, which stores' passwords for it are derived from; the first is used"`
 	BackupsAtOnce    int           `env:"ORCH_BACKUPS_AT_ONCE" envDefault:"4" help:"backups made at the same time in the whole installation; each holds one of ORCH_MAINTENANCE_CONCURRENCY"`

@@ -87,6 +87,8 @@ func TestConfigValidateTakesBackupsAsAWhole(t *testing.T) {
 		"ORCH_BACKUP_EVERY is 1s":             func(c *Config) { c.BackupEvery = time.Second },
 		"ORCH_BACKUPS_AT_ONCE is 0":           func(c *Config) { c.BackupsAtOnce = 0 },
 		"without a login or a path":           func(c *Config) { c.BackupGate = "https://user:hunter2@gate.example.com" },
+		"ORCH_BACKUP_GATE_CA_FILE: open":      func(c *Config) { c.BackupGateCA = "missing.pem" },
+		"has no certificate in PEM":           func(c *Config) { c.BackupGateCA = "workerapp.go" },
 		"ORCH_BACKUP_GATE must be http(s)://": func(c *Config) { c.BackupGate = "gate.example.com/path" },
 	} {
 		c := whole

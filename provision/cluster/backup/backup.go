@@ -21,6 +21,7 @@ import (
 // Access is what opens the repositories of stores. The zero value opens none.
 type Access struct {
 	Gate           string      // the URL of the gate, without a path
+	GateCA         string      // PEM of the authorities that the gate's certificate is checked with; "": the image's
 	Keys, GateKeys backup.Keys // of the repositories, and of the gate
 }
 
@@ -125,6 +126,7 @@ func (m *Maker) secret(ctx context.Context, s provision.Store) (*corev1.Secret, 
 			"password":           passwords[0],
 			"previous-passwords": strings.Join(passwords[1:], " "),
 			"username":           label,
+			"gate-ca":            m.Access.GateCA,
 			"gate-password":      m.Access.GateKeys.GatePasswords(installation, label)[0],
 		},
 	}, nil

@@ -82,7 +82,7 @@ func newRig(t *testing.T, mode corev1.PersistentVolumeAccessMode) *rig {
 		return false, nil, nil // and so it is kept
 	})
 	api.Clientset = r.client
-	r.Maker = &Maker{API: api, Access: Access{Gate: "https://gate.example.com/", Keys: keys(t, newKey+","+oldKey), GateKeys: keys(t, gateKey)},
+	r.Maker = &Maker{API: api, Access: Access{Gate: "https://gate.example.com/", GateCA: "an authority", Keys: keys(t, newKey+","+oldKey), GateKeys: keys(t, gateKey)},
 		Installation: func(context.Context) (string, error) { return "prod", nil },
 		Save: func(_ context.Context, _ provision.Store, made provision.Backup) error {
 			r.saved = append(r.saved, made)
@@ -142,7 +142,7 @@ func TestMakeBackupGivesWhatOpensOneStore(t *testing.T) {
 	label, got := provision.StoreLabel("store-1"), r.seen.StringData
 	all := r.Access.Keys.RepositoryPasswords("prod", label)
 	want := map[string]string{"repository": "rest:https://gate.example.com/prod/" + label + "/", "username": label, "password": all[0], "previous-passwords": all[1],
-		"gate-password": r.Access.GateKeys.GatePasswords("prod", label)[0]}
+		"gate-ca": "an authority", "gate-password": r.Access.GateKeys.GatePasswords("prod", label)[0]}
 	for key, value := range want {
 		if got[key] != value {
 			t.Errorf("%s is %q, want %q", key, got[key], value)

@@ -83,6 +83,10 @@ unreadable() { grep -v '"message_type":"error".*no such file or directory' "$sai
 # is_kept ID: whether the repository has the snapshot, in its own words.
 is_kept() { [ -z "$1" ] || grep -q "\"id\":\"$1\"" "$MEMORY/kept"; }
 
+if [ -n "${GATE_CA:-}" ]; then
+	printf '%s\n' "$GATE_CA" >"$MEMORY/ca.crt"
+	export RESTIC_CACERT="$MEMORY/ca.crt"
+fi
 added=0 bytes=0 number=0
 tags="engine=$ENGINE,version=$VERSION,edition=$EDITION,data=$DATA"
 open_repository
@@ -158,13 +162,13 @@ what opens it, for as long as the pod runs. Takes (list $ uid gid "file of the e
         - name: DB_NAME
           value: {{ $database.database | quote }}
         {{- end }}
-        {{- range $name, $key := dict "RESTIC_REPOSITORY" "repository" "RESTIC_PASSWORD" "password" "RESTIC_REST_USERNAME" "username" "RESTIC_REST_PASSWORD" "gate-password" "PREVIOUS_PASSWORDS" "previous-passwords" }}
+        {{- range $name, $key := dict "RESTIC_REPOSITORY" "repository" "RESTIC_PASSWORD" "password" "RESTIC_REST_USERNAME" "username" "RESTIC_REST_PASSWORD" "gate-password" "PREVIOUS_PASSWORDS" "previous-passwords" "GATE_CA" "gate-ca" }}
         - name: {{ $name }}
           valueFrom:
             secretKeyRef:
               name: store-backup-access
               key: {{ $key }}
-              {{- if eq $key "previous-passwords" }}
+              {{- if has $key (list "previous-passwords" "gate-ca") }}
               optional: true
               {{- end }}
         {{- end }}
