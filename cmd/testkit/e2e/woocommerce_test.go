@@ -58,7 +58,7 @@ func (s woocommerce) fill(v *visitor) string {
 		v.t.Fatalf("%d products have the sample's number", len(products))
 	}
 	cart := v.api(nil, http.MethodGet, storeAPI+"/cart", nil).header.Get("Cart-Token")
-	v.api(nil, http.MethodPost, storeAPI+"/cart/add-item", map[string]any{"id": products[0].ID, "quantity": 2}, "Cart-Token", cart)
+	v.api(nil, http.MethodPost, storeAPI+"/cart/add-item", map[string]any{"id": products[0].ID, "quantity": 1}, "Cart-Token", cart)
 	return cart
 }
 
