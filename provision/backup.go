@@ -39,6 +39,9 @@ type BackupMaker interface {
 	MakeBackup(ctx context.Context, s Store, r Release, deadline time.Time) (Backup, error)
 }
 
+// MaxBackups is how many backups of a store are known at most; the oldest are forgotten first.
+const MaxBackups = 60
+
 // BackupTimeout bounds one backup.
 const BackupTimeout = 3 * time.Hour
 

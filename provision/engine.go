@@ -47,6 +47,9 @@ type Credential struct {
 	// Rotates says that the chart has a job for it: templates/rotate.yaml gives the running shop the value of the entry that is named by the key
 	// and [NextSuffix].
 	Rotates bool
+	// Initial says that what is started with it never changes it, such as the password of a database's directory: a restore leaves it. All others are in the
+	// shop's database too, or sign what is in it, and come back with it.
+	Initial bool
 }
 
 // NextSuffix is the end of the names of entries that a rotation has drawn and the shop may not have yet.

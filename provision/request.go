@@ -83,6 +83,10 @@ type Store struct {
 	Grave      *Grave  `json:"-"` // the store is to be deleted; nil: it is not
 	// Rotation is the generation of the newest request to rotate the store's credentials; 0: there was none.
 	Rotation int64 `json:"-"`
+	// Restore is a restore that has not come to its READY; nil: there is none.
+	Restore *Restore `json:"-"`
+	// Restoring says that the run has everything of the store stopped but its database.
+	Restoring bool `json:"-"`
 	// OnHold is how long this generation has waited on a hold: it does not count against its readiness budget.
 	OnHold time.Duration `json:"-"`
 }

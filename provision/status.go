@@ -128,6 +128,10 @@ type State struct {
 	// Backup is the last good backup; BackupFailure is set while those since have failed.
 	Backup        *Backup        `json:"backup,omitempty"`
 	BackupFailure *BackupFailure `json:"backup_failure,omitempty"`
+	// Backups are those that are known, the newest first, [MaxBackups] at most; of a single store only.
+	Backups []Backup `json:"backups,omitempty"`
+	// Restore is set from the request for a restore until the store is READY with it, or is deleted.
+	Restore *Restore `json:"restore,omitempty"`
 	// Unwell says which pods of a store that should run have not been available for minutes.
 	Unwell string `json:"unwell,omitempty"`
 	// OnHoldSince is set while the generation waits since others of its engine and cluster have failed for one cause ([Hold]). The time does not
