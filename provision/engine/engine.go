@@ -60,6 +60,9 @@ func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, admi
 	if s.Suspended {
 		common["suspended"] = true
 	}
+	if s.Restoring {
+		common["restoring"] = true
+	}
 	return map[string]any{"common": common}
 }
 
@@ -82,6 +85,12 @@ func originOf(s provision.Store) (*url.URL, error) {
 // needs no quoting in a URL, an option file or a shell word.
 func secret(key string, length int) provision.Credential {
 	return provision.Credential{Key: key, Length: length, Chars: provision.Alphanumeric}
+}
+
+// initial is a credential that what is started with it keeps.
+func initial(c provision.Credential) provision.Credential {
+	c.Initial = true
+	return c
 }
 
 // rotating is a credential that the chart's job can give to a running shop.

@@ -34,8 +34,8 @@ func (Medusa) Release(s provision.Store) (provision.Release, error) {
 		Values: commonValues(s, origin, set, set.email),
 		Credentials: []provision.Credential{
 			rotating(secret(provision.AdminPassword, 24)),
-			secret("db-password", 32),
-			secret("redis-password", 32),
+			initial(secret("db-password", 32)),
+			initial(secret("redis-password", 32)),
 			secret("jwt-secret", 64),
 			secret("cookie-secret", 64),
 		},

@@ -53,8 +53,8 @@ func (WooCommerce) Release(s provision.Store) (provision.Release, error) {
 func woocommerceCredentials() []provision.Credential {
 	all := []provision.Credential{
 		rotating(secret(provision.AdminPassword, 24)),
-		secret("db-password", 32),
-		secret("db-root-password", 32),
+		initial(secret("db-password", 32)),
+		initial(secret("db-root-password", 32)),
 		// The format of WooCommerce's own keys (wc_rand_hash with a prefix).
 		rotating(provision.Credential{Key: restKey, Prefix: "ck_", Length: 40, Chars: provision.Hex}),
 		rotating(provision.Credential{Key: restSecret, Prefix: "cs_", Length: 40, Chars: provision.Hex}),
