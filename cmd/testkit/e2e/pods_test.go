@@ -197,9 +197,14 @@ func (w world) memory(s provision.Request) string {
 	return fmt.Sprintf("%s; together %d MiB", strings.Join(seen, ", "), total>>20)
 }
 
+// ended says that a pod has nothing left to do, as that of `helm test`.
+func ended(pod corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
 func (w world) nodesOf(s provision.Request) (nodes []string) {
 	for _, pod := range w.pods(s, "") {
-		if n := pod.Spec.NodeName; n != "" && !slices.Contains(nodes, n) {
+		if n := pod.Spec.NodeName; n != "" && !ended(pod) && !slices.Contains(nodes, n) {
 			nodes = append(nodes, n)
 		}
 	}
