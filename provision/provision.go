@@ -10,7 +10,7 @@ import (
 const AfterHold = 6 * time.Minute
 
 // provision creates or updates the store: namespace → credentials → release → ready → verify, with a rotation before verify
-// where one was asked for. One that is suspended: namespace → credentials → release → stopped.
+// where one was asked for, and a restore before release. One that is suspended: namespace → credentials → release → stopped.
 func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	engine, ok := r.Engines[s.Engine]
 	if !ok {
@@ -20,14 +20,19 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	if err != nil {
 		return err
 	}
-	applied, err := r.apply(ctx, s, release, j)
+	begins := WithWrites(ctx, Writes{WriteBegin, s.Generation})
+	if err := r.prepare(begins, s, release, j); err != nil {
+		return err
+	}
+	restored, err := r.restore(begins, s, engine, j)
 	if err != nil {
 		return err
 	}
-	deadline := applied.At.Add(r.ReadinessTimeout)
-	if s.OnHold > 0 {
-		deadline = deadline.Add(s.OnHold + AfterHold)
+	applied, err := r.release(begins, s, release, j)
+	if err != nil {
+		return err
 	}
+	deadline := r.readyBy(s, latest(applied.At, restored))
 	if s.Suspended {
 		return j.step(ctx, OpProvision, s, StepStopped, func(ctx context.Context) error { return r.stopped(ctx, s, deadline) })
 	}
@@ -44,26 +49,44 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	})
 }
 
-// apply makes the store's objects exist. Each of its steps has a turn: stores accepted earlier come first, and what stores do after it comes before. What
-// a step reads is part of its turn, or all stores of a burst would read at once, and none get on.
-func (r *Runner) apply(ctx context.Context, s Store, release Release, j journal) (applied Applied, err error) {
-	ctx = WithWrites(ctx, Writes{WriteBegin, s.Generation})
-	err = j.step(ctx, OpProvision, s, StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
-	if err == nil {
-		err = j.step(ctx, OpProvision, s, StepCredentials, func(ctx context.Context) error {
-			return r.turn(ctx, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
-		})
+// readyBy is until when a store has to be ready that was applied then.
+func (r *Runner) readyBy(s Store, applied time.Time) time.Time {
+	deadline := applied.Add(r.ReadinessTimeout)
+	if s.OnHold > 0 {
+		deadline = deadline.Add(s.OnHold + AfterHold)
 	}
-	if err == nil {
-		err = j.stepWithResult(ctx, OpProvision, s, StepRelease, func(ctx context.Context, done *Step) error {
-			err := r.turn(ctx, func(ctx context.Context) (err error) {
-				applied, err = r.Releases.Apply(ctx, s, release)
-				return err
-			})
-			done.Applied = applied
+	return deadline
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// prepare makes all exist that the store's release needs. Each of the steps that make objects has a turn: stores accepted earlier come first, and what stores do
+// after it comes before. What a step reads is part of its turn, or all stores of a burst would read at once, and none get on.
+func (r *Runner) prepare(ctx context.Context, s Store, release Release, j journal) error {
+	err := j.step(ctx, OpProvision, s, StepNamespace, func(ctx context.Context) error { return r.ensureNamespace(ctx, s, j) })
+	if err != nil {
+		return err
+	}
+	return j.step(ctx, OpProvision, s, StepCredentials, func(ctx context.Context) error {
+		return r.turn(ctx, func(ctx context.Context) error { return r.Credentials.Ensure(ctx, s, release.Credentials) })
+	})
+}
+
+// release applies the store's release, in a turn.
+func (r *Runner) release(ctx context.Context, s Store, release Release, j journal) (applied Applied, err error) {
+	err = j.stepWithResult(ctx, OpProvision, s, StepRelease, func(ctx context.Context, done *Step) error {
+		err := r.turn(ctx, func(ctx context.Context) (err error) {
+			applied, err = r.Releases.Apply(ctx, s, release)
 			return err
 		})
-	}
+		done.Applied = applied
+		return err
+	})
 	return applied, err
 }
 

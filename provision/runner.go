@@ -103,6 +103,7 @@ type Runner struct {
 	Upgrader    Upgrader    // nil: no store is upgraded but by its requests
 	Rotator     Rotator     // nil: no credentials are rotated
 	BackupMaker BackupMaker // nil: no backups are made
+	Restorer    Restorer    // nil: a store that is to be restored fails
 	Turns       Turns       // nil: stores begin whenever they come
 	// PublicClient verifies shops at their public addresses as well, after the verification through the cluster; nil: they are
 	// not.

@@ -9,6 +9,7 @@ import (
 const (
 	StepNamespace   = "namespace"
 	StepCredentials = "credentials"
+	StepRestore     = "restore"
 	StepRelease     = "release"
 	StepReady       = "ready"
 	StepRotate      = "rotate"

@@ -99,6 +99,6 @@ func (c *Cluster) Fill(r *provision.Runner) {
 	r.Readiness, r.Volumes, r.Shops, r.Rotator = c.Readiness, c.Volumes, c.Shops, c.Rotations
 	r.Auditor, r.Upgrader, r.Turns = auditor{c.Releases, c.Credentials}, c.Releases, c.api
 	if c.Backups.Access.Gate != "" {
-		r.BackupMaker = c.Backups
+		r.BackupMaker, r.Restorer = c.Backups, &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials}
 	}
 }

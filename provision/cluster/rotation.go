@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,4 +78,45 @@ func setRotated(secret *corev1.Secret, rotation int64) (changed bool) {
 	}
 	secret.Annotations[annotationRotated] = strconv.FormatInt(rotation, 10)
 	return true
+}
+
+// annotationRestored of the store's Secret is the generation of the last restore that was done, and when that was.
+const annotationRestored = "orchestrator/restored"
+
+// RestoredAt implements [backup.Credentials].
+func (c *Credentials) RestoredAt(ctx context.Context, s provision.Store) (time.Time, error) {
+	secret, err := c.secret(ctx, s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return restoredAt(secret, s.Restore.Generation), nil
+}
+
+func restoredAt(secret *corev1.Secret, generation int64) time.Time {
+	text, at, _ := strings.Cut(secret.Annotations[annotationRestored], " ")
+	done, err := time.Parse(time.RFC3339, at)
+	if err != nil || text != strconv.FormatInt(generation, 10) {
+		return time.Time{}
+	}
+	return done
+}
+
+// TakeBack implements [backup.Credentials]. What a rotation has drawn since belongs to the shop of before; one that was asked for with the restore comes after it.
+func (c *Credentials) TakeBack(ctx context.Context, s provision.Store, all []provision.Credential, entries map[string]string) error {
+	return c.change(ctx, s, func(secret *corev1.Secret) (bool, error) {
+		if !restoredAt(secret, s.Restore.Generation).IsZero() {
+			return false, nil
+		}
+		for _, credential := range all {
+			delete(secret.Data, credential.Key+provision.NextSuffix)
+			if value := entries[credential.Key]; value != "" && !credential.Initial {
+				secret.Data[credential.Key] = []byte(value)
+			}
+		}
+		if s.Rotation == s.Restore.Generation {
+			delete(secret.Annotations, annotationRotated)
+		}
+		secret.Annotations[annotationRestored] = strconv.FormatInt(s.Restore.Generation, 10) + " " + time.Now().UTC().Format(time.RFC3339)
+		return true, nil
+	})
 }

@@ -60,8 +60,9 @@ func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, admi
 	if s.Suspended {
 		common["suspended"] = true
 	}
-	if s.Restoring {
+	if s.Restoring && s.Restore != nil {
 		common["restoring"] = true
+		common["restore"] = map[string]any{"run": s.Restore.Backup.Run, "database": s.Restore.Backup.Database, "files": s.Restore.Backup.Files, "secrets": s.Restore.Backup.Secrets}
 	}
 	return map[string]any{"common": common}
 }

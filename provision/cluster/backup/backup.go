@@ -110,10 +110,18 @@ func (m *Maker) give(ctx context.Context, s provision.Store) error {
 	return kube.WrapError(err, "write secret %s in namespace %s", secret.Name, s.Namespace)
 }
 
-func (m *Maker) secret(ctx context.Context, s provision.Store) (*corev1.Secret, error) {
-	installation, err := m.Installation(ctx)
+func (m *Maker) installation(ctx context.Context) (string, error) {
+	name, err := m.Installation(ctx)
 	if err != nil {
-		return nil, provision.Wrap(provision.CodeUnavailable, err, "the name of this installation is not known now")
+		return "", provision.Wrap(provision.CodeUnavailable, err, "the name of this installation is not known now")
+	}
+	return name, nil
+}
+
+func (m *Maker) secret(ctx context.Context, s provision.Store) (*corev1.Secret, error) {
+	installation, err := m.installation(ctx)
+	if err != nil {
+		return nil, err
 	}
 	label := provision.StoreLabel(s.StoreID)
 	passwords := m.Access.Keys.RepositoryPasswords(installation, label)

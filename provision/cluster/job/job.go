@@ -19,8 +19,8 @@ import (
 	"orchestrator/provision/cluster/readiness"
 )
 
-// selector finds the pods of jobs by the label that their charts set: a backup's is another, since it reaches other servers than the shop does.
-const selector = "app.kubernetes.io/component in (job, backup)"
+// selector finds the pods of jobs by the label that their charts set: those of backups and restores are others, since these reach other servers than the shop does.
+const selector = "app.kubernetes.io/component in (job, backup, restore)"
 
 const (
 	maxTries = 3                // pods that may fail before the job has

@@ -1,0 +1,98 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"orchestrator/provision"
+	"orchestrator/provision/backup"
+	"orchestrator/provision/cluster/job"
+)
+
+// Restorer implements [provision.Restorer].
+type Restorer struct {
+	*Maker
+	Credentials Credentials
+}
+
+// Credentials is the store's Secret. It says whether a restore was done, so that a store whose namespace is lost is restored anew.
+type Credentials interface {
+	// RestoredAt is when the store's restore was done; zero: it was not.
+	RestoredAt(ctx context.Context, s provision.Store) (time.Time, error)
+	// TakeBack gives the Secret the entries that the restored shop knows, and says that the restore was done.
+	TakeBack(ctx context.Context, s provision.Store, all []provision.Credential, entries map[string]string) error
+}
+
+const (
+	jobRestore = "restore" // the name of the charts' job
+	// refused begins what a pod says that has touched nothing, since the backup does not fit the store.
+	refused = "refused: "
+)
+
+// Restored implements [provision.Restorer].
+func (r *Restorer) Restored(ctx context.Context, s provision.Store, want provision.Release) (at time.Time, err error) {
+	if at, err = r.Credentials.RestoredAt(ctx, s); err == nil && at.IsZero() {
+		_, err = r.Render(ctx, s, want, jobRestore)
+	}
+	return at, err
+}
+
+// Restore implements [provision.Restorer]. The Secret with what opens the repository is there for as long as the pod runs, as for a backup.
+func (r *Restorer) Restore(ctx context.Context, s provision.Store, want provision.Release, deadline time.Time) error {
+	pod, err := r.Render(ctx, s, want, jobRestore)
+	if err == nil {
+		err = r.mayMount(ctx, pod)
+	}
+	if err == nil {
+		err = r.give(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	message, err := job.Run(ctx, r.API, pod, deadline)
+	if taken := r.take(ctx, s); err == nil {
+		err = taken
+	}
+	if err != nil {
+		return refusal(s, err)
+	}
+	entries, err := r.parse(ctx, s, pod.Name, message)
+	if err != nil {
+		return err
+	}
+	return r.Credentials.TakeBack(ctx, s, want.Credentials, entries)
+}
+
+// refusal is the error of a pod that may have touched nothing.
+func refusal(s provision.Store, err error) error {
+	if _, why, found := strings.Cut(provision.Public(err), refused); found {
+		return provision.Wrap(provision.CodeConflict, err, "store %s cannot be restored from backup %s, and is as it was: %s", s.StoreID, s.Restore.Backup.Run, why)
+	}
+	return err
+}
+
+// parse reads what the pod has left as its message, and opens the entries of the Secret that are in it.
+func (r *Restorer) parse(ctx context.Context, s provision.Store, pod, message string) (map[string]string, error) {
+	var said struct {
+		Run         string `json:"run"`
+		Credentials string `json:"credentials"`
+	}
+	if err := json.Unmarshal([]byte(message), &said); err != nil || said.Run == "" {
+		return nil, provision.Errorf(provision.CodeCrash, "pod %s ended well, and its message says nothing of a restore", pod)
+	}
+	if said.Run != s.Restore.Backup.Run {
+		return nil, provision.Errorf(provision.CodeUnavailable, "pod %s has restored backup %s, as an earlier request wanted it; that of now, %s, is restored next", pod, said.Run, s.Restore.Backup.Run)
+	}
+	installation, err := r.installation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	password := r.Access.Keys.RepositoryPasswords(installation, provision.StoreLabel(s.StoreID))[0]
+	entries, err := backup.OpenCredentials(password, said.Credentials)
+	if err != nil {
+		return nil, provision.Wrap(provision.CodeCrash, err, "the credentials that pod %s has found in backup %s cannot be read", pod, said.Run)
+	}
+	return entries, nil
+}
