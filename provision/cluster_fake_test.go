@@ -43,6 +43,8 @@ type namespace struct {
 	Applied        map[int64]time.Time
 	Secret         map[string]string
 	Rotated        int64 // the newest request for other credentials that was done
+	Restored       int64 // the last restore that was done, by its generation
+	RestoredAt     time.Time
 }
 
 // crash is what a run that was killed ends with.
@@ -145,6 +147,27 @@ func (c rotator) Rotate(ctx context.Context, s provision.Store, r provision.Rele
 	return nil
 }
 
+// restorer restores a store of which nothing runs but its database.
+type restorer struct{ *cluster }
+
+func (c restorer) Restored(ctx context.Context, s provision.Store, _ provision.Release) (time.Time, error) {
+	if err := c.call(ctx, "restore.Restored"); err != nil || c.Namespace.Restored != s.Restore.Generation {
+		return time.Time{}, err
+	}
+	return c.Namespace.RestoredAt, nil
+}
+
+func (c restorer) Restore(ctx context.Context, s provision.Store, r provision.Release, deadline time.Time) error {
+	if !s.Restoring || c.Release != fmt.Sprint(r.Chart, r.Values) || !deadline.Equal(time.Now().Add(provision.RestoreTimeout)) {
+		return fmt.Errorf("restoring %t; the release is %q; the deadline is %s", s.Restoring, c.Release, deadline)
+	}
+	if err := c.call(ctx, "restore.Restore"); err != nil {
+		return err
+	}
+	c.write(func() { c.Namespace.Restored, c.Namespace.RestoredAt = s.Restore.Generation, time.Now() })
+	return nil
+}
+
 type releases struct{ *cluster }
 
 func (c releases) Apply(ctx context.Context, s provision.Store, r provision.Release) (provision.Applied, error) {
@@ -171,7 +194,11 @@ func (c releases) Remove(ctx context.Context, _ provision.Store) error {
 type readiness struct{ *cluster }
 
 func (c readiness) Wait(ctx context.Context, _ provision.Store, deadline time.Time) error {
-	if !deadline.Equal(c.Namespace.Applied[c.Namespace.Generation].Add(budget)) {
+	since := c.Namespace.Applied[c.Namespace.Generation]
+	if c.Namespace.RestoredAt.After(since) {
+		since = c.Namespace.RestoredAt
+	}
+	if !deadline.Equal(since.Add(budget)) {
 		return fmt.Errorf("the deadline is %s", deadline)
 	}
 	return c.call(ctx, "ready.Wait")
@@ -216,7 +243,7 @@ type engine struct {
 }
 
 func (e engine) Release(s provision.Store) (provision.Release, error) {
-	return provision.Release{Chart: "toy", Values: map[string]any{"title": s.Settings.Title},
+	return provision.Release{Chart: "toy", Values: map[string]any{"title": s.Settings.Title, "stopped": s.Restoring},
 		Credentials: []provision.Credential{{Key: provision.AdminPassword}, {Key: "database-password"}}}, e.refuses
 }
 
@@ -239,7 +266,7 @@ const (
 
 func (c *cluster) runner() *provision.Runner {
 	return &provision.Runner{
-		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Shops: shops{c}, Rotator: rotator{c},
+		Namespaces: namespaces{c}, Credentials: credentials{c}, Releases: releases{c}, Readiness: readiness{c}, Volumes: volumes{c}, Shops: shops{c}, Rotator: rotator{c}, Restorer: restorer{c},
 		Engines: map[string]provision.Engine{"toy": engine{cluster: c}}, ReadinessTimeout: budget, DeleteTimeout: deleteTimeout,
 	}
 }

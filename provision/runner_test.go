@@ -108,6 +108,63 @@ func TestARotationIsAStepOfItsOwn(t *testing.T) {
 	}
 }
 
+// restoring runs a provision of a store that is to be restored as of a generation.
+func (c *cluster) restoring(ctx context.Context, generation, restore int64, change func(*provision.Runner, *provision.Store)) ([]string, error) {
+	s, r := store(generation), c.runner()
+	s.Restore = &provision.Restore{Generation: restore, Backup: provision.Backup{Run: "r"}}
+	if change != nil {
+		change(r, &s)
+	}
+	var j journal
+	err := r.Run(ctx, provision.OpProvision, s, func(s provision.Step) { j = append(j, s) })
+	return slices.DeleteFunc(j.entries(), func(entry string) bool { return strings.HasSuffix(entry, " started") }), err
+}
+
+// TestARestoreIsDoneBeforeTheShopStarts: with the database alone, once for each request, in a namespace that may be new.
+func TestARestoreIsDoneBeforeTheShopStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{hold: map[string]func(context.Context) error{"restore.Restore": func(context.Context) error { time.Sleep(time.Hour); return nil }}}
+		want := []string{"namespace done", "credentials done", "release done", "ready done", "restore done", "release done", "ready done", "verify done"}
+		got, err := c.restoring(t.Context(), 2, 2, nil)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || c.Namespace.Restored != 2 || strings.Contains(c.Release, "stopped:true") {
+			t.Errorf("%v; restored as of %d with %s; journal (-want +got):\n%s", err, c.Namespace.Restored, c.Release, diff)
+		}
+		if again, err := c.restoring(t.Context(), 3, 2, nil); slices.Contains(again, "restore done") || err != nil {
+			t.Errorf("it is restored again: %v, %v", again, err)
+		}
+		if later, err := c.restoring(t.Context(), 4, 4, nil); !slices.Contains(later, "restore done") || err != nil {
+			t.Errorf("another restore: %v, %v", later, err)
+		}
+	})
+}
+
+func TestARestoreThatIsNotDoneStartsNoShop(t *testing.T) {
+	crash := provision.Errorf(provision.CodeCrash, "the database is full")
+	for name, try := range map[string]struct {
+		change func(*provision.Runner, *provision.Store)
+		fail   map[string]error
+		code   provision.Code
+		last   string
+	}{
+		"it fails":             {fail: map[string]error{"restore.Restore": crash}, code: provision.CodeCrash, last: "restore failed"},
+		"its edition has none": {fail: map[string]error{"restore.Restored": provision.Errorf(provision.CodeConflict, "knows no job")}, code: provision.CodeConflict, last: "credentials done"},
+		"the worker has none":  {change: func(r *provision.Runner, _ *provision.Store) { r.Restorer = nil }, code: provision.CodeUnavailable, last: "credentials done"},
+		"it is suspended":      {change: func(_ *provision.Runner, s *provision.Store) { s.Suspended = true }, code: provision.CodeInternal, last: "stopped done"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &cluster{fail: try.fail}
+			got, err := c.restoring(t.Context(), 2, 2, try.change)
+			suspended := try.last == "stopped done"
+			if (err == nil) != suspended || err != nil && provision.CodeOf(err) != try.code || got[len(got)-1] != try.last || c.Namespace.Restored != 0 {
+				t.Errorf("%s: %v; %v", name, err, got)
+			}
+			if !suspended && strings.Contains(c.Release, "stopped:false") {
+				t.Errorf("%s: the shop runs: %s", name, c.Release)
+			}
+		})
+	}
+}
+
 func TestPodsThatDoNotEndAreATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{hold: map[string]func(context.Context) error{"volumes.Detach": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}}

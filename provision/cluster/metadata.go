@@ -31,6 +31,7 @@ const (
 	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
 	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
 	annotationBackup     = "orchestrator/backup"      // the last good backup as JSON; it holds nothing that opens it
+	annotationRestore    = "orchestrator/restore"     // the restore that was asked for and has not come to its READY, as JSON
 	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain][ quiet][ suspended]": the store is to be deleted then
 	annotationRotation   = "orchestrator/rotation"    // the newest request to rotate the credentials, as a generation
 	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
@@ -80,6 +81,7 @@ func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 	}
 	found.RetainData, found.Suspended = retained(ns), ns.Annotations[annotationSuspended] == "true"
 	found.Rotation, _ = strconv.ParseInt(ns.Annotations[annotationRotation], 10, 64)
+	found.Restore = restoreFrom(ns.Annotations[annotationRestore])
 	found.Grave = graveFrom(ns.Annotations[annotationDeleteAt])
 	found.Protected = ns.Annotations[annotationProtected] == "true"
 	return found
@@ -96,6 +98,7 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 	if s.Rotation > 0 {
 		ns.Annotations[annotationRotation] = strconv.FormatInt(s.Rotation, 10)
 	}
+	annotateRestore(ns, s.Restore)
 	ns.Annotations[annotationRequest] = string(request)
 	ns.Annotations[annotationRelease] = s.Name
 	if ns.Labels == nil {
@@ -105,6 +108,26 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 		ns.Labels[key] = value
 	}
 	ns.Labels[labelPodSecurity] = podSecurityLevel
+}
+
+func annotateRestore(ns *corev1.Namespace, r *provision.Restore) {
+	if r == nil {
+		delete(ns.Annotations, annotationRestore)
+		return
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic("cluster: a restore of plain strings did not marshal: " + err.Error())
+	}
+	ns.Annotations[annotationRestore] = string(text)
+}
+
+func restoreFrom(text string) *provision.Restore {
+	var r provision.Restore
+	if json.Unmarshal([]byte(text), &r) != nil || r.Generation == 0 {
+		return nil
+	}
+	return &r
 }
 
 // annotateDelete says that what is in the namespace is being deleted, for a delete or for a provision that finishes one. The

@@ -74,6 +74,13 @@ func (i *Intake) Rotate(ctx context.Context, storeID string, generation int64) (
 	})
 }
 
+// Restore is [record.Repeats.Restore] followed by the task.
+func (i *Intake) Restore(ctx context.Context, storeID string, generation int64, want provision.RestoreRequest) (provision.Accepted, bool, error) {
+	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {
+		return i.Records.Repeats.Restore(ctx, storeID, generation, want, i.GenerationTimeout)
+	})
+}
+
 // DeleteLater is [record.Repeats.DeleteLater] followed by the task.
 func (i *Intake) DeleteLater(ctx context.Context, storeID string, generation int64, grace provision.Grace) (provision.Accepted, bool, error) {
 	return i.again(ctx, storeID, generation, func(generation int64) (provision.Accepted, bool, error) {

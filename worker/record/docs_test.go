@@ -149,6 +149,12 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	}
 	see()
 	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: rotating.Generation, Cluster: "us"}, provision.StatusReady)
+	restoring, _, err := b.records.Repeats.Restore(b.ctx, "a", 0, provision.RestoreRequest{}, generationTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	see()
+	b.end(queue.Task{Op: provision.OpProvision, StoreID: "a", Generation: restoring.Generation, Cluster: "us"}, provision.StatusReady)
 	suspended, _, err := b.records.Repeats.DeleteLater(b.ctx, "a", 0, provision.Grace{For: time.Hour, RetainData: true, Quiet: true}, generationTimeout)
 	if err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ func keyRunLease(id string) string      { return prefix + "run-lease:" + id }   
 func keyCallbackLease(id string) string { return prefix + "callback-lease:" + id } // string: lease of the delivery of callbacks
 func keyCallbacks(id string) string     { return prefix + "callbacks:" + id }      // hash: sequence to pending callback
 func keyJournal(id string) string       { return prefix + "journal:" + id }        // stream: steps, and what else has happened
+func keyStoreBackups(id string) string  { return prefix + "store-backups:" + id }  // list: backups as JSON, the newest first
 func keyHistory(id string) string       { return prefix + "history:" + id }        // hash: generation to how it has ended
 func keyWaits(id string) string         { return prefix + "waits-for:" + id }      // string: what its run waits for
 func keyDeliveries(id string) string    { return prefix + "deliveries:" + id }     // list: deliveries of callbacks, the latest first

@@ -118,7 +118,7 @@ func (r *Backups) End(ctx context.Context, t queue.MaintenanceTask, token string
 		return false, err
 	}
 	answer, err := endBackupScript.Run(ctx, r.redis, []string{keyStore(t.StoreID), keyRunLease(t.StoreID), keyBackups, keyBackupsRunning},
-		t.StoreID, t.Generation, token, made, at, string(end.Code), end.Error, end.Retry.Milliseconds()).Text()
+		t.StoreID, t.Generation, token, made, at, string(end.Code), end.Error, end.Retry.Milliseconds(), provision.MaxBackups).Text()
 	return answer == "recorded", redisconn.WrapError(err)
 }
 
@@ -129,6 +129,36 @@ func backupText(b *provision.Backup) (text, at string, err error) {
 	}
 	data, err := json.Marshal(b)
 	return string(data), strconv.FormatInt(b.At.UnixMilli(), 10), err
+}
+
+// backupsOf are backups as they are kept. One that does not parse is the zero value, so that the others keep their places.
+func backupsOf(kept []string) []provision.Backup {
+	if len(kept) == 0 {
+		return nil
+	}
+	backups := make([]provision.Backup, len(kept))
+	for i, text := range kept {
+		_ = json.Unmarshal([]byte(text), &backups[i])
+	}
+	return backups
+}
+
+// restoreOf is a restore as the record keeps it: the backup, and the generation that has asked for it.
+func restoreOf(backup string, generation int64) *provision.Restore {
+	r := &provision.Restore{Generation: generation}
+	if json.Unmarshal([]byte(backup), &r.Backup) != nil || generation == 0 {
+		return nil
+	}
+	return r
+}
+
+// restoreText is the opposite of restoreOf.
+func restoreText(r *provision.Restore) (backup, generation string, err error) {
+	if r == nil {
+		return "", "0", nil
+	}
+	backup, _, err = backupText(&r.Backup)
+	return backup, generationText(r.Generation), err
 }
 
 // BackupAge is how old the backups of an engine's stores are.

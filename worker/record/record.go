@@ -51,6 +51,9 @@ type Record struct {
 	DriftJSON        string `redis:"drifted"`
 	BackupJSON       string `redis:"backup"` // the last good one
 
+	RestoreJSON       string `redis:"restore"` // the backup that the store is to be restored from
+	RestoreGeneration int64  `redis:"restore_generation"`
+
 	BackupCode        provision.Code `redis:"backup_code"` // of the last backup, where it has failed
 	BackupError       string         `redis:"backup_error"`
 	BackupFailedSince millis         `redis:"backup_failed_since"`
@@ -148,6 +151,7 @@ func (r Record) state(id string) provision.State {
 	s.AuditedAt, s.Edition, s.Outdated, s.Unwell = r.AuditedAt.time(), r.Edition, r.Outdated, r.Unwell
 	_ = json.Unmarshal([]byte(r.DriftJSON), &s.Drift)
 	_ = json.Unmarshal([]byte(r.BackupJSON), &s.Backup)
+	s.Restore = restoreOf(r.RestoreJSON, r.RestoreGeneration)
 	if r.BackupCode != "" {
 		s.BackupFailure = &provision.BackupFailure{Code: r.BackupCode, Error: r.BackupError, Since: r.BackupFailedSince.time()}
 	}

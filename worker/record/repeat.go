@@ -12,6 +12,7 @@ import (
 
 	"orchestrator/provision"
 	"orchestrator/worker/queue"
+	"orchestrator/worker/redisconn"
 )
 
 // Repeat accepts what the store's record asks for once more, as [Requests.AcceptIf] does: a delete that has failed or is under way, and
@@ -39,6 +40,35 @@ func (r *Repeats) Resume(ctx context.Context, storeID string, generation int64, 
 // takes them. It is done once for each request, whatever comes in between. A store that is suspended, or that is being deleted, or is deleted, is an error of code conflict.
 func (r *Repeats) Rotate(ctx context.Context, storeID string, generation int64, timeout time.Duration) (a provision.Accepted, found bool, err error) {
 	return r.again(ctx, storeID, timeout, terms{newest: generation, rotate: true}, Record.provisioned)
+}
+
+// Restore has the store become what it was when one of its backups began: it is the newest provision once more, as [Repeats.Repeat] describes it, with a step before the
+// shop starts. Until the store is READY with it, every later run goes on with it, or with a restore that was asked for later. With a new password it is a rotation too. An
+// error of code conflict says that no such backup is known, or that the store is suspended, being deleted, or deleted.
+func (r *Repeats) Restore(ctx context.Context, storeID string, generation int64, want provision.RestoreRequest, timeout time.Duration) (a provision.Accepted, found bool, err error) {
+	backups, err := r.redis.LRange(ctx, keyStoreBackups(storeID), 0, provision.MaxBackups-1).Result()
+	if err != nil {
+		return provision.Accepted{}, false, redisconn.WrapError(err)
+	}
+	chosen, unknown := chooseBackup(storeID, backups, want.Backup)
+	t := terms{newest: generation, rotate: want.NewPassword, restore: chosen}
+	return r.again(ctx, storeID, timeout+provision.RestoreTimeout, t, func(known Record, id string) (provision.Request, error) {
+		req, err := known.provisioned(id)
+		return req, cmp.Or(err, unknown)
+	})
+}
+
+// chooseBackup is the backup of that run as it is kept; of none, the newest.
+func chooseBackup(storeID string, backups []string, run string) (string, error) {
+	for i, b := range backupsOf(backups) {
+		if run == "" || b.Run == run {
+			return backups[i], nil
+		}
+	}
+	if len(backups) == 0 {
+		return "", provision.Errorf(provision.CodeConflict, "no backup of store %s is known", storeID)
+	}
+	return "", provision.Errorf(provision.CodeConflict, "store %s has no backup %q that is known; `orchestrator backups %s` lists them", storeID, run, storeID)
 }
 
 // DeleteLater has the store stopped, as [Repeats.Suspend] does, and deleted when the grace is over, unless anything is asked of it before. The first date stands
@@ -98,7 +128,7 @@ func (r Record) repeated(storeID string) (req provision.Request, err error) {
 // provisioned is the newest provision, of a store that is not to be deleted.
 func (r Record) provisioned(storeID string) (req provision.Request, err error) {
 	if r.Op == provision.OpDelete {
-		return req, provision.Errorf(provision.CodeConflict, "store %s is %s; it cannot be suspended or resumed, nor its credentials rotated", storeID, cmp.Or(r.Status, provision.StatusDeleting))
+		return req, provision.Errorf(provision.CodeConflict, "store %s is %s; it cannot be suspended, resumed or restored, nor its credentials rotated", storeID, cmp.Or(r.Status, provision.StatusDeleting))
 	}
 	if err := json.Unmarshal([]byte(r.RequestJSON), &req); err != nil {
 		return req, fmt.Errorf("the record of store %s does not parse: %w", storeID, err)

@@ -70,6 +70,7 @@ type terms struct {
 	suspendReason string
 	grace         provision.Grace // after which the store is deleted; zero: it is not
 	rotate        bool            // the store's credentials
+	restore       string          // the backup as JSON that the store becomes what it was of
 }
 
 func (t terms) graceText() string {
@@ -113,7 +114,7 @@ func (c client) acceptCounted(ctx context.Context, req provision.Request, timeou
 	answer, err := c.runScript(ctx, acceptScript,
 		[]string{keyStore(req.StoreID), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyJournal(req.StoreID), keyComplete},
 		req.StoreID, string(req.Action), req.Digest(), text, req.Name, req.Namespace, req.Engine, req.Host,
-		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.grace.RetainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate), flag(t.grace.Quiet), origin.Trace)
+		timeout.Milliseconds(), channelNewest, req.CreatorID, flag(req.RetainData || t.grace.RetainData), c.placementOf(req), generationText(t.newest), origin.By, origin.RequestID, forceText(t.force), t.suspend, t.suspendReason, c.storesPerCreator, t.graceText(), flag(t.rotate), flag(t.grace.Quiet), origin.Trace, t.restore)
 	if err != nil {
 		return provision.Accepted{}, err
 	}

@@ -68,7 +68,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 	}
 	run := Run{Op: t.Op, Cluster: t.Cluster, Token: token, Attempts: int(number(answer[2])), Crashes: int(number(answer[3])),
 		TimeLeft: time.Duration(number(answer[4])) * time.Millisecond, RequestedBy: answer[6], RequestID: answer[7],
-		Trace: answer[16], First: answer[17] == "1", WasReady: answer[18] == "1", Next: tasksOf(provision.OpProvision, answer[19:])}
+		Trace: answer[16], First: answer[17] == "1", WasReady: answer[18] == "1", Next: tasksOf(provision.OpProvision, answer[21:])}
 	if err := json.Unmarshal([]byte(answer[1]), &run.Store.Request); err != nil {
 		return "", Run{}, fmt.Errorf("the record of store %s does not parse: %w", t.StoreID, err)
 	}
@@ -76,6 +76,7 @@ func (r *Runs) Acquire(ctx context.Context, t queue.Task, token string, lease ti
 	run.Store.Force, run.Store.Suspended = forcesOf(answer[8]), answer[9] == "1"
 	run.Store.Protected, run.Store.OnHold = answer[10] == "1", time.Duration(number(answer[11]))*time.Millisecond
 	run.Store.Rotation = number(answer[14])
+	run.Store.Restore = restoreOf(answer[19], number(answer[20]))
 	if answer[12] != "" {
 		run.Store.Grave = &provision.Grave{At: millis(number(answer[12])).time(), RetainData: answer[13] == "1", Quiet: answer[15] != "0", Suspended: answer[15] == "2"}
 	}

@@ -91,6 +91,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		history *redis.MapStringStringCmd
 		tries   *redis.StringSliceCmd
 		waits   *redis.StringCmd
+		backups *redis.StringSliceCmd
 	}
 	rows := make([]row, len(ids))
 	_, err := c.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -99,7 +100,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 			if journal > 0 {
 				rows[i].steps = p.XRevRangeN(ctx, keyJournal(id), "+", "-", journal)
 				rows[i].history, rows[i].tries = p.HGetAll(ctx, keyHistory(id)), p.LRange(ctx, keyDeliveries(id), 0, deliveriesMost-1)
-				rows[i].waits = p.Get(ctx, keyWaits(id))
+				rows[i].waits, rows[i].backups = p.Get(ctx, keyWaits(id)), p.LRange(ctx, keyStoreBackups(id), 0, provision.MaxBackups-1)
 			}
 		}
 		return nil
@@ -120,7 +121,7 @@ func (c client) states(ctx context.Context, ids []string, journal int64) ([]prov
 		state.Running, state.PendingCallbacks = rows[i].running.Val() > 0, int(rows[i].pending.Val())
 		if rows[i].steps != nil {
 			state.Steps, state.Request = steps(rows[i].steps.Val()), record.request()
-			state.History, state.Deliveries = history(rows[i].history.Val()), deliveriesOf(rows[i].tries.Val())
+			state.History, state.Deliveries, state.Backups = history(rows[i].history.Val()), deliveriesOf(rows[i].tries.Val()), backupsOf(rows[i].backups.Val())
 			if state.Running {
 				state.WaitsFor = rows[i].waits.Val()
 			}

@@ -78,7 +78,7 @@ func newRig(t *testing.T, mode corev1.PersistentVolumeAccessMode) *rig {
 		if r.phase == corev1.PodFailed {
 			ended.ExitCode = 1
 		}
-		pod.Status = corev1.PodStatus{Phase: r.phase, ContainerStatuses: []corev1.ContainerStatus{{Name: "backup", State: corev1.ContainerState{Terminated: ended}}}}
+		pod.Status = corev1.PodStatus{Phase: r.phase, ContainerStatuses: []corev1.ContainerStatus{{Name: pod.Spec.Containers[0].Name, State: corev1.ContainerState{Terminated: ended}}}}
 		return false, nil, nil // and so it is kept
 	})
 	api.Clientset = r.client

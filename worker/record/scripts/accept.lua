@@ -3,7 +3,7 @@
 -- the generation that has to be the newest, or '' for any, who asks, the id of that request, what its run does again, separated by spaces,
 -- 1 to suspend the store, 0 to resume it or '' to leave it as it is, why it is suspended, how many stores a creator may have or 0, after how many
 -- ms a store that is suspended is to be deleted, with retain, or '' for never, 1 to rotate the store's credentials,
--- 1 for a grace of which the backend is told nothing, the request's trace or ''
+-- 1 for a grace of which the backend is told nothing, the request's trace or '', the backup as JSON that the store is to be restored from or ''
 -- placement is JSON, or '' where there is one cluster only: the clusters, the candidates among them, the cluster that the
 -- request names, and whether these are all clusters of the installation.
 -- Answers {accepted|joined, generation, cluster of its task, trace of the request that it has joined or ''} or {changed|retained, field} or {owned, field} or
@@ -69,6 +69,7 @@ end
 -- Whether the newest request does again all that this one wants done again.
 local function forces_as_much()
   if ARGV[22] == '1' and r.rotation ~= text(r.generation) then return false end
+  if ARGV[25] ~= '' and (r.restore ~= ARGV[25] or r.restore_generation ~= text(r.generation)) then return false end
   for word in string.gmatch(ARGV[17], '%S+') do
     if not has_word(r.force or '', word) then return false end
   end
@@ -97,7 +98,7 @@ if ARGV[21] ~= '' and r.delete_at and r.op == 'provision' then return { 'joined'
 -- The request was made for a generation, and a newer one was accepted meanwhile.
 if ARGV[14] ~= '' and r.generation ~= tonumber(ARGV[14]) then return { 'overtaken', text(r.generation) } end
 if ARGV[21] ~= '' and r.protected then return { 'protected' } end
-if ARGV[22] == '1' and suspend == '1' then return { 'suspended' } end -- there is no running shop that could take them
+if (ARGV[22] == '1' or ARGV[25] ~= '') and suspend == '1' then return { 'suspended' } end -- there is no running shop or database for it
 if op == 'provision' then
   if not gone(r) or r.retain_data then
     for _, field in ipairs({ 'engine', 'name', 'namespace' }) do
@@ -138,6 +139,8 @@ local gen = math.max(r.generation + 1, at)
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('PERSIST', history(id))
+redis.call('PERSIST', backups_of(id))
+if op == 'provision' and gone(r) and not r.retain_data then redis.call('DEL', backups_of(id)) end -- those of another shop
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
   'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
 redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force', 'delete_at', 'delete_retains', 'delete_quiet')
@@ -149,6 +152,7 @@ if ARGV[21] ~= '' then
 end
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end
 if ARGV[22] == '1' then redis.call('HSET', KEYS[1], 'rotation', text(gen), 'rotation_before', r.rotation or '') end
+if ARGV[25] ~= '' then redis.call('HSET', KEYS[1], 'restore', ARGV[25], 'restore_generation', text(gen)) end -- instead of one that was not done yet
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))
   if retain == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') else redis.call('HDEL', KEYS[1], 'retain_data') end
@@ -164,7 +168,7 @@ if op == 'delete' then
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
-  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since') end
+  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since', 'restore', 'restore_generation') end
   if suspend == '1' then
     redis.call('HSET', KEYS[1], 'suspended', '1')
     if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'suspend_reason', ARGV[19]) end

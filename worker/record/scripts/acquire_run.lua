@@ -5,7 +5,7 @@
 -- one that is protected, how long this generation has waited on a hold in ms, when the store is to be deleted or '',
 -- whether its data is retained then, the generation that asked last to rotate the credentials or 0,
 -- 1 for a grace of which the backend is told nothing, 2 if it was suspended before, or 0,
--- the trace of the request, where the generation is the newest, 1 for the first run of the generation or 0, 1 for a store that has been READY or 0, then id, generation and cluster of each store that may begin now},
+-- the trace of the request, where the generation is the newest, 1 for the first run of the generation or 0, 1 for a store that has been READY or 0, the backup as JSON that it is to be restored from or '', the generation of that restore or 0, then id, generation and cluster of each store that may begin now},
 -- or why not: {no-record|superseded|done|waiting|throttled|held|on-hold|other-cluster}.
 local op, gen, token, id, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], tonumber(ARGV[7])
 local r, at = load(KEYS[1]), now()
@@ -53,7 +53,7 @@ end
 local answer = { 'acquired', r.request or '', tostring(attempts), tostring(crashes), text(r.deadline - at),
   (op == 'delete' and r.retain_data) and '1' or '0', r.generation == gen and r.requested_by or '', r.generation == gen and r.request_id or '',
   r.generation == gen and r.force or '', r.suspended or '0', r.protected or '0', text(r.held_ms), r.delete_at or '', r.delete_retains or '0', r.rotation or '0', r.delete_quiet or '0',
-  r.generation == gen and r.trace or '', first and '1' or '0', r.ready_generation and '1' or '0' }
+  r.generation == gen and r.trace or '', first and '1' or '0', r.ready_generation and '1' or '0', r.restore or '', r.restore_generation or '0' }
 if r.creator_queue and op == 'delete' then
   -- The run before this one has ended: from here on its slot is free.
   leave_queue(r, KEYS[1], id)

@@ -19,6 +19,7 @@ if r.rotation == text(r.generation) and r.run_generation ~= r.generation then --
   if (r.rotation_before or '') ~= '' then redis.call('HSET', KEYS[1], 'rotation', r.rotation_before) else redis.call('HDEL', KEYS[1], 'rotation') end
   redis.call('HDEL', KEYS[1], 'rotation_before')
 end
+if r.restore_generation == text(r.generation) and r.run_generation ~= r.generation then redis.call('HDEL', KEYS[1], 'restore', 'restore_generation') end
 if r.op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', '0', 'delete_failed_generation', text(r.generation)) end
 local answer = { 'cancelled', r.op, text(r.generation) }
 if r.creator_queue then -- a delete too: no run of it comes that would leave the queue

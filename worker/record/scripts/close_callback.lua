@@ -45,6 +45,7 @@ if has_outcome(r) and r.open_delete == 0 and redis.call('EXISTS', KEYS[2]) == 0 
     redis.call('PEXPIRE', KEYS[1], ARGV[5])
     redis.call('PEXPIRE', KEYS[5], ARGV[5])
     redis.call('PEXPIRE', history(ARGV[1]), ARGV[5])
+    redis.call('PEXPIRE', backups_of(ARGV[1]), ARGV[5])
   end
 end
 return 1

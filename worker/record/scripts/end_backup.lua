@@ -1,5 +1,5 @@
 -- KEYS: store, run lease, backups, backups-running
--- ARGV: id, generation, token, the backup as JSON or '', when it began in ms, code, error, ms until the next try
+-- ARGV: id, generation, token, the backup as JSON or '', when it began in ms, code, error, ms until the next try, how many backups of a store are kept
 -- Ends a backup that was handed out. What was made, or why it failed, is recorded while its lease holds; with neither, something else came first.
 -- Answers recorded, superseded, lost, or none for the latter.
 local r, at, id = load(KEYS[1]), now(), ARGV[1]
@@ -13,6 +13,7 @@ if (ARGV[4] == '' and ARGV[6] == '') or not ours or not wanted(r, 'maintain', to
 end
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[1], 'backup', ARGV[4], 'backup_at', ARGV[5])
+  keep_backup(id, ARGV[4], tonumber(ARGV[9]))
   redis.call('HDEL', KEYS[1], 'backup_code', 'backup_error', 'backup_failed_since')
   redis.call('ZADD', backed_up(r.engine), ARGV[5], id)
 else

@@ -9,6 +9,15 @@ local function may_be_backed_up(r) return r.op == 'provision' and r.open_delete 
 -- When the last good backup began, in ms; nil where there is none.
 local function last_backup(r) return r.backup and tonumber(r.backup_at) or nil end
 
+-- The store's backups, the newest first, each as JSON.
+local function backups_of(id) return '{orch}:store-backups:' .. id end
+
+local function keep_backup(id, json, most)
+  redis.call('LREM', backups_of(id), 0, json) -- the answer was lost
+  redis.call('LPUSH', backups_of(id), json)
+  redis.call('LTRIM', backups_of(id), 0, most - 1)
+end
+
 local function forget_schedule(id, engine)
   redis.call('ZREM', '{orch}:backups', id)
   redis.call('ZREM', backed_up(engine), id)

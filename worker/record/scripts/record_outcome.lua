@@ -58,6 +58,10 @@ if up then
   if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'edition', ARGV[12]) end
   if ARGV[13] == '1' then redis.call('HSET', KEYS[1], 'outdated', '1') end
 end
+-- A restore that was refused has touched nothing. After any other failure what is in the store is half restored: whatever is asked for next goes on with it.
+if status == 'READY' or status == 'FAILED' and r.restore_generation == text(gen) and (ARGV[6] == 'conflict' or ARGV[6] == 'invalid') then
+  redis.call('HDEL', KEYS[1], 'restore', 'restore_generation')
+end
 if status == 'READY' then
   redis.call('HSET', KEYS[1], 'ready_generation', text(gen))
   if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'outputs', ARGV[10]) else redis.call('HDEL', KEYS[1], 'outputs') end
