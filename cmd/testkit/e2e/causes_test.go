@@ -77,7 +77,11 @@ func (tr *tour) outcomeAfter(before int) (last callback) {
 	return last
 }
 
-// fullVolumes fills the database's volume and ends the database. That it is full is told; what was sold is there when there is room again.
+// startsFull are the engines whose database starts in a volume that is full: what was sold can be looked at, and nothing more is sold.
+var startsFull = map[string]bool{"medusa": true}
+
+// fullVolumes fills the database's volume and ends the database. That it is full is told, where the database does not start; what was sold is there when there is room
+// again, and the shop sells by itself.
 func fullVolumes(t *testing.T, o options, engine string) {
 	const most = 2 << 20 // KiB: larger volumes would take long to fill, and may be the node's own disk
 	tr := newTour(t, o, &report{}, engine)
@@ -104,7 +108,11 @@ func fullVolumes(t *testing.T, o options, engine string) {
 	_, err = tr.shopper.place(guest, basket)                                                             // it must not hang
 	t.Logf("with a full volume a guest is told: %s", shorten(strings.ReplaceAll(errorText(err), "\n", " ")))
 	tr.endPods(tr.database())
-	tr.failsFor(regexp.MustCompile(`(?i)no space left|disk is full|disk full|got error 28|errno: 28`))
+	if startsFull[engine] {
+		tr.eventually("the shop shows what it has", tr.options.timeout, func() bool { time.Sleep(time.Second); return tr.shopPod(tr.store) != nil })
+	} else {
+		tr.failsFor(regexp.MustCompile(`(?i)no space left|disk is full|disk full|got error 28|errno: 28`))
+	}
 
 	tr.makeRoom(pod, folder)
 	tr.eventually("the shop is back", tr.options.timeout, func() bool { time.Sleep(time.Second); return tr.shopPod(tr.store) != nil })
