@@ -50,6 +50,7 @@ type fake struct {
 	origin    provision.Origin
 	force     []provision.Force
 	reason    string
+	restores  provision.RestoreRequest
 	protected bool
 	cancel    provision.Cancelled
 	places    []provision.ClusterState
@@ -101,6 +102,11 @@ func (f *fake) Resume(ctx context.Context, id string, generation int64) (provisi
 
 func (f *fake) Rotate(ctx context.Context, id string, generation int64) (provision.Accepted, bool, error) {
 	f.reason = "none: rotated"
+	return f.Retry(ctx, id, generation, nil)
+}
+
+func (f *fake) Restore(ctx context.Context, id string, generation int64, want provision.RestoreRequest) (provision.Accepted, bool, error) {
+	f.restores = want
 	return f.Retry(ctx, id, generation, nil)
 }
 
@@ -246,7 +252,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Rotator: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Rotator: f, Restorer: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

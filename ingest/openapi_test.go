@@ -182,6 +182,7 @@ func examples() map[string]map[string]example {
 		maps.Copy(all, own)
 		return all
 	}
+	bare := ofStore(map[string]example{"202": {fake: known}, "400": {ifMatch: "7"}})
 	protects := map[string]example{
 		"200": {fake: known},
 		"400": {ifMatch: "7"},
@@ -221,13 +222,13 @@ func examples() map[string]map[string]example {
 			"413": {body: large},
 			"422": {body: `{"reason":7}`},
 		}),
-		"POST /stores/{store_id}/resume": ofStore(map[string]example{
-			"202": {fake: known},
-			"400": {ifMatch: "7"},
-		}),
-		"POST /stores/{store_id}/rotate": ofStore(map[string]example{
-			"202": {fake: known},
-			"400": {ifMatch: "7"},
+		"POST /stores/{store_id}/resume": bare,
+		"POST /stores/{store_id}/rotate": bare,
+		"POST /stores/{store_id}/restore": ofStore(map[string]example{
+			"202": {fake: known, body: `{"backup":"r-1","new_password":true}`},
+			"400": {body: "{"},
+			"413": {body: large},
+			"422": {body: `{"new_password":"x"}`},
 		}),
 		"POST /stores/{store_id}/cancel": ofStore(map[string]example{
 			"200": {fake: known},

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -56,6 +57,18 @@ func (s *server) resume(c echo.Context) error {
 func (s *server) rotate(c echo.Context) error {
 	return s.change(c, func(ctx context.Context, id string, generation int64) error {
 		a, found, err := s.Rotator.Rotate(ctx, id, generation)
+		return answerRepeated(c, id, a, found, err)
+	})
+}
+
+// restore is POST /stores/{store_id}/restore.
+func (s *server) restore(c echo.Context) error {
+	want, err := s.restoreOf(c)
+	if err != nil {
+		return err
+	}
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		a, found, err := s.Restorer.Restore(ctx, id, generation, want)
 		return answerRepeated(c, id, a, found, err)
 	})
 }
@@ -150,6 +163,26 @@ func (s *server) reasonOf(c echo.Context) (reason string, err error) {
 	}
 	return reason, nil
 }
+
+// restoreOf reads which backup is restored, and with which credentials.
+func (s *server) restoreOf(c echo.Context) (want provision.RestoreRequest, err error) {
+	f, err := s.optionsOf(c)
+	if err != nil {
+		return want, err
+	}
+	take(&f, "backup", "a string, in quotes", &want.Backup)
+	take(&f, "new_password", "true or false", &want.NewPassword)
+	if want.Backup != "" && !saneRun.MatchString(want.Backup) {
+		f.refuse("backup", "must be the run of a backup as GET /stores/{store_id} has it: at most 64 letters, digits and -._")
+	}
+	if len(f.bad) > 0 {
+		return want, invalidFields(f.bad)
+	}
+	return want, nil
+}
+
+// saneRun keeps what cannot be a run of a backup out of the record's errors.
+var saneRun = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // forceOf reads what a retry is to do again.
 func (s *server) forceOf(c echo.Context) ([]provision.Force, error) {

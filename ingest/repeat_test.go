@@ -43,6 +43,31 @@ func TestSuspendResumeAndRotateNameTheStore(t *testing.T) {
 	}
 }
 
+func TestRestoreNamesTheBackup(t *testing.T) {
+	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, next: provision.Accepted{Action: provision.OpProvision, Generation: 7, TaskID: "7.s-1"}})
+	for body, want := range map[string]provision.RestoreRequest{
+		"": {}, "{}": {}, `{"backup":null,"new_password":null}`: {}, `{"backup":""}`: {}, `{"new_password":false}`: {}, `{"backup":"5b0e-1"}`: {Backup: "5b0e-1"},
+		`{"backup":"r","new_password":true}`: {Backup: "r", NewPassword: true},
+	} {
+		a := r.send("POST", "/stores/s-1/restore", body, "If-Match", `"6"`)
+		if a.status != 202 || a.body["action"] != "provision" || a.body["generation"] != 7.0 || r.id != "s-1" || r.ifGen != 6 || r.restores != want || r.origin.RequestID == "" {
+			t.Errorf("%q: %d %s, generation %d, asked for %+v", body, a.status, a.raw, r.ifGen, r.restores)
+		}
+	}
+	if log := r.log.String(); !strings.Contains(log, `"action":"store.restore","target":"s-1","result":"accepted"`) {
+		t.Errorf("the audit line is missing: %s", log)
+	}
+	for body, fields := range map[string][]string{
+		`{"backup":7}`: {"backup"}, `{"backup":"a b"}`: {"backup"}, `{"backup":"` + strings.Repeat("r", 65) + `"}`: {"backup"}, `{"new_password":"yes"}`: {"new_password"},
+		`{"backup":"\u001b[2J","new_password":1}`: {"new_password", "backup"},
+	} {
+		r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}})
+		if a := r.send("POST", "/stores/s-1/restore", body); a.status != 422 || !slices.Equal(a.fields(), fields) || r.calls != 0 {
+			t.Errorf("%q: %d %s, called the record %d times", body, a.status, a.raw, r.calls)
+		}
+	}
+}
+
 func TestProtectAndUnprotect(t *testing.T) {
 	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}})
 	for verb, want := range map[string]bool{"protect": true, "unprotect": false} {
@@ -82,6 +107,10 @@ func TestRetryAndCancelRefuse(t *testing.T) {
 		{"/stores/s-1/retry", `[`, nil, 400, "JSON"},
 		{"/stores/s-1/cancel", "", conflicting, 409, "a worker is at it"},
 		{"/stores/s-1/retry", "", provision.Errorf(provision.CodeSuperseded, "its generation is 9"), 412, "9"},
+		{"/stores/other/restore", "", nil, 404, "other"},
+		{"/stores/s-1/restore", `{"backup":"a","backup":"b"}`, nil, 400, "duplicate"},
+		{"/stores/s-1/restore", "", provision.Errorf(provision.CodeConflict, "no backup of it is known"), 409, "no backup of it is known"},
+		{"/stores/s-1/restore", "", provision.Errorf(provision.CodeSuperseded, "its generation is 9"), 412, "9"},
 		{"/stores/s-1/retry", "", provision.Errorf(provision.CodeUnavailable, "away"), 503, "Send the same request again"},
 	}
 	for _, test := range tests {

@@ -35,6 +35,8 @@ func TestShowAnswersTheState(t *testing.T) {
 }
 
 // fullState has a value in every field.
+var fullBackup = provision.Backup{Run: "r-1", At: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC), Database: "d", Files: "f", Secrets: "s", Added: 1, Bytes: 2, Number: 3, Orders: 4, Products: 5, MyISAM: 6, Seconds: 7}
+
 func fullState() provision.State {
 	at := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC)
 	return provision.State{
@@ -43,7 +45,7 @@ func fullState() provision.State {
 		Error: "no such image", Attempts: 1, Crashes: 2, Running: true, AcceptedAt: at, Deadline: at.Add(time.Hour), DecidedAt: at.Add(time.Minute),
 		PendingCallbacks: 1, DeadLetterID: "6.1.s-1", DeleteGeneration: 6, ContestedBy: "s-2", RequestedBy: "billing", RequestID: "r-1",
 		Steps:    []provision.Step{{At: at, Generation: 7, Op: provision.OpProvision, Name: provision.StepReady, State: provision.StepFailed, Millis: 5, Code: provision.CodeImage, Error: "no such image"}},
-		WaitsFor: "pod db-0",
+		WaitsFor: "pod db-0", Backups: []provision.Backup{fullBackup}, Restore: &provision.Restore{Generation: 7, Backup: fullBackup},
 		History: []provision.Generation{{Generation: 7, Op: provision.OpProvision, Status: provision.StatusFailed, Code: provision.CodeImage, Error: "no such image", RequestedBy: "billing",
 			RequestID: "r-1", AcceptedAt: at, DecidedAt: at.Add(time.Minute)}},
 		Deliveries: []provision.Delivery{{At: at, CallbackID: "7.2.s-1", Generation: 7, Sequence: 2, Status: provision.StatusFailed, Result: "retry", Millis: 9, HTTPStatus: 503,

@@ -64,12 +64,13 @@ func (c *Client) Submit(ctx context.Context, generation int64, request json.RawM
 // Verb is what is done with a store as its record has it.
 type Verb string
 
-// The verbs of [Client.Change]; the first four are answered with [Accepted].
+// The verbs of [Client.Change]; the first five are answered with [Accepted].
 const (
 	Retry     Verb = "retry"     // the newest request is repeated; options: force, a list
 	Suspend   Verb = "suspend"   // the shop is stopped, and everything of it kept; options: reason
 	Resume    Verb = "resume"    // a shop that was suspended is started again
 	Rotate    Verb = "rotate"    // the store gets another password and other REST keys
+	Restore   Verb = "restore"   // the store is made what it was when a backup of it began; options: [provision.RestoreRequest]
 	Cancel    Verb = "cancel"    // the newest request, which has not begun or only waits, is given up; answered with [Cancelled]
 	Protect   Verb = "protect"   // every delete is refused; answered with [Protected]
 	Unprotect Verb = "unprotect" // deletes are accepted again; answered with [Protected]

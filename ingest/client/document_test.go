@@ -89,6 +89,7 @@ func operations() map[string]call {
 		"suspend":   change[client.Accepted](client.Suspend, map[string]any{"reason": "unpaid"}),
 		"resume":    change[client.Accepted](client.Resume, nil),
 		"rotate":    change[client.Accepted](client.Rotate, nil),
+		"restore":   change[client.Accepted](client.Restore, provision.RestoreRequest{Backup: "r-1", NewPassword: true}),
 		"cancel":    change[client.Cancelled](client.Cancel, nil),
 		"protect":   protect(client.Protect),
 		"unprotect": protect(client.Unprotect),

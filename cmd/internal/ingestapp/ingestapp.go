@@ -133,6 +133,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Acceptor:  intake,
 		Repeater:  intake,
 		Rotator:   intake,
+		Restorer:  intake,
 		Protector: records.Repeats,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,
