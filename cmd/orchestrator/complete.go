@@ -16,7 +16,7 @@ const completeTimeout = 2 * time.Second
 
 // takesStores are the commands whose arguments are ids of stores, and whether they take several.
 var takesStores = map[string]bool{
-	"cancel": true, "delete": false, "edit": false, "protect": false, "resume": false, "retry": true, "rotate": true, "show": false, "suspend": false, "unprotect": false, "watch": false,
+	"backups": false, "cancel": true, "delete": false, "edit": false, "protect": false, "restore": false, "resume": false, "retry": true, "rotate": true, "show": false, "suspend": false, "unprotect": false, "watch": false,
 }
 
 // completeStores has a shell complete the ids of stores: orchestrator show sho⇥. Where the service does not answer, there is nothing to choose from.
@@ -33,13 +33,18 @@ func completeStores(root *cobra.Command) {
 	}
 }
 
+// completing is for the calls of a completion: a shell waits for them.
+func completing(c *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.Context(), completeTimeout)
+}
+
 // storeIDs are up to 50 ids that begin so, without those that were given already.
 func storeIDs(c *cobra.Command, given []string, beginning string) []string {
 	client, err := newClient(c)
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), completeTimeout)
+	ctx, cancel := completing(c)
 	defer cancel()
 	page, err := client.Stores(ctx, provision.StoreFilter{Query: beginning}, "", 50)
 	if err != nil {

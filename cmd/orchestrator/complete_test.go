@@ -22,6 +22,8 @@ func TestShellsCompleteTheIDsOfStores(t *testing.T) {
 		{[]string{"show", "shop-"}, "shop-1 shop-2"},
 		{[]string{"show", "shop-1", "shop-"}, ""},
 		{[]string{"rotate", "shop-1", "shop-"}, "shop-2"},
+		{[]string{"restore", "shop-"}, "shop-1 shop-2"},
+		{[]string{"backups", "shop-1", "shop-"}, ""},
 		{[]string{"suspend", "--reason", "unpaid", "shop-"}, "shop-1 shop-2"},
 		{[]string{"list", "shop-"}, ""},
 	} {

@@ -20,17 +20,22 @@ type question struct {
 	no      string // the error after another answer
 }
 
-// confirm asks a human, unless --yes is given.
+// confirm asks a human to type the number of stores, unless --yes is given.
 func confirm(c *cobra.Command, stores int, q question) error {
+	return confirmWord(c, strconv.Itoa(stores), question{without: fmt.Sprintf(q.without, stores), ask: fmt.Sprintf(q.ask, stores), no: q.no})
+}
+
+// confirmWord asks a human to type a word, unless --yes is given. Its question is about no number.
+func confirmWord(c *cobra.Command, word string, q question) error {
 	if yes, _ := c.Flags().GetBool("yes"); yes {
 		return nil
 	}
 	if !view.IsTerminal(os.Stdin) {
-		return fmt.Errorf(q.without, stores)
+		return errors.New(q.without)
 	}
-	fmt.Fprintf(c.OutOrStdout(), "\n"+q.ask+" Type %d to do it: ", stores, stores)
+	fmt.Fprintf(c.OutOrStdout(), "\n%s Type %s to do it: ", q.ask, word)
 	answer, _ := bufio.NewReader(c.InOrStdin()).ReadString('\n')
-	if strings.TrimSpace(answer) != strconv.Itoa(stores) {
+	if strings.TrimSpace(answer) != word {
 		return errors.New(q.no)
 	}
 	return nil

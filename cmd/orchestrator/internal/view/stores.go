@@ -128,6 +128,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	if b := s.Backup; b != nil {
 		add("backup", fmt.Sprintf("of %s, with %d orders and %d products", b.At.Format(time.RFC3339), b.Orders, b.Products), "")
 	}
+	add("restore", restoring(s.Restore), Busy)
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {
 		add("outdated", "a new store gets another edition; upgrade with: orchestrator retry "+s.StoreID+" --force upgrade", Busy)

@@ -112,9 +112,21 @@ func TestLive(t *testing.T) {
 	golden(t, "live_color.txt", Live(stores, now, 60, 2, Style{Colors: true}))
 }
 
+func TestBackups(t *testing.T) {
+	golden(t, "backups.txt", Backups([]provision.Backup{
+		{Run: "7d3c8f0e-52a1-4a3e-9f0b-6f1f0c4f7a11", At: now.Add(-20 * time.Second), Orders: 1234, Products: 5, Bytes: 3 << 29},
+		{Run: "r\x1b[2J", At: now.Add(-72 * time.Hour), Bytes: 1023},
+		{Run: "r-1", At: now.Add(-time.Hour), Products: 1, Bytes: 1 << 20},
+	}, now, 0, Style{}))
+}
+
 func TestShow(t *testing.T) {
 	golden(t, "show_ready.txt", Show(ready(), now, 0, Style{}))
 	golden(t, "show_failed.txt", Show(failed(), now, 0, Style{}))
+	restored := underway()
+	restored.Backup = &provision.Backup{Run: "r-2", At: now.Add(-3 * time.Hour), Orders: 17, Products: 4}
+	restored.Restore = &provision.Restore{Generation: 7, Backup: provision.Backup{Run: "r-1", At: now.Add(-27 * time.Hour), Orders: 12, Products: 4}}
+	golden(t, "show_restore.txt", Show(restored, now, 0, Style{}))
 	golden(t, "show_underway.txt", Show(underway(), now, 0, Style{}))
 }
 
