@@ -23,6 +23,7 @@ type Actions interface {
 type Options struct {
 	Reason     string // of a suspension
 	RetainData bool   // of a delete
+	Restore    provision.RestoreRequest
 }
 
 // action is a button and its confirmation.
@@ -35,6 +36,7 @@ type action struct {
 	Plain  bool // one press is enough
 	Reason bool // a reason may be given
 	Retain bool // data may be kept
+	Backup bool // a backup is chosen
 }
 
 // buttons are all actions, by name.
@@ -49,6 +51,8 @@ var buttons = map[provision.Action]action{
 	provision.ActionResume:  {Title: "Resume", Plain: true, Done: "The shop is being started.", Says: "The shop is started again, with its data and its password; the backend is told READY."},
 	provision.ActionRotate: {Title: "Rotate password", Done: "The store is getting another password.",
 		Says: "The shop gets another password and other keys while it runs; the old ones end. The backend is told READY with the new password."},
+	ActionRestore: {Title: "Restore", Danger: true, Backup: true, Done: "The store is being restored.",
+		Says: "Database, files and password become what they were when a backup began. What was sold, written and uploaded since is lost. Shoppers see 503 meanwhile; then the backend is told READY with the password."},
 	provision.ActionProtect:   {Title: "Protect", Plain: true, Done: "The store is protected: deletes of it are refused.", Says: "Every delete of the store is refused until that is lifted."},
 	provision.ActionUnprotect: {Title: "Lift protection", Done: "The store is no longer protected.", Says: "Deletes of the store are accepted again."},
 	provision.ActionDelete: {Title: "Delete", Danger: true, Retain: true, Done: "The store is being deleted.",
@@ -84,7 +88,25 @@ func offered(names []provision.Action) (all []action) {
 type confirmPage struct {
 	storePage
 	action
-	Wrong string // what is missing
+	Chosen Options // so far
+	Wrong  string  // what is missing
+}
+
+// missing says what an operator has yet to enter, "" if nothing.
+func (a action) missing(id, typed string, o Options) string {
+	switch {
+	case a.Backup && o.Restore.Backup == "":
+		return "Choose the backup."
+	case a.Danger && typed != id:
+		return "Type the store's id, " + id + ", to show that this store is meant."
+	}
+	return ""
+}
+
+// optionsOf reads what a confirmation has asked for.
+func optionsOf(r *http.Request) Options {
+	return Options{Reason: r.PostFormValue("reason"), RetainData: r.PostFormValue("retain_data") == "on",
+		Restore: provision.RestoreRequest{Backup: r.PostFormValue("backup"), NewPassword: r.PostFormValue("new_password") == "on"}}
 }
 
 // confirm is GET /stores/{id}/{action}.
@@ -100,7 +122,7 @@ func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.Action = name
-	p.render.write(w, r, http.StatusOK, "confirm", page{Title: a.Title + " " + s.StoreID, Nav: "/stores", Body: confirmPage{s, a, ""}})
+	p.render.write(w, r, http.StatusOK, "confirm", page{Title: a.Title + " " + s.StoreID, Nav: "/stores", Body: confirmPage{s, a, Options{}, ""}})
 }
 
 // act is POST /stores/{id}/{action}.
@@ -112,15 +134,16 @@ func (p *Pages) act(w http.ResponseWriter, r *http.Request) {
 		p.notFound(w, r)
 		return
 	}
-	if why := provision.CheckReason(r.PostFormValue("reason")); why != "" {
+	options := optionsOf(r)
+	if why := provision.CheckReason(options.Reason); why != "" {
 		p.fail(w, r, http.StatusUnprocessableEntity, "The reason cannot be kept", problem{"It " + why + ".", r.URL.Path, "Back"})
 		return
 	}
-	if a.Danger && r.PostFormValue("typed") != id {
+	if wrong := a.missing(id, r.PostFormValue("typed"), options); wrong != "" {
 		if s, ok := p.readStore(w, r); ok {
 			a.Action = name
 			p.render.write(w, r, http.StatusUnprocessableEntity, "confirm", page{Title: a.Title + " " + id, Nav: "/stores",
-				Body: confirmPage{s, a, "Type the store's id, " + id + ", to show that this store is meant."}})
+				Body: confirmPage{s, a, options, wrong}})
 		}
 		return
 	}
@@ -128,7 +151,7 @@ func (p *Pages) act(w http.ResponseWriter, r *http.Request) {
 		if name == provision.ActionReplay {
 			return p.replayOf(ctx, id)
 		}
-		return p.Actions.Do(ctx, name, id, generation, Options{Reason: r.PostFormValue("reason"), RetainData: r.PostFormValue("retain_data") == "on"})
+		return p.Actions.Do(ctx, name, id, generation, options)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 func TestButtonsDoWhatTheySay(t *testing.T) {
-	form := url.Values{"generation": {"7"}, "reason": {"not paid"}, "retain_data": {"on"}, "typed": {"shop-1"}}
+	form := url.Values{"generation": {"7"}, "reason": {"not paid"}, "retain_data": {"on"}, "typed": {"shop-1"}, "backup": {"r-1"}, "new_password": {"on"}}
 	for path, want := range map[string]string{
 		"/stores/shop-1/retry":            "retry shop-1 7",
 		"/stores/shop-1/repair":           "repair shop-1 7",
@@ -18,6 +18,7 @@ func TestButtonsDoWhatTheySay(t *testing.T) {
 		"/stores/shop-1/suspend":          "suspend shop-1 7",
 		"/stores/shop-1/resume":           "resume shop-1 7",
 		"/stores/shop-1/rotate":           "rotate shop-1 7",
+		"/stores/shop-1/restore":          "restore shop-1 7",
 		"/stores/shop-1/protect":          "protect shop-1 7",
 		"/stores/shop-1/unprotect":        "unprotect shop-1 7",
 		"/stores/shop-1/delete":           "delete shop-1 7",
@@ -51,6 +52,57 @@ func TestButtonsPassOnWhatWasTyped(t *testing.T) {
 	s.send("POST", "/stores/shop-1/delete", url.Values{"generation": {"7"}, "typed": {"shop-1"}, "retain_data": {"on"}})
 	if s.options != (Options{RetainData: true}) {
 		t.Errorf("deleted with %+v", s.options)
+	}
+	s.send("POST", "/stores/shop-1/restore", url.Values{"generation": {"7"}, "typed": {"shop-1"}, "backup": {"r-1"}, "new_password": {"on"}})
+	if s.options != (Options{Restore: provision.RestoreRequest{Backup: "r-1", NewPassword: true}}) {
+		t.Errorf("restored with %+v", s.options)
+	}
+}
+
+// What was chosen is still chosen when the id has to be typed once more: the page would restore another backup otherwise.
+func TestARestoreNeedsTheIDTypedAndABackup(t *testing.T) {
+	s := newSite(t, busy())
+	w := s.send("POST", "/stores/shop-1/restore", url.Values{"generation": {"7"}, "typed": {"shop-2"}, "backup": {"r-1"}, "new_password": {"on"}})
+	if body := w.Body.String(); w.Code != 422 || s.did != "" || !strings.Contains(body, "Type the store") || !strings.Contains(body, `<option value="r-1" selected>`) || !strings.Contains(body, `name="new_password" checked`) {
+		t.Errorf("%d, did %q: %s", w.Code, s.did, body)
+	}
+	if w := s.send("POST", "/stores/shop-1/restore", url.Values{"generation": {"7"}, "typed": {"shop-1"}}); w.Code != 422 || s.did != "" || !strings.Contains(w.Body.String(), "Choose the backup.") {
+		t.Errorf("without a backup: %d, did %q", w.Code, s.did)
+	}
+}
+
+func TestARestoreIsOfferedWhereThereIsOneToMake(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*provision.State)
+		want   bool
+	}{
+		"failed":               {func(*provision.State) {}, true},
+		"ready":                {func(s *provision.State) { s.Status = provision.StatusReady }, true},
+		"the last one alone":   {func(s *provision.State) { s.Backups = nil }, true},
+		"without a backup":     {func(s *provision.State) { s.Backups, s.Backup = nil, nil }, false},
+		"under way":            {func(s *provision.State) { s.Status = provision.StatusProvisioning }, false},
+		"suspended":            {func(s *provision.State) { s.Status, s.Suspended = provision.StatusSuspended, true }, false},
+		"failed to be resumed": {func(s *provision.State) { s.Suspended = true }, false},
+		"deleted":              {func(s *provision.State) { s.Status, s.Action = provision.StatusDeleted, provision.OpDelete }, false},
+		"a delete that failed": {func(s *provision.State) { s.Status, s.Action = provision.StatusDeleteFailed, provision.OpDelete }, false},
+	} {
+		f, s := busy(), failed()
+		c.change(&s)
+		f.states[s.StoreID] = s
+		body := newSite(t, f).get("/stores/shop-1").Body.String()
+		button := strings.Index(body, `href="/stores/shop-1/restore"`)
+		if (button >= 0) != c.want {
+			t.Errorf("%s: offered %t, want %t", name, button >= 0, c.want)
+		}
+		if remove := strings.Index(body, `href="/stores/shop-1/delete"`); c.want && remove >= 0 && remove < button {
+			t.Errorf("%s: a delete comes before the restore", name)
+		}
+	}
+	f, s := busy(), failed()
+	s.Backups, s.Backup = nil, nil
+	f.states[s.StoreID] = s
+	if body := newSite(t, f).get("/stores/shop-1/restore").Body.String(); !strings.Contains(body, "No backup of it is known") {
+		t.Errorf("without a backup: %s", body)
 	}
 }
 

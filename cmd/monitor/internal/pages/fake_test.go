@@ -167,7 +167,10 @@ func failed() provision.State {
 	at := noon.Add(-time.Hour)
 	return provision.State{StoreID: "shop-1", Name: "shop-1", Engine: "medusa", Namespace: "store-1", Host: "shop.example.com", StoreURL: "https://shop.example.com", CreatorID: "42",
 		Cluster: "eu", Action: provision.OpProvision, Generation: 7, TaskID: "7.shop-1", Status: provision.StatusFailed, Code: provision.CodeImage, Error: `no <such> image "x"`,
-		AcceptedAt: at, Deadline: at.Add(time.Hour), DecidedAt: at.Add(time.Minute), Unwell: "pod db-0", Backup: &provision.Backup{Run: "r", At: at, Orders: 7}, BackupFailure: &provision.BackupFailure{Error: "the gate is away", Since: at}, AuditedAt: at, Edition: "e1", Outdated: true, Protected: true,
+		AcceptedAt: at, Deadline: at.Add(time.Hour), DecidedAt: at.Add(time.Minute), Unwell: "pod db-0", Backup: &provision.Backup{Run: "r-2", At: at, Orders: 7},
+		Backups:       []provision.Backup{{Run: "r-2", At: at, Orders: 7, Bytes: 12345678}, {Run: "r-1", At: at.Add(-24 * time.Hour), Orders: 5, Products: 3}},
+		Restore:       &provision.Restore{Generation: 7, Backup: provision.Backup{Run: "r-1", At: at.Add(-24 * time.Hour), Orders: 5}},
+		BackupFailure: &provision.BackupFailure{Error: "the gate is away", Since: at}, AuditedAt: at, Edition: "e1", Outdated: true, Protected: true,
 		Drift:   []provision.Difference{{Object: "service a", Fields: []string{"spec.type"}, Manager: "kubectl"}, {Object: "secret b", Missing: true}},
 		Request: &provision.Request{Name: "shop-1", Host: "shop.example.com", Settings: provision.Settings{Title: "Käse & Wein", Currency: "EUR"}},
 		Outputs: provision.Outputs{"publishable_key": "pk"}, DeadLetterID: "7.2.shop-1",

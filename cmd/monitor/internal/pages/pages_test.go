@@ -17,10 +17,12 @@ import (
 
 // all are the pages, with texts that each has to show.
 var all = map[string][]string{
-	"/":                        {"things need you", "Critical", "The backend has refused 1 callback for good", "1,234", "slow", "image 2", "/runbook#orchestratorstorestuck"},
-	"/stores":                  {"shop-1", "no &lt;such&gt; image", "medusa · eu", "/stores?cursor=99"},
-	"/stores?status=FAILED":    {`href="/stores?cursor=99&amp;status=FAILED"`},
-	"/stores/shop-1":           {"Käse &amp; Wein", "a step&#39;s own text", "14 tries", "quota of before", "&lt;b&gt;no such store", "no answer: refused", "service a differs: spec.type, by kubectl", "secret b is missing", "pk", "by backend, request r-7", "protected"},
+	"/":                     {"things need you", "Critical", "The backend has refused 1 callback for good", "1,234", "slow", "image 2", "/runbook#orchestratorstorestuck"},
+	"/stores":               {"shop-1", "no &lt;such&gt; image", "medusa · eu", "/stores?cursor=99"},
+	"/stores?status=FAILED": {`href="/stores?cursor=99&amp;status=FAILED"`},
+	"/stores/shop-1": {"Käse &amp; Wein", "a step&#39;s own text", "14 tries", "quota of before", "&lt;b&gt;no such store", "no answer: refused", "service a differs: spec.type, by kubectl", "secret b is missing", "pk", "by backend, request r-7", "protected",
+		"Backups <span", "12,345,678", "r-1", "to the backup of 2026-11-26 11:00:00 UTC, with 5 orders, since generation 7", `href="/stores/shop-1/restore"`},
+	"/stores/shop-1/restore":   {"is lost", `<select id="backup"`, `<option value="r-2">2026-11-27 11:00:00 UTC, 1h00m ago: 7 orders, 0 products`, `<option value="r-1">`, `name="new_password"`, `name="typed"`},
 	"/stores/shop-1/suspend":   {"shoppers see 503", `name="reason"`},
 	"/stores/shop-1/delete":    {"cannot be undone", `name="typed"`, `name="retain_data"`},
 	"/dead-letters":            {"404 &lt;nothing&gt;", "/dead-letters?cursor=5"},

@@ -22,7 +22,8 @@ type storePage struct {
 	Generations []generation
 	Callbacks   []callback
 	Offered     []action
-	Task        string // where its task is shown
+	Known       []provision.Backup // the newest first
+	Task        string             // where its task is shown
 }
 
 // generation is one of a store's generations with what is kept of its steps.
@@ -66,7 +67,7 @@ func (p *Pages) readStore(w http.ResponseWriter, r *http.Request) (storePage, bo
 	}
 	s := read.State
 	why := provision.Explain(s, p.now())
-	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(why.Actions), Task: p.TaskPath(s)}, true
+	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(withRestore(why.Actions, s)), Known: backupsOf(s), Task: p.TaskPath(s)}, true
 }
 
 func (p *Pages) findStore(ctx context.Context, id string) (read storeRead, err error) {
