@@ -111,7 +111,7 @@ func TestReadChartIncludesSiblingDependencies(t *testing.T) {
 	for _, f := range files {
 		names = append(names, f.Name)
 	}
-	want := []string{"Chart.yaml", "templates/_helpers.tpl", "templates/all.yaml", "templates/backup.yaml", "templates/rotate.yaml", "values-development.yaml", "values.schema.json",
+	want := []string{"Chart.yaml", "templates/_helpers.tpl", "templates/all.yaml", "templates/backup.yaml", "templates/restore.yaml", "templates/rotate.yaml", "values-development.yaml", "values.schema.json",
 		"values.yaml", "charts/shared/Chart.yaml", "charts/shared/templates/_labels.tpl"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
