@@ -30,7 +30,7 @@ func (a actions) Do(ctx context.Context, action provision.Action, id string, gen
 		_, found, err = a.Resume(ctx, id, generation)
 	case provision.ActionRotate:
 		_, found, err = a.Rotate(ctx, id, generation)
-	case pages.ActionRestore:
+	case provision.ActionRestore:
 		_, found, err = a.Restore(ctx, id, generation, o.Restore)
 	case provision.ActionProtect, provision.ActionUnprotect:
 		found, err = a.records.Repeats.Protect(ctx, id, action == provision.ActionProtect)

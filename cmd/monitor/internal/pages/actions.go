@@ -51,7 +51,7 @@ var buttons = map[provision.Action]action{
 	provision.ActionResume:  {Title: "Resume", Plain: true, Done: "The shop is being started.", Says: "The shop is started again, with its data and its password; the backend is told READY."},
 	provision.ActionRotate: {Title: "Rotate password", Done: "The store is getting another password.",
 		Says: "The shop gets another password and other keys while it runs; the old ones end. The backend is told READY with the new password."},
-	ActionRestore: {Title: "Restore", Danger: true, Backup: true, Done: "The store is being restored.",
+	provision.ActionRestore: {Title: "Restore", Danger: true, Backup: true, Done: "The store is being restored.",
 		Says: "Database, files and password become what they were when a backup began. What was sold, written and uploaded since is lost. Shoppers see 503 meanwhile; then the backend is told READY with the password."},
 	provision.ActionProtect:   {Title: "Protect", Plain: true, Done: "The store is protected: deletes of it are refused.", Says: "Every delete of the store is refused until that is lifted."},
 	provision.ActionUnprotect: {Title: "Lift protection", Done: "The store is no longer protected.", Says: "Deletes of the store are accepted again."},

@@ -67,7 +67,15 @@ func (p *Pages) readStore(w http.ResponseWriter, r *http.Request) (storePage, bo
 	}
 	s := read.State
 	why := provision.Explain(s, p.now())
-	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(withRestore(why.Actions, s)), Known: backupsOf(s), Task: p.TaskPath(s)}, true
+	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(why.Actions), Known: backupsOf(s), Task: p.TaskPath(s)}, true
+}
+
+// backupsOf are the backups of a store that are known, the newest first.
+func backupsOf(s provision.State) []provision.Backup {
+	if len(s.Backups) == 0 && s.Backup != nil {
+		return []provision.Backup{*s.Backup}
+	}
+	return s.Backups
 }
 
 func (p *Pages) findStore(ctx context.Context, id string) (read storeRead, err error) {
