@@ -50,6 +50,9 @@ func variants() []variant {
 		suspended := store(name, wanted)
 		suspended.Suspended = true
 		all = append(all, variant{name: name + "-production-suspended", engine: name, env: "production", store: suspended, extra: installation})
+		restoring := store(name, wanted)
+		restoring.Restoring = true
+		all = append(all, variant{name: name + "-production-restoring", engine: name, env: "production", store: restoring, extra: installation})
 		all = append(all, chartVariants(name)...)
 	}
 	return all

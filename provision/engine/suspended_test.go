@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,4 +38,17 @@ func TestASuspendedStoreIsTheSameWithoutPods(t *testing.T) {
 			t.Errorf("%s: suspended it differs in more than its pods (-running +suspended):\n%s", name, diff)
 		}
 	}
+}
+
+// TestOfAStoreThatIsRestoredOnlyTheDatabaseRuns: what writes to it is stopped, and what holds sessions and jobs. One that is suspended too has no pods.
+func TestOfAStoreThatIsRestoredOnlyTheDatabaseRuns(t *testing.T) {
+	forEachVariant(t, func(t *testing.T, v variant, _ rendered) {
+		v.store.Restoring = true
+		for name, replicas := range render(t, v).replicas {
+			database := strings.HasSuffix(name, "-mariadb") || strings.HasSuffix(name, "-postgres")
+			if want := map[bool]int32{true: 1}[database && !v.store.Suspended]; replicas != want {
+				t.Errorf("%s has %d pods, want %d", name, replicas, want)
+			}
+		}
+	})
 }

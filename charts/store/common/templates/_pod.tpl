@@ -106,9 +106,15 @@ Takes "true" where two pods may run at once.
 {{- if . -}}5{{- end -}}
 {{- end -}}
 
-{{/* How many pods run: none of a store that is suspended. Takes (list $ replicas). */}}
+{{/* How many pods run: none of a store that is suspended or being restored. Takes (list $ replicas). */}}
 {{- define "common.running" -}}
-{{- ternary 0 (index . 1) (index . 0).Values.common.suspended -}}
+{{- $common := (index . 0).Values.common -}}
+{{- ternary 0 (index . 1) (or $common.suspended $common.restoring) -}}
+{{- end -}}
+
+{{/* The same of the database, which has one pod, and runs while the store is restored. */}}
+{{- define "common.runningDatabase" -}}
+{{- ternary 0 1 .Values.common.suspended -}}
 {{- end -}}
 
 {{/* Pods of one component are spread over the nodes. Takes (list $ "component" replicas). */}}
