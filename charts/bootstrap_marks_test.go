@@ -1,11 +1,13 @@
 package charts
 
 import (
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -28,6 +30,7 @@ exports.Client = class {
     if (fs.existsSync("static/broken")) throw Object.assign(new Error("read only"), { code: "25006" })
     const marks = load() ?? {}
     if (/^insert/.test(text)) marks[step] = inputs
+    if (/^delete .*'restored'/.test(text)) delete marks.restored
     fs.writeFileSync("static/marks", JSON.stringify(marks))
   }
 }
@@ -182,5 +185,80 @@ func TestAShopOfMedusaThatIsNotSetUpDoesNotListen(t *testing.T) {
 		if !strings.HasSuffix(got, "exit status 1") || strings.Contains(got, "listen") || !strings.Contains(printed, why) || strings.Contains(printed, ownersPassword) {
 			t.Errorf("%s: it did %q and printed %s", title, got, printed)
 		}
+	}
+}
+
+// TestARestoredMedusaStartsWithoutTheJobsOfBefore: they belong to another state of the database. It is done once, and a start that cannot do it does not listen.
+func TestARestoredMedusaStartsWithoutTheJobsOfBefore(t *testing.T) {
+	s := newMedusaShop(t)
+	if got, printed := s.start(t); got != didMigrations {
+		t.Fatalf("it did %q and printed %s", got, printed)
+	}
+	marks := map[string]string{}
+	if err := json.Unmarshal([]byte(readText(t, filepath.Join(s.dir, "static/marks"))), &marks); err != nil {
+		t.Fatal(err)
+	}
+	marks["restored"] = "a-run"
+	text, err := json.Marshal(marks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "static/marks", string(text))
+	valkey := &fakeValkey{}
+	redis := "REDIS_URL=redis://:the-password@" + valkey.listen(t) + "/0"
+	for what, answer := range map[string]string{"a wrong password": "-WRONGPASS\r\n", "an end": ""} {
+		valkey.answer.Store(&answer)
+		if got, printed := s.start(t, redis); got != "exit status 1" || !strings.Contains(printed, "Valkey was not emptied") {
+			t.Errorf("%s: it did %q and printed %s", what, got, printed)
+		}
+	}
+	well := "+OK\r\n+OK\r\n"
+	valkey.answer.Store(&well)
+	if got, printed := s.start(t, redis); got != didNothing || !strings.Contains(printed, "what Valkey held of before is gone") {
+		t.Errorf("restored it did %q and printed %s", got, printed)
+	}
+	if want := "*2\r\n$4\r\nAUTH\r\n$12\r\nthe-password\r\n*1\r\n$8\r\nFLUSHALL\r\n"; *valkey.asked.Load() != want {
+		t.Errorf("Valkey was sent %q, want %q", *valkey.asked.Load(), want)
+	}
+	if got, printed := s.start(t, redis); got != didNothing || strings.Contains(printed, "Valkey held") {
+		t.Errorf("restarted it did %q and printed %s", got, printed)
+	}
+}
+
+// fakeValkey keeps what was sent to it last, gives its answer to it, and closes the connection.
+type fakeValkey struct{ answer, asked atomic.Pointer[string] }
+
+func (v *fakeValkey) listen(t *testing.T) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			v.serve(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-served
+	})
+	return listener.Addr().String()
+}
+
+// serve: a connection that sends nothing has only looked whether something listens.
+func (v *fakeValkey) serve(conn net.Conn) {
+	defer conn.Close()
+	sent := make([]byte, 4096)
+	if n, err := conn.Read(sent); err == nil {
+		asked := string(sent[:n])
+		v.asked.Store(&asked)
+		_, _ = conn.Write([]byte(*v.answer.Load()))
 	}
 }

@@ -167,7 +167,7 @@ func TestSecretsComeFromTheStoresSecret(t *testing.T) {
 					continue
 				}
 				ref := env.ValueFrom.SecretKeyRef
-				if ref.Name == provision.BackupAccessSecret && strings.HasPrefix(where, "Job/backup/") {
+				if ref.Name == provision.BackupAccessSecret && (strings.HasPrefix(where, "Job/backup/") || strings.HasPrefix(where, "Job/restore/")) {
 					continue // the worker makes it beside the pod
 				}
 				if ref.Name == mailSecret && (strings.HasSuffix(where, "/wordpress") || strings.HasSuffix(where, "/medusa")) {

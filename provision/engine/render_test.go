@@ -235,7 +235,7 @@ func tryRender(t testing.TB, v variant) (rendered, error) {
 }
 
 // jobs are those that every engine has.
-var jobs = []string{"rotate", "backup"}
+var jobs = []string{"rotate", "backup", "restore"}
 
 func decoded(t testing.TB, document []byte) *unstructured.Unstructured {
 	t.Helper()

@@ -1,7 +1,7 @@
 {{/*
 Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop, its workers and its jobs to
 their own backends, HTTPS to the internet for payment services, and the installation's mail server. Backends accept these connections and open none. The test
-pod may connect to the shop only, and a backup to the database and to the installation's gate.
+pod may connect to the shop only, and a backup or a restore to the database and to the installation's gate.
 Takes (list $ (dict "component" port ...) (list "component" ...) "component"): the backends, who uses them besides the shop, and which of them is the database, or "".
 */}}
 {{- define "common.network" -}}
@@ -74,8 +74,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...) "component"): t
 ---
 {{ include "common.network.head" (list $root "backup") }}
   podSelector:
-    matchLabels:
-      {{- include "common.selector" (list $root "backup") | nindent 6 }}
+    {{- include "common.network.client" (list $root "backup") | nindent 4 }}
   policyTypes: [Ingress, Egress]
   egress:
     {{- include "common.network.dns" $policy | nindent 4 }}
@@ -120,21 +119,23 @@ Takes (list $ (dict "component" port ...) (list "component" ...) "component"): t
         {{- end }}
         {{- if eq $component $database }}
         - podSelector:
-            matchLabels:
-              {{- include "common.selector" (list $root "backup") | nindent 14 }}
+            {{- include "common.network.client" (list $root "backup") | nindent 12 }}
         {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* A user of the backends, as a selector: the component, and what the shop may, a pod may that does one thing in it. Takes (list $ "component"). */}}
+{{/*
+A user of the backends, as a selector: the component, and what the shop may, a pod may that does one thing in it; a restore may what a backup may.
+Takes (list $ "component").
+*/}}
 {{- define "common.network.client" -}}
-{{- if eq (index . 1) "shop" -}}
+{{- with get (dict "shop" "job" "backup" "restore") (index . 1) -}}
 matchLabels:
-  app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
+  app.kubernetes.io/instance: {{ (index $ 0).Release.Name | quote }}
 matchExpressions:
   - key: app.kubernetes.io/component
     operator: In
-    values: [shop, job]
+    values: [{{ index $ 1 }}, {{ . }}]
 {{- else -}}
 matchLabels:
   {{- include "common.selector" . | nindent 2 }}

@@ -174,8 +174,8 @@ spec:
 {{/*
 The frame of a pod that does one thing in a running shop and ends. It is no part of the release: the orchestrator makes it beside the shop, waits for its
 end and deletes it. A shop's volume may be attached to one node at a time, so a pod that needs it has to be where the shop is.
-It reaches what the shop does; a backup has a policy of its own. The worker waits for a time of its own: the pod's is for one that is left behind.
-Takes (list $ "name" uid gid "true where it uses the volume"); the container is the caller's.
+It reaches what the shop does; a backup and a restore have a policy of their own. A restore runs while the shop is stopped, and is bound to no node. The worker waits for a time of its own: the pod's is for one that is left behind.
+Takes (list $ "name" uid gid "true where it has to be where the shop is"); the container is the caller's.
 */}}
 {{- define "common.job" -}}
 {{- $root := index . 0 -}}
@@ -184,7 +184,7 @@ kind: Pod
 metadata:
   name: {{ include "common.name" . }}
   labels:
-    {{- include "common.labels" (list $root (ternary "backup" "job" (eq (index . 1) "backup"))) | nindent 4 }}
+    {{- include "common.labels" (list $root (ternary (index . 1) "job" (has (index . 1) (list "backup" "restore")))) | nindent 4 }}
 spec:
   {{- include "common.pod" (list $root (index . 2) (index . 3)) | nindent 2 }}
   {{- if index . 4 }}
@@ -197,6 +197,6 @@ spec:
               {{- include "common.selector" (list $root "shop") | nindent 14 }}
   {{- end }}
   restartPolicy: Never
-  activeDeadlineSeconds: {{ ternary 14400 300 (eq (index . 1) "backup") }}
+  activeDeadlineSeconds: {{ ternary 14400 300 (has (index . 1) (list "backup" "restore")) }}
   terminationGracePeriodSeconds: 5
 {{- end -}}

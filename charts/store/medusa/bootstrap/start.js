@@ -10,6 +10,7 @@ const { assumeHttps } = require("./https.js")
 const { preload } = require("./preload.js")
 const { finished, inputs, mark, tryToMark } = require("./marks.js")
 const { restore } = require("./prepared.js")
+const { emptyValkey } = require("./restored.js")
 
 const cli = "node_modules/@medusajs/cli/cli.js"
 const patience = 180_000 // milliseconds for a start of Medusa, which without a backend would wait for ever
@@ -44,6 +45,7 @@ async function prepare() {
   const held = await backends()
   reach("backends")
   const [wanted, before] = [inputs(), await finished(held)]
+  await emptyValkey(held, before)
   const close = () => held.end().catch(() => {})
   if (before.settings === wanted.settings) {
     console.log("bootstrap: nothing has changed")

@@ -1,0 +1,21 @@
+# How a shop's database is emptied and filled: the part of a restore that is WooCommerce's, beside that of a backup.
+DUMP_ENDS='-- Dump completed'
+
+server() { mariadb --defaults-file="$MEMORY/client.cnf" --batch --skip-column-names "$@"; } # without a database: a restore that was killed may have left none
+
+connections="FROM information_schema.processlist WHERE user = '$DB_USER' AND id <> CONNECTION_ID()"
+others() { server --execute="SELECT COUNT(*) $connections"; }
+# One that ends by itself meanwhile is an error that means nothing.
+end_others() {
+	for id in $(server --execute="SELECT id $connections"); do server --execute="KILL $id" || true; done
+}
+
+# With the database go its tables, views, triggers, routines and events. The user may make it again, for it has all rights on what has this name.
+empty() {
+	charset=$(server --execute="SELECT CONCAT('CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name) FROM information_schema.schemata WHERE schema_name = '$DB_NAME'") &&
+		server --execute="CREATE OR REPLACE DATABASE \`$DB_NAME\` $charset"
+}
+
+load() { exec mariadb --defaults-file="$MEMORY/client.cnf" --max-allowed-packet=1G "$DB_NAME"; }
+refusal() { grep -o 'ERROR [0-9]* ([0-9A-Z]*) at line [0-9]*'; } # what follows quotes the dump
+loaded() { :; }
