@@ -13,6 +13,7 @@ empty() {
 		PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
 		CREATE SCHEMA public AUTHORIZATION pg_database_owner;
 		GRANT USAGE ON SCHEMA public TO PUBLIC;
+		COMMENT ON SCHEMA public IS ''standard public schema'';
 	END'"
 }
 
