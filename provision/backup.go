@@ -93,30 +93,37 @@ type Restorer interface {
 const RestoreTimeout = BackupTimeout
 
 // restore puts the store back to the backup that was asked for, unless that was done: release and ready of the database alone → restore. It returns when it was
-// done; zero: there is none to be done. A store that is suspended waits for its resumption: its database does not run.
-func (r *Runner) restore(ctx context.Context, s Store, engine Engine, j journal) (at time.Time, err error) {
+// done; zero: there is none to be done. A store that is suspended waits for its resumption: its database does not run. Where nothing was touched the shop is started
+// again, as it was.
+func (r *Runner) restore(ctx context.Context, s Store, engine Engine, shop Release, j journal) (at time.Time, err error) {
 	if s.Restore == nil || s.Suspended {
 		return time.Time{}, nil
 	}
 	if r.Restorer == nil {
 		return time.Time{}, Errorf(CodeUnavailable, "store %s is to be restored, and this worker restores nothing: ORCH_BACKUP_GATE names no gate to read backups from", s.StoreID)
 	}
-	s.Restoring = true
-	release, err := engine.Release(s)
+	stopped := s
+	stopped.Restoring = true
+	release, err := engine.Release(stopped)
 	if err == nil {
-		at, err = r.Restorer.Restored(ctx, s, release)
+		at, err = r.Restorer.Restored(ctx, stopped, release)
 	}
 	if err != nil || !at.IsZero() {
 		return at, err
 	}
-	applied, err := r.release(ctx, s, release, j)
+	applied, err := r.release(ctx, stopped, release, j)
 	if err == nil {
-		err = j.step(ctx, OpProvision, s, StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, s, r.readyBy(s, applied.At)) })
+		err = j.step(ctx, OpProvision, s, StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, stopped, r.readyBy(s, applied.At)) })
 	}
 	if err == nil {
 		err = j.step(ctx, OpProvision, s, StepRestore, func(ctx context.Context) error {
-			return r.Restorer.Restore(ctx, s, release, time.Now().Add(RestoreTimeout))
+			return r.Restorer.Restore(ctx, stopped, release, time.Now().Add(RestoreTimeout))
 		})
+	}
+	if CodeOf(err) == CodeConflict {
+		if _, again := r.release(ctx, s, shop, j); again != nil {
+			err = again // and the next run is refused once more
+		}
 	}
 	return time.Now(), err
 }

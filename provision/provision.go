@@ -24,7 +24,7 @@ func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
 	if err := r.prepare(begins, s, release, j); err != nil {
 		return err
 	}
-	restored, err := r.restore(begins, s, engine, j)
+	restored, err := r.restore(begins, s, engine, release, j)
 	if err != nil {
 		return err
 	}

@@ -147,6 +147,7 @@ func TestARestoreThatIsNotDoneStartsNoShop(t *testing.T) {
 		last   string
 	}{
 		"it fails":             {fail: map[string]error{"restore.Restore": crash}, code: provision.CodeCrash, last: "restore failed"},
+		"it is refused":        {fail: map[string]error{"restore.Restore": provision.Errorf(provision.CodeConflict, "of another store")}, code: provision.CodeConflict, last: "release done"},
 		"its edition has none": {fail: map[string]error{"restore.Restored": provision.Errorf(provision.CodeConflict, "knows no job")}, code: provision.CodeConflict, last: "credentials done"},
 		"the worker has none":  {change: func(r *provision.Runner, _ *provision.Store) { r.Restorer = nil }, code: provision.CodeUnavailable, last: "credentials done"},
 		"it is suspended":      {change: func(_ *provision.Runner, s *provision.Store) { s.Suspended = true }, code: provision.CodeInternal, last: "stopped done"},
@@ -158,8 +159,8 @@ func TestARestoreThatIsNotDoneStartsNoShop(t *testing.T) {
 			if (err == nil) != suspended || err != nil && provision.CodeOf(err) != try.code || got[len(got)-1] != try.last || c.Namespace.Restored != 0 {
 				t.Errorf("%s: %v; %v", name, err, got)
 			}
-			if !suspended && strings.Contains(c.Release, "stopped:false") {
-				t.Errorf("%s: the shop runs: %s", name, c.Release)
+			if runs := suspended || try.last == "release done"; runs != strings.Contains(c.Release, "stopped:false") {
+				t.Errorf("%s: the shop is left with %s", name, c.Release)
 			}
 		})
 	}

@@ -60,9 +60,12 @@ func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, admi
 	if s.Suspended {
 		common["suspended"] = true
 	}
-	if s.Restoring && s.Restore != nil {
+	if s.Restoring {
 		common["restoring"] = true
-		common["restore"] = map[string]any{"run": s.Restore.Backup.Run, "database": s.Restore.Backup.Database, "files": s.Restore.Backup.Files, "secrets": s.Restore.Backup.Secrets}
+	}
+	if s.Restoring && s.Restore != nil {
+		from := s.Restore.Backup
+		common["restore"] = map[string]any{"run": from.Run, "database": from.Database, "files": from.Files, "secrets": from.Secrets}
 	}
 	return map[string]any{"common": common}
 }

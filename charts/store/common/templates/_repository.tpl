@@ -9,7 +9,7 @@ began=$(date +%s)
 said=$MEMORY/said child=''
 
 fail() { # fail WHAT: what it says is the pod's last word
-	echo "$JOB: $1" >&2
+	echo "$JOB: ${refused:-}$1" >&2
 	exit 1
 }
 why() { # the end of what a command has said, in one line

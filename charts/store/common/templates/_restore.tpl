@@ -1,10 +1,14 @@
 {{- define "common.restore.script" }}
 # How all engines' stores are restored. Before it come, beside common.repository.script, the functions of the engine: connect and count, as for a backup; others, which prints
-# how many connections of the shop are open, and end_others; empty, which leaves nothing in the database; load, which fills it from its standard input; refusal, which
+# how many connections of the shop are open, and end_others; whole, whether the database is one that no restore has begun to change; empty, which leaves nothing in the database but
+# the mark that it is not whole; unmarked, which removes that; load, which fills it from its standard input; refusal, which
 # prints of what load has said, from its standard input, what quotes nothing of the shop's; and loaded, which comes after that. A dump that ends without $DUMP_ENDS is none. What is wrong with the backup itself is found before anything is changed. It may be killed at any time: the
 # next run begins again.
 : "${DRAIN:=60}"
 orders=0 products=0 sealed='' sealing=$RESTIC_PASSWORD
+# Begins what is said while the store is as it was. The worker takes the store out of its restore then, and nothing else: a try before may have changed the database.
+refused=''
+if [ -z "$DUMP_NAME" ] || { connect && whole 2>"$said"; }; then refused='refused: '; fi
 
 # No repository is made here, and none gets a key.
 open_repository() {
@@ -91,6 +95,7 @@ restore_database() {
 		end_others >/dev/null 2>"$said" || true
 		alone 10 || fail "$open connections of the shop are open again, and nothing was changed: the shop has to be stopped"
 	fi
+	refused=''
 	run empty >/dev/null 2>"$said" || fail "the database cannot be emptied: $(why)"
 	stream load >/dev/null || fail "the database is not restored, and what it has is not whole: $(refusal <"$MEMORY/refused" | tr '\n' ' ' | head -c 400) $(why)"
 	loaded >/dev/null 2>"$said" || fail "the database cannot be marked as restored: $(why)"
@@ -102,6 +107,7 @@ restore_database() {
 
 # Files that differ are written, and those that the backup does not have go. A folder that its owner may not change is none that a restore leaves out.
 restore_files() {
+	refused=''
 	find "$FILES" -type d -user "$(id -u)" ! -perm -u=rwx -exec chmod u+rwx {} + 2>"$said" || true
 	run restic restore --quiet "$FILES_SNAPSHOT:$FILES" --target "$FILES" --delete --exclude /lost+found >/dev/null 2>"$said" || fail "the files are not restored, and what there is is not whole: $(why)"
 }
@@ -117,6 +123,7 @@ check secrets "$SECRETS_SNAPSHOT"
 if [ -n "$SECRETS_SNAPSHOT" ]; then seal; fi
 if [ -n "$DATABASE_SNAPSHOT" ]; then restore_database; fi
 if [ -n "$FILES_SNAPSHOT" ]; then restore_files; fi
+if [ -n "$DATABASE_SNAPSHOT" ]; then unmarked >/dev/null 2>"$said" || fail "the database cannot be marked as whole: $(why)"; fi
 printf '{"run":"%s","orders":%s,"products":%s,"seconds":%s,"credentials":"%s"}\n' "$RUN" "$orders" "$products" "$(($(date +%s) - began))" "$sealed" >"$RESULT"
 {{ end -}}
 

@@ -14,7 +14,12 @@ empty() {
 		CREATE SCHEMA public AUTHORIZATION pg_database_owner;
 		GRANT USAGE ON SCHEMA public TO PUBLIC;
 		COMMENT ON SCHEMA public IS ''standard public schema'';
+		CREATE TABLE orchestrator_restoring (since timestamptz);
 	END'"
+}
+unmarked() { ask "DROP TABLE public.orchestrator_restoring"; }
+whole() {
+	[ "$(ask "SELECT COUNT(*) > 0 AND COUNT(*) FILTER (WHERE table_name = 'orchestrator_restoring') = 0 FROM information_schema.tables WHERE table_schema = 'public'")" = t ]
 }
 
 # All of it or nothing.

@@ -13,7 +13,11 @@ end_others() {
 # With the database go its tables, views, triggers, routines and events. The user may make it again, for it has all rights on what has this name.
 empty() {
 	charset=$(server --execute="SELECT CONCAT('CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name) FROM information_schema.schemata WHERE schema_name = '$DB_NAME'") &&
-		server --execute="CREATE OR REPLACE DATABASE \`$DB_NAME\` $charset"
+		server --execute="CREATE OR REPLACE DATABASE \`$DB_NAME\` $charset; CREATE TABLE \`$DB_NAME\`.orchestrator_restoring (since timestamp)"
+}
+unmarked() { server --execute="DROP TABLE \`$DB_NAME\`.orchestrator_restoring"; }
+whole() {
+	[ "$(server --execute="SELECT COUNT(*) > 0 AND SUM(table_name = 'orchestrator_restoring') = 0 FROM information_schema.tables WHERE table_schema = '$DB_NAME'")" = 1 ]
 }
 
 load() { exec mariadb --defaults-file="$MEMORY/client.cnf" --max-allowed-packet=1G "$DB_NAME"; }
