@@ -37,6 +37,9 @@ type options struct {
 	mail    string // address of this machine that pods reach
 	// restartNode is a command that restarts the cluster's nodes, and returns once they have begun.
 	restartNode string
+	// backupGate is an address of this machine that pods reach, and backupServer the program of restic's REST server.
+	backupGate, backupServer string
+	env                      []string // that the service's processes have besides
 	// mailValues are those of the stores that send mail there.
 	mailValues map[string]any
 }
@@ -73,7 +76,8 @@ func imageKeys() (map[string]imageKey, error) {
 }
 
 func optionsOf(getenv func(string) string) (o options, err error) {
-	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS"), mail: getenv("MAIL"), restartNode: getenv("RESTART_NODE")}
+	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS"), mail: getenv("MAIL"), restartNode: getenv("RESTART_NODE"),
+		backupGate: getenv("BACKUP_GATE"), backupServer: cmp.Or(getenv("BACKUP_SERVER"), "restic-rest-server")}
 	if len(o.engines) == 0 {
 		o.engines = engine.Names()
 	}

@@ -93,7 +93,7 @@ func newTour(t *testing.T, o options, r *report, engine string) *tour {
 	tr.world = newWorld(t)
 	env := []string{"STORE_VALUES_FILE=" + o.valuesFile(t, engine), fmt.Sprintf("ORCH_POLL_ATTEMPTS=%d", int(o.timeout.Seconds())),
 		"ORCH_POLL_INTERVAL=1s", "ORCH_DRIFT=repair", "ORCH_AUDIT_EVERY=10s", "ORCH_DELETE_TIMEOUT=" + o.timeout.String()}
-	tr.rig = newRig(t, slices.Concat(env, front.env(), mailbox.env())...)
+	tr.rig = newRig(t, slices.Concat(env, front.env(), mailbox.env(), o.env)...)
 	tr.patience = 2 * o.timeout // so that it is the service that says what is wrong
 	if makeShopper := shoppers[engine]; makeShopper != nil {
 		tr.shopper = makeShopper(tr)
