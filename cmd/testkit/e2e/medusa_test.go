@@ -48,7 +48,7 @@ func (s medusa) key() []string {
 		s.rig.t.Fatal("the shop has no publishable key")
 	}
 	key, shop := body.Keys[0].Token, s.credentials(s.store).UID
-	if known, ok := s.shops[key]; ok && known != shop {
+	if known, ok := s.shops[key]; ok && known != shop && !s.reborn {
 		s.rig.t.Fatal("the shop has the publishable key of another one: both have it from the image")
 	}
 	s.shops[key] = shop

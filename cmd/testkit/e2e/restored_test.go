@@ -138,6 +138,7 @@ func (tr *tour) backedUp(after time.Time) string {
 func (tr *tour) loseNamespace() {
 	t := tr.rig.t
 	t.Helper()
+	tr.reborn = true
 	ctx := context.Background()
 	if err := tr.k.CoreV1().Namespaces().Delete(ctx, tr.store.Namespace, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)

@@ -58,6 +58,7 @@ type tour struct {
 	password string
 	order    string
 	mailbox  *mailbox // nil: no mail is sent
+	reborn   bool     // the store is restored in another namespace of its name: its keys are not those of another shop
 	number   string   // of the order that was made in a browser
 	picture  string
 	readies  int // READY callbacks so far
