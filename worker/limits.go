@@ -48,6 +48,14 @@ func DefaultLimits() Limits {
 // run is the limit of one run: all that it may wait for, and time for the calls in between.
 func (l Limits) run() time.Duration { return l.ReadinessTimeout + l.DeleteTimeout + 10*time.Minute }
 
+// runOf is the limit of one run of this store: a restore takes the time of its data.
+func (l Limits) runOf(s provision.Store) time.Duration {
+	if s.Restore == nil {
+		return l.run()
+	}
+	return min(l.run()+provision.RestoreTimeout, queue.TaskTimeout-ShutdownTimeout)
+}
+
 // Validate reports limits that contradict each other, all at once.
 func (l Limits) Validate() error {
 	var errs []error

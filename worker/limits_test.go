@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"orchestrator/provision"
 	"orchestrator/worker/callback"
 	"orchestrator/worker/queue"
 )
@@ -30,6 +31,14 @@ func TestLimitsFitIntoOneAnother(t *testing.T) {
 	}
 	if l.run()+ShutdownTimeout >= queue.TaskTimeout {
 		t.Errorf("a run may take %s, a task %s", l.run(), queue.TaskTimeout)
+	}
+	restoring := provision.Store{Restore: &provision.Restore{}}
+	if limit := l.runOf(restoring); limit < l.run()+provision.RestoreTimeout || l.runOf(provision.Store{}) != l.run() {
+		t.Errorf("a run with a restore may take %s, another %s", limit, l.runOf(provision.Store{}))
+	}
+	long := l
+	if long.ReadinessTimeout = 3 * time.Hour; long.Validate() != nil || long.runOf(restoring) >= queue.TaskTimeout {
+		t.Errorf("a run with a restore may take %s, a task %s", long.runOf(restoring), queue.TaskTimeout)
 	}
 	if drain := helmTimeout + outcomeTimeout + redisTimeout + redisTimeout; drain >= ShutdownTimeout {
 		t.Errorf("letting go may take %s, asynq waits %s", drain, ShutdownTimeout)

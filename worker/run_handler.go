@@ -172,7 +172,8 @@ func (h *runHandler) attempt(p *lease, log *slog.Logger) (result runResult, err 
 	}
 	ctx, cancel := context.WithTimeoutCause(p.span.Context(p.ctx), p.run.TimeLeft, errGenerationTimeout)
 	defer cancel()
-	ctx, cancel = context.WithTimeoutCause(ctx, h.limits.run(), fmt.Errorf("the run did not end within %s", h.limits.run()))
+	limit := h.limits.runOf(p.run.Store)
+	ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the run did not end within %s", limit))
 	defer cancel()
 	journal := h.onStep(p, log)
 	ctx = provision.WithWaits(ctx, h.tellWaits(p, log))
