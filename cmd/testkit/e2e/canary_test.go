@@ -26,6 +26,7 @@ import (
 
 	"orchestrator/cmd/testkit/redistest"
 	"orchestrator/provision"
+	"orchestrator/provision/backup"
 )
 
 // canaries are the secrets of one installation and its stores, by what they are.
@@ -61,7 +62,9 @@ func TestSecretsAreNowhereToBeSeen(t *testing.T) {
 	c.submit(ready)
 	c.awaitStatus(ready.StoreID, provision.StatusReady, 1)
 	c.eventually("READY of the first store is a dead letter", soonEnough, func() bool { return c.state(refused.StoreID).DeadLetterID != "" })
+	c.eventually("the second store is backed up", 3*soonEnough, func() bool { return c.state(ready.StoreID).BackupFailure != nil }) // simulated pods leave nothing
 	for _, s := range []provision.Request{refused, ready} {
+		c.passwordsOfBackups(s)
 		for key, value := range c.credentials(s).Data {
 			if len(value) >= 12 && key != "publishable-key" { // the others are names, and a key that storefronts show
 				c.secrets[s.Engine+"'s "+key] = string(value)
@@ -140,9 +143,30 @@ func (c *canaryRig) start() {
 	u.User = url.UserPassword("", password)
 	c.rig = newRig(c.t, "REDIS_URL="+u.String(), "ORCH_WEBHOOK_SECRET=whsec_"+key, "ORCH_TOKENS_FILE="+tokens, "ORCH_LOG_LEVEL=debug",
 		"ORCH_INGEST_ADMIN_ADDR="+c.ingestAdmin, "ORCH_WORKER_ADMIN_ADDR="+c.workerAdmin, "ORCH_MONITOR_ADDR="+c.site,
-		"ORCH_MONITOR_USER=operator", "ORCH_MONITOR_PASSWORD="+secret("monitor password"))
+		"ORCH_MONITOR_USER=operator", "ORCH_MONITOR_PASSWORD="+secret("monitor password"), "ORCH_BACKUP_GATE=https://gate.example.com", "ORCH_BACKUP_EVERY=1m",
+		"ORCH_BACKUP_KEY="+secret("key of backups")+strings.Repeat("-", 16), "ORCH_BACKUP_GATE_KEY="+secret("key of the gate")+strings.Repeat("+", 16))
 	c.redis = u.String()
 	c.programs = map[string]*program{"ingest": c.ingest, "worker": c.rig.start("worker"), "monitor": c.rig.start("monitor")}
+}
+
+// passwordsOfBackups are those that open the store's repository and the gate.
+func (c *canaryRig) passwordsOfBackups(s provision.Request) {
+	c.t.Helper()
+	of := func(variable string) (found string) {
+		for _, entry := range c.env {
+			if text, ok := strings.CutPrefix(entry, variable+"="); ok {
+				found = text
+			}
+		}
+		return found
+	}
+	for name, derive := range map[string]func(backup.Keys, string, string) []string{"KEY": backup.Keys.RepositoryPasswords, "GATE_KEY": backup.Keys.GatePasswords} {
+		keys, err := backup.ParseKeys(of("ORCH_BACKUP_" + name))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.secrets[s.Engine+"'s password by ORCH_BACKUP_"+name] = derive(keys, of("ORCH_INSTALLATION"), provision.StoreLabel(s.StoreID))[0]
+	}
 }
 
 func (c *canaryRig) store(id, engine string) provision.Request {

@@ -39,6 +39,7 @@ type options struct {
 	restartNode string
 	// backupGate is an address of this machine that pods reach, and backupServer the program of restic's REST server.
 	backupGate, backupServer string
+	wipeCluster              string   // a command that makes the cluster anew, empty, at the same address
 	env                      []string // that the service's processes have besides
 	// mailValues are those of the stores that send mail there.
 	mailValues map[string]any
@@ -77,7 +78,7 @@ func imageKeys() (map[string]imageKey, error) {
 
 func optionsOf(getenv func(string) string) (o options, err error) {
 	o = options{engines: fields(getenv("ENGINES")), timeout: 15 * time.Minute, keep: getenv("KEEP") == "1", shots: getenv("SHOTS"), mail: getenv("MAIL"), restartNode: getenv("RESTART_NODE"),
-		backupGate: getenv("BACKUP_GATE"), backupServer: cmp.Or(getenv("BACKUP_SERVER"), "restic-rest-server")}
+		backupGate: getenv("BACKUP_GATE"), backupServer: cmp.Or(getenv("BACKUP_SERVER"), "restic-rest-server"), wipeCluster: getenv("WIPE_CLUSTER")}
 	if len(o.engines) == 0 {
 		o.engines = engine.Names()
 	}

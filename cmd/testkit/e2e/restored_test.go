@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -57,6 +58,18 @@ func restored(t *testing.T, o options, r *report, engine string) {
 	first := tr.state(tr.store.StoreID).Backup.Run
 	tr.phase("the namespace is deleted, and restored", func() string {
 		tr.loseNamespace()
+		return tr.restoredFrom("--backup", first)
+	})
+	tr.phase("the cluster is wiped, and the store restored", func() string {
+		if o.wipeCluster == "" {
+			return "LEFT OUT: WIPE_CLUSTER names no command"
+		}
+		if out, err := exec.Command("sh", "-c", o.wipeCluster).CombinedOutput(); err != nil {
+			t.Fatalf("WIPE_CLUSTER: %v\n%s", err, out)
+		}
+		if !tr.gone(tr.store.Namespace) {
+			t.Fatal("WIPE_CLUSTER has left the store's namespace")
+		}
 		return tr.restoredFrom("--backup", first)
 	})
 	tr.phase("a guest orders", func() string { return "order " + tr.guestOrders() })
