@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -79,12 +80,15 @@ type Restore struct {
 	Backup     Backup `json:"backup"`
 }
 
+// ErrRestoreRefused is the cause of an error that says that a restore has touched nothing, in this run or before: the backup does not fit the store, or cannot be read.
+var ErrRestoreRefused = errors.New("the restore was refused")
+
 // Restorer puts stores back to backups of theirs.
 type Restorer interface {
 	// Restored says when the store's restore was done; zero: it was not. CodeConflict says that the store's edition knows no restore.
 	Restored(ctx context.Context, s Store, r Release) (time.Time, error)
 	// Restore has database, files and credentials become what they were, of a store of which nothing runs but its database. It may be interrupted and called again
-	// at any point, and begins anew then. CodeConflict says that nothing was touched, since the backup does not fit the store; CodeCrash that it failed, and why, with
+	// at any point, and begins anew then. [ErrRestoreRefused], of code conflict, says that nothing was touched; CodeCrash that it failed, and why, with
 	// what is in the store to be restored once more; CodeTimeout that it did not end in time.
 	Restore(ctx context.Context, s Store, r Release, deadline time.Time) error
 }
@@ -111,16 +115,16 @@ func (r *Runner) restore(ctx context.Context, s Store, engine Engine, shop Relea
 	if err != nil || !at.IsZero() {
 		return at, err
 	}
-	applied, err := r.release(ctx, stopped, release, j)
-	if err == nil {
-		err = j.step(ctx, OpProvision, s, StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, stopped, r.readyBy(s, applied.At)) })
+	// Not from when the generation was applied first: a run before may have restored for hours.
+	if _, err = r.release(ctx, stopped, release, j); err == nil {
+		err = j.step(ctx, OpProvision, s, StepReady, func(ctx context.Context) error { return r.Readiness.Wait(ctx, stopped, r.readyBy(s, time.Now())) })
 	}
 	if err == nil {
 		err = j.step(ctx, OpProvision, s, StepRestore, func(ctx context.Context) error {
 			return r.Restorer.Restore(ctx, stopped, release, time.Now().Add(RestoreTimeout))
 		})
 	}
-	if CodeOf(err) == CodeConflict {
+	if errors.Is(err, ErrRestoreRefused) {
 		if _, again := r.release(ctx, s, shop, j); again != nil {
 			err = again // and the next run is refused once more
 		}

@@ -147,7 +147,7 @@ func TestARestoreThatIsNotDoneStartsNoShop(t *testing.T) {
 		last   string
 	}{
 		"it fails":             {fail: map[string]error{"restore.Restore": crash}, code: provision.CodeCrash, last: "restore failed"},
-		"it is refused":        {fail: map[string]error{"restore.Restore": provision.Errorf(provision.CodeConflict, "of another store")}, code: provision.CodeConflict, last: "release done"},
+		"it is refused":        {fail: map[string]error{"restore.Restore": provision.Wrap(provision.CodeConflict, provision.ErrRestoreRefused, "of another store")}, code: provision.CodeConflict, last: "release done"},
 		"its edition has none": {fail: map[string]error{"restore.Restored": provision.Errorf(provision.CodeConflict, "knows no job")}, code: provision.CodeConflict, last: "credentials done"},
 		"the worker has none":  {change: func(r *provision.Runner, _ *provision.Store) { r.Restorer = nil }, code: provision.CodeUnavailable, last: "credentials done"},
 		"it is suspended":      {change: func(_ *provision.Runner, s *provision.Store) { s.Suspended = true }, code: provision.CodeInternal, last: "stopped done"},

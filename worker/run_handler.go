@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -195,6 +196,7 @@ var errGenerationTimeout = provision.Errorf(provision.CodeTimeout, "the store wa
 func (h *runHandler) recordOutcome(p *lease, a decision, made runResult, err error) (decision, error) {
 	run := p.run
 	run.Outputs, run.Edition, run.Outdated = made.outputs, made.applied.Edition, made.applied.Outdated
+	run.RestoreRefused = errors.Is(err, provision.ErrRestoreRefused)
 	status, code, text := p.run.Store.Success(p.run.Op), provision.Code(""), ""
 	if err != nil {
 		status, code, text = p.run.Op.Failure(), provision.CodeOf(err), provision.Public(err)

@@ -106,6 +106,7 @@ func (s *sandbox) live(way, store string) {
 		{"/suspend", `{"reason":"unpaid"}`, http.StatusAccepted, "provision SUSPENDED"},
 		{"/resume", "", http.StatusAccepted, "provision READY"},
 		{"/rotate", "", http.StatusAccepted, "provision READY"},
+		{"/restore", "", http.StatusConflict, ""}, // it has no backup
 		{"/cancel", "", http.StatusConflict, ""},
 		{"/retry", `{"force":["verify"]}`, http.StatusAccepted, ""},
 		{"/cancel", "", http.StatusOK, "none"},

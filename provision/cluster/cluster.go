@@ -93,12 +93,16 @@ type auditor struct {
 	*Credentials
 }
 
+func (c *Cluster) restorer() *backup.Restorer {
+	return &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials, Abandon: c.State.abandonRestore}
+}
+
 // Fill sets the fields of the runner that the cluster implements.
 func (c *Cluster) Fill(r *provision.Runner) {
 	r.Namespaces, r.Credentials, r.Releases = c.Namespaces, c.Credentials, c.Releases
 	r.Readiness, r.Volumes, r.Shops, r.Rotator = c.Readiness, c.Volumes, c.Shops, c.Rotations
 	r.Auditor, r.Upgrader, r.Turns = auditor{c.Releases, c.Credentials}, c.Releases, c.api
 	if c.Backups.Access.Gate != "" {
-		r.BackupMaker, r.Restorer = c.Backups, &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials}
+		r.BackupMaker, r.Restorer = c.Backups, c.restorer()
 	}
 }

@@ -43,7 +43,7 @@ func toRestore(t *testing.T, c *Cluster) (provision.Store, *backup.Restorer, map
 	says := `{"run":"r","orders":2,"products":1,"seconds":1,"credentials":"` + sealed(t, c, s, "credentials 1\nadmin-password of-the-backup\n") + `"}`
 	values := map[string]any{"podAnnotations": map[string]any{"devcluster/message": says}}
 	apply(t, c, s, values)
-	return s, &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials}, values
+	return s, c.restorer(), values
 }
 
 func restoreStore(ctx context.Context, r *backup.Restorer, s provision.Store, values map[string]any) error {
@@ -95,7 +95,7 @@ func TestARestoreThatIsCutOffIsDoneByTheNextRun(t *testing.T) {
 			s, r, values := toRestore(t, healthy)
 			c, wire := tripped(t, after)
 			backsUp(t, c)
-			err := restoreStore(provision.WithFence(t.Context(), wire), &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials}, s, values)
+			err := restoreStore(provision.WithFence(t.Context(), wire), c.restorer(), s, values)
 			wantCode(t, err, provision.CodeUnavailable)
 			if err := restoreStore(t.Context(), r, s, values); err != nil {
 				t.Error(err)

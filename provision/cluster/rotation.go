@@ -101,7 +101,7 @@ func restoredAt(secret *corev1.Secret, generation int64) time.Time {
 	return done
 }
 
-// TakeBack implements [backup.Credentials]. What a rotation has drawn since belongs to the shop of before; one that was asked for with the restore comes after it.
+// TakeBack implements [backup.Credentials]. What a rotation has drawn since belongs to the shop of before; one that was asked for with the restore, or later, comes after it.
 func (c *Credentials) TakeBack(ctx context.Context, s provision.Store, all []provision.Credential, entries map[string]string) error {
 	return c.change(ctx, s, func(secret *corev1.Secret) (bool, error) {
 		if !restoredAt(secret, s.Restore.Generation).IsZero() {
@@ -113,7 +113,7 @@ func (c *Credentials) TakeBack(ctx context.Context, s provision.Store, all []pro
 				secret.Data[credential.Key] = []byte(value)
 			}
 		}
-		if s.Rotation == s.Restore.Generation {
+		if s.Rotation >= s.Restore.Generation {
 			delete(secret.Annotations, annotationRotated)
 		}
 		secret.Annotations[annotationRestored] = strconv.FormatInt(s.Restore.Generation, 10) + " " + time.Now().UTC().Format(time.RFC3339)

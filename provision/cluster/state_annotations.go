@@ -132,6 +132,10 @@ func (a *State) saveBackup(ctx context.Context, s provision.Store, made provisio
 	return a.annotate(ctx, s, annotationBackup, string(text))
 }
 
+func (a *State) abandonRestore(ctx context.Context, s provision.Store) error {
+	return a.annotate(ctx, s, annotationRestore, "")
+}
+
 // deliveredText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
 func deliveredText(s provision.Store, delivered provision.Status) string {
 	return strconv.FormatInt(s.Generation, 10) + " " + string(delivered)

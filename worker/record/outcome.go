@@ -33,7 +33,7 @@ func (r *Runs) RecordOutcome(ctx context.Context, run Run, status provision.Stat
 	}
 	answer, err := r.runScript(ctx, recordOutcomeScript,
 		[]string{keyStore(id), keyRunLease(id), keyCallbacks(id), keyHosts, keyNamespaces, keyOutstanding},
-		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.creatorLimit, run.Cluster, outputs, r.holdAfter, run.Edition, flag(run.Outdated), flag(r.heal))
+		id, string(run.Op), run.Store.Generation, run.Token, string(status), string(code), text, r.creatorLimit, run.Cluster, outputs, r.holdAfter, run.Edition, flag(run.Outdated), flag(r.heal), flag(run.RestoreRefused))
 	if err != nil {
 		return "", nil, err
 	}

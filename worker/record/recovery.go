@@ -103,6 +103,9 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 	if err != nil {
 		return Comparison{}, err
 	}
+	if saved.Store.Restore != nil {
+		timeout += provision.RestoreTimeout
+	}
 	restore, restoreGeneration, err := restoreText(saved.Store.Restore)
 	if err != nil {
 		return Comparison{}, err

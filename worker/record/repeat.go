@@ -52,7 +52,7 @@ func (r *Repeats) Restore(ctx context.Context, storeID string, generation int64,
 	}
 	chosen, unknown := chooseBackup(storeID, backups, want.Backup)
 	t := terms{newest: generation, rotate: want.NewPassword, restore: chosen}
-	return r.again(ctx, storeID, timeout+provision.RestoreTimeout, t, func(known Record, id string) (provision.Request, error) {
+	return r.again(ctx, storeID, timeout, t, func(known Record, id string) (provision.Request, error) {
 		req, err := known.provisioned(id)
 		return req, cmp.Or(err, unknown)
 	})

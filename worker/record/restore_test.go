@@ -151,7 +151,20 @@ func TestARestoreTakesTheLatestBackupAskedFor(t *testing.T) {
 func TestARestoreThatWasRefusedIsForgotten(t *testing.T) {
 	each(t, func(b *bench) {
 		b.backedUp("a", "one")
-		b.endWith(b.runOf(b.putBack("a", provision.RestoreRequest{})), provision.StatusFailed, provision.CodeConflict)
+		b.putBack("a", provision.RestoreRequest{NewPassword: true})
+		if got := b.restores(provision.StatusFailed, provision.CodeConflict); got != "one" {
+			b.Errorf("a later run is told of %q", got)
+		}
+		if b.pendingRestore() == nil {
+			b.Error("a conflict of another kind has the restore forgotten")
+		}
+		task := b.accept(titled(request("a"), "later"))
+		run := b.acquire(task, task.ID())
+		run.RestoreRefused = true
+		b.endWith(run, provision.StatusFailed, provision.CodeConflict)
+		if got := b.rotates(provision.StatusReady); got != 0 {
+			b.Errorf("the shop that is as it was gets another password, as of %d", got)
+		}
 		if got := b.restores(provision.StatusReady, ""); got != "" {
 			b.Errorf("the next run is told of %q", got)
 		}
@@ -161,6 +174,60 @@ func TestARestoreThatWasRefusedIsForgotten(t *testing.T) {
 		}
 		if got := b.restores(provision.StatusReady, ""); got != "" {
 			b.Errorf("after a cancel the next run is told of %q", got)
+		}
+	})
+}
+
+// TestACancelBringsARestoreBackThatIsHalfDone: what it has left in the store is no shop.
+func TestACancelBringsARestoreBackThatIsHalfDone(t *testing.T) {
+	each(t, func(b *bench) {
+		b.backedUp("a", "one", "two")
+		first := b.putBack("a", provision.RestoreRequest{Backup: "one"})
+		b.endWith(b.runOf(first), provision.StatusFailed, provision.CodeCrash)
+		b.putBack("a", provision.RestoreRequest{Backup: "two"})
+		if _, _, _, err := b.records.Repeats.Cancel(b.ctx, "a", 0); err != nil {
+			b.Fatal(err)
+		}
+		if got := b.pendingRestore(); got == nil || got.Backup.Run != "one" || got.Generation != first.Generation {
+			b.Errorf("after the cancel of another: %+v", got)
+		}
+	})
+}
+
+// TestADeleteTakesRestoreAndBackupsAlong, also where the next store is asked for before it has ended. One that retains the data leaves them.
+func TestADeleteTakesRestoreAndBackupsAlong(t *testing.T) {
+	each(t, func(b *bench) {
+		for _, retain := range []bool{true, false} {
+			b.backedUp("a", "one")
+			b.endWith(b.runOf(b.putBack("a", provision.RestoreRequest{})), provision.StatusFailed, provision.CodeCrash)
+			deletion := b.accept(provision.Request{StoreID: "a", Action: provision.OpDelete, RetainData: retain})
+			run := b.acquire(deletion, deletion.ID())
+			waiting := b.accept(request("a"))
+			if got, _, err := b.records.Runs.RecordOutcome(b.ctx, run, provision.StatusDeleted, "", ""); must(b, got, err) != OutcomeRecorded {
+				b.Fatal(got)
+			}
+			b.release(run, RunEnd{Ended: true})
+			next := b.acquire(waiting, waiting.ID())
+			if (next.Store.Restore != nil) != retain {
+				b.Errorf("retained: %t; the next store is restored from %+v", retain, next.Store.Restore)
+			}
+			s, _, err := b.records.Requests.Store(b.ctx, "a")
+			if must(b, s, err); (len(s.Backups) > 0) != retain || (s.Backup != nil) != retain {
+				b.Errorf("retained: %t; the next store has %+v", retain, s.Backups)
+			}
+			b.endWith(next, provision.StatusReady, "")
+		}
+	})
+}
+
+// TestARunThatRestoresHasTimeForIt, whichever request it is of.
+func TestARunThatRestoresHasTimeForIt(t *testing.T) {
+	each(t, func(b *bench) {
+		b.backedUp("a", "one")
+		b.endWith(b.runOf(b.putBack("a", provision.RestoreRequest{})), provision.StatusFailed, provision.CodeCrash)
+		task := b.accept(titled(request("a"), "later"))
+		if run := b.acquire(task, task.ID()); run.TimeLeft <= provision.RestoreTimeout {
+			b.Errorf("a later run has %s", run.TimeLeft)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,10 +53,10 @@ func (m *Maker) MakeBackup(ctx context.Context, s provision.Store, want provisio
 	if err == nil {
 		err = m.mayMount(ctx, pod)
 	}
-	if err != nil {
-		return provision.Backup{}, err
+	if err == nil {
+		err = m.prepare(ctx, s, pod, s.Generation)
 	}
-	if err := m.give(ctx, s); err != nil {
+	if err != nil {
 		return provision.Backup{}, err
 	}
 	message, err := job.Run(ctx, m.API, pod, deadline)
@@ -91,6 +92,15 @@ func (m *Maker) mayMount(ctx context.Context, pod *corev1.Pod) error {
 		}
 	}
 	return nil
+}
+
+// prepare ends what earlier jobs have left, and gives the pod what opens the repository. A pod that was made for another generation has seen the credentials of then.
+func (m *Maker) prepare(ctx context.Context, s provision.Store, pod *corev1.Pod, generation int64) error {
+	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, job.AnnotationGeneration, strconv.FormatInt(generation, 10))
+	if err := job.EndOthers(ctx, m.API, pod); err != nil {
+		return err
+	}
+	return m.give(ctx, s)
 }
 
 // give makes the Secret, or gives the one that a run before has left behind the values of now.

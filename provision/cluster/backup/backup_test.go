@@ -51,12 +51,13 @@ func keys(t *testing.T, text string) backup.Keys {
 // rig is a cluster whose pods end as they are made.
 type rig struct {
 	*Maker
-	client *fake.Clientset
-	phase  corev1.PodPhase
-	says   string
-	seen   *corev1.Secret // the Secret as it was when the pod was made; nil: none
-	saved  []provision.Backup
-	refuse error // of saving
+	client    *fake.Clientset
+	phase     corev1.PodPhase
+	says      string
+	seen      *corev1.Secret // the Secret as it was when the pod was made; nil: none
+	saved     []provision.Backup
+	refuse    error // of saving
+	abandoned int
 }
 
 func newRig(t *testing.T, mode corev1.PersistentVolumeAccessMode) *rig {

@@ -15,6 +15,8 @@ import (
 type Restorer struct {
 	*Maker
 	Credentials Credentials
+	// Abandon takes the restore off the store's namespace: after a loss of Redis it would come back, and undo what was sold since.
+	Abandon func(context.Context, provision.Store) error
 }
 
 // Credentials is the store's Secret. It says whether a restore was done, so that a store whose namespace is lost is restored anew.
@@ -42,21 +44,23 @@ func (r *Restorer) Restored(ctx context.Context, s provision.Store, want provisi
 // Restore implements [provision.Restorer]. The Secret with what opens the repository is there for as long as the pod runs, as for a backup.
 func (r *Restorer) Restore(ctx context.Context, s provision.Store, want provision.Release, deadline time.Time) error {
 	pod, err := r.Render(ctx, s, want, jobRestore)
-	if err == nil {
-		err = r.mayMount(ctx, pod)
-	}
-	if err == nil {
-		err = r.give(ctx, s)
-	}
 	if err != nil {
 		return err
 	}
+	if err := r.mayMount(ctx, pod); provision.CodeOf(err) == provision.CodeConflict {
+		return r.refuse(ctx, s, provision.Public(err))
+	} else if err != nil {
+		return err
+	}
+	if err := r.prepare(ctx, s, pod, s.Restore.Generation); err != nil {
+		return err
+	}
 	message, err := job.Run(ctx, r.API, pod, deadline)
-	if taken := r.take(ctx, s); err == nil {
-		err = taken
+	if taken := r.take(ctx, s); taken != nil { // the next job removes it; what was restored is not thrown away for that
+		r.API.Log.Warn("what opens a store's backups is left in its namespace", "store_id", s.StoreID, "error", taken)
 	}
 	if err != nil {
-		return refusal(s, err)
+		return r.refusal(ctx, s, err)
 	}
 	entries, err := r.parse(ctx, s, pod.Name, message)
 	if err != nil {
@@ -66,11 +70,19 @@ func (r *Restorer) Restore(ctx context.Context, s provision.Store, want provisio
 }
 
 // refusal is the error of a pod that may have touched nothing.
-func refusal(s provision.Store, err error) error {
+func (r *Restorer) refusal(ctx context.Context, s provision.Store, err error) error {
 	if _, why, found := strings.Cut(provision.Public(err), refused); found {
-		return provision.Wrap(provision.CodeConflict, err, "store %s cannot be restored from backup %s, and is as it was: %s", s.StoreID, s.Restore.Backup.Run, why)
+		return r.refuse(ctx, s, why)
 	}
 	return err
+}
+
+func (r *Restorer) refuse(ctx context.Context, s provision.Store, why string) error {
+	if err := r.Abandon(ctx, s); err != nil {
+		return err
+	}
+	return provision.Wrap(provision.CodeConflict, provision.ErrRestoreRefused,
+		"store %s cannot be restored from backup %s, and is as it was: %s; ask for a restore again once that is mended", s.StoreID, s.Restore.Backup.Run, why)
 }
 
 // parse reads what the pod has left as its message, and opens the entries of the Secret that are in it.

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func restoring(t *testing.T, says string) (*Restorer, *rig, *secretOf, provision
 	secret := &secretOf{}
 	s := store
 	s.Restore = &provision.Restore{Generation: s.Generation, Backup: provision.Backup{Run: "r", Secrets: "s"}}
-	return &Restorer{Maker: r.Maker, Credentials: secret}, r, secret, s
+	return &Restorer{Maker: r.Maker, Credentials: secret, Abandon: func(context.Context, provision.Store) error { r.abandoned++; return nil }}, r, secret, s
 }
 
 func TestRestore(t *testing.T) {
@@ -76,6 +77,9 @@ func TestWhatARestoreHasNotDoneIsNotTakenBack(t *testing.T) {
 		restorer, r, secret, s := restoring(t, try.says)
 		r.phase = try.phase
 		err := restorer.Restore(t.Context(), s, provision.Release{}, time.Now().Add(time.Minute))
+		if refused := try.code == provision.CodeConflict; errors.Is(err, provision.ErrRestoreRefused) != refused || (r.abandoned == 1) != refused {
+			t.Errorf("%s: it counts as refused: %t; abandoned %d times", name, !refused, r.abandoned)
+		}
 		if provision.CodeOf(err) != try.code || !strings.Contains(provision.Public(err), try.text) || secret.entries != nil {
 			t.Errorf("%s: %v; taken back: %v", name, err, secret.entries)
 		}
@@ -88,7 +92,7 @@ func TestWhatARestoreHasNotDoneIsNotTakenBack(t *testing.T) {
 func TestAVolumeThatOnePodMayUseIsNotRestored(t *testing.T) {
 	restorer, r, _, s := restoring(t, "")
 	r.Maker.API.Clientset = newRig(t, corev1.ReadWriteOncePod).API.Clientset
-	if err := restorer.Restore(t.Context(), s, provision.Release{}, time.Now().Add(time.Minute)); provision.CodeOf(err) != provision.CodeConflict {
+	if err := restorer.Restore(t.Context(), s, provision.Release{}, time.Now().Add(time.Minute)); !errors.Is(err, provision.ErrRestoreRefused) {
 		t.Error(err)
 	}
 }

@@ -68,18 +68,39 @@ func Forget(ctx context.Context, api *kube.Client, namespace string) error {
 	return kube.WrapError(kube.IgnoreNotFound(err), "delete secret %s in namespace %s", provision.BackupAccessSecret, namespace)
 }
 
+// AnnotationGeneration of a job's pod is the generation that it works for.
+const AnnotationGeneration = "orchestrator/generation"
+
+// EndOthers deletes the pods of jobs beside which this one must not run, and whose result is not to be taken for its own: those of other jobs, and those of its name that
+// work for another generation.
+func EndOthers(ctx context.Context, api *kube.Client, pod *corev1.Pod) error {
+	return endPods(ctx, api, pod.Namespace, func(other *corev1.Pod) bool {
+		return other.Name != pod.Name || other.Annotations[AnnotationGeneration] != pod.Annotations[AnnotationGeneration]
+	})
+}
+
 // End deletes the pods of jobs in a namespace, and what opens the store's backups: the shop that they work in is going.
 func End(ctx context.Context, api *kube.Client, namespace string) error {
+	if err := endPods(ctx, api, namespace, func(*corev1.Pod) bool { return true }); err != nil {
+		return err
+	}
+	return Forget(ctx, api, namespace)
+}
+
+func endPods(ctx context.Context, api *kube.Client, namespace string, which func(*corev1.Pod) bool) error {
 	list, err := api.Clientset.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return kube.WrapError(err, "list the pods of jobs in namespace %s", namespace)
 	}
 	for i := range list.Items {
+		if !which(&list.Items[i]) {
+			continue
+		}
 		if err := (&run{api: api, pod: &list.Items[i]}).remove(ctx); err != nil {
 			return err
 		}
 	}
-	return Forget(ctx, api, namespace)
+	return nil
 }
 
 type run struct {

@@ -135,14 +135,18 @@ local hosts = gone(r) and '' or (r.run_hosts or '')
 if not has_word(hosts, want.host) then hosts = hosts .. ' ' .. want.host end
 if op == 'provision' and count_words(hosts) > MAX_HOSTS then return { 'hosts', tostring(MAX_HOSTS) } end
 
-local gen = math.max(r.generation + 1, at)
+if op == 'provision' and gone(r) and not r.retain_data then
+  forget_backups(id, KEYS[1])
+  r.restore = nil
+end
+local gen, timeout = math.max(r.generation + 1, at), tonumber(ARGV[9])
+if op == 'provision' and (r.restore or ARGV[25] ~= '') then timeout = timeout + RESTORE_MS end -- its run goes on with it
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[6])
 redis.call('PERSIST', history(id))
 redis.call('PERSIST', backups_of(id))
-if op == 'provision' and gone(r) and not r.retain_data then redis.call('DEL', backups_of(id)) end -- those of another shop
 redis.call('HSET', KEYS[1], 'generation', text(gen), 'op', op, 'digest', digest, 'accepted_at', text(at),
-  'timeout_ms', ARGV[9], 'deadline', text(at + ARGV[9]))
+  'timeout_ms', text(timeout), 'deadline', text(at + timeout))
 redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'throttled', 'held_at', 'held_ms', 'forgotten', 'contested_by', 'force', 'delete_at', 'delete_retains', 'delete_quiet')
 redis.call('ZREM', GRAVES, id) -- whatever is asked for now counts
 if ARGV[21] ~= '' then
@@ -152,7 +156,9 @@ if ARGV[21] ~= '' then
 end
 if ARGV[17] ~= '' then redis.call('HSET', KEYS[1], 'force', ARGV[17]) end
 if ARGV[22] == '1' then redis.call('HSET', KEYS[1], 'rotation', text(gen), 'rotation_before', r.rotation or '') end
-if ARGV[25] ~= '' then redis.call('HSET', KEYS[1], 'restore', ARGV[25], 'restore_generation', text(gen)) end -- instead of one that was not done yet
+if ARGV[25] ~= '' then -- instead of one that was not done yet
+  redis.call('HSET', KEYS[1], 'restore', ARGV[25], 'restore_generation', text(gen), 'restore_before', r.restore or '', 'restore_before_generation', r.restore_generation or '')
+end
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))
   if retain == '1' then redis.call('HSET', KEYS[1], 'retain_data', '1') else redis.call('HDEL', KEYS[1], 'retain_data') end
@@ -168,7 +174,7 @@ if op == 'delete' then
   if r.clusters_to_search then redis.call('HSET', KEYS[1], 'clusters_to_search', r.clusters_to_search) end
   if r.generation == 0 then redis.call('HSET', KEYS[1], 'request', request) end
 else
-  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since', 'restore', 'restore_generation') end
+  if gone(r) and not r.retain_data then redis.call('HDEL', KEYS[1], 'protected', 'rotation', 'rotation_before') end
   if suspend == '1' then
     redis.call('HSET', KEYS[1], 'suspended', '1')
     if ARGV[18] ~= '' then redis.call('HSET', KEYS[1], 'suspend_reason', ARGV[19]) end

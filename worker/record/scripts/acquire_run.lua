@@ -47,6 +47,7 @@ redis.call('HSET', KEYS[1], 'run_token', token, 'run_generation', text(gen), 'at
 redis.call('HDEL', KEYS[1], 'next_run_at')
 if op == 'delete' then
   redis.call('HSET', KEYS[1], 'open_delete', text(gen))
+  if not r.retain_data then forget_restore(KEYS[1]) end -- from here on it cannot be cancelled
 elseif not has_word(r.run_hosts or '', r.host or '') then
   redis.call('HSET', KEYS[1], 'run_hosts', (r.run_hosts or '') .. ' ' .. (r.host or ''))
 end

@@ -15,11 +15,17 @@ local status = r.op == 'delete' and 'DELETE_FAILED' or 'FAILED'
 add_callback(r, KEYS[1], KEYS[3], at, r.generation, status, 'cancelled', ARGV[4])
 redis.call('HSET', KEYS[1], 'outcome_generation', text(r.generation), 'status', status, 'code', 'cancelled', 'error', ARGV[4], 'decided_at', text(at))
 redis.call('HDEL', KEYS[1], 'next_run_at', 'held_at', 'force')
-if r.rotation == text(r.generation) and r.run_generation ~= r.generation then -- no run has begun it
-  if (r.rotation_before or '') ~= '' then redis.call('HSET', KEYS[1], 'rotation', r.rotation_before) else redis.call('HDEL', KEYS[1], 'rotation') end
-  redis.call('HDEL', KEYS[1], 'rotation_before')
+if r.run_generation ~= r.generation then -- no run has begun what it asks for
+  forget_rotation(r, KEYS[1], text(r.generation))
+  if r.restore_generation == text(r.generation) then -- one before may be half done
+    if (r.restore_before or '') ~= '' then
+      redis.call('HSET', KEYS[1], 'restore', r.restore_before, 'restore_generation', r.restore_before_generation)
+    else
+      redis.call('HDEL', KEYS[1], 'restore', 'restore_generation')
+    end
+    redis.call('HDEL', KEYS[1], 'restore_before', 'restore_before_generation')
+  end
 end
-if r.restore_generation == text(r.generation) and r.run_generation ~= r.generation then redis.call('HDEL', KEYS[1], 'restore', 'restore_generation') end
 if r.op == 'delete' then redis.call('HSET', KEYS[1], 'open_delete', '0', 'delete_failed_generation', text(r.generation)) end
 local answer = { 'cancelled', r.op, text(r.generation) }
 if r.creator_queue then -- a delete too: no run of it comes that would leave the queue

@@ -1,4 +1,5 @@
 -- When stores are backed up. A store is in the schedule from the pass over all stores that finds it so until it comes due while it is not.
+local RESTORE_MS = 10800000 -- that a restore may take: provision.RestoreTimeout
 local BACKUP_SOON_MS = 600000 -- until the next try of a store that something else was to be done at
 
 local function backed_up(engine) return '{orch}:backed-up:' .. (engine or 'other') end
@@ -16,6 +17,22 @@ local function keep_backup(id, json, most)
   redis.call('LREM', backups_of(id), 0, json) -- the answer was lost
   redis.call('LPUSH', backups_of(id), json)
   redis.call('LTRIM', backups_of(id), 0, most - 1)
+end
+
+-- Takes back a rotation that a generation has asked for.
+local function forget_rotation(r, key, generation)
+  if not generation or r.rotation ~= generation then return end
+  if (r.rotation_before or '') ~= '' then redis.call('HSET', key, 'rotation', r.rotation_before) else redis.call('HDEL', key, 'rotation') end
+  redis.call('HDEL', key, 'rotation_before')
+end
+
+local function forget_restore(key) redis.call('HDEL', key, 'restore', 'restore_generation', 'restore_before', 'restore_before_generation') end
+
+-- Nothing of a shop that is gone concerns the next one of its id.
+local function forget_backups(id, key)
+  redis.call('HDEL', key, 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since')
+  forget_restore(key)
+  redis.call('DEL', backups_of(id))
 end
 
 local function forget_schedule(id, engine)

@@ -1,6 +1,6 @@
 -- KEYS: store, run lease, callbacks, hosts, namespaces, outstanding   ARGV: id, op, generation, token, status, code, error, limit per creator or 0, cluster, outputs or '', how many creators
 -- may fail for one cause before the others wait, or 0, the edition that was applied or '', whether it is outdated (1 or 0), whether it
--- may heal after a failure (1 or 0)
+-- may heal after a failure (1 or 0), 1 for a restore that was refused or 0
 -- Answers {recorded|unchanged|superseded|lost, then id, generation and cluster of each provision that may begin now}, or
 -- {next-cluster, then those of the delete itself}: it has to look in another cluster, or {on-hold}: the store waits instead of failing.
 local id, op, gen, token, status = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -59,8 +59,9 @@ if up then
   if ARGV[13] == '1' then redis.call('HSET', KEYS[1], 'outdated', '1') end
 end
 -- A restore that was refused has touched nothing. After any other failure what is in the store is half restored: whatever is asked for next goes on with it.
-if status == 'READY' or status == 'FAILED' and r.restore_generation == text(gen) and (ARGV[6] == 'conflict' or ARGV[6] == 'invalid') then
-  redis.call('HDEL', KEYS[1], 'restore', 'restore_generation')
+if status == 'READY' or ARGV[15] == '1' then
+  forget_restore(KEYS[1])
+  if ARGV[15] == '1' then forget_rotation(r, KEYS[1], r.restore_generation) end -- that came with it: the shop is as it was
 end
 if status == 'READY' then
   redis.call('HSET', KEYS[1], 'ready_generation', text(gen))
@@ -80,6 +81,7 @@ if status == 'DELETED' then
   if not owns then redis.call('HDEL', KEYS[1], 'retain_data') end -- it owns no namespace that could hold data
   if not next[1] and not (owns and r.retain_data) then remove_from_cluster(cluster_of(r), id) end
   if owns and not next[1] and not r.retain_data then redis.call('HDEL', KEYS[5], r.namespace) end
+  if next[1] and not (owns and r.retain_data) then forget_backups(id, KEYS[1]) end
   -- From here on the waiting provision is one of a new store.
   if next[1] then join_queue(KEYS[1], id, cjson.decode(r.request).creator_id or '', r.generation) end
 end

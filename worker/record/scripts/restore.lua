@@ -29,7 +29,7 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'trace', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since', 'restore', 'restore_generation')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'trace', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since', 'restore', 'restore_generation', 'restore_before', 'restore_before_generation')
 if ARGV[24] ~= '' then
   redis.call('HSET', KEYS[1], 'backup', ARGV[24], 'backup_at', ARGV[25])
   keep_backup(id, ARGV[24], tonumber(ARGV[26]))
