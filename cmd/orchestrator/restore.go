@@ -24,7 +24,8 @@ All of the shop but its database is stopped meanwhile, and shoppers see 503. The
 that the store had when the backup began; with --new-password another one is made then. Settings, host and edition stay those of the newest request. A
 store that is suspended is left alone: resume it first.
 
-A run that ends in between is gone on with by the next one, so after FAILED: orchestrator retry ID.
+A run that ends in between is gone on with by the next one, so after FAILED: orchestrator retry ID. One that was refused (code conflict) has touched
+nothing and is forgotten: mend what it names, and ask again.
 
 Exit code: 0 once the request is accepted; with --watch 0 for READY, 1 for FAILED.`,
 		Example: `  orchestrator restore my-shop --watch

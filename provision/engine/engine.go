@@ -7,6 +7,7 @@ package engine
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"orchestrator/provision"
@@ -65,7 +66,7 @@ func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, admi
 	}
 	if s.Restoring && s.Restore != nil {
 		from := s.Restore.Backup
-		common["restore"] = map[string]any{"run": from.Run, "database": from.Database, "files": from.Files, "secrets": from.Secrets}
+		common["restore"] = map[string]any{"run": from.Run, "generation": strconv.FormatInt(s.Restore.Generation, 10), "database": from.Database, "files": from.Files, "secrets": from.Secrets}
 	}
 	return map[string]any{"common": common}
 }

@@ -1,7 +1,7 @@
 {{- define "common.restore.script" }}
 # How all engines' stores are restored. Before it come, beside common.repository.script, the functions of the engine: connect and count, as for a backup; others, which prints
-# how many connections of the shop are open, and end_others; whole, whether the database is one that no restore has begun to change; empty, which leaves nothing in the database but
-# the mark that it is not whole; unmarked, which removes that; load, which fills it from its standard input; refusal, which
+# how many connections of the shop are open, and end_others; whole, whether this restore has begun to change nothing, and no other one is half done; empty,
+# which leaves nothing in the database but a mark with the restore's generation; done_with, which says in the mark that the restore is done: where its message is lost it is done once more; load, which fills it from its standard input; refusal, which
 # prints of what load has said, from its standard input, what quotes nothing of the shop's; and loaded, which comes after that. A dump that ends without $DUMP_ENDS is none. What is wrong with the backup itself is found before anything is changed. It may be killed at any time: the
 # next run begins again.
 : "${DRAIN:=60}"
@@ -123,7 +123,7 @@ check secrets "$SECRETS_SNAPSHOT"
 if [ -n "$SECRETS_SNAPSHOT" ]; then seal; fi
 if [ -n "$DATABASE_SNAPSHOT" ]; then restore_database; fi
 if [ -n "$FILES_SNAPSHOT" ]; then restore_files; fi
-if [ -n "$DATABASE_SNAPSHOT" ]; then unmarked >/dev/null 2>"$said" || fail "the database cannot be marked as whole: $(why)"; fi
+if [ -n "$DATABASE_SNAPSHOT" ]; then done_with >/dev/null 2>"$said" || fail "the database cannot be marked as whole: $(why)"; fi
 printf '{"run":"%s","orders":%s,"products":%s,"seconds":%s,"credentials":"%s"}\n' "$RUN" "$orders" "$products" "$(($(date +%s) - began))" "$sealed" >"$RESULT"
 {{ end -}}
 
@@ -131,6 +131,8 @@ printf '{"run":"%s","orders":%s,"products":%s,"seconds":%s,"credentials":"%s"}\n
 {{- $restore := .Values.common.restore -}}
 - name: RUN
   value: {{ $restore.run | quote }}
+- name: GENERATION
+  value: {{ $restore.generation | quote }}
 - name: DATABASE_SNAPSHOT
   value: {{ $restore.database | quote }}
 - name: FILES_SNAPSHOT

@@ -16,5 +16,5 @@ count() {
 
 # Not compressed: restic compresses, and finds in the next dump what it has only in a stream that is not.
 with_dump() {
-	"$@" pg_dump --format=custom --compress=0 --no-owner
+	"$@" pg_dump --format=custom --compress=0 --no-owner --exclude-table=public.orchestrator_restoring
 }

@@ -14,12 +14,17 @@ empty() {
 		CREATE SCHEMA public AUTHORIZATION pg_database_owner;
 		GRANT USAGE ON SCHEMA public TO PUBLIC;
 		COMMENT ON SCHEMA public IS ''standard public schema'';
-		CREATE TABLE orchestrator_restoring (since timestamptz);
+		CREATE TABLE public.orchestrator_restoring (generation text, done boolean);
+		INSERT INTO public.orchestrator_restoring VALUES (''$GENERATION'', false);
 	END'"
 }
-unmarked() { ask "DROP TABLE public.orchestrator_restoring"; }
+done_with() { ask "UPDATE public.orchestrator_restoring SET done = true"; }
 whole() {
-	[ "$(ask "SELECT COUNT(*) > 0 AND COUNT(*) FILTER (WHERE table_name = 'orchestrator_restoring') = 0 FROM information_schema.tables WHERE table_schema = 'public'")" = t ]
+	case $(ask "SELECT COUNT(*) > 0, COUNT(*) FILTER (WHERE table_name = 'orchestrator_restoring') FROM information_schema.tables WHERE table_schema = 'public'") in
+	't|0') ;;
+	't|1') [ "$(ask "SELECT COUNT(*) FROM public.orchestrator_restoring WHERE done AND generation <> '$GENERATION'")" = 1 ] ;;
+	*) return 1 ;;
+	esac
 }
 
 # All of it or nothing.

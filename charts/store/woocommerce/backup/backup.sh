@@ -18,5 +18,5 @@ count() {
 }
 
 with_dump() {
-	"$@" mariadb-dump --defaults-file="$MEMORY/client.cnf" --single-transaction --quick --skip-lock-tables --routines --triggers --events --hex-blob "$DB_NAME"
+	"$@" mariadb-dump --defaults-file="$MEMORY/client.cnf" --single-transaction --quick --skip-lock-tables --routines --triggers --events --hex-blob --ignore-table="$DB_NAME.orchestrator_restoring" "$DB_NAME"
 }

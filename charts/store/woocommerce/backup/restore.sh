@@ -13,11 +13,15 @@ end_others() {
 # With the database go its tables, views, triggers, routines and events. The user may make it again, for it has all rights on what has this name.
 empty() {
 	charset=$(server --execute="SELECT CONCAT('CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name) FROM information_schema.schemata WHERE schema_name = '$DB_NAME'") &&
-		server --execute="CREATE OR REPLACE DATABASE \`$DB_NAME\` $charset; CREATE TABLE \`$DB_NAME\`.orchestrator_restoring (since timestamp)"
+		server --execute="CREATE OR REPLACE DATABASE \`$DB_NAME\` $charset; CREATE TABLE \`$DB_NAME\`.orchestrator_restoring (generation varchar(32), done int); INSERT INTO \`$DB_NAME\`.orchestrator_restoring VALUES ('$GENERATION', 0)"
 }
-unmarked() { server --execute="DROP TABLE \`$DB_NAME\`.orchestrator_restoring"; }
+done_with() { server --execute="UPDATE \`$DB_NAME\`.orchestrator_restoring SET done = 1"; }
 whole() {
-	[ "$(server --execute="SELECT COUNT(*) > 0 AND SUM(table_name = 'orchestrator_restoring') = 0 FROM information_schema.tables WHERE table_schema = '$DB_NAME'")" = 1 ]
+	case $(server --execute="SELECT COUNT(*) > 0, SUM(table_name = 'orchestrator_restoring') FROM information_schema.tables WHERE table_schema = '$DB_NAME'" | tr '\t' ' ') in
+	'1 0') ;;
+	'1 1') [ "$(server --execute="SELECT COUNT(*) FROM \`$DB_NAME\`.orchestrator_restoring WHERE done = 1 AND generation <> '$GENERATION'")" = 1 ] ;;
+	*) return 1 ;;
+	esac
 }
 
 load() { exec mariadb --defaults-file="$MEMORY/client.cnf" --max-allowed-packet=1G "$DB_NAME"; }
