@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,9 @@ func restored(t *testing.T, o options, r *report, engine string) {
 		if !tr.gone(tr.store.Namespace) {
 			t.Fatal("WIPE_CLUSTER has left the store's namespace")
 		}
+		// Its watches go on from a version that the new cluster has yet to come to, and hear nothing until then.
+		tr.worker.end(syscall.SIGTERM)
+		tr.worker = tr.start("worker")
 		return tr.restoredFrom("--backup", first)
 	})
 	tr.phase("a guest orders", func() string { return "order " + tr.guestOrders() })
