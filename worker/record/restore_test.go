@@ -272,7 +272,7 @@ func TestADeletedStoreHasNoBackupsAnyMore(t *testing.T) {
 func TestARestoreSurvivesALossOfRedis(t *testing.T) {
 	each(t, func(b *bench) {
 		for status, want := range map[provision.Status]bool{"": true, provision.StatusFailed: true, provision.StatusReady: false} {
-			b.redis.FlushDB(b.ctx)
+			b.flush()
 			made := aBackup("one", time.Hour)
 			saved := provision.SavedState{Op: provision.OpProvision, Backup: made, Store: provision.Store{Request: request("a"), Generation: 7, Restore: &provision.Restore{Generation: 5, Backup: *made}}}
 			if status != "" {
