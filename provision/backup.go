@@ -43,6 +43,14 @@ type BackupMaker interface {
 // MaxBackups is how many backups of a store are known at most; the oldest are forgotten first.
 const MaxBackups = 60
 
+// KnownBackups are the backups of a store that is shown alone, the newest first. A service of before lists none, and has only the last one.
+func (s State) KnownBackups() []Backup {
+	if len(s.Backups) == 0 && s.Backup != nil {
+		return []Backup{*s.Backup}
+	}
+	return s.Backups
+}
+
 // BackupTimeout bounds one backup.
 const BackupTimeout = 3 * time.Hour
 

@@ -75,7 +75,7 @@ func restore(c *cobra.Command, args []string) error {
 
 // backupOf is the backup of a run; "" is the last good one.
 func backupOf(s provision.State, run string) (provision.Backup, error) {
-	all := backupsOf(s)
+	all := s.KnownBackups()
 	i := slices.IndexFunc(all, func(b provision.Backup) bool { return run == "" || b.Run == run })
 	switch {
 	case len(all) == 0:
@@ -84,14 +84,6 @@ func backupOf(s provision.State, run string) (provision.Backup, error) {
 		return provision.Backup{}, fmt.Errorf("store %s has no backup %q; those it has are in: orchestrator backups %s", s.StoreID, run, s.StoreID)
 	}
 	return all[i], nil
-}
-
-// backupsOf are the known backups, the newest first.
-func backupsOf(s provision.State) []provision.Backup {
-	if len(s.Backups) == 0 && s.Backup != nil {
-		return []provision.Backup{*s.Backup}
-	}
-	return s.Backups
 }
 
 // completeRuns has a shell complete the runs of the store's backups.
@@ -104,7 +96,7 @@ func completeRuns(c *cobra.Command, args []string, beginning string) ([]string, 
 	defer cancel()
 	s, _ := client.Store(ctx, args[0]) // without the service there is nothing to choose from
 	var runs []string
-	for _, b := range backupsOf(s) {
+	for _, b := range s.KnownBackups() {
 		if strings.HasPrefix(b.Run, beginning) {
 			runs = append(runs, b.Run+"\t"+b.At.Format(time.RFC3339))
 		}
@@ -129,7 +121,7 @@ read. A backup is named by its run. It is restored with: orchestrator restore ID
 		RunE: func(c *cobra.Command, args []string) error {
 			return printAnswer(c, func(client *api.Client) (storeBackups, error) {
 				s, err := client.Store(c.Context(), args[0])
-				return storeBackups{s.StoreID, append([]provision.Backup{}, backupsOf(s)...), s.BackupFailure}, err
+				return storeBackups{s.StoreID, append([]provision.Backup{}, s.KnownBackups()...), s.BackupFailure}, err
 			}, backupLines)
 		},
 	}

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"helm.sh/helm/v3/pkg/chartutil"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"orchestrator/cmd/internal/process"
@@ -156,18 +155,16 @@ func (tr *tour) loseNamespace() {
 	t := tr.rig.t
 	t.Helper()
 	tr.reborn = true
-	ctx := context.Background()
-	if err := tr.k.CoreV1().Namespaces().Delete(ctx, tr.store.Namespace, metav1.DeleteOptions{}); err != nil {
+	if err := tr.k.CoreV1().Namespaces().Delete(context.Background(), tr.store.Namespace, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	tr.eventually("the namespace is gone", tr.options.timeout, func() bool {
 		time.Sleep(200 * time.Millisecond)
-		_, err := tr.k.CoreV1().Namespaces().Get(ctx, tr.store.Namespace, metav1.GetOptions{})
-		return apierrors.IsNotFound(err)
+		return tr.gone(tr.store.Namespace)
 	})
 }
 
-// restoredFrom asks for a restore by the command line; afterwards order, picture and password are there, and a guest may order.
+// restoredFrom asks for a restore by the command line; afterwards the order of the backup is the only one, and picture and password are there.
 func (tr *tour) restoredFrom(args ...string) string {
 	t := tr.rig.t
 	t.Helper()

@@ -19,13 +19,6 @@ local function keep_backup(id, json, most)
   redis.call('LTRIM', backups_of(id), 0, most - 1)
 end
 
--- Takes back a rotation that a generation has asked for.
-local function forget_rotation(r, key, generation)
-  if not generation or r.rotation ~= generation then return end
-  if (r.rotation_before or '') ~= '' then redis.call('HSET', key, 'rotation', r.rotation_before) else redis.call('HDEL', key, 'rotation') end
-  redis.call('HDEL', key, 'rotation_before')
-end
-
 local function forget_restore(key) redis.call('HDEL', key, 'restore', 'restore_generation', 'restore_before', 'restore_before_generation') end
 
 -- Nothing of a shop that is gone concerns the next one of its id.

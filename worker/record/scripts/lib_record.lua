@@ -64,3 +64,10 @@ local function take_lease(key, token, ms)
   redis.call('PEXPIRE', key, ms)
   return true
 end
+
+-- Takes back a rotation that a generation has asked for.
+local function forget_rotation(r, key, generation)
+  if not generation or r.rotation ~= generation then return end
+  if (r.rotation_before or '') ~= '' then redis.call('HSET', key, 'rotation', r.rotation_before) else redis.call('HDEL', key, 'rotation') end
+  redis.call('HDEL', key, 'rotation_before')
+end

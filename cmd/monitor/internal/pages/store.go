@@ -67,15 +67,7 @@ func (p *Pages) readStore(w http.ResponseWriter, r *http.Request) (storePage, bo
 	}
 	s := read.State
 	why := provision.Explain(s, p.now())
-	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(why.Actions), Known: backupsOf(s), Task: p.TaskPath(s)}, true
-}
-
-// backupsOf are the backups of a store that are known, the newest first.
-func backupsOf(s provision.State) []provision.Backup {
-	if len(s.Backups) == 0 && s.Backup != nil {
-		return []provision.Backup{*s.Backup}
-	}
-	return s.Backups
+	return storePage{State: s, Why: why, Generations: generationsOf(s), Callbacks: callbacksOf(s), Offered: offered(why.Actions), Known: s.KnownBackups(), Task: p.TaskPath(s)}, true
 }
 
 func (p *Pages) findStore(ctx context.Context, id string) (read storeRead, err error) {
