@@ -25,7 +25,7 @@ type Backup struct {
 	Seconds int64 `json:"seconds"` // that it took
 }
 
-// BackupFailure is how the last backup of a store has failed. The one before that was good is still there.
+// BackupFailure is how the last backup of a store has failed, or the last test of one. The one before that was good is still there.
 type BackupFailure struct {
 	Code  Code      `json:"code"`
 	Error string    `json:"error"` // the public text
@@ -99,18 +99,29 @@ type Restorer interface {
 	// at any point, and begins anew then. [ErrRestoreRefused], of code conflict, says that nothing was touched; CodeCrash that it failed, and why, with
 	// what is in the store to be restored once more; CodeTimeout that it did not end in time.
 	Restore(ctx context.Context, s Store, r Release, deadline time.Time) error
+	// Passed saves in the cluster too that a backup of the store was tested.
+	Passed(ctx context.Context, s Store, t RestoreTest)
 }
 
 // RestoreTimeout bounds one restore.
 const RestoreTimeout = BackupTimeout
 
-// restore puts the store back to the backup that was asked for, unless that was done: release and ready of the database alone → restore. It returns when it was
-// done; zero: there is none to be done. A store that is suspended waits for its resumption: its database does not run. Where nothing was touched the shop is started
-// again, as it was.
+// restore puts the store back to the backup that was asked for, unless that was done. It returns when it was done; zero: there is none to be done. A store that is
+// suspended waits for its resumption: its database does not run. Where nothing was touched the shop is started again, as it was.
 func (r *Runner) restore(ctx context.Context, s Store, engine Engine, shop Release, j journal) (at time.Time, err error) {
 	if s.Restore == nil || s.Suspended {
 		return time.Time{}, nil
 	}
+	if at, err = r.restoreData(ctx, s, engine, j); errors.Is(err, ErrRestoreRefused) {
+		if _, again := r.release(ctx, s, shop, j); again != nil {
+			err = again // and the next run is refused once more
+		}
+	}
+	return at, err
+}
+
+// restoreData is release and ready of the database alone → restore, unless that was done. It returns when it was done.
+func (r *Runner) restoreData(ctx context.Context, s Store, engine Engine, j journal) (at time.Time, err error) {
 	if r.Restorer == nil {
 		return time.Time{}, Errorf(CodeUnavailable, "store %s is to be restored, and this worker restores nothing: ORCH_BACKUP_GATE names no gate to read backups from", s.StoreID)
 	}
@@ -132,10 +143,95 @@ func (r *Runner) restore(ctx context.Context, s Store, engine Engine, shop Relea
 			return r.Restorer.Restore(ctx, stopped, release, time.Now().Add(RestoreTimeout))
 		})
 	}
-	if errors.Is(err, ErrRestoreRefused) {
-		if _, again := r.release(ctx, s, shop, j); again != nil {
-			err = again // and the next run is refused once more
+	return time.Now(), err
+}
+
+// RestoreTest is the proof that a backup can be restored: a shop was made of it beside the store's own, had all orders and products that were counted, and passed its check.
+type RestoreTest struct {
+	Run      string    `json:"run"`       // of the backup
+	BackupAt time.Time `json:"backup_at"` // when the backup began
+	At       time.Time `json:"at"`        // when the shop had passed
+	Seconds  int64     `json:"seconds"`   // that the test took, from the beginning to then
+}
+
+// RestoreTestTimeout bounds one restore test. What is left of one that is older was left behind.
+const RestoreTestTimeout = RestoreTimeout + 30*time.Minute
+
+// endTestGrace is for how long a restore test that was ended keeps the store from what is asked of it.
+const endTestGrace = time.Second
+
+// restoreTest is what is beside the store while a backup of it is tested.
+func (s Store) restoreTest(b Backup) Store {
+	test := s
+	test.Namespace, test.RestoreTest, test.Restore = "restore-"+StoreLabel(s.StoreID), true, &Restore{Generation: s.Generation, Backup: b}
+	test.Rotation, test.Grave, test.Protected = 0, nil, false
+	return test
+}
+
+// TestRestore restores a backup of a store into a namespace beside it that nothing outside reaches and that reaches nothing outside, checks the shop as a
+// shopper would, and removes it. The store itself is not touched. It may be interrupted and called again at any point, and begins anew then. CodeCrash, CodeTimeout and
+// CodeConflict say that the backup was not restored, or that its shop did not pass, and why.
+func (r *Runner) TestRestore(ctx context.Context, s Store, b Backup) (RestoreTest, error) {
+	began, test := time.Now(), s.restoreTest(b)
+	engine, ok := r.Engines[s.Engine]
+	if !ok {
+		return RestoreTest{}, Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	}
+	err := r.Namespaces.Remove(ctx, test) // what one has left that was interrupted
+	if err == nil {
+		err = r.passes(ctx, test, engine)
+		passed := time.Now()
+		r.endTest(ctx, test)
+		if err == nil {
+			t := RestoreTest{Run: b.Run, BackupAt: b.At, At: passed.UTC().Truncate(time.Second), Seconds: int64(passed.Sub(began).Seconds())}
+			r.Restorer.Passed(ctx, s, t)
+			return t, nil
 		}
 	}
-	return time.Now(), err
+	return RestoreTest{}, causeOf(ctx, err)
+}
+
+// passes is namespace → credentials → restore → release → ready → verify.
+func (r *Runner) passes(ctx context.Context, test Store, engine Engine) error {
+	inside := *r
+	inside.PublicClient = nil // the store's address leads to the store
+	j := journal{write: func(Step) {}}
+	release, err := engine.Release(test)
+	if err != nil {
+		return err
+	}
+	unfinished, err := r.Namespaces.Ensure(ctx, test)
+	if err == nil && unfinished {
+		err = Errorf(CodeUnavailable, "namespace %s is still being deleted", test.Namespace)
+	}
+	if err == nil {
+		err = r.Credentials.Ensure(ctx, test, release.Credentials)
+	}
+	if err == nil {
+		_, err = inside.restoreData(ctx, test, engine, j)
+	}
+	if err == nil {
+		err = inside.applyEdition(ctx, test, engine, func(ctx context.Context) error {
+			_, err := r.Releases.Apply(ctx, test, release)
+			return err
+		})
+	}
+	return err
+}
+
+// endTest removes what a restore test has made. Where the test was interrupted it does not wait for that, and needs no lease: nothing else is in the namespace. What is left is
+// removed by the next test of the store, by its delete, or as a leftover.
+func (r *Runner) endTest(ctx context.Context, test Store) {
+	limit := r.DeleteTimeout
+	if ctx.Err() != nil {
+		limit = endTestGrace
+	}
+	ctx, cancel := context.WithTimeout(WithFence(context.WithoutCancel(ctx), open{}), limit)
+	defer cancel()
+	_ = r.Namespaces.Remove(ctx, test)
+}
+
+// EndRestoreTest removes what a restore test of the store has left behind. Not found is success.
+func (r *Runner) EndRestoreTest(ctx context.Context, s Store) error {
+	return r.Namespaces.Remove(ctx, s.restoreTest(Backup{}))
 }

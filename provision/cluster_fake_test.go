@@ -21,6 +21,7 @@ type cluster struct {
 	retain  bool // what deletes say of the data
 
 	verifiedAs provision.Shop // by the last verification
+	passed     []provision.RestoreTest
 
 	fail    map[string]error                       // by call
 	hold    map[string]func(context.Context) error // by call: what happens instead
@@ -166,6 +167,10 @@ func (c restorer) Restore(ctx context.Context, s provision.Store, r provision.Re
 	}
 	c.write(func() { c.Namespace.Restored, c.Namespace.RestoredAt = s.Restore.Generation, time.Now() })
 	return nil
+}
+
+func (c restorer) Passed(_ context.Context, _ provision.Store, t provision.RestoreTest) {
+	c.cluster.passed = append(c.cluster.passed, t)
 }
 
 type releases struct{ *cluster }

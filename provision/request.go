@@ -87,6 +87,8 @@ type Store struct {
 	Restore *Restore `json:"-"`
 	// Restoring says that the run has everything of the store stopped but its database.
 	Restoring bool `json:"-"`
+	// RestoreTest says that this is a copy of the store, beside it, that is made of Restore to test a backup.
+	RestoreTest bool `json:"-"`
 	// OnHold is how long this generation has waited on a hold: it does not count against its readiness budget.
 	OnHold time.Duration `json:"-"`
 }

@@ -128,6 +128,9 @@ type State struct {
 	// Backup is the last good backup; BackupFailure is set while those since have failed.
 	Backup        *Backup        `json:"backup,omitempty"`
 	BackupFailure *BackupFailure `json:"backup_failure,omitempty"`
+	// RestoreTest is the last backup that was restored to prove it; RestoreTestFailure is set while those since have failed.
+	RestoreTest        *RestoreTest   `json:"restore_test,omitempty"`
+	RestoreTestFailure *BackupFailure `json:"restore_test_failure,omitempty"`
 	// Backups are those that are known, the newest first, [MaxBackups] at most; of a single store only.
 	Backups []Backup `json:"backups,omitempty"`
 	// Restore is set from the request for a restore until the store is READY with it, or is deleted.
@@ -210,8 +213,15 @@ type Outcome struct {
 
 // SavedStores are the stores that the cluster has saved something about.
 type SavedStores struct {
-	Stores  []SavedState
-	Foreign map[string]int // how many belong to each other installation, by its name; "" for one without a name
+	Stores       []SavedState
+	Foreign      map[string]int // how many belong to each other installation, by its name; "" for one without a name
+	RestoreTests []SavedRestoreTest
+}
+
+// SavedRestoreTest is a restore test that is under way, or was left behind.
+type SavedRestoreTest struct {
+	Store Store // that is tested
+	Began time.Time
 }
 
 // SavedState is what the cluster has saved about a store whose record was lost.
@@ -221,6 +231,8 @@ type SavedState struct {
 	Outcome   *Outcome // nil while there is none
 	Delivered bool     // the backend has confirmed the outcome
 	Backup    *Backup  // the last good one; nil: none is known
+	// RestoreTest is the last one that has passed; nil: none is known.
+	RestoreTest *RestoreTest
 	// Assumed says that the outcome is what the backend was told, and that the cluster knows no more of it.
 	Assumed bool
 }

@@ -77,13 +77,13 @@ func (a *auditor) round(ctx context.Context) error {
 	return forEach(ctx, tasks, storesAtOnce, giveUpAfter, func(t queue.MaintenanceTask) error { return a.queue.EnqueueMaintenance(ctx, t) })
 }
 
-// BackupSchedule says which stores are to be backed up now: [record.Backups].
+// BackupSchedule says which stores are to be backed up now, and of which a backup is to be tested: [record.Backups].
 type BackupSchedule interface {
 	Next(ctx context.Context, p record.BackupPolicy) ([]queue.MaintenanceTask, error)
 	End(ctx context.Context, t queue.MaintenanceTask, token string, end record.BackupEnd) (recorded bool, err error)
 }
 
-// backupScheduler enqueues the backups that are due. Every worker has one; that which sweeps does it.
+// backupScheduler enqueues the backups or the restore tests that are due. Every worker has one of each; that which sweeps does it.
 type backupScheduler struct {
 	policy   record.BackupPolicy
 	schedule BackupSchedule
@@ -97,7 +97,7 @@ func (b *backupScheduler) run(ctx context.Context) {
 	if b.policy.Every == 0 {
 		return
 	}
-	eachTick(ctx, auditEvery, b.log, "backups were not enqueued; the next round continues", func(ctx context.Context) error {
+	eachTick(ctx, auditEvery, b.log, string(b.policy.Kind)+"s were not enqueued; the next round continues", func(ctx context.Context) error {
 		return alone(ctx, b.leads, sweepLease, b.round)
 	})
 }

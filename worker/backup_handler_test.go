@@ -57,6 +57,65 @@ func TestMaintenanceHandlerBacksUp(t *testing.T) {
 	}
 }
 
+var restoreTestTask = asynq.NewTask(queue.TypeOf(queue.QueueMaintenance), []byte(`{"kind":"restore-test","store_id":"s","generation":7}`))
+
+// TestMaintenanceHandlerTestsRestores: what has passed or failed is kept; what says nothing about the backup is no failure. Each gives its place back.
+func TestMaintenanceHandlerTestsRestores(t *testing.T) {
+	newest := &provision.Backup{Run: "run-1"}
+	for name, test := range map[string]struct {
+		result record.AcquireResult
+		newest *provision.Backup
+		err    error
+		passed bool
+		code   provision.Code
+		calls  int
+	}{
+		"passed":                              {result: record.Acquired, newest: newest, passed: true, calls: 1},
+		"failed":                              {result: record.Acquired, newest: newest, err: provision.Errorf(provision.CodeCrash, "it has no end"), code: provision.CodeCrash, calls: 1},
+		"no room":                             {result: record.Acquired, newest: newest, err: provision.Errorf(provision.CodeUnschedulable, "no room"), code: provision.CodeUnschedulable, calls: 1},
+		"the cluster is away":                 {result: record.Acquired, newest: newest, err: provision.Errorf(provision.CodeUnavailable, "away"), calls: 1},
+		"a store of that id without a backup": {result: record.Acquired},
+		"held":                                {result: record.AcquireHeld, newest: newest},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			r := newMaintenanceRig(func(context.Context, provision.Store, bool) (provision.Finding, error) {
+				calls++
+				return provision.Finding{}, test.err
+			})
+			r.result, r.newest = test.result, test.newest
+			if err := r.ProcessTask(t.Context(), restoreTestTask); err != nil || len(r.backups) != 1 || calls != test.calls {
+				t.Fatalf("%s: %v, ended %+v after %d calls", name, err, r.backups, calls)
+			}
+			end := r.backups[0]
+			if (end.Passed != nil) != test.passed || end.Made != nil || end.Code != test.code || (test.passed && end.Passed.Run != "run-1") {
+				t.Errorf("%s: ended %+v", name, end)
+			}
+			if end.Code != "" && (end.Retry != 6*time.Hour || end.Error == "") {
+				t.Errorf("%s: %q, tried again after %s", name, end.Error, end.Retry)
+			}
+		})
+	}
+}
+
+// TestMaintenanceHandlerEndsARestoreTestThatDoesNotEnd: a cluster that hangs holds no slot for ever.
+func TestMaintenanceHandlerEndsARestoreTestThatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMaintenanceRig(func(ctx context.Context, _ provision.Store, _ bool) (provision.Finding, error) {
+			<-ctx.Done()
+			return provision.Finding{}, context.Cause(ctx)
+		})
+		r.newest = &provision.Backup{Run: "run-1"}
+		start := time.Now()
+		if err := r.ProcessTask(t.Context(), restoreTestTask); err != nil || len(r.backups) != 1 || r.backups[0].Code != provision.CodeTimeout {
+			t.Errorf("%v, ended %+v", err, r.backups)
+		}
+		if took := time.Since(start); took < provision.RestoreTestTimeout || took > queue.TaskTimeout {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
 // TestMaintenanceHandlerEndsABackupForACustomer: at the next renewal, and it is no failure of the store's backups.
 func TestMaintenanceHandlerEndsABackupForACustomer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

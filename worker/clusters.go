@@ -10,7 +10,7 @@ import (
 	"orchestrator/provision"
 )
 
-// Cluster is one cluster that a worker serves. All fields but Name, Unwell and Complete are required.
+// Cluster is one cluster that a worker serves. All fields but Name, Unwell, Complete and EndRestoreTest are required.
 type Cluster struct {
 	// Name is "" where the installation names no clusters: this is the only one, [provision.DefaultCluster].
 	Name       string
@@ -22,7 +22,9 @@ type Cluster struct {
 	Unwell func() (map[string]string, error)
 	// Complete reports whether all pods of the stores in a namespace are ready; nil: no store that has failed becomes READY by itself.
 	Complete func(namespace string) bool
-	Check    func(context.Context) error // returns nil when the API server answers
+	// EndRestoreTest removes what a restore test of a store has left behind; nil: it stays.
+	EndRestoreTest func(context.Context, provision.Store) error
+	Check          func(context.Context) error // returns nil when the API server answers
 }
 
 // id is the cluster's name in tasks and callbacks.

@@ -20,7 +20,8 @@ const (
 	outcomeTimeout = 15 * time.Second
 	helmTimeout    = provision.ReleaseTimeout // the longest thing that a cancelled run still waits for
 	drainMargin    = 15 * time.Second
-	backupRetry    = time.Hour // of a backup that has failed, at most
+	backupRetry    = time.Hour     // of a backup that has failed, at most
+	testRetry      = 6 * time.Hour // the same of a restore test
 )
 
 // ShutdownTimeout is how long a stopping worker waits for its runs to let go. A pod's grace period must be longer.

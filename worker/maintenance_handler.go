@@ -19,6 +19,7 @@ type Maintainer interface {
 	Audit(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error)
 	Upgrade(ctx context.Context, s provision.Store, begin func(edition string) (withoutBackup bool, err error)) (provision.Upgraded, error)
 	Backup(ctx context.Context, s provision.Store) (provision.Backup, error)
+	TestRestore(ctx context.Context, s provision.Store, b provision.Backup) (provision.RestoreTest, error)
 }
 
 var _ Maintainer = (*provision.Runner)(nil)
@@ -48,6 +49,7 @@ type maintenanceHandler struct {
 	upgrades   Upgrades
 	backups    BackupSchedule
 	retry      time.Duration // until the next try of a backup that has failed
+	retryTest  time.Duration // the same of a restore test
 	repair     bool
 	limits     Limits
 	pace       *rate.Limiter // of audits: those that have queued up, since no worker was there, are not made all at once
@@ -79,8 +81,8 @@ func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) err
 	})
 	if err != nil || result != record.Acquired {
 		log.Debug("not maintained now", "reason", result, "error", err)
-		if task.Kind == queue.Backup {
-			h.endBackup(ctx, task, "", record.BackupEnd{}, log)
+		if task.Kind == queue.Backup || task.Kind == queue.RestoreTest {
+			h.endBackup(ctx, task, "", record.BackupEnd{Retry: h.retryOf(task.Kind)}, log)
 		}
 		return nil
 	}
@@ -92,6 +94,8 @@ func (h *maintenanceHandler) ProcessTask(ctx context.Context, t *asynq.Task) err
 		h.upgrade(l, log)
 	case queue.Backup:
 		h.backup(l, task, log)
+	case queue.RestoreTest:
+		h.testRestore(l, task, log)
 	case queue.Audit:
 		h.audit(l, log)
 	}
@@ -169,28 +173,63 @@ func (h *maintenanceHandler) backup(l *lease, task queue.MaintenanceTask, log *s
 	ctx, cancel := context.WithTimeoutCause(l.ctx, limit, fmt.Errorf("the backup did not end within %s", limit))
 	defer cancel()
 	made, err := h.maintainer.Backup(maintaining(ctx, l), l.run.Store)
-	end := record.BackupEnd{Retry: h.retry}
-	code := codeOrNone(err)
-	switch {
-	case err == nil:
+	end := record.BackupEnd{Retry: h.retryOf(task.Kind)}
+	if err == nil {
 		end.Made = &made
 		log.Info("backup ends", "run", made.Run, "orders", made.Orders, "added", made.Added, "bytes", made.Bytes, "ms", time.Since(start).Milliseconds())
-	case l.ctx.Err() != nil || code == provision.CodeUnavailable || code == provision.CodeBusy || code == provision.CodeSuperseded:
-		log.Info("a store was not backed up now; it is tried again", "code", code, "cause", err)
-	default:
-		end.Code, end.Error = code, provision.Public(err)
-		log.Error("a store was not backed up", "code", code, "cause", err, "retry", h.retry)
+	} else {
+		h.notDone(l, &end, err, "a store was not backed up", log)
 	}
 	h.metrics.backedUp(l.run.Store, end, time.Since(start))
 	h.endBackup(l.ctx, task, l.run.Token, end, log)
 }
 
-// endBackup keeps how a backup has ended, and lets the next one be handed out.
+// testRestore restores the store's last good backup beside it. The store may have none any more: it was deleted and made again since.
+func (h *maintenanceHandler) testRestore(l *lease, task queue.MaintenanceTask, log *slog.Logger) {
+	start, limit, end := time.Now(), provision.RestoreTestTimeout, record.BackupEnd{Retry: h.retryOf(task.Kind)}
+	if l.run.Backup == nil {
+		h.endBackup(l.ctx, task, l.run.Token, end, log)
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(l.ctx, limit, provision.Errorf(provision.CodeTimeout, "the restore test did not end within %s", limit))
+	defer cancel()
+	log = log.With("run", l.run.Backup.Run)
+	passed, err := h.maintainer.TestRestore(maintaining(ctx, l), l.run.Store, *l.run.Backup)
+	if err == nil {
+		end.Passed = &passed
+		log.Info("a restore test has passed", "backup_at", passed.BackupAt, "ms", time.Since(start).Milliseconds())
+	} else {
+		h.notDone(l, &end, err, "a restore test has not passed", log)
+	}
+	h.metrics.restoreTested(l.run.Store, end, time.Since(start))
+	h.endBackup(l.ctx, task, l.run.Token, end, log)
+}
+
+// retryOf is the time until the next try of what has failed; where something else came first it is no longer than that.
+func (h *maintenanceHandler) retryOf(kind queue.MaintenanceKind) time.Duration {
+	if kind == queue.RestoreTest {
+		return h.retryTest
+	}
+	return h.retry
+}
+
+// notDone says in end how a backup or a restore test has failed. What says nothing about the store is no failure of it.
+func (h *maintenanceHandler) notDone(l *lease, end *record.BackupEnd, err error, what string, log *slog.Logger) {
+	code := codeOrNone(err)
+	if l.ctx.Err() != nil || code == provision.CodeUnavailable || code == provision.CodeBusy || code == provision.CodeSuperseded {
+		log.Info(what+" now; it is tried again", "code", code, "cause", err)
+		return
+	}
+	end.Code, end.Error = code, provision.Public(err)
+	log.Error(what, "code", code, "cause", err, "retry", end.Retry)
+}
+
+// endBackup keeps how a backup or a restore test has ended, and lets the next one be handed out.
 func (h *maintenanceHandler) endBackup(ctx context.Context, task queue.MaintenanceTask, token string, end record.BackupEnd, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if _, err := h.backups.End(ctx, task, token, end); err != nil {
-		log.Warn("how a backup has ended is not on record; the store is backed up again a period later", "error", err)
+		log.Warn("how a backup or its test has ended is not on record; it is made again a period later", "error", err)
 	}
 }
 

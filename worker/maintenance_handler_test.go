@@ -34,6 +34,11 @@ func (f maintainerFunc) Backup(ctx context.Context, s provision.Store) (provisio
 	return provision.Backup{Run: found.Edition}, err
 }
 
+func (f maintainerFunc) TestRestore(ctx context.Context, s provision.Store, b provision.Backup) (provision.RestoreTest, error) {
+	_, err := f(ctx, s, false)
+	return provision.RestoreTest{Run: b.Run}, err
+}
+
 // maintenanceRig is a handler on records in memory.
 type maintenanceRig struct {
 	*maintenanceHandler
@@ -44,13 +49,14 @@ type maintenanceRig struct {
 	why     string // an upgrade is not to begin
 	ended   []provision.Upgraded
 	backups []record.BackupEnd
+	newest  *provision.Backup
 	tokens  []string // with which backups ended
 	stop    context.CancelFunc
 }
 
 func (r *maintenanceRig) AcquireMaintenance(_ context.Context, task queue.MaintenanceTask, token string, _ time.Duration) (record.AcquireResult, record.Run, error) {
 	run := aRun(token)
-	run.Store.StoreID, run.Store.Generation = task.StoreID, task.Generation
+	run.Store.StoreID, run.Store.Generation, run.Backup = task.StoreID, task.Generation, r.newest
 	return r.result, run, r.err
 }
 
@@ -81,7 +87,7 @@ func newMaintenanceRig(maintainer maintainerFunc) *maintenanceRig {
 	r := &maintenanceRig{records: &records{renew: always(record.Renewed)}, result: record.Acquired}
 	stopped, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, backups: r, retry: time.Hour, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
+	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, backups: r, retry: time.Hour, retryTest: 6 * time.Hour, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
 		repair: true, metrics: newMetrics(prometheus.NewRegistry()), log: quiet(), stop: stopped}
 	return r
 }

@@ -24,13 +24,14 @@ type metrics struct {
 }
 
 type families struct {
-	runs, steps, ready, callbacks, audits, upgrades, backups, waits *prometheus.HistogramVec
-	outcomes, retries, unreadable, recovered, lost                  *prometheus.CounterVec
-	rescued, swept                                                  *prometheus.CounterVec
-	up, foreign, slots, used                                        *prometheus.GaugeVec
-	throttled                                                       prometheus.Counter
-	sweeps                                                          prometheus.Histogram
-	sweptAt                                                         prometheus.Gauge
+	runs, steps, ready, callbacks, audits, upgrades, waits *prometheus.HistogramVec
+	backups, restoreTests                                  *prometheus.HistogramVec
+	outcomes, retries, unreadable, recovered, lost         *prometheus.CounterVec
+	rescued, swept                                         *prometheus.CounterVec
+	up, foreign, slots, used                               *prometheus.GaugeVec
+	throttled                                              prometheus.Counter
+	sweeps                                                 prometheus.Histogram
+	sweptAt                                                prometheus.Gauge
 }
 
 const (
@@ -72,14 +73,15 @@ func newFamilies(reg prometheus.Registerer) *families {
 		outcomes: counter("outcomes_total", "Outcomes that were recorded, by operation, status and code.", "op", "status", "code", labelEngine, labelCluster),
 		retries:  counter("retries_total", "Runs that did not end and are tried again, by the code of the error.", "op", "code", labelCluster),
 
-		callbacks:  histogram("callback_duration_seconds", "Duration of callbacks by status and outcome.", "status", "outcome", labelCluster),
-		unreadable: counter("password_read_failures_total", "Callbacks that were not sent, since the password of the store could not be read.", labelCluster),
-		audits:     histogram("audit_duration_seconds", "Duration of audits by result: unchanged, drifted, repaired or failed.", labelResult, labelCluster),
-		upgrades:   histogram("upgrade_duration_seconds", "Duration of upgrades of a rollout by result: done, failed, refused or again.", labelResult, labelCluster),
-		backups:    prometheus.NewHistogramVec(duration("backup_duration_seconds", "Duration of backups by result: done, failed or again.", backupSeconds), []string{labelResult, labelEngine, labelCluster}),
-		recovered:  counter("recovered_records_total", "Records that were restored from a cluster.", labelCluster),
-		waits:      histogram("lease_wait_seconds", "How long runs have waited for the lease of their store.", "op", labelCluster),
-		lost:       counter("leases_lost_total", "Runs that have lost the lease of their store.", "op", labelCluster),
+		callbacks:    histogram("callback_duration_seconds", "Duration of callbacks by status and outcome.", "status", "outcome", labelCluster),
+		unreadable:   counter("password_read_failures_total", "Callbacks that were not sent, since the password of the store could not be read.", labelCluster),
+		audits:       histogram("audit_duration_seconds", "Duration of audits by result: unchanged, drifted, repaired or failed.", labelResult, labelCluster),
+		upgrades:     histogram("upgrade_duration_seconds", "Duration of upgrades of a rollout by result: done, failed, refused or again.", labelResult, labelCluster),
+		backups:      prometheus.NewHistogramVec(duration("backup_duration_seconds", "Duration of backups by result: done, failed or again.", backupSeconds), []string{labelResult, labelEngine, labelCluster}),
+		restoreTests: prometheus.NewHistogramVec(duration("restore_test_duration_seconds", "Duration of restore tests by result: done, failed or again.", backupSeconds), []string{labelResult, labelEngine, labelCluster}),
+		recovered:    counter("recovered_records_total", "Records that were restored from a cluster.", labelCluster),
+		waits:        histogram("lease_wait_seconds", "How long runs have waited for the lease of their store.", "op", labelCluster),
+		lost:         counter("leases_lost_total", "Runs that have lost the lease of their store.", "op", labelCluster),
 		throttled: prometheus.NewCounter(prometheus.CounterOpts{Name: "orchestrator_throttled_tasks_total",
 			Help: "Runs that waited because the store's creator had as many new stores in progress as allowed."}),
 
@@ -95,7 +97,7 @@ func newFamilies(reg prometheus.Registerer) *families {
 			Help: "When this worker has last ended a sweep without an error; 0: never. One worker sweeps: take the maximum."}),
 		swept: counter("swept_stores_total", "Stores that a sweep has come to: inspected, expired (ended at its deadline without a run) or lost (its cluster was given up).", "kind"),
 	}
-	reg.MustRegister(f.runs, f.steps, f.ready, f.outcomes, f.retries, f.callbacks, f.unreadable, f.audits, f.upgrades, f.backups, f.recovered, f.waits, f.lost, f.throttled,
+	reg.MustRegister(f.runs, f.steps, f.ready, f.outcomes, f.retries, f.callbacks, f.unreadable, f.audits, f.upgrades, f.backups, f.restoreTests, f.recovered, f.waits, f.lost, f.throttled,
 		f.up, f.foreign, f.slots, f.used, f.rescued, f.sweeps, f.sweptAt, f.swept)
 	return f
 }
@@ -137,6 +139,7 @@ func (m *metrics) begin() {
 		m.all.outcomes.WithLabelValues(string(provision.OpProvision), string(provision.StatusSuspended), codeNone, engine, m.cluster)
 		for _, result := range []string{backupDone, backupFailed, backupAgain} {
 			m.all.backups.WithLabelValues(result, engine, m.cluster)
+			m.all.restoreTests.WithLabelValues(result, engine, m.cluster)
 		}
 		for _, kind := range []string{kindNew, kindAgain} {
 			m.all.ready.WithLabelValues(engine, m.cluster, kind)
@@ -259,7 +262,7 @@ func (m *metrics) upgraded(u provision.Upgraded, err error, took time.Duration) 
 	m.all.upgrades.WithLabelValues(result, m.cluster).Observe(took.Seconds())
 }
 
-// The results of a backup. What says nothing about the store is made again.
+// The results of a backup, and of a restore test. What says nothing about the store is made again.
 const (
 	backupDone   = "done"
 	backupFailed = "failed"
@@ -268,14 +271,23 @@ const (
 
 // backedUp counts a backup by how it has ended.
 func (m *metrics) backedUp(of provision.Store, end record.BackupEnd, took time.Duration) {
+	m.countBackup(m.all.backups, of, end, took)
+}
+
+// restoreTested counts a restore test by how it has ended.
+func (m *metrics) restoreTested(of provision.Store, end record.BackupEnd, took time.Duration) {
+	m.countBackup(m.all.restoreTests, of, end, took)
+}
+
+func (m *metrics) countBackup(family *prometheus.HistogramVec, of provision.Store, end record.BackupEnd, took time.Duration) {
 	result := backupAgain
 	switch {
-	case end.Made != nil:
+	case end.Made != nil || end.Passed != nil:
 		result = backupDone
 	case end.Code != "":
 		result = backupFailed
 	}
-	m.all.backups.WithLabelValues(result, m.engine(of), m.cluster).Observe(took.Seconds())
+	family.WithLabelValues(result, m.engine(of), m.cluster).Observe(took.Seconds())
 }
 
 // unreadable counts a callback that was not sent, since the store's password cannot be read.

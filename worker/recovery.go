@@ -42,7 +42,8 @@ type recoverer struct {
 	records           RecoveryStore
 	state             ClusterState
 	acceptor          Acceptor
-	leads             func(context.Context) (bool, error) // one worker at a time reconciles complete records
+	endTest           func(context.Context, provision.Store) error // nil: what restore tests leave behind stays
+	leads             func(context.Context) (bool, error)          // one worker at a time reconciles complete records
 	generationTimeout time.Duration
 	metrics           *metrics
 	log               *slog.Logger
@@ -90,6 +91,7 @@ func (b *recoverer) round(ctx context.Context) error {
 		return err
 	}
 	b.reconciled = time.Now()
+	b.endTests(ctx, saved.RestoreTests)
 	if complete {
 		return nil
 	}
@@ -111,6 +113,19 @@ func (b *recoverer) noteForeign(foreign map[string]int) {
 		b.metrics.foreignStores(installation, foreign[installation])
 	}
 	b.foreign = foreign
+}
+
+// endTests removes what restore tests have left behind whose worker has ended without a word. What cannot be removed now is found again.
+func (b *recoverer) endTests(ctx context.Context, tests []provision.SavedRestoreTest) {
+	for _, test := range tests {
+		if b.endTest == nil || time.Since(test.Began) < provision.RestoreTestTimeout {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, listTimeout)
+		err := b.endTest(ctx, test.Store)
+		cancel()
+		b.log.Warn("a restore test that was left behind is removed", "store_id", test.Store.StoreID, "began", test.Began, "error", err)
+	}
 }
 
 func (b *recoverer) list(ctx context.Context) (provision.SavedStores, error) {

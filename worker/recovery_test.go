@@ -36,6 +36,7 @@ type lossyRedis struct {
 
 	lists     int
 	foreign   map[string]int
+	tests     []provision.SavedRestoreTest
 	restored  []string
 	wrote     []string // outcomes and deliveries that were saved in the cluster
 	failWrite error
@@ -57,7 +58,7 @@ func (l *lossyRedis) Restore(_ context.Context, _ string, m provision.SavedState
 }
 func (l *lossyRedis) ListStores(context.Context) (provision.SavedStores, error) {
 	l.lists++
-	return provision.SavedStores{Stores: l.saved, Foreign: l.foreign}, nil
+	return provision.SavedStores{Stores: l.saved, Foreign: l.foreign, RestoreTests: l.tests}, nil
 }
 func (l *lossyRedis) SaveOutcome(_ context.Context, s provision.Store, o provision.Outcome) error {
 	return l.write(s.StoreID + " " + string(o.Status))
@@ -261,4 +262,24 @@ func TestRecovererSavesWhatTheClusterDoesNotKnow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRestoreTestsThatWereLeftBehindAreRemoved, and no other: one that is younger may be under way.
+func TestRestoreTestsThatWereLeftBehindAreRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lossyRedis{leader: true}
+		l.complete.Store(true)
+		for id, age := range map[string]time.Duration{"left": provision.RestoreTestTimeout + time.Minute, "under-way": provision.RestoreTestTimeout - time.Minute} {
+			l.tests = append(l.tests, provision.SavedRestoreTest{Store: provision.Store{Request: provision.Request{StoreID: id}}, Began: time.Now().Add(-age)})
+		}
+		var removed []string
+		b := l.recoverer()
+		b.endTest = func(_ context.Context, s provision.Store) error {
+			removed = append(removed, s.StoreID)
+			return errors.New("held") // it is found again
+		}
+		if err := b.round(t.Context()); err != nil || !slices.Equal(removed, []string{"left"}) {
+			t.Errorf("removed %v, %v", removed, err)
+		}
+	})
 }

@@ -55,16 +55,18 @@ type Config struct {
 	Clusters []Cluster // that this worker serves, at least one
 	Sender   Sender
 
-	Limits   Limits
-	Slots    Slots // for each cluster
-	Audit    AuditPolicy
-	Backups  record.BackupPolicy
-	Poll     time.Duration   // how often an idle queue is polled, for tasks that no message tells of
-	Engines  []string        // of the installation; what is counted by engine has no other names
-	Progress bool            // also call back with PROVISIONING and DELETING
-	Tracer   *tracing.Tracer // nil: no traces
-	Metrics  prometheus.Registerer
-	Log      *slog.Logger
+	Limits  Limits
+	Slots   Slots // for each cluster
+	Audit   AuditPolicy
+	Backups record.BackupPolicy
+	// RestoreTests say how often a backup of each store is restored to prove it.
+	RestoreTests record.BackupPolicy
+	Poll         time.Duration   // how often an idle queue is polled, for tasks that no message tells of
+	Engines      []string        // of the installation; what is counted by engine has no other names
+	Progress     bool            // also call back with PROVISIONING and DELETING
+	Tracer       *tracing.Tracer // nil: no traces
+	Metrics      prometheus.Registerer
+	Log          *slog.Logger
 }
 
 // Worker takes tasks until it is stopped.
@@ -76,7 +78,7 @@ type Worker struct {
 	servers    []server
 	sweeper    *sweeper
 	auditor    *auditor
-	backups    *backupScheduler
+	backups    []*backupScheduler
 	rollout    *rolloutStepper
 	unwell     []*unwellWatch
 	healers    []*healer
@@ -110,10 +112,13 @@ func New(c Config) (*Worker, error) {
 	m := newMetrics(c.Metrics, c.Engines...)
 	c.Metrics.MustRegister(gauges.Queues(w.tasks, c.Log), gauges.Orphans(w.records.Requests, c.Log), gauges.Holds(w.records.Fleet, c.Log),
 		gauges.Findings(w.records.Fleet, c.Log), gauges.Rollout(w.records.Rollouts, c.Log), gauges.Backups(w.records.Backups, c.Engines, c.Backups.Every, c.Log),
+		gauges.RestoreTests(w.records.Backups, c.Engines, c.RestoreTests.Every, c.Log),
 		gauges.Statistics(w.records.Stats, c.Engines, clusterIDs(c.Clusters), c.Log), gauges.Redis(w.records.Stats, "worker", c.Log))
 	w.sweeper = newSweeper(w.records.Recovery, w.tasks, w.tasks, w.records.Runs, m, c.Log)
 	w.auditor = &auditor{policy: c.Audit, pass: w.records.Fleet, queue: w.tasks, names: maintenanceQueues(c.Clusters), leads: w.sweeper.leads, log: c.Log}
-	w.backups = &backupScheduler{policy: c.Backups, schedule: w.records.Backups, queue: w.tasks, leads: w.sweeper.leads, log: c.Log}
+	for _, policy := range []record.BackupPolicy{c.Backups, c.RestoreTests} {
+		w.backups = append(w.backups, &backupScheduler{policy: policy, schedule: w.records.Backups, queue: w.tasks, leads: w.sweeper.leads, log: c.Log})
+	}
 	w.graves = &gravedigger{graves: w.records.Fleet, acceptor: w.intake, leads: w.sweeper.leads, log: c.Log}
 	w.rollout = &rolloutStepper{rollouts: w.records.Rollouts, queue: w.tasks, leads: w.sweeper.leads, log: c.Log}
 	for _, cluster := range c.Clusters {
@@ -142,7 +147,7 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	add(queue.QueueCallback, c.Slots.Callback, callbacks)
 	if c.Slots.Maintenance > 0 {
 		add(queue.QueueMaintenance, c.Slots.Maintenance, &maintenanceHandler{cluster: name, leases: w.leases, records: w.records.Runs, maintainer: cluster.Maintainer,
-			upgrades: w.records.Rollouts, backups: w.records.Backups, retry: min(c.Backups.Every, backupRetry), limits: c.Limits, repair: c.Audit.Repair, pace: c.Audit.pace(), metrics: m, log: log, stop: stopped})
+			upgrades: w.records.Rollouts, backups: w.records.Backups, retry: min(c.Backups.Every, backupRetry), retryTest: min(c.RestoreTests.Every, testRetry), limits: c.Limits, repair: c.Audit.Repair, pace: c.Audit.pace(), metrics: m, log: log, stop: stopped})
 	}
 }
 
@@ -167,7 +172,7 @@ func (w *Worker) serveAny(stopped context.Context, m *metrics) {
 // watch adds what reconciles one cluster with the records and probes it.
 func (w *Worker) watch(cluster Cluster, m *metrics) {
 	log, name := cluster.log(w.config.Log), cluster.id()
-	r := &recoverer{cluster: name, records: w.records.Recovery, state: cluster.State, acceptor: w.intake, leads: w.sweeper.leads,
+	r := &recoverer{cluster: name, records: w.records.Recovery, state: cluster.State, acceptor: w.intake, leads: w.sweeper.leads, endTest: cluster.EndRestoreTest,
 		generationTimeout: w.config.Limits.GenerationTimeout, metrics: m, log: log}
 	if cluster.Name != "" {
 		r.records, r.leads = clusterRecovery{w.records.Recovery, name}, recoveryLeader(w.records.Recovery, name)
@@ -188,7 +193,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { w.sweeper.run(ctx) })
 	background.Go(func() { w.auditor.run(ctx) })
-	background.Go(func() { w.backups.run(ctx) })
+	for _, b := range w.backups {
+		background.Go(func() { b.run(ctx) })
+	}
 	background.Go(func() { w.rollout.run(ctx) })
 	background.Go(func() { w.graves.run(ctx) })
 	for _, h := range w.healers {

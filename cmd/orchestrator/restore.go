@@ -106,9 +106,11 @@ func completeRuns(c *cobra.Command, args []string, beginning string) ([]string, 
 
 // storeBackups are the backups of a store, for programs.
 type storeBackups struct {
-	StoreID string                   `json:"store_id"`
-	Backups []provision.Backup       `json:"backups"`
-	Failure *provision.BackupFailure `json:"backup_failure,omitempty"`
+	StoreID     string                   `json:"store_id"`
+	Backups     []provision.Backup       `json:"backups"`
+	Failure     *provision.BackupFailure `json:"backup_failure,omitempty"`
+	Test        *provision.RestoreTest   `json:"restore_test,omitempty"`
+	TestFailure *provision.BackupFailure `json:"restore_test_failure,omitempty"`
 }
 
 func backupsCommand() *cobra.Command {
@@ -121,7 +123,7 @@ read. A backup is named by its run. It is restored with: orchestrator restore ID
 		RunE: func(c *cobra.Command, args []string) error {
 			return printAnswer(c, func(client *api.Client) (storeBackups, error) {
 				s, err := client.Store(c.Context(), args[0])
-				return storeBackups{s.StoreID, append([]provision.Backup{}, s.KnownBackups()...), s.BackupFailure}, err
+				return storeBackups{s.StoreID, append([]provision.Backup{}, s.KnownBackups()...), s.BackupFailure, s.RestoreTest, s.RestoreTestFailure}, err
 			}, backupLines)
 		},
 	}
@@ -136,6 +138,12 @@ func backupLines(b storeBackups, style view.Style) []string {
 	}
 	if b.Failure != nil {
 		lines = append(lines, "", fmt.Sprintf("Since %s none was made: %s", b.Failure.Since.Format(time.RFC3339), view.Clean(b.Failure.Error)))
+	}
+	if t := b.Test; t != nil {
+		lines = append(lines, "", fmt.Sprintf("Proven at %s: that of %s was restored beside the store, and its shop could be used.", t.At.Format(time.RFC3339), t.BackupAt.Format(time.RFC3339)))
+	}
+	if f := b.TestFailure; f != nil {
+		lines = append(lines, "", fmt.Sprintf("Since %s none could be restored beside the store: %s", f.Since.Format(time.RFC3339), view.Clean(f.Error)))
 	}
 	return lines
 }

@@ -94,7 +94,7 @@ type auditor struct {
 }
 
 func (c *Cluster) restorer() *backup.Restorer {
-	return &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials, Abandon: c.State.abandonRestore}
+	return &backup.Restorer{Maker: c.Backups, Credentials: c.Credentials, Abandon: c.State.abandonRestore, SaveTest: c.State.saveRestoreTest}
 }
 
 // Fill sets the fields of the runner that the cluster implements.

@@ -17,6 +17,7 @@ import (
 const (
 	labelManagedBy   = "app.kubernetes.io/managed-by"
 	labelPodSecurity = "pod-security.kubernetes.io/enforce"
+	labelRestoreTest = "orchestrator/restore-test" // "true": the namespace is beside that of its store, to test a backup
 	podSecurityLevel = "baseline"
 )
 
@@ -27,17 +28,18 @@ const (
 	annotationOp         = "orchestrator/op"
 	annotationRequest    = "orchestrator/request" // JSON of the latest provision request
 	annotationRelease    = "orchestrator/release"
-	annotationRetain     = "orchestrator/retain-data" // "true": the delete removes the release only
-	annotationSuspended  = "orchestrator/suspended"   // "true": the request suspends the store
-	annotationProtected  = "orchestrator/protected"   // "true": no delete of the store is accepted
-	annotationBackup     = "orchestrator/backup"      // the last good backup as JSON; it holds nothing that opens it
-	annotationRestore    = "orchestrator/restore"     // the restore that was asked for and has not come to its READY, as JSON
-	annotationDeleteAt   = "orchestrator/delete-at"   // "<RFC 3339 time>[ retain][ quiet][ suspended]": the store is to be deleted then
-	annotationRotation   = "orchestrator/rotation"    // the newest request to rotate the credentials, as a generation
-	annotationLeftover   = "orchestrator/leftover"    // name of the release that a provision deletes before it begins
-	annotationApplied    = "orchestrator/applied"     // "<generation> <RFC 3339 time>"
-	annotationOutcome    = "orchestrator/outcome"     // JSON of the generation's provision.Outcome
-	annotationDelivered  = "orchestrator/delivered"   // "<generation> <status>" that the backend has confirmed
+	annotationRetain     = "orchestrator/retain-data"  // "true": the delete removes the release only
+	annotationSuspended  = "orchestrator/suspended"    // "true": the request suspends the store
+	annotationProtected  = "orchestrator/protected"    // "true": no delete of the store is accepted
+	annotationBackup     = "orchestrator/backup"       // the last good backup as JSON; it holds nothing that opens it
+	annotationTested     = "orchestrator/restore-test" // the last restore test that has passed, as JSON
+	annotationRestore    = "orchestrator/restore"      // the restore that was asked for and has not come to its READY, as JSON
+	annotationDeleteAt   = "orchestrator/delete-at"    // "<RFC 3339 time>[ retain][ quiet][ suspended]": the store is to be deleted then
+	annotationRotation   = "orchestrator/rotation"     // the newest request to rotate the credentials, as a generation
+	annotationLeftover   = "orchestrator/leftover"     // name of the release that a provision deletes before it begins
+	annotationApplied    = "orchestrator/applied"      // "<generation> <RFC 3339 time>"
+	annotationOutcome    = "orchestrator/outcome"      // JSON of the generation's provision.Outcome
+	annotationDelivered  = "orchestrator/delivered"    // "<generation> <status>" that the backend has confirmed
 )
 
 // annotationEntries of the store's Secret lists the entries that were generated in it, so that a removed entry is not taken
@@ -53,6 +55,9 @@ func labelsOf(s provision.Store) map[string]string {
 func belongsTo(labels map[string]string, s provision.Store) bool {
 	return labels[provision.LabelStore] == provision.StoreLabel(s.StoreID)
 }
+
+// isRestoreTest reports whether the namespace is beside that of its store, to test a backup.
+func isRestoreTest(ns *corev1.Namespace) bool { return ns.Labels[labelRestoreTest] == "true" }
 
 // generationOf returns the newest generation that is recorded in the namespace; 0 if none is.
 func generationOf(ns *corev1.Namespace) int64 {
@@ -75,7 +80,7 @@ func retained(ns *corev1.Namespace) bool { return ns.Annotations[annotationRetai
 func storeFrom(ns *corev1.Namespace, s provision.Store) provision.Store {
 	var found provision.Store
 	_ = json.Unmarshal([]byte(ns.Annotations[annotationRequest]), &found.Request)
-	found.StoreID, found.Namespace, found.Generation = s.StoreID, ns.Name, s.Generation
+	found.StoreID, found.Namespace, found.Generation, found.RestoreTest = s.StoreID, ns.Name, s.Generation, isRestoreTest(ns)
 	if name := ns.Annotations[annotationRelease]; name != "" {
 		found.Name = name
 	}
@@ -106,6 +111,9 @@ func annotateStore(ns *corev1.Namespace, s provision.Store) {
 	}
 	for key, value := range labelsOf(s) {
 		ns.Labels[key] = value
+	}
+	if s.RestoreTest {
+		ns.Labels[labelRestoreTest] = "true"
 	}
 	ns.Labels[labelPodSecurity] = podSecurityLevel
 }
@@ -158,7 +166,9 @@ func annotateOp(ns *corev1.Namespace, op provision.Op, s provision.Store) {
 	if ns.Annotations == nil {
 		ns.Annotations = map[string]string{}
 	}
-	ns.Annotations[annotationStoreID] = s.StoreID
+	if !s.RestoreTest { // a namespace that names no store is none that is recovered
+		ns.Annotations[annotationStoreID] = s.StoreID
+	}
 	ns.Annotations[annotationGeneration] = strconv.FormatInt(s.Generation, 10)
 	ns.Annotations[annotationOp] = string(op)
 	setFlag(ns, annotationSuspended, op == provision.OpProvision && s.Suspended)

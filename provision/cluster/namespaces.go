@@ -138,7 +138,8 @@ func (n *Namespaces) checkRetainable(ctx context.Context, ns *corev1.Namespace) 
 
 // markDeleting marks one namespace as being deleted by this generation.
 func (n *Namespaces) markDeleting(ctx context.Context, ns *corev1.Namespace, op provision.Op, s provision.Store) (provision.Store, error) {
-	s.Namespace = ns.Name
+	s.Namespace, s.RestoreTest = ns.Name, isRestoreTest(ns)
+	s.RetainData = s.RetainData && !s.RestoreTest
 	for range maxConflicts {
 		if err := n.owner.check(ctx, ns, s); err != nil {
 			return s, err

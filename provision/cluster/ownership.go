@@ -38,6 +38,9 @@ func checkOwner(ns *corev1.Namespace, s provision.Store) error {
 		return provision.Errorf(provision.CodeConflict,
 			"namespace %s exists and does not belong to this store; choose another name or remove it", ns.Name)
 	}
+	if isRestoreTest(ns) != s.RestoreTest {
+		return provision.Errorf(provision.CodeConflict, "namespace %s has the name of the one that backups of this store are tested in; choose another name", ns.Name)
+	}
 	if newest := generationOf(ns); newest > s.Generation {
 		return superseded(ns.Name, newest)
 	}

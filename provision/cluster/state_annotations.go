@@ -36,6 +36,8 @@ func (a *State) ListStores(ctx context.Context) (provision.SavedStores, error) {
 	err = a.eachNamespace(ctx, func(ns *corev1.Namespace) {
 		if other := ns.Labels[labelInstallation]; other != id {
 			saved.Foreign[other]++
+		} else if isRestoreTest(ns) {
+			saved.RestoreTests = append(saved.RestoreTests, restoreTestIn(ns))
 		} else if state, ok := savedState(ns); ok {
 			saved.Stores = append(saved.Stores, state)
 		}
@@ -60,6 +62,14 @@ func (a *State) eachNamespace(ctx context.Context, do func(*corev1.Namespace)) e
 	}
 }
 
+// restoreTestIn is the restore test that has made the namespace.
+func restoreTestIn(ns *corev1.Namespace) provision.SavedRestoreTest {
+	test := provision.SavedRestoreTest{Began: ns.CreationTimestamp.Time}
+	_ = json.Unmarshal([]byte(ns.Annotations[annotationRequest]), &test.Store.Request)
+	test.Store.Generation = generationOf(ns)
+	return test
+}
+
 func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 	id := ns.Annotations[annotationStoreID]
 	s := provision.Store{Request: provision.Request{StoreID: id}, Generation: generationOf(ns)}
@@ -70,6 +80,10 @@ func savedState(ns *corev1.Namespace) (provision.SavedState, bool) {
 	var made provision.Backup
 	if json.Unmarshal([]byte(ns.Annotations[annotationBackup]), &made) == nil && made.Run != "" {
 		m.Backup = &made
+	}
+	var test provision.RestoreTest
+	if json.Unmarshal([]byte(ns.Annotations[annotationTested]), &test) == nil && test.Run != "" {
+		m.RestoreTest = &test
 	}
 	var outcome provision.Outcome
 	if json.Unmarshal([]byte(ns.Annotations[annotationOutcome]), &outcome) == nil && outcome.Generation == s.Generation {
@@ -130,6 +144,15 @@ func (a *State) saveBackup(ctx context.Context, s provision.Store, made provisio
 		return err
 	}
 	return a.annotate(ctx, s, annotationBackup, string(text))
+}
+
+// saveRestoreTest records in the store's namespace that a backup was proven.
+func (a *State) saveRestoreTest(ctx context.Context, s provision.Store, test provision.RestoreTest) error {
+	text, err := json.Marshal(test)
+	if err != nil {
+		return err
+	}
+	return a.annotate(ctx, s, annotationTested, string(text))
 }
 
 func (a *State) abandonRestore(ctx context.Context, s provision.Store) error {

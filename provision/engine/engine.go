@@ -61,6 +61,9 @@ func commonValues(s provision.Store, origin *url.URL, set resolvedSettings, admi
 	if s.Suspended {
 		common["suspended"] = true
 	}
+	if s.RestoreTest {
+		common["restoreTest"] = true
+	}
 	if s.Restoring {
 		common["restoring"] = true
 	}

@@ -123,7 +123,7 @@ func TestShopServiceIsNamedAsTheRelease(t *testing.T) {
 		if p := service.Spec.Ports[0]; p.Name != "http" || p.TargetPort.StrVal != "http" {
 			t.Errorf("the Service's port is %v, want one called http that leads to the port called http", p)
 		}
-		if r.ingress == nil && len(r.routes) == 0 {
+		if r.ingress == nil && len(r.routes) == 0 && !v.store.RestoreTest {
 			t.Error("nothing leads to the shop")
 		}
 		if r.ingress != nil {

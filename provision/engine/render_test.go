@@ -53,6 +53,9 @@ func variants() []variant {
 		restoring := store(name, wanted)
 		restoring.Restoring = true
 		all = append(all, variant{name: name + "-production-restoring", engine: name, env: "production", store: restoring, extra: installation})
+		test := store(name, wanted)
+		test.RestoreTest = true
+		all = append(all, variant{name: name + "-production-restore-test", engine: name, env: "production", store: test, extra: values(installation, gateway)})
 		all = append(all, chartVariants(name)...)
 	}
 	return all

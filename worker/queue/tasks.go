@@ -73,6 +73,8 @@ const (
 	Audit   MaintenanceKind = "audit"
 	Upgrade MaintenanceKind = "upgrade" // of a rollout
 	Backup  MaintenanceKind = "backup"
+	// RestoreTest restores the last good backup beside the store.
+	RestoreTest MaintenanceKind = "restore-test"
 )
 
 // MaintenanceTask is what a task of maintenance carries. Its generation is the newest of the store; a newer one makes it void.

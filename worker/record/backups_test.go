@@ -12,7 +12,7 @@ import (
 	"orchestrator/worker/queue"
 )
 
-var daily = BackupPolicy{Every: 24 * time.Hour, AtOnce: 2}
+var daily = BackupPolicy{Kind: queue.Backup, Every: 24 * time.Hour, AtOnce: 2}
 
 // nextBackups are the stores that are to be backed up now.
 func (b *bench) nextBackups(p BackupPolicy) (tasks []queue.MaintenanceTask) {
@@ -239,7 +239,7 @@ func TestAgesOfBackups(t *testing.T) {
 	each(t, func(b *bench) {
 		ages := func() BackupAge {
 			b.Helper()
-			all, err := b.records.Backups.Ages(b.ctx, []string{"medusa", "woocommerce"}, 2*daily.Every)
+			all, err := b.records.Backups.Ages(b.ctx, queue.Backup, []string{"medusa", "woocommerce"}, 2*daily.Every)
 			return must(b, all, err)[request("a").Engine]
 		}
 		if a := ages(); a != (BackupAge{}) {
@@ -275,7 +275,7 @@ func TestABackupComesBackAfterALossOfRedis(t *testing.T) {
 			b.Errorf("restored: %+v", s.Backup)
 		}
 		b.nextBackups(daily)
-		all, err := b.records.Backups.Ages(b.ctx, []string{request("a").Engine}, time.Hour)
+		all, err := b.records.Backups.Ages(b.ctx, queue.Backup, []string{request("a").Engine}, time.Hour)
 		if a := must(b, all, err)[request("a").Engine]; time.Since(a.Oldest).Round(time.Hour) != 40*time.Hour {
 			b.Errorf("its age is counted from %s", a.Oldest)
 		}

@@ -136,6 +136,10 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 		b.backUp(queue.MaintenanceTask{Kind: queue.Backup, StoreID: task.StoreID, Generation: task.Generation, Cluster: task.Cluster}, end)
 		see()
 	}
+	for _, end := range []BackupEnd{{Passed: passed("r", 0)}, {Code: provision.CodeCrash, Error: "no end"}} {
+		b.backUp(queue.MaintenanceTask{Kind: queue.RestoreTest, StoreID: task.StoreID, Generation: task.Generation, Cluster: task.Cluster}, end)
+		see()
+	}
 	if _, err := b.records.Fleet.NoteUnwell(b.ctx, "us", map[string]string{"store-a": "x"}); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ func (r *Runs) AcquireMaintenance(ctx context.Context, t queue.MaintenanceTask, 
 	}
 	run.Store.Generation, run.Store.Cluster = t.Generation, inRequest(t.Cluster)
 	run.Store.Suspended, run.Store.Protected = answer[2] == "1", answer[3] == "1"
+	_ = json.Unmarshal([]byte(answer[4]), &run.Backup)
 	return Acquired, run, nil
 }
 
@@ -78,47 +79,69 @@ func (r *Fleet) NextAudits(ctx context.Context, every time.Duration, n int) ([]q
 	return tasks, nil
 }
 
-// BackupPolicy says how often stores are backed up.
+// BackupPolicy says how often stores are backed up, or how often a backup of each is tested.
 type BackupPolicy struct {
-	Every  time.Duration // between two backups of a store; 0: none
-	AtOnce int           // of the installation
+	Kind   queue.MaintenanceKind // [queue.Backup] or [queue.RestoreTest]
+	Every  time.Duration         // between two of a store; 0: none
+	AtOnce int                   // of the installation
+}
+
+// giveUp is after how long one that was handed out and of which nothing was heard does not count as running any more.
+func (p BackupPolicy) giveUp() time.Duration {
+	if p.Kind == queue.RestoreTest {
+		return provision.RestoreTestTimeout + time.Hour
+	}
+	return provision.BackupTimeout + time.Hour
+}
+
+// scheduleKeys are those of the schedule of a kind: when stores are due, which were handed out, and how far the pass over all stores is.
+func scheduleKeys(kind queue.MaintenanceKind) (due, running, pass string) {
+	if kind == queue.RestoreTest {
+		return keyRestoreTests, keyRestoreTestsRunning, keyRestoreTestPass
+	}
+	return keyBackups, keyBackupsRunning, keyBackupPass
 }
 
 // backupPassStores is how many stores a call looks at to put them into the schedule.
 const backupPassStores = 500
 
-// Next returns the stores that are to be backed up now, so that no more than the policy says run at a time. Each of them has to end by [Backups.End].
-// A store comes into the schedule some minutes after it was READY, at its own place in the period.
+// Next returns the stores that are to be backed up now, or whose last good backup is to be tested, so that no more than the policy says run at a time. Each of them has to end
+// by [Backups.End]. A store comes into the schedule some minutes after it was READY, or had a backup, at its own place in the period.
 func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.MaintenanceTask, error) {
-	giveUp := provision.BackupTimeout + time.Hour
-	words, err := r.runScript(ctx, nextBackupsScript, []string{keyBackups, keyBackupsRunning, keyBackupPass, keyStores},
-		p.Every.Milliseconds(), p.AtOnce, giveUp.Milliseconds(), backupPassStores)
+	due, running, pass := scheduleKeys(p.Kind)
+	words, err := r.runScript(ctx, nextBackupsScript, []string{due, running, pass, keyStores},
+		p.Every.Milliseconds(), p.AtOnce, p.giveUp().Milliseconds(), backupPassStores, string(p.Kind))
 	if err != nil {
 		return nil, err
 	}
 	var tasks []queue.MaintenanceTask
 	for _, t := range tasksOf(provision.OpProvision, words) {
-		tasks = append(tasks, queue.MaintenanceTask{Kind: queue.Backup, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
+		tasks = append(tasks, queue.MaintenanceTask{Kind: p.Kind, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
 	}
 	return tasks, nil
 }
 
-// BackupEnd is how a backup has ended: made, or failed with a code, or neither, since something else came first.
+// BackupEnd is how a backup has ended, or the test of one: made or passed, or failed with a code, or neither, since something else came first.
 type BackupEnd struct {
-	Made  *provision.Backup
-	Code  provision.Code
-	Error string        // the public text
-	Retry time.Duration // until the next try of one that has failed
+	Made   *provision.Backup
+	Passed *provision.RestoreTest
+	Code   provision.Code
+	Error  string        // the public text
+	Retry  time.Duration // until the next try of one that has failed
 }
 
-// End ends a backup that [Backups.Next] has returned, and records how, unless its lease was lost or a newer request has superseded it.
+// End ends what [Backups.Next] has returned, and records how, unless its lease was lost or a newer request has superseded it.
 func (r *Backups) End(ctx context.Context, t queue.MaintenanceTask, token string, end BackupEnd) (recorded bool, err error) {
 	made, at, err := backupText(end.Made)
+	if t.Kind == queue.RestoreTest {
+		made, at, err = restoreTestText(end.Passed)
+	}
 	if err != nil {
 		return false, err
 	}
-	answer, err := endBackupScript.Run(ctx, r.redis, []string{keyStore(t.StoreID), keyRunLease(t.StoreID), keyBackups, keyBackupsRunning},
-		t.StoreID, t.Generation, token, made, at, string(end.Code), end.Error, end.Retry.Milliseconds(), provision.MaxBackups).Text()
+	due, running, _ := scheduleKeys(t.Kind)
+	answer, err := endBackupScript.Run(ctx, r.redis, []string{keyStore(t.StoreID), keyRunLease(t.StoreID), due, running},
+		t.StoreID, t.Generation, token, made, at, string(end.Code), end.Error, end.Retry.Milliseconds(), provision.MaxBackups, string(t.Kind)).Text()
 	return answer == "recorded", redisconn.WrapError(err)
 }
 
@@ -127,8 +150,20 @@ func backupText(b *provision.Backup) (text, at string, err error) {
 	if b == nil {
 		return "", "0", nil
 	}
-	data, err := json.Marshal(b)
-	return string(data), strconv.FormatInt(b.At.UnixMilli(), 10), err
+	return dated(b, b.At)
+}
+
+// restoreTestText is a restore test as the record keeps it, and when it had passed in ms.
+func restoreTestText(t *provision.RestoreTest) (text, at string, err error) {
+	if t == nil {
+		return "", "0", nil
+	}
+	return dated(t, t.At)
+}
+
+func dated(v any, when time.Time) (text, at string, err error) {
+	data, err := json.Marshal(v)
+	return string(data), strconv.FormatInt(when.UnixMilli(), 10), err
 }
 
 // backupsOf are backups as they are kept. One that does not parse is the zero value, so that the others keep their places.
@@ -161,19 +196,23 @@ func restoreText(r *provision.Restore) (backup, generation string, err error) {
 	return backup, generationText(r.Generation), err
 }
 
-// BackupAge is how old the backups of an engine's stores are.
+// BackupAge is how old the backups of an engine's stores are, or their tests.
 type BackupAge struct {
-	Stores  int64     // that are to be backed up
-	Oldest  time.Time // when the oldest last good backup began, or since when there is none; zero where there are no stores
+	Stores  int64     // that are to be backed up, or tested
+	Oldest  time.Time // when the oldest last good backup began, or the oldest last test had passed, or since when there is none; zero where there are no stores
 	Overdue int64     // whose last one is older than asked for
 }
 
-// Ages returns how old the backups of the stores of each engine are, and how many of them are older than this.
-func (r *Backups) Ages(ctx context.Context, engines []string, than time.Duration) (map[string]BackupAge, error) {
+// Ages returns how old the backups of the stores of each engine are, or their tests, and how many of them are older than this.
+func (r *Backups) Ages(ctx context.Context, kind queue.MaintenanceKind, engines []string, than time.Duration) (map[string]BackupAge, error) {
+	index := keyBackedUp
+	if kind == queue.RestoreTest {
+		index = keyRestoreTested
+	}
 	p, limit := r.redis.Pipeline(), strconv.FormatInt(time.Now().Add(-than).UnixMilli(), 10)
 	stores, overdue, oldest := map[string]*redis.IntCmd{}, map[string]*redis.IntCmd{}, map[string]*redis.ZSliceCmd{}
 	for _, engine := range engines {
-		key := keyBackedUp + engine
+		key := index + engine
 		stores[engine], overdue[engine], oldest[engine] = p.ZCard(ctx, key), p.ZCount(ctx, key, "-inf", "("+limit), p.ZRangeWithScores(ctx, key, 0, 0)
 	}
 	if _, err := p.Exec(ctx); err != nil {

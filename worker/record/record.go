@@ -51,6 +51,11 @@ type Record struct {
 	DriftJSON        string `redis:"drifted"`
 	BackupJSON       string `redis:"backup"` // the last good one
 
+	RestoreTestJSON        string         `redis:"restore_test"`      // the last one that has passed
+	RestoreTestCode        provision.Code `redis:"restore_test_code"` // of the last one, where it has failed
+	RestoreTestError       string         `redis:"restore_test_error"`
+	RestoreTestFailedSince millis         `redis:"restore_test_failed_since"`
+
 	RestoreJSON       string `redis:"restore"` // the backup that the store is to be restored from
 	RestoreGeneration int64  `redis:"restore_generation"`
 
@@ -98,6 +103,13 @@ func (r Record) cluster(op provision.Op) string {
 		return provision.DefaultCluster
 	}
 	return r.Cluster
+}
+
+func failureOf(code provision.Code, text string, since millis) *provision.BackupFailure {
+	if code == "" {
+		return nil
+	}
+	return &provision.BackupFailure{Code: code, Error: text, Since: since.time()}
 }
 
 // runs are the tasks of the generations without an outcome: an open delete, then the newest request.
@@ -152,9 +164,9 @@ func (r Record) state(id string) provision.State {
 	_ = json.Unmarshal([]byte(r.DriftJSON), &s.Drift)
 	_ = json.Unmarshal([]byte(r.BackupJSON), &s.Backup)
 	s.Restore = restoreOf(r.RestoreJSON, r.RestoreGeneration)
-	if r.BackupCode != "" {
-		s.BackupFailure = &provision.BackupFailure{Code: r.BackupCode, Error: r.BackupError, Since: r.BackupFailedSince.time()}
-	}
+	_ = json.Unmarshal([]byte(r.RestoreTestJSON), &s.RestoreTest)
+	s.BackupFailure = failureOf(r.BackupCode, r.BackupError, r.BackupFailedSince)
+	s.RestoreTestFailure = failureOf(r.RestoreTestCode, r.RestoreTestError, r.RestoreTestFailedSince)
 	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Outputs)
 	return s
 }

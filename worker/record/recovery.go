@@ -103,6 +103,10 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 	if err != nil {
 		return Comparison{}, err
 	}
+	tested, testedAt, err := restoreTestText(saved.RestoreTest)
+	if err != nil {
+		return Comparison{}, err
+	}
 	if saved.Store.Restore != nil {
 		timeout += provision.RestoreTimeout
 	}
@@ -127,7 +131,8 @@ func (r *Recovery) Restore(ctx context.Context, cluster string, saved provision.
 		[]string{keyStore(id), keyHosts, keyNamespaces, keyStores, keyOutstanding, keyCallbacks(id)},
 		id, string(saved.Op), saved.Store.Generation, digest, text, req.Name, req.Namespace, req.Engine, req.Host, timeout.Milliseconds(),
 		string(o.Status), string(o.Code), o.Error, flag(saved.Delivered), flag(saved.Store.RetainData), cluster, outputs,
-		flag(saved.Store.Suspended), flag(saved.Store.Protected), deleteAt(saved.Store.Grave), flag(grave.RetainData), generationText(saved.Store.Rotation), quietText(grave), backup, backupAt, provision.MaxBackups, restore, restoreGeneration)
+		flag(saved.Store.Suspended), flag(saved.Store.Protected), deleteAt(saved.Store.Grave), flag(grave.RetainData), generationText(saved.Store.Rotation), quietText(grave), backup, backupAt, provision.MaxBackups, restore, restoreGeneration,
+		tested, testedAt)
 	if err != nil {
 		return Comparison{}, err
 	}

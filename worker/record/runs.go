@@ -49,6 +49,8 @@ type Run struct {
 
 	Outputs provision.Outputs // of the shop; recorded with READY
 
+	Backup *provision.Backup // the last good one; of maintenance only
+
 	RestoreRefused bool // the restore has touched nothing: with the outcome it is forgotten
 
 	// Edition is the one that was applied, Outdated that a new store gets another; recorded with READY and SUSPENDED.

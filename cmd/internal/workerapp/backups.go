@@ -9,6 +9,7 @@ import (
 	"time"
 
 	clusterbackup "orchestrator/provision/cluster/backup"
+	"orchestrator/worker/queue"
 	"orchestrator/worker/record"
 )
 
@@ -20,7 +21,15 @@ func (c Config) backups() record.BackupPolicy {
 	if c.MaintenanceSlots == 0 {
 		return record.BackupPolicy{}
 	}
-	return record.BackupPolicy{Every: c.BackupEvery, AtOnce: c.BackupsAtOnce}
+	return record.BackupPolicy{Kind: queue.Backup, Every: c.BackupEvery, AtOnce: c.BackupsAtOnce}
+}
+
+// restoreTests are off where no backups are made by the clock.
+func (c Config) restoreTests() record.BackupPolicy {
+	if c.backups().Every == 0 {
+		return record.BackupPolicy{}
+	}
+	return record.BackupPolicy{Kind: queue.RestoreTest, Every: c.RestoreTestEvery, AtOnce: c.RestoreTestsAtOnce}
 }
 
 // backupAccess opens nothing where no gate is set.
@@ -50,6 +59,7 @@ func (c Config) validateBackups() error {
 		}
 	}
 	refuse(c.BackupEvery != 0 && c.BackupEvery < minBackupEvery, "ORCH_BACKUP_EVERY is %s; it must be at least %s, or 0", c.BackupEvery, minBackupEvery)
+	refuse(c.RestoreTestEvery != 0 && c.RestoreTestEvery < minBackupEvery, "ORCH_RESTORE_TEST_EVERY is %s; it must be at least %s, or 0", c.RestoreTestEvery, minBackupEvery)
 	if c.BackupEvery == 0 && c.BackupGate == "" && c.BackupKey.IsZero() && c.BackupGateKey.IsZero() {
 		return errors.Join(errs...)
 	}

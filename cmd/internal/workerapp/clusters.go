@@ -98,7 +98,8 @@ func workerCluster(name string, k *cluster.Cluster, limits worker.Limits, c Conf
 	case "public":
 		runner.PublicClient = engine.PublicClient(public)
 	}
-	return worker.Cluster{Name: name, Runner: runner, Maintainer: runner, Passwords: k.Credentials, State: k.State, Unwell: k.Readiness.Unwell, Complete: k.Readiness.Complete, Check: k.Check}
+	return worker.Cluster{Name: name, Runner: runner, Maintainer: runner, Passwords: k.Credentials, State: k.State, Unwell: k.Readiness.Unwell, Complete: k.Readiness.Complete,
+		EndRestoreTest: runner.EndRestoreTest, Check: k.Check}
 }
 
 // connectCluster sends no request. Its error names the variable to correct.

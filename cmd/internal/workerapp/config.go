@@ -41,24 +41,26 @@ type Config struct {
 	PollInterval  time.Duration `env:"ORCH_POLL_INTERVAL" envDefault:"10s" help:"see ORCH_POLL_ATTEMPTS"`
 	DeleteTimeout time.Duration `env:"ORCH_DELETE_TIMEOUT" envDefault:"10m" help:"time after which a delete fails"`
 
-	ProvisionSlots   int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at the same time by this worker, per cluster; most of them only wait"`
-	DeleteSlots      int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at the same time by this worker, per cluster"`
-	CallbackSlots    int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
-	Writes           int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: as many as the API server answers well"`
-	CreatorLimit     int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
-	MaintenanceSlots int           `env:"ORCH_MAINTENANCE_CONCURRENCY" envDefault:"10" help:"stores audited at the same time by this worker, per cluster; 0: this worker audits none"`
-	AuditEvery       time.Duration `env:"ORCH_AUDIT_EVERY" envDefault:"24h" help:"time between the beginnings of two passes in which each store is compared with what its release says; 0: no pass"`
-	AuditRate        int           `env:"ORCH_AUDIT_RATE" envDefault:"1" help:"stores a second that such a pass comes to"`
-	Drift            string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
-	BackupEvery      time.Duration `env:"ORCH_BACKUP_EVERY" envDefault:"0s" help:"time between two backups of a store, such as 24h; 0: no store is backed up by the clock"`
-	BackupGate       string        `env:"ORCH_BACKUP_GATE" help:"URL of the gate that backups are sent to, as the stores' pods reach it"`
-	BackupGateCA     string        `env:"ORCH_BACKUP_GATE_CA_FILE" help:"PEM file of the authorities that stores' pods check the gate's certificate with instead of those of their image"`
-	BackupKey        backup.Keys   `env:"ORCH_BACKUP_KEY" help:"key that the passwords of the stores' repositories are derived from, at least 32 characters; the one before behind a comma while it is rotated. Without it no backup can be read: keep it where the stores are not"`
-	BackupGateKey    backup.Keys   `env:"ORCH_BACKUP_GATE_KEY" help:"key of the gate, which stores' passwords for it are derived from; the first is used"`
-	BackupsAtOnce    int           `env:"ORCH_BACKUPS_AT_ONCE" envDefault:"4" help:"backups made at the same time in the whole installation; each holds one of ORCH_MAINTENANCE_CONCURRENCY"`
-	HealFailed       time.Duration `env:"ORCH_HEAL_FAILED" envDefault:"0s" help:"for how long after its FAILED a store is told READY after all once its pods have become ready, such as 6h; for a timeout, a pod without a node, a volume, an image, a quota or a crash; 0: FAILED is the end"`
-	HoldAfter        int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
-	QueuePoll        time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"1s" help:"how often an idle queue is polled, for tasks that no message tells of; a new request is taken at once"`
+	ProvisionSlots     int           `env:"ORCH_PROVISION_CONCURRENCY" envDefault:"500" help:"stores provisioned at the same time by this worker, per cluster; most of them only wait"`
+	DeleteSlots        int           `env:"ORCH_DELETE_CONCURRENCY" envDefault:"100" help:"stores deleted at the same time by this worker, per cluster"`
+	CallbackSlots      int           `env:"ORCH_CALLBACK_CONCURRENCY" envDefault:"50" help:"callbacks sent at the same time by this worker, per cluster"`
+	Writes             int           `env:"ORCH_CLUSTER_WRITES" envDefault:"0" help:"Helm operations and other writes at the same time, per cluster; 0: as many as the API server answers well"`
+	CreatorLimit       int           `env:"ORCH_MAX_PER_CREATOR" envDefault:"0" help:"new stores of one creator in progress at the same time; the others wait, in order of acceptance; 0: no limit"`
+	MaintenanceSlots   int           `env:"ORCH_MAINTENANCE_CONCURRENCY" envDefault:"10" help:"stores audited at the same time by this worker, per cluster; 0: this worker audits none"`
+	AuditEvery         time.Duration `env:"ORCH_AUDIT_EVERY" envDefault:"24h" help:"time between the beginnings of two passes in which each store is compared with what its release says; 0: no pass"`
+	AuditRate          int           `env:"ORCH_AUDIT_RATE" envDefault:"1" help:"stores a second that such a pass comes to"`
+	Drift              string        `env:"ORCH_DRIFT" envDefault:"report" help:"what follows from a difference that an audit finds: report: it is shown; repair: and mended; off: there are no audits"`
+	BackupEvery        time.Duration `env:"ORCH_BACKUP_EVERY" envDefault:"0s" help:"time between two backups of a store, such as 24h; 0: no store is backed up by the clock"`
+	BackupGate         string        `env:"ORCH_BACKUP_GATE" help:"URL of the gate that backups are sent to, as the stores' pods reach it"`
+	BackupGateCA       string        `env:"ORCH_BACKUP_GATE_CA_FILE" help:"PEM file of the authorities that stores' pods check the gate's certificate with instead of those of their image"`
+	BackupKey          backup.Keys   `env:"ORCH_BACKUP_KEY" help:"key that the passwords of the stores' repositories are derived from, at least 32 characters; the one before behind a comma while it is rotated. Without it no backup can be read: keep it where the stores are not"`
+	BackupGateKey      backup.Keys   `env:"ORCH_BACKUP_GATE_KEY" help:"key of the gate, which stores' passwords for it are derived from; the first is used"`
+	BackupsAtOnce      int           `env:"ORCH_BACKUPS_AT_ONCE" envDefault:"4" help:"backups made at the same time in the whole installation; each holds one of ORCH_MAINTENANCE_CONCURRENCY"`
+	RestoreTestEvery   time.Duration `env:"ORCH_RESTORE_TEST_EVERY" envDefault:"2160h" help:"time between two restore tests of a store, where backups are made by the clock: its last good backup is restored beside it, checked and removed; 0: none is tested"`
+	RestoreTestsAtOnce int           `env:"ORCH_RESTORE_TESTS_AT_ONCE" envDefault:"2" help:"restore tests at the same time in the whole installation; each needs the room of a store, and holds one of ORCH_MAINTENANCE_CONCURRENCY"`
+	HealFailed         time.Duration `env:"ORCH_HEAL_FAILED" envDefault:"0s" help:"for how long after its FAILED a store is told READY after all once its pods have become ready, such as 6h; for a timeout, a pod without a node, a volume, an image, a quota or a crash; 0: FAILED is the end"`
+	HoldAfter          int           `env:"ORCH_HOLD_AFTER" envDefault:"5" help:"creators whose stores fail within ten minutes for one cause of the installation (values, chart, admission, registry, image) before the other stores of that engine and cluster wait instead; 0: they never wait"`
+	QueuePoll          time.Duration `env:"ORCH_QUEUE_POLL" envDefault:"1s" help:"how often an idle queue is polled, for tasks that no message tells of; a new request is taken at once"`
 }
 
 // limits are the limits of a worker whose generations end after the given time.
@@ -130,6 +132,7 @@ func (c Config) validateLimits() error {
 	refuse(c.HealFailed < 0, "ORCH_HEAL_FAILED is %s; it must not be negative", c.HealFailed)
 	refuse(c.HoldAfter < 0, "ORCH_HOLD_AFTER is %d; it must not be negative (0 means that no store waits)", c.HoldAfter)
 	refuse(c.MaintenanceSlots < 0, "ORCH_MAINTENANCE_CONCURRENCY is %d; it must not be negative", c.MaintenanceSlots)
+	refuse(c.RestoreTestsAtOnce < 1, "ORCH_RESTORE_TESTS_AT_ONCE is %d; it must be at least 1", c.RestoreTestsAtOnce)
 	refuse(c.BackupsAtOnce < 1, "ORCH_BACKUPS_AT_ONCE is %d; it must be at least 1", c.BackupsAtOnce)
 	refuse(c.AuditEvery < 0, "ORCH_AUDIT_EVERY is %s; it must not be negative", c.AuditEvery)
 	refuse(c.AuditRate < 1, "ORCH_AUDIT_RATE is %d; it must be at least 1", c.AuditRate)

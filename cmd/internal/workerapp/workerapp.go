@@ -57,20 +57,21 @@ func Open(ctx context.Context, common service.Common, c Config, log *slog.Logger
 	c.warnOfAGeneratedName(log)
 	w.Cluster = strings.Join(w.clusters.names, ", ")
 	w.Worker, err = worker.New(worker.Config{
-		Redis:    w.records,
-		Server:   w.server,
-		Clusters: w.clusters.clusters,
-		Sender:   sender.Through(common.Tracing.Backend()),
-		Limits:   c.limits(common.Deadline),
-		Slots:    worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots, Maintenance: c.MaintenanceSlots},
-		Audit:    c.audit(),
-		Backups:  c.backups(),
-		Poll:     c.QueuePoll,
-		Progress: c.Progress,
-		Engines:  engine.Names(),
-		Metrics:  w.Metrics,
-		Tracer:   common.Tracing.Tracer(),
-		Log:      log,
+		Redis:        w.records,
+		Server:       w.server,
+		Clusters:     w.clusters.clusters,
+		Sender:       sender.Through(common.Tracing.Backend()),
+		Limits:       c.limits(common.Deadline),
+		Slots:        worker.Slots{Provision: c.ProvisionSlots, Delete: c.DeleteSlots, Callback: c.CallbackSlots, Maintenance: c.MaintenanceSlots},
+		Audit:        c.audit(),
+		Backups:      c.backups(),
+		RestoreTests: c.restoreTests(),
+		Poll:         c.QueuePoll,
+		Progress:     c.Progress,
+		Engines:      engine.Names(),
+		Metrics:      w.Metrics,
+		Tracer:       common.Tracing.Tracer(),
+		Log:          log,
 	})
 	return w, err
 }

@@ -23,6 +23,7 @@ import (
 	"orchestrator/provision/cluster/kube"
 	"orchestrator/provision/engine"
 	"orchestrator/worker"
+	"orchestrator/worker/queue"
 )
 
 const kubeconfig = `{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"http://127.0.0.1:1"}}],
@@ -33,7 +34,7 @@ func valid() Config {
 	return Config{
 		Backend: "http://backend.test/api", Mock: true, AppEnv: "development", Verify: "pod",
 		PollAttempts: 30, PollInterval: 10 * time.Second, DeleteTimeout: 10 * time.Minute,
-		ProvisionSlots: 10, DeleteSlots: 10, CallbackSlots: 10, AuditRate: 1, BackupsAtOnce: 4, Drift: "report", QueuePoll: 10 * time.Millisecond,
+		ProvisionSlots: 10, DeleteSlots: 10, CallbackSlots: 10, AuditRate: 1, BackupsAtOnce: 4, RestoreTestsAtOnce: 2, Drift: "report", QueuePoll: 10 * time.Millisecond,
 	}
 }
 
@@ -85,6 +86,8 @@ func TestConfigValidateTakesBackupsAsAWhole(t *testing.T) {
 		"have a key in common":                func(c *Config) { c.BackupGateKey = c.BackupKey },
 		"ORCH_INSTALLATION is missing":        func(c *Config) { c.Installation = "" },
 		"ORCH_BACKUP_EVERY is 1s":             func(c *Config) { c.BackupEvery = time.Second },
+		"ORCH_RESTORE_TESTS_AT_ONCE is 0":     func(c *Config) { c.RestoreTestsAtOnce = 0 },
+		"ORCH_RESTORE_TEST_EVERY is 1s":       func(c *Config) { c.RestoreTestEvery = time.Second },
 		"ORCH_BACKUPS_AT_ONCE is 0":           func(c *Config) { c.BackupsAtOnce = 0 },
 		"without a login or a path":           func(c *Config) { c.BackupGate = "https://user:hunter2@gate.example.com" },
 		"ORCH_BACKUP_GATE_CA_FILE: open":      func(c *Config) { c.BackupGateCA = "missing.pem" },
@@ -279,4 +282,23 @@ func file(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// TestRestoreTestsAreMadeOfBackupsThatAreMade: by the clock, and by a worker that has slots for them.
+func TestRestoreTestsAreMadeOfBackupsThatAreMade(t *testing.T) {
+	c := Config{BackupEvery: 24 * time.Hour, RestoreTestEvery: 2160 * time.Hour, RestoreTestsAtOnce: 2, MaintenanceSlots: 10}
+	if p := c.restoreTests(); p.Kind != queue.RestoreTest || p.Every != c.RestoreTestEvery || p.AtOnce != 2 {
+		t.Errorf("%+v", p)
+	}
+	for name, change := range map[string]func(*Config){
+		"no backups":   func(c *Config) { c.BackupEvery = 0 },
+		"no slots":     func(c *Config) { c.MaintenanceSlots = 0 },
+		"switched off": func(c *Config) { c.RestoreTestEvery = 0 },
+	} {
+		c := c
+		change(&c)
+		if p := c.restoreTests(); p.Every != 0 {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
 }

@@ -56,6 +56,7 @@ func restored(t *testing.T, o options, r *report, engine string) {
 	sold := time.Now()
 	tr.phase("backed up", func() string { return tr.backedUp(sold) })
 	first := tr.state(tr.store.StoreID).Backup.Run
+	tr.phase("the backup is tested beside the store", tr.tested)
 	tr.phase("the namespace is deleted, and restored", func() string {
 		tr.loseNamespace()
 		return tr.restoredFrom("--backup", first)
@@ -110,7 +111,7 @@ func backsUpTo(t *testing.T, o *options) {
 	run(must(t, "ORCH_TEST_BIN")+"/backupgate", []string{"ORCH_BACKUP_GATE_ADDR=" + gate, "ORCH_BACKUP_GATE_ADMIN_ADDR=127.0.0.1:0", "ORCH_BACKUP_GATE_KEY=" + keysOfBackups[1],
 		"ORCH_BACKUP_STORAGE=http://gate:none@" + storage + "/"})
 	port, _ := strconv.Atoi(portOf(t, gate))
-	o.env = []string{"ORCH_BACKUP_GATE=http://" + gate, "ORCH_BACKUP_GATE_KEY=" + keysOfBackups[1], "ORCH_BACKUP_KEY=" + keysOfBackups[0], "ORCH_BACKUP_EVERY=1m"}
+	o.env = []string{"ORCH_BACKUP_GATE=http://" + gate, "ORCH_BACKUP_GATE_KEY=" + keysOfBackups[1], "ORCH_BACKUP_KEY=" + keysOfBackups[0], "ORCH_BACKUP_EVERY=1m", "ORCH_RESTORE_TEST_EVERY=1m"}
 	o.values = chartutil.MergeTables(map[string]any{"common": map[string]any{"backup": map[string]any{"gate": map[string]any{"port": port, "cidrs": []any{o.backupGate + "/32"}}}}}, o.values)
 }
 

@@ -17,6 +17,8 @@ type Restorer struct {
 	Credentials Credentials
 	// Abandon takes the restore off the store's namespace: after a loss of Redis it would come back, and undo what was sold since.
 	Abandon func(context.Context, provision.Store) error
+	// SaveTest keeps in the cluster too that a backup was tested.
+	SaveTest func(context.Context, provision.Store, provision.RestoreTest) error
 }
 
 // Credentials is the store's Secret. It says whether a restore was done, so that a store whose namespace is lost is restored anew.
@@ -67,6 +69,13 @@ func (r *Restorer) Restore(ctx context.Context, s provision.Store, want provisio
 		return err
 	}
 	return r.Credentials.TakeBack(ctx, s, want.Credentials, entries)
+}
+
+// Passed implements [provision.Restorer].
+func (r *Restorer) Passed(ctx context.Context, s provision.Store, t provision.RestoreTest) {
+	if err := r.SaveTest(ctx, s, t); err != nil {
+		r.API.Log.Warn("a restore test is not saved in the cluster; after a loss of Redis the one before it would be known", "store_id", s.StoreID, "error", err)
+	}
 }
 
 // refusal is the error of a pod that may have touched nothing.

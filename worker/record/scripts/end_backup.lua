@@ -1,24 +1,27 @@
--- KEYS: store, run lease, backups, backups-running
--- ARGV: id, generation, token, the backup as JSON or '', when it began in ms, code, error, ms until the next try, how many backups of a store are kept
--- Ends a backup that was handed out. What was made, or why it failed, is recorded while its lease holds; with neither, something else came first.
+-- KEYS: store, run lease, backups, backups-running; or the latter of restore tests
+-- ARGV: id, generation, token, the backup or the test as JSON or '', when the backup began or the test had passed in ms, code, error, ms until the next try,
+-- how many backups of a store are kept, the kind: backup or restore-test
+-- Ends a backup or a restore test that was handed out. What was made, or why it failed, is recorded while its lease holds; with neither, something else came first.
 -- Answers recorded, superseded, lost, or none for the latter.
-local r, at, id = load(KEYS[1]), now(), ARGV[1]
+local r, at, id, kind = load(KEYS[1]), now(), ARGV[1], SCHEDULED[ARGV[10]]
+local field = kind.field
 local function again(ms) if redis.call('ZSCORE', KEYS[3], id) then redis.call('ZADD', KEYS[3], at + ms, id) end end
 redis.call('ZREM', KEYS[4], id)
 local ours = redis.call('GET', KEYS[2]) == ARGV[3]
 if (ARGV[4] == '' and ARGV[6] == '') or not ours or not wanted(r, 'maintain', tonumber(ARGV[2])) then
-  again(BACKUP_SOON_MS)
+  local retry = tonumber(ARGV[8])
+  again(retry > 0 and math.min(retry, BACKUP_SOON_MS) or BACKUP_SOON_MS)
   if ARGV[4] == '' and ARGV[6] == '' then return 'none' end
   return ours and 'superseded' or 'lost'
 end
 if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[1], 'backup', ARGV[4], 'backup_at', ARGV[5])
-  keep_backup(id, ARGV[4], tonumber(ARGV[9]))
-  redis.call('HDEL', KEYS[1], 'backup_code', 'backup_error', 'backup_failed_since')
-  redis.call('ZADD', backed_up(r.engine), ARGV[5], id)
+  redis.call('HSET', KEYS[1], field, ARGV[4], field .. '_at', ARGV[5])
+  if field == 'backup' then keep_backup(id, ARGV[4], tonumber(ARGV[9])) end
+  redis.call('HDEL', KEYS[1], field .. '_code', field .. '_error', field .. '_failed_since')
+  redis.call('ZADD', kind.index(r.engine), ARGV[5], id)
 else
-  redis.call('HSET', KEYS[1], 'backup_code', ARGV[6], 'backup_error', ARGV[7])
-  redis.call('HSETNX', KEYS[1], 'backup_failed_since', text(at))
+  redis.call('HSET', KEYS[1], field .. '_code', ARGV[6], field .. '_error', ARGV[7])
+  redis.call('HSETNX', KEYS[1], field .. '_failed_since', text(at))
   again(tonumber(ARGV[8]))
 end
 return 'recorded'

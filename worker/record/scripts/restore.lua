@@ -4,7 +4,8 @@
 -- when the store is to be deleted in ms or '', whether its data is retained then (1 or 0), the generation that asked last to
 -- rotate the credentials or '', 1 for a grace of which the backend is told nothing, 2 if it was
 -- suspended before, or 0, the last good backup as JSON or '' and when it began in ms,
--- how many backups of a store are kept, the backup as JSON that the store is to be restored from or '', the generation of that restore
+-- how many backups of a store are kept, the backup as JSON that the store is to be restored from or '', the generation of that restore,
+-- the last restore test that has passed as JSON or '' and when that was in ms
 -- Restores a record from the annotations of the store's namespace, where there is none or an older one.
 -- Answers the newest generation on record after restored, known, other-cluster (the store lives on another cluster) or leftover (a
 -- later delete has ended, and the namespace should not be there) or lost (the cluster was given up). After known follow whether the
@@ -29,11 +30,13 @@ redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], 'sequence', text(r.sequence), 'generation', text(gen), 'op', op, 'digest', ARGV[4], 'request', ARGV[5], 'name', ARGV[6], 'namespace', ARGV[7],
   'engine', ARGV[8], 'host', ARGV[9], 'owned_hosts', host, 'run_hosts', host, 'accepted_at', text(at), 'timeout_ms', ARGV[10], 'deadline', text(at + ARGV[10]),
   'open_delete', (op == 'delete' and status == '') and text(gen) or '0')
-redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'trace', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before', 'backup', 'backup_at', 'backup_code', 'backup_error', 'backup_failed_since', 'restore', 'restore_generation', 'restore_before', 'restore_before_generation')
+redis.call('HDEL', KEYS[1], 'status', 'code', 'error', 'decided_at', 'retain_data', 'clusters_to_search', 'outputs', 'held_at', 'held_ms', 'audited_at', 'edition', 'drifted', 'outdated', 'unwell', 'forgotten', 'contested_by', 'requested_by', 'request_id', 'trace', 'force', 'suspended', 'suspend_reason', 'protected', 'delete_at', 'delete_retains', 'delete_quiet', 'rotation', 'rotation_before', 'restore', 'restore_generation', 'restore_before', 'restore_before_generation')
+forget_scheduled(KEYS[1])
 if ARGV[24] ~= '' then
   redis.call('HSET', KEYS[1], 'backup', ARGV[24], 'backup_at', ARGV[25])
   keep_backup(id, ARGV[24], tonumber(ARGV[26]))
 end
+if ARGV[29] ~= '' then redis.call('HSET', KEYS[1], 'restore_test', ARGV[29], 'restore_test_at', ARGV[30]) end
 if ARGV[27] ~= '' and status ~= 'READY' then redis.call('HSET', KEYS[1], 'restore', ARGV[27], 'restore_generation', ARGV[28]) end
 if ARGV[20] ~= '' then
   redis.call('HSET', KEYS[1], 'delete_at', ARGV[20], 'delete_retains', ARGV[21])

@@ -37,7 +37,7 @@ spec:
     - name: http
       port: 80
       targetPort: http
-{{- if .Values.common.ingress.enabled }}
+{{- if and .Values.common.ingress.enabled (not .Values.common.restoreTest) }}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -70,7 +70,7 @@ spec:
                 port:
                   name: http
 {{- end }}
-{{- if .Values.common.route.enabled }}
+{{- if and .Values.common.route.enabled (not .Values.common.restoreTest) }}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute

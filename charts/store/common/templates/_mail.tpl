@@ -2,7 +2,7 @@
 {{- define "common.mail" -}}
 {{- $root := . -}}
 {{- with .Values.common.mail -}}
-{{- if .host -}}
+{{- if and .host (not $root.Values.common.restoreTest) -}}
 - name: MAIL_HOST
   value: {{ .host | quote }}
 - name: MAIL_PORT

@@ -1,7 +1,8 @@
 {{/*
 Everything is denied, then what the store needs is allowed: requests to the shop, DNS, connections of the shop, its workers and its jobs to
 their own backends, HTTPS to the internet for payment services, and the installation's mail server. Backends accept these connections and open none. The test
-pod may connect to the shop only, and a backup or a restore to the database and to the installation's gate.
+pod may connect to the shop only, and a backup or a restore to the database and to the installation's gate. The shop of a restore test reaches its own
+backends only, and only a port-forward reaches it.
 Takes (list $ (dict "component" port ...) (list "component" ...) "component"): the backends, who uses them besides the shop, and which of them is the database, or "".
 */}}
 {{- define "common.network" -}}
@@ -19,7 +20,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...) "component"): t
   podSelector:
     {{- include "common.network.client" (list $root $client) | nindent 4 }}
   policyTypes: [Ingress, Egress]
-  {{- if eq $client "shop" }}
+  {{- if and (eq $client "shop") (not $root.Values.common.restoreTest) }}
   ingress:
     - ports:
         - port: http
@@ -47,12 +48,14 @@ Takes (list $ (dict "component" port ...) (list "component" ...) "component"): t
             matchLabels:
               {{- include "common.selector" (list $root $component) | nindent 14 }}
     {{- end }}
+    {{- if not $root.Values.common.restoreTest }}
     {{- with $policy.internetPorts }}
     {{- include "common.network.internet" . | nindent 4 }}
     {{- end }}
     {{- with $root.Values.common.mail }}
     {{- if .host }}
     {{- include "common.network.server" . | nindent 4 }}
+    {{- end }}
     {{- end }}
     {{- end }}
 {{- end }}
@@ -88,7 +91,7 @@ Takes (list $ (dict "component" port ...) (list "component" ...) "component"): t
               {{- include "common.selector" (list $root .) | nindent 14 }}
     {{- end }}
     {{- include "common.network.server" $root.Values.common.backup.gate | nindent 4 }}
-{{- if include "common.tls" $root }}
+{{- if and (include "common.tls" $root) (not $root.Values.common.restoreTest) }}
 ---
 # cert-manager answers the challenge for the host with a pod of its own, in the store's namespace.
 {{ include "common.network.head" (list $root "acme") }}

@@ -49,6 +49,31 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
+{{/*
+An init container of the shop of a restore test; nothing otherwise. A network enforces the policies of a new pod a moment after its start, or not at all, and a restored shop
+has the owner's payment keys: it begins once the pod does not reach what every pod would without policies, the API server.
+*/}}
+{{- define "common.sealed" -}}
+{{- if .Values.common.restoreTest -}}
+- name: sealed
+  {{- include "common.container" (list . "backup") | nindent 2 }}
+  command: [bash, -c]
+  args:
+    - |
+      closed=0
+      for _ in $(seq 60); do
+        if timeout 2 bash -c ': <"/dev/tcp/$KUBERNETES_SERVICE_HOST/$KUBERNETES_SERVICE_PORT"' 2>/dev/null; then closed=0; else closed=$((closed + 1)); fi
+        if [ "$closed" = 2 ]; then exit 0; fi
+        sleep 1
+      done
+      echo "the shop of a restore test is not started: its pod reaches the API server, so the network enforces no policies, and it could charge and mail the owner's customers; set ORCH_RESTORE_TEST_EVERY=0 in such a cluster"
+      exit 1
+  resources:
+    requests: {cpu: 10m, memory: 16Mi}
+    limits: {cpu: 100m, memory: 32Mi}
+{{- end -}}
+{{- end -}}
+
 {{/* The authority (host and port) of the store's URL: what a probe must send as Host. */}}
 {{- define "common.authority" -}}
 {{- (urlParse .Values.common.store.url).host -}}

@@ -46,9 +46,9 @@ digits, so nothing has to be escaped there. Takes (list $ "shared", "server" or 
 {{- concat (list .Values.common.store.url) .Values.medusa.storefronts | uniq | join "," -}}
 {{- end -}}
 
-{{/* The mode of the shop's pods: all of Medusa, or only what serves requests. */}}
+{{/* The mode of the shop's pods: all of Medusa, or only what serves requests. The jobs of a shop that is a restore test are not its own. */}}
 {{- define "medusa.mode" -}}
-{{- ternary "server" "shared" .Values.worker.enabled -}}
+{{- ternary "server" "shared" (or .Values.worker.enabled .Values.common.restoreTest) -}}
 {{- end -}}
 
 {{- define "medusa.replicas" -}}

@@ -128,6 +128,12 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	if b := s.Backup; b != nil {
 		add("backup", fmt.Sprintf("of %s, with %d orders and %d products", b.At.Format(time.RFC3339), b.Orders, b.Products), "")
 	}
+	if f := s.RestoreTestFailure; f != nil {
+		add("not proven", "since "+f.Since.Format(time.RFC3339)+": "+f.Error, Bad)
+	}
+	if t := s.RestoreTest; t != nil {
+		add("proven", fmt.Sprintf("at %s: the backup of %s was restored beside the store, and its shop could be used", t.At.Format(time.RFC3339), t.BackupAt.Format(time.RFC3339)), "")
+	}
 	add("restore", restoring(s.Restore), Busy)
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {
