@@ -87,12 +87,14 @@ type BackupPolicy struct {
 // backupPassStores is how many stores a call looks at to put them into the schedule.
 const backupPassStores = 500
 
+// backupGivenUp is after how long a backup of which nothing was heard does not count as one that runs any more.
+const backupGivenUp = provision.BackupTimeout + time.Hour
+
 // Next returns the stores that are to be backed up now, so that no more than the policy says run at a time. Each of them has to end by [Backups.End].
 // A store comes into the schedule some minutes after it was READY, at its own place in the period.
 func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.MaintenanceTask, error) {
-	giveUp := provision.BackupTimeout + time.Hour
 	words, err := r.runScript(ctx, nextBackupsScript, []string{keyBackups, keyBackupsRunning, keyBackupPass, keyStores},
-		p.Every.Milliseconds(), p.AtOnce, giveUp.Milliseconds(), backupPassStores)
+		p.Every.Milliseconds(), p.AtOnce, backupGivenUp.Milliseconds(), backupPassStores)
 	if err != nil {
 		return nil, err
 	}

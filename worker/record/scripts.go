@@ -31,6 +31,7 @@ var (
 	stepRolloutScript        = script("step_rollout")
 	beginUpgradeScript       = script("begin_upgrade")
 	endUpgradeScript         = script("end_upgrade")
+	endUpgradeBackupScript   = script("end_upgrade_backup")
 	noteUnwellScript         = script("note_unwell")
 	renewRunScript           = script("renew_run")
 	releaseRunScript         = script("release_run")

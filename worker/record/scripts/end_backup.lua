@@ -12,10 +12,7 @@ if (ARGV[4] == '' and ARGV[6] == '') or not ours or not wanted(r, 'maintain', to
   return ours and 'superseded' or 'lost'
 end
 if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[1], 'backup', ARGV[4], 'backup_at', ARGV[5])
-  keep_backup(id, ARGV[4], tonumber(ARGV[9]))
-  redis.call('HDEL', KEYS[1], 'backup_code', 'backup_error', 'backup_failed_since')
-  redis.call('ZADD', backed_up(r.engine), ARGV[5], id)
+  record_backup(KEYS[1], id, r.engine, ARGV[4], ARGV[5], tonumber(ARGV[9]))
 else
   redis.call('HSET', KEYS[1], 'backup_code', ARGV[6], 'backup_error', ARGV[7])
   redis.call('HSETNX', KEYS[1], 'backup_failed_since', text(at))

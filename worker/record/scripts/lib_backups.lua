@@ -19,6 +19,17 @@ local function keep_backup(id, json, most)
   redis.call('LTRIM', backups_of(id), 0, most - 1)
 end
 
+-- Makes a backup the store's last good one. A store that is in no schedule has none that could be overdue.
+local function record_backup(key, id, engine, json, began, most)
+  redis.call('HSET', key, 'backup', json, 'backup_at', began)
+  keep_backup(id, json, most)
+  redis.call('HDEL', key, 'backup_code', 'backup_error', 'backup_failed_since')
+  redis.call('ZADD', backed_up(engine), 'XX', began, id)
+end
+
+-- What counts among the backups that run for the one before a store's upgrade: no store has such an id.
+local function backup_of_upgrade(id) return 'upgrade:' .. id end
+
 local function forget_restore(key) redis.call('HDEL', key, 'restore', 'restore_generation', 'restore_before', 'restore_before_generation') end
 
 -- Nothing of a shop that is gone concerns the next one of its id.
