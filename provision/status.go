@@ -128,6 +128,8 @@ type State struct {
 	// Backup is the last good backup; BackupFailure is set while those since have failed.
 	Backup        *Backup        `json:"backup,omitempty"`
 	BackupFailure *BackupFailure `json:"backup_failure,omitempty"`
+	// BackupRequestedAt is when a backup was asked for that has neither been made nor failed yet.
+	BackupRequestedAt time.Time `json:"backup_requested_at,omitzero"`
 	// Backups are those that are known, the newest first, [MaxBackups] at most; of a single store only.
 	Backups []Backup `json:"backups,omitempty"`
 	// Restore is set from the request for a restore until the store is READY with it, or is deleted.

@@ -29,6 +29,8 @@ const (
 	keyEvents            = prefix + "events"             // stream: what has happened to stores, for those who watch
 	keyBackups           = prefix + "backups"            // zset: the stores that are backed up, by when next in ms
 	keyBackupsRunning    = prefix + "backups-running"    // zset: the stores whose backup was handed out, by when in ms
+	keyBackupRequests    = prefix + "backup-requests"    // zset: the stores of which a backup was asked for, by when it is handed out in ms
+	keyBackupsScheduled  = prefix + "backups-scheduled"  // string: a worker hands backups out
 	keyBackupPass        = prefix + "backup-pass"        // string: up to where the pass over all stores has come that puts them into the schedule
 	keyBackedUp          = prefix + "backed-up:"         // zset of each engine: store id by when its last good backup began in ms, or since when it has none
 	keyGraves            = prefix + "graves"             // zset: stores that are to be deleted, by when in ms

@@ -80,9 +80,13 @@ func (r *Fleet) NextAudits(ctx context.Context, every time.Duration, n int) ([]q
 
 // BackupPolicy says how often stores are backed up.
 type BackupPolicy struct {
-	Every  time.Duration // between two backups of a store; 0: none
-	AtOnce int           // of the installation
+	Every     time.Duration // between two backups of a store; 0: none is made by the clock
+	OnRequest bool          // those that are asked for are made
+	AtOnce    int           // of the installation
 }
+
+// Any reports whether any backups are made.
+func (p BackupPolicy) Any() bool { return p.Every > 0 || p.OnRequest }
 
 // backupPassStores is how many stores a call looks at to put them into the schedule.
 const backupPassStores = 500
@@ -91,9 +95,9 @@ const backupPassStores = 500
 const backupGivenUp = provision.BackupTimeout + time.Hour
 
 // Next returns the stores that are to be backed up now, so that no more than the policy says run at a time. Each of them has to end by [Backups.End].
-// A store comes into the schedule some minutes after it was READY, at its own place in the period.
+// A store comes into the schedule some minutes after it was READY, at its own place in the period. Those that were asked for come first.
 func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.MaintenanceTask, error) {
-	words, err := r.runScript(ctx, nextBackupsScript, []string{keyBackups, keyBackupsRunning, keyBackupPass, keyStores},
+	words, err := r.runScript(ctx, nextBackupsScript, []string{keyBackups, keyBackupsRunning, keyBackupPass, keyStores, keyBackupRequests, keyBackupsScheduled},
 		p.Every.Milliseconds(), p.AtOnce, backupGivenUp.Milliseconds(), backupPassStores)
 	if err != nil {
 		return nil, err
@@ -103,6 +107,40 @@ func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.Maintenance
 		tasks = append(tasks, queue.MaintenanceTask{Kind: queue.Backup, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
 	}
 	return tasks, nil
+}
+
+// RequestBackup asks for a backup of a store that begins from now on, before those that the clock comes to, and returns since when one is asked for: a request that is repeated
+// before the backup begins is the same one. It is over once one is made that began after that, or has failed, or once the store is not READY in the end; a backup that
+// something else comes before is made later. It makes no generation. If generation is not 0, it has to be the newest; an error of code superseded says that it is not.
+//
+// found is false where there is no record. The error has code conflict for a store that is not READY, and where no worker makes backups.
+func (r *Backups) RequestBackup(ctx context.Context, storeID string, generation int64) (at time.Time, found bool, err error) {
+	newest := ""
+	if generation != 0 {
+		newest = strconv.FormatInt(generation, 10)
+	}
+	answer, err := r.runScript(ctx, requestBackupScript, []string{keyStore(storeID), keyBackupRequests, keyBackupsRunning, keyBackupsScheduled}, storeID, newest)
+	switch {
+	case err != nil:
+		return at, false, err
+	case answer[0] == "no-record":
+		return at, false, r.complete(ctx)
+	case answer[0] == "overtaken":
+		return at, true, errOvertaken(storeID, answer[1])
+	case answer[0] != "asked":
+		return at, true, provision.Errorf(provision.CodeConflict, noBackupNow[answer[0]], storeID)
+	}
+	return millis(number(answer[1])).time(), true, nil
+}
+
+// noBackupNow says why a store is not backed up.
+var noBackupNow = map[string]string{
+	"gone":        "store %s is deleted, so there is nothing to back up",
+	"deleting":    "store %s is being deleted, and is not backed up any more",
+	"suspended":   "store %s is suspended, so that its database does not run; resume it first",
+	"failed":      "store %s has failed, and only a store that is READY is backed up; mend it first, such as by a retry",
+	"busy":        "store %s has a request that has not ended yet; ask again once it is READY",
+	"unscheduled": "store %s is not backed up, since no worker of this installation makes backups: none that has ORCH_BACKUP_GATE and slots for maintenance was there in the last ten minutes",
 }
 
 // BackupEnd is how a backup has ended: made, or failed with a code, or neither, since something else came first.

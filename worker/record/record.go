@@ -54,6 +54,8 @@ type Record struct {
 	RestoreJSON       string `redis:"restore"` // the backup that the store is to be restored from
 	RestoreGeneration int64  `redis:"restore_generation"`
 
+	BackupRequestedAt millis `redis:"backup_requested_at"` // when a backup was asked for that is not made yet
+
 	BackupCode        provision.Code `redis:"backup_code"` // of the last backup, where it has failed
 	BackupError       string         `redis:"backup_error"`
 	BackupFailedSince millis         `redis:"backup_failed_since"`
@@ -152,6 +154,7 @@ func (r Record) state(id string) provision.State {
 	_ = json.Unmarshal([]byte(r.DriftJSON), &s.Drift)
 	_ = json.Unmarshal([]byte(r.BackupJSON), &s.Backup)
 	s.Restore = restoreOf(r.RestoreJSON, r.RestoreGeneration)
+	s.BackupRequestedAt = r.BackupRequestedAt.time()
 	if r.BackupCode != "" {
 		s.BackupFailure = &provision.BackupFailure{Code: r.BackupCode, Error: r.BackupError, Since: r.BackupFailedSince.time()}
 	}

@@ -22,6 +22,7 @@ var (
 	recordAuditScript        = script("record_audit")
 	nextBackupsScript        = script("next_backups")
 	endBackupScript          = script("end_backup")
+	requestBackupScript      = script("request_backup")
 	nextAuditsScript         = script("next_audits")
 	indexStoresScript        = script("index_stores")
 	dueGravesScript          = script("due_graves")

@@ -20,7 +20,7 @@ func (c Config) backups() record.BackupPolicy {
 	if c.MaintenanceSlots == 0 {
 		return record.BackupPolicy{}
 	}
-	return record.BackupPolicy{Every: c.BackupEvery, AtOnce: c.BackupsAtOnce}
+	return record.BackupPolicy{Every: c.BackupEvery, OnRequest: c.BackupGate != "" || c.Mock, AtOnce: c.BackupsAtOnce}
 }
 
 // backupAccess opens nothing where no gate is set.

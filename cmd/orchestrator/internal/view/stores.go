@@ -128,6 +128,9 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	if b := s.Backup; b != nil {
 		add("backup", fmt.Sprintf("of %s, with %d orders and %d products", b.At.Format(time.RFC3339), b.Orders, b.Products), "")
 	}
+	if !s.BackupRequestedAt.IsZero() {
+		add("asked for", "a backup, at "+s.BackupRequestedAt.Format(time.RFC3339), Busy)
+	}
 	add("restore", restoring(s.Restore), Busy)
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {
