@@ -18,6 +18,7 @@ var actions = map[string]string{
 	"POST /stores/:store_id/resume":    "store.resume",
 	"POST /stores/:store_id/rotate":    "store.rotate",
 	"POST /stores/:store_id/restore":   "store.restore",
+	"POST /stores/:store_id/backup":    "store.backup",
 	"POST /stores/:store_id/protect":   "store.protect",
 	"POST /stores/:store_id/unprotect": "store.unprotect",
 	"POST /stores/:store_id/cancel":    "store.cancel",

@@ -110,6 +110,11 @@ func (f *fake) Restore(ctx context.Context, id string, generation int64, want pr
 	return f.Retry(ctx, id, generation, nil)
 }
 
+func (f *fake) RequestBackup(ctx context.Context, id string, generation int64) (time.Time, bool, error) {
+	f.id, f.ifGen, f.origin = id, generation, provision.OriginOf(ctx)
+	return time.Date(2026, 11, 23, 4, 0, 0, 5e6, time.UTC), f.state.StoreID == id, f.answer(ctx)
+}
+
 func (f *fake) Protect(ctx context.Context, id string, protected bool) (bool, error) {
 	f.id, f.protected = id, protected
 	return f.state.StoreID == id, f.answer(ctx)
@@ -252,7 +257,7 @@ func (r *rig) rebuild(t testing.TB, change func(*Config)) {
 	c := Config{
 		Tokens: []string{testToken, "the-next-one"}, NamedTokens: []NamedToken{named("powerless", powerlessToken)},
 		Policy:   provision.Policy{Engines: []string{"woocommerce", "medusa"}, ReservedNamespaces: []string{"orchestrator"}, Clusters: []string{"eu", "us"}},
-		Acceptor: f, Repeater: f, Rotator: f, Restorer: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
+		Acceptor: f, Repeater: f, Rotator: f, Restorer: f, Backups: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f, Maintained: true,
 		Timeout: 50 * time.Millisecond,
 		Log:     slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: r.metrics,

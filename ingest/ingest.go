@@ -45,6 +45,12 @@ type Restorer interface {
 	Restore(ctx context.Context, storeID string, generation int64, want provision.RestoreRequest) (a provision.Accepted, found bool, err error)
 }
 
+// BackupRequester asks for a backup of a store, and returns since when one is asked for. Its errors are as those of [Repeater]; CodeConflict says that the store is not READY,
+// or that no worker makes backups. It is idempotent until the backup begins.
+type BackupRequester interface {
+	RequestBackup(ctx context.Context, storeID string, generation int64) (at time.Time, found bool, err error)
+}
+
 // Protector has deletes of a store refused with CodeConflict, or lifts that. Its errors follow the rules of [Acceptor]; found is false where there is no record.
 // It is idempotent.
 type Protector interface {
@@ -103,7 +109,7 @@ type Readiness interface {
 	Ready(context.Context) error
 }
 
-// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Restorer, Protector, Reader, Replayer, Clusters, Holds, Findings, Counter, Events, Rollouts, Quotas, Later and Readiness are required.
+// Config configures a handler. Tokens, an engine in Policy, Acceptor, Repeater, Rotator, Restorer, Backups, Protector, Reader, Replayer, Clusters, Holds, Findings, Counter, Events, Rollouts, Quotas, Later and Readiness are required.
 type Config struct {
 	Tokens []string // all are accepted, so that one can be rotated without downtime
 	// NamedTokens have the scopes that they name. Once one has [ScopeOperate], Tokens have it no more.
@@ -114,6 +120,7 @@ type Config struct {
 	Repeater  Repeater
 	Rotator   Rotator
 	Restorer  Restorer
+	Backups   BackupRequester
 	Protector Protector
 	Reader    Reader
 	Replayer  Replayer
@@ -181,8 +188,8 @@ func (c Config) withDefaults() Config {
 
 func (c Config) missing() error {
 	switch {
-	case c.Acceptor == nil || c.Repeater == nil || c.Rotator == nil || c.Restorer == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Events == nil || c.Rollouts == nil || c.Quotas == nil || c.Later == nil || c.Readiness == nil:
-		return errors.New("ingest: Acceptor, Repeater, Rotator, Restorer, Protector, Reader, Replayer, Clusters, Holds, Findings, Events, Rollouts, Quotas, Later and Readiness are required")
+	case c.Acceptor == nil || c.Repeater == nil || c.Rotator == nil || c.Restorer == nil || c.Backups == nil || c.Protector == nil || c.Reader == nil || c.Replayer == nil || c.Clusters == nil || c.Holds == nil || c.Findings == nil || c.Events == nil || c.Rollouts == nil || c.Quotas == nil || c.Later == nil || c.Readiness == nil:
+		return errors.New("ingest: Acceptor, Repeater, Rotator, Restorer, Backups, Protector, Reader, Replayer, Clusters, Holds, Findings, Events, Rollouts, Quotas, Later and Readiness are required")
 	case len(c.Policy.Engines) == 0:
 		return errors.New("ingest: no engine is registered, so every request would be refused")
 	}
@@ -214,6 +221,7 @@ func (s *server) routes() *echo.Echo {
 	e.POST("/stores/:store_id/resume", s.resume, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/rotate", s.rotate, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/restore", s.restore, s.authorize(ScopeWrite))
+	e.POST("/stores/:store_id/backup", s.backup, s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/protect", s.protect(true), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/unprotect", s.protect(false), s.authorize(ScopeWrite))
 	e.POST("/stores/:store_id/cancel", s.cancel, s.authorize(ScopeWrite))

@@ -230,6 +230,7 @@ func examples() map[string]map[string]example {
 			"413": {body: large},
 			"422": {body: `{"new_password":"x"}`},
 		}),
+		"POST /stores/{store_id}/backup": bare,
 		"POST /stores/{store_id}/cancel": ofStore(map[string]example{
 			"200": {fake: known},
 			"400": {ifMatch: "7"},

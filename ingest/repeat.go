@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -70,6 +71,24 @@ func (s *server) restore(c echo.Context) error {
 	return s.change(c, func(ctx context.Context, id string, generation int64) error {
 		a, found, err := s.Restorer.Restore(ctx, id, generation, want)
 		return answerRepeated(c, id, a, found, err)
+	})
+}
+
+// backupRequested is the response to a request for a backup.
+type backupRequested struct {
+	OK          bool      `json:"ok"`
+	StoreID     string    `json:"store_id"`
+	RequestedAt time.Time `json:"requested_at"`
+}
+
+// backup is POST /stores/{store_id}/backup.
+func (s *server) backup(c echo.Context) error {
+	return s.change(c, func(ctx context.Context, id string, generation int64) error {
+		at, found, err := s.Backups.RequestBackup(ctx, id, generation)
+		if err != nil || !found {
+			return unknownOr(err, id)
+		}
+		return c.JSON(http.StatusAccepted, backupRequested{true, id, at})
 	})
 }
 

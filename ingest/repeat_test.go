@@ -43,6 +43,18 @@ func TestSuspendResumeAndRotateNameTheStore(t *testing.T) {
 	}
 }
 
+// TestBackupIsRequested: it is no generation, and the answer says since when it is asked for.
+func TestBackupIsRequested(t *testing.T) {
+	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}})
+	a := r.send("POST", "/stores/s-1/backup", "", "If-Match", `"6"`)
+	if a.status != 202 || a.body["store_id"] != "s-1" || a.body["requested_at"] != "2026-11-23T04:00:00.005Z" || a.body["generation"] != nil || r.ifGen != 6 || r.origin.RequestID == "" {
+		t.Errorf("%d %s, generation %d", a.status, a.raw, r.ifGen)
+	}
+	if log := r.log.String(); !strings.Contains(log, `"action":"store.backup","target":"s-1","result":"accepted"`) {
+		t.Errorf("the audit log is %s", log)
+	}
+}
+
 func TestRestoreNamesTheBackup(t *testing.T) {
 	r := newRig(t, &fake{state: provision.State{StoreID: "s-1"}, next: provision.Accepted{Action: provision.OpProvision, Generation: 7, TaskID: "7.s-1"}})
 	for body, want := range map[string]provision.RestoreRequest{
@@ -111,6 +123,9 @@ func TestRetryAndCancelRefuse(t *testing.T) {
 		{"/stores/s-1/restore", `{"backup":"a","backup":"b"}`, nil, 400, "duplicate"},
 		{"/stores/s-1/restore", "", provision.Errorf(provision.CodeConflict, "no backup of it is known"), 409, "no backup of it is known"},
 		{"/stores/s-1/restore", "", provision.Errorf(provision.CodeSuperseded, "its generation is 9"), 412, "9"},
+		{"/stores/other/backup", "", nil, 404, "other"},
+		{"/stores/s-1/backup", "", provision.Errorf(provision.CodeConflict, "it is suspended"), 409, "it is suspended"},
+		{"/stores/s-1/backup", "", provision.Errorf(provision.CodeSuperseded, "its generation is 9"), 412, "9"},
 		{"/stores/s-1/retry", "", provision.Errorf(provision.CodeUnavailable, "away"), 503, "Send the same request again"},
 	}
 	for _, test := range tests {

@@ -19,7 +19,7 @@ var scopes = map[string]Scope{
 	"GET /summary": ScopeRead, "GET /stores": ScopeRead, "GET /stores/:store_id": ScopeRead, "GET /stores/:store_id/events": ScopeRead, "GET /dead-letters": ScopeRead,
 	"POST /": ScopeWrite, "POST /orchestrate": ScopeWrite, "DELETE /stores/:store_id": ScopeWrite,
 	"POST /stores/:store_id/retry": ScopeWrite, "POST /stores/:store_id/cancel": ScopeWrite,
-	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite, "POST /stores/:store_id/rotate": ScopeWrite, "POST /stores/:store_id/restore": ScopeWrite,
+	"POST /stores/:store_id/suspend": ScopeWrite, "POST /stores/:store_id/resume": ScopeWrite, "POST /stores/:store_id/rotate": ScopeWrite, "POST /stores/:store_id/restore": ScopeWrite, "POST /stores/:store_id/backup": ScopeWrite,
 	"POST /stores/:store_id/protect": ScopeWrite, "POST /stores/:store_id/unprotect": ScopeWrite,
 	"GET /orphans": ScopeOperate, "GET /clusters": ScopeOperate, "POST /clusters/:name/lost": ScopeOperate, "POST /clusters/:name/found": ScopeOperate,
 	"GET /holds": ScopeOperate, "GET /findings": ScopeOperate,

@@ -45,7 +45,7 @@ func fullState() provision.State {
 		Error: "no such image", Attempts: 1, Crashes: 2, Running: true, AcceptedAt: at, Deadline: at.Add(time.Hour), DecidedAt: at.Add(time.Minute),
 		PendingCallbacks: 1, DeadLetterID: "6.1.s-1", DeleteGeneration: 6, ContestedBy: "s-2", RequestedBy: "billing", RequestID: "r-1",
 		Steps:    []provision.Step{{At: at, Generation: 7, Op: provision.OpProvision, Name: provision.StepReady, State: provision.StepFailed, Millis: 5, Code: provision.CodeImage, Error: "no such image"}},
-		WaitsFor: "pod db-0", Backups: []provision.Backup{fullBackup}, Restore: &provision.Restore{Generation: 7, Backup: fullBackup},
+		WaitsFor: "pod db-0", BackupRequestedAt: at, Backups: []provision.Backup{fullBackup}, Restore: &provision.Restore{Generation: 7, Backup: fullBackup},
 		History: []provision.Generation{{Generation: 7, Op: provision.OpProvision, Status: provision.StatusFailed, Code: provision.CodeImage, Error: "no such image", RequestedBy: "billing",
 			RequestID: "r-1", AcceptedAt: at, DecidedAt: at.Add(time.Minute)}},
 		Deliveries: []provision.Delivery{{At: at, CallbackID: "7.2.s-1", Generation: 7, Sequence: 2, Status: provision.StatusFailed, Result: "retry", Millis: 9, HTTPStatus: 503,

@@ -57,7 +57,7 @@ func TestAuthorizeRefusesATokenSentTwice(t *testing.T) {
 
 func TestNewRefusesAnInvalidConfig(t *testing.T) {
 	f := &fake{}
-	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Repeater: f, Rotator: f, Restorer: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f}
+	good := Config{Tokens: []string{"t"}, Policy: provision.Policy{Engines: []string{"medusa"}}, Acceptor: f, Repeater: f, Rotator: f, Restorer: f, Backups: f, Protector: f, Reader: f, Replayer: f, Clusters: f, Holds: f, Findings: f, Counter: f, Events: f, Rollouts: f, Quotas: f, Later: f, Readiness: f}
 	if _, err := New(good); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,7 @@ func TestNewRefusesAnInvalidConfig(t *testing.T) {
 		"no engine":              func(c *Config) { c.Policy.Engines = nil },
 		"no acceptor":            func(c *Config) { c.Acceptor = nil },
 		"no rotator":             func(c *Config) { c.Rotator = nil },
+		"no backups":             func(c *Config) { c.Backups = nil },
 		"no restorer":            func(c *Config) { c.Restorer = nil },
 		"no reader":              func(c *Config) { c.Reader = nil },
 		"no replayer":            func(c *Config) { c.Replayer = nil },

@@ -34,6 +34,7 @@ const (
 	ActionSuspend   Action = "suspend"
 	ActionResume    Action = "resume"
 	ActionRotate    Action = "rotate"
+	ActionBackup    Action = "backup"
 	ActionRestore   Action = "restore"
 	ActionProtect   Action = "protect"
 	ActionUnprotect Action = "unprotect"
@@ -125,7 +126,7 @@ func actionsOf(s State) []Action {
 	add(!final && !s.Running, ActionRetry, ActionCancel)
 	add(s.Status == StatusReady || s.Status == StatusFailed, ActionRepair)
 	add(provisioned && s.Suspended, ActionResume)
-	add(s.Status == StatusReady, ActionSuspend, ActionRotate, ActionRetry)
+	add(s.Status == StatusReady, ActionSuspend, ActionRotate, ActionBackup, ActionRetry)
 	add((s.Status == StatusReady || s.Status == StatusFailed) && !s.Suspended && s.Backup != nil, ActionRestore)
 	add(provisioned && !s.Protected, ActionProtect)
 	add(provisioned && s.Protected, ActionUnprotect)

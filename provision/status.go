@@ -131,6 +131,8 @@ type State struct {
 	// RestoreTest is the last backup that was restored to prove it; RestoreTestFailure is set while those since have failed.
 	RestoreTest        *RestoreTest   `json:"restore_test,omitempty"`
 	RestoreTestFailure *BackupFailure `json:"restore_test_failure,omitempty"`
+	// BackupRequestedAt is when a backup was asked for that has neither been made nor failed yet.
+	BackupRequestedAt time.Time `json:"backup_requested_at,omitzero"`
 	// Backups are those that are known, the newest first, [MaxBackups] at most; of a single store only.
 	Backups []Backup `json:"backups,omitempty"`
 	// Restore is set from the request for a restore until the store is READY with it, or is deleted.

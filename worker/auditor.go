@@ -94,7 +94,7 @@ type backupScheduler struct {
 
 // run goes on until ctx ends.
 func (b *backupScheduler) run(ctx context.Context) {
-	if b.policy.Every == 0 {
+	if !b.policy.Any() {
 		return
 	}
 	eachTick(ctx, auditEvery, b.log, string(b.policy.Kind)+"s were not enqueued; the next round continues", func(ctx context.Context) error {

@@ -186,6 +186,7 @@ func TestBackupSchedulerEnqueuesWhatIsDue(t *testing.T) {
 	}{
 		"it leads":             {daily, true, false, 12},
 		"another leads":        {daily, false, false, 0},
+		"on request only":      {record.BackupPolicy{OnRequest: true, AtOnce: 2}, true, false, 12},
 		"there are no backups": {record.BackupPolicy{}, true, false, 0},
 		"Redis is away":        {daily, true, true, 12},
 	} {

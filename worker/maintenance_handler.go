@@ -17,7 +17,7 @@ import (
 // Maintainer looks after stores that are as they were asked to be: [provision.Runner].
 type Maintainer interface {
 	Audit(ctx context.Context, s provision.Store, repair bool) (provision.Finding, error)
-	Upgrade(ctx context.Context, s provision.Store, begin func(edition string) (withoutBackup bool, err error)) (provision.Upgraded, error)
+	Upgrade(ctx context.Context, s provision.Store, turn provision.UpgradeTurn) (provision.Upgraded, error)
 	Backup(ctx context.Context, s provision.Store) (provision.Backup, error)
 	TestRestore(ctx context.Context, s provision.Store, b provision.Backup) (provision.RestoreTest, error)
 }
@@ -26,7 +26,8 @@ var _ Maintainer = (*provision.Runner)(nil)
 
 // Upgrades says which stores the rollout has come to, and keeps how their upgrades have ended: [record.Rollouts].
 type Upgrades interface {
-	BeginUpgrade(ctx context.Context, run record.Run, edition string) (why string, withoutBackup bool, err error)
+	BeginUpgrade(ctx context.Context, run record.Run, edition string, backupsAtOnce int) (why string, terms provision.UpgradeTerms, err error)
+	EndUpgradeBackup(ctx context.Context, run record.Run, made *provision.Backup) (recorded bool, err error)
 	EndUpgrade(ctx context.Context, run record.Run, u provision.Upgraded) (recorded bool, err error)
 }
 
@@ -50,6 +51,7 @@ type maintenanceHandler struct {
 	backups    BackupSchedule
 	retry      time.Duration // until the next try of a backup that has failed
 	retryTest  time.Duration // the same of a restore test
+	atOnce     int           // backups of the installation
 	repair     bool
 	limits     Limits
 	pace       *rate.Limiter // of audits: those that have queued up, since no worker was there, are not made all at once
@@ -132,39 +134,6 @@ func (h *maintenanceHandler) audit(l *lease, log *slog.Logger) {
 // maintaining is the context of what is done under the lease.
 func maintaining(ctx context.Context, l *lease) context.Context {
 	return provision.WithWrites(provision.WithFence(ctx, l), provision.Writes{Class: provision.WriteMaintenance})
-}
-
-// upgrade brings one store to the edition of the rollout. What says nothing about the store, such as a cluster that is away, ends nothing: the rollout comes
-// to the store again.
-func (h *maintenanceHandler) upgrade(l *lease, log *slog.Logger) {
-	start := time.Now()
-	limit := 2*h.limits.ReadinessTimeout + 10*time.Minute // it may have to be taken back
-	ctx, cancel := context.WithTimeoutCause(l.ctx, limit, fmt.Errorf("the upgrade did not end within %s", limit))
-	defer cancel()
-	upgraded, err := h.maintainer.Upgrade(maintaining(ctx, l), l.run.Store, func(edition string) (bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-		defer cancel()
-		why, withoutBackup, err := h.upgrades.BeginUpgrade(ctx, l.run, edition)
-		if err == nil && why != "" {
-			err = provision.Errorf(provision.CodeBusy, "%s", why)
-		}
-		return withoutBackup, err
-	})
-	h.metrics.upgraded(upgraded, err, time.Since(start))
-	if err != nil {
-		log.Info("a store was not upgraded; the rollout comes to it again", "code", provision.CodeOf(err), "cause", err)
-		return
-	}
-	level := slog.LevelInfo
-	if upgraded.Result != provision.UpgradeDone {
-		level = slog.LevelError
-	}
-	log.Log(ctx, level, "upgrade ends", "result", upgraded.Result, "edition", upgraded.Edition, "cause", upgraded.Error, "ms", time.Since(start).Milliseconds())
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(l.ctx), redisTimeout)
-	defer cancel()
-	if _, err := h.upgrades.EndUpgrade(ctx, l.run, upgraded); err != nil {
-		log.Info("how an upgrade has ended is not on record; the rollout comes to the store again", "error", err)
-	}
 }
 
 // backup backs one store up. What says nothing about the store, such as a newer request or a cluster that is away, is no failure of its backups.

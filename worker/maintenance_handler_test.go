@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,16 @@ func (f maintainerFunc) Audit(ctx context.Context, s provision.Store, repair boo
 	return f(ctx, s, repair)
 }
 
-func (f maintainerFunc) Upgrade(ctx context.Context, s provision.Store, begin func(string) (bool, error)) (provision.Upgraded, error) {
-	if _, err := begin("e2"); err != nil {
+// Upgrade backs the store up first, unless the turn says otherwise.
+func (f maintainerFunc) Upgrade(ctx context.Context, s provision.Store, turn provision.UpgradeTurn) (provision.Upgraded, error) {
+	terms, err := turn.Begin(ctx, "e2", true)
+	if err != nil {
 		return provision.Upgraded{}, err
 	}
 	found, err := f(ctx, s, true)
+	if err == nil && terms.Backup == nil && !terms.WithoutBackup {
+		err = turn.BackedUp(ctx, provision.Backup{Run: "first"})
+	}
 	return provision.Upgraded{Result: provision.UpgradeDone, Edition: found.Edition}, err
 }
 
@@ -47,6 +53,11 @@ type maintenanceRig struct {
 	err     error
 	audited []provision.Finding
 	why     string // an upgrade is not to begin
+	terms   provision.UpgradeTerms
+	asked   int   // how many backups run at a time, as an upgrade began
+	keeps   error // the backup before an upgrade is not on record
+	lost    bool  // nor is the lease
+	first   []string
 	ended   []provision.Upgraded
 	backups []record.BackupEnd
 	newest  *provision.Backup
@@ -65,8 +76,18 @@ func (r *maintenanceRig) RecordAudit(_ context.Context, _ record.Run, found prov
 	return true, nil
 }
 
-func (r *maintenanceRig) BeginUpgrade(context.Context, record.Run, string) (string, bool, error) {
-	return r.why, false, nil
+func (r *maintenanceRig) BeginUpgrade(_ context.Context, _ record.Run, _ string, backupsAtOnce int) (string, provision.UpgradeTerms, error) {
+	r.asked = backupsAtOnce
+	return r.why, r.terms, nil
+}
+
+func (r *maintenanceRig) EndUpgradeBackup(_ context.Context, _ record.Run, made *provision.Backup) (bool, error) {
+	run := "none"
+	if made != nil {
+		run = made.Run
+	}
+	r.first = append(r.first, run)
+	return made != nil && !r.lost, r.keeps
 }
 
 func (r *maintenanceRig) EndUpgrade(_ context.Context, _ record.Run, u provision.Upgraded) (bool, error) {
@@ -87,7 +108,7 @@ func newMaintenanceRig(maintainer maintainerFunc) *maintenanceRig {
 	r := &maintenanceRig{records: &records{renew: always(record.Renewed)}, result: record.Acquired}
 	stopped, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, backups: r, retry: time.Hour, retryTest: 6 * time.Hour, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
+	r.maintenanceHandler = &maintenanceHandler{cluster: provision.DefaultCluster, leases: newLeaseManager(r.records, false, quiet()), records: r, maintainer: maintainer, upgrades: r, backups: r, retry: time.Hour, retryTest: 6 * time.Hour, atOnce: 3, limits: DefaultLimits(), pace: AuditPolicy{Rate: 1}.pace(),
 		repair: true, metrics: newMetrics(prometheus.NewRegistry()), log: quiet(), stop: stopped}
 	return r
 }
@@ -140,27 +161,52 @@ func TestMaintenanceHandlerLeavesWhatFails(t *testing.T) {
 
 func TestMaintenanceHandlerUpgrades(t *testing.T) {
 	task := asynq.NewTask(queue.TypeOf(queue.QueueMaintenance), []byte(`{"kind":"upgrade","store_id":"s","generation":7}`))
+	away := provision.Errorf(provision.CodeUnavailable, "away")
 	for name, test := range map[string]struct {
 		why   string
+		terms provision.UpgradeTerms
 		err   error
+		keeps error
+		lost  bool
 		ended int
+		first string // what the backup before it has ended with
 	}{
-		"done":            {ended: 1},
-		"not its turn":    {why: "the rollout is paused"},
-		"cluster is away": {err: provision.Errorf(provision.CodeUnavailable, "away")},
+		"done":                           {ended: 1, first: "[first]"},
+		"without a backup":               {terms: provision.UpgradeTerms{WithoutBackup: true}, ended: 1, first: "[]"},
+		"backed up before":               {terms: provision.UpgradeTerms{Backup: &provision.Backup{Run: "before"}}, ended: 1, first: "[]"},
+		"not its turn":                   {why: "the rollout is paused", first: "[]"},
+		"cluster is away":                {err: away, first: "[none]"},
+		"the backup is not on record":    {keeps: away, first: "[first none]"},
+		"the lease was lost meanwhile":   {lost: true, first: "[first none]"},
+		"failed, with a place to return": {err: errors.New("broken"), first: "[none]"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newMaintenanceRig(func(ctx context.Context, _ provision.Store, _ bool) (provision.Finding, error) {
 				if provision.WritesOf(ctx).Class != provision.WriteMaintenance {
 					t.Error("its writes come before those of customers")
 				}
+				if deadline, _ := ctx.Deadline(); time.Until(deadline) <= provision.BackupTimeout || time.Until(deadline) >= queue.TaskTimeout {
+					t.Errorf("it has %s", time.Until(deadline))
+				}
 				return provision.Finding{Edition: "e2"}, test.err
 			})
-			r.why = test.why
+			r.why, r.terms, r.keeps, r.lost = test.why, test.terms, test.keeps, test.lost
 			if err := r.ProcessTask(t.Context(), task); err != nil || len(r.ended) != test.ended || len(r.ends) != 1 || len(r.audited) != 0 {
 				t.Errorf("%s: %v, ended %+v", name, err, r.ended)
 			}
+			if got := fmt.Sprint(r.first); got != test.first || r.asked != 3 {
+				t.Errorf("%s: the backup before it ended with %s, of %d at a time", name, got, r.asked)
+			}
 		})
+	}
+}
+
+// TestUpgradeLimitIsBelowTheTasks: also with the longest readiness budget.
+func TestUpgradeLimitIsBelowTheTasks(t *testing.T) {
+	limits := DefaultLimits()
+	limits.ReadinessTimeout = 2 * time.Hour
+	if limit := (&maintenanceHandler{limits: limits}).upgradeLimit(); limit <= provision.BackupTimeout || limit+ShutdownTimeout > queue.TaskTimeout {
+		t.Errorf("an upgrade may take %s", limit)
 	}
 }
 

@@ -147,7 +147,7 @@ func (w *Worker) serve(stopped context.Context, cluster Cluster, m *metrics) {
 	add(queue.QueueCallback, c.Slots.Callback, callbacks)
 	if c.Slots.Maintenance > 0 {
 		add(queue.QueueMaintenance, c.Slots.Maintenance, &maintenanceHandler{cluster: name, leases: w.leases, records: w.records.Runs, maintainer: cluster.Maintainer,
-			upgrades: w.records.Rollouts, backups: w.records.Backups, retry: min(c.Backups.Every, backupRetry), retryTest: min(c.RestoreTests.Every, testRetry), limits: c.Limits, repair: c.Audit.Repair, pace: c.Audit.pace(), metrics: m, log: log, stop: stopped})
+			upgrades: w.records.Rollouts, backups: w.records.Backups, retry: min(c.Backups.Every, backupRetry), retryTest: min(c.RestoreTests.Every, testRetry), atOnce: c.Backups.AtOnce, limits: c.Limits, repair: c.Audit.Repair, pace: c.Audit.pace(), metrics: m, log: log, stop: stopped})
 	}
 }
 

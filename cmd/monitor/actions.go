@@ -30,6 +30,8 @@ func (a actions) Do(ctx context.Context, action provision.Action, id string, gen
 		_, found, err = a.Resume(ctx, id, generation)
 	case provision.ActionRotate:
 		_, found, err = a.Rotate(ctx, id, generation)
+	case provision.ActionBackup:
+		_, found, err = a.records.Backups.RequestBackup(ctx, id, generation)
 	case provision.ActionRestore:
 		_, found, err = a.Restore(ctx, id, generation, o.Restore)
 	case provision.ActionProtect, provision.ActionUnprotect:

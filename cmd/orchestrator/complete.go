@@ -16,7 +16,7 @@ const completeTimeout = 2 * time.Second
 
 // takesStores are the commands whose arguments are ids of stores, and whether they take several.
 var takesStores = map[string]bool{
-	"backups": false, "cancel": true, "delete": false, "edit": false, "protect": false, "restore": false, "resume": false, "retry": true, "rotate": true, "show": false, "suspend": false, "unprotect": false, "watch": false,
+	"backup": false, "backups": false, "cancel": true, "delete": false, "edit": false, "protect": false, "restore": false, "resume": false, "retry": true, "rotate": true, "show": false, "suspend": false, "unprotect": false, "watch": false,
 }
 
 // completeStores has a shell complete the ids of stores: orchestrator show sho⇥. Where the service does not answer, there is nothing to choose from.

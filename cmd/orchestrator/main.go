@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("state", ".state", "folder with the state of the service on this machine")
 	root.AddGroup(&cobra.Group{ID: "run", Title: "On this machine:"}, &cobra.Group{ID: "stores", Title: "Stores:"})
 	root.AddCommand(withGroup("run", upCommand(), demoCommand(), backendCommand())...)
-	root.AddCommand(withGroup("stores", submitCommand(), applyCommand(), editCommand(), retryCommand(), cancelCommand(), suspendCommand(), resumeCommand(), rotateCommand(), backupsCommand(), restoreCommand(), protectCommand(), unprotectCommand(), summaryCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadLettersCommand(), replayCommand(), orphansCommand(), reclaimCommand(), clustersCommand(), holdsCommand(), findingsCommand(), rolloutCommand(), quotaCommand(), tokenCommand())...)
+	root.AddCommand(withGroup("stores", submitCommand(), applyCommand(), editCommand(), retryCommand(), cancelCommand(), suspendCommand(), resumeCommand(), rotateCommand(), backupCommand(), backupsCommand(), restoreCommand(), protectCommand(), unprotectCommand(), summaryCommand(), listCommand(), showCommand(), watchCommand(), deleteCommand(), deadLettersCommand(), replayCommand(), orphansCommand(), reclaimCommand(), clustersCommand(), holdsCommand(), findingsCommand(), rolloutCommand(), quotaCommand(), tokenCommand())...)
 	completeStores(root)
 	return root
 }

@@ -42,8 +42,8 @@ func startRolloutCommand() *cobra.Command {
 		Long: `start begins a rollout of an engine. Waves are up to how many stores it goes before it waits: numbers, or percentages of all. After
 the last one come all others.
 
-An edition that raises the version of the shops' data cannot be taken back. It is refused without --without-backup: back the stores
-up first.`,
+An edition that raises the version of the shops' data cannot be taken back. Each store is backed up first then, unless --without-backup
+says otherwise; where workers make no backups the rollout pauses.`,
 		Example: `  orchestrator rollout start woocommerce
   orchestrator rollout start medusa --waves 1,10%,50% --parallel 20 --max-failures 0`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -59,7 +59,7 @@ up first.`,
 	c.Flags().Int("parallel", 0, "stores that are upgraded at a time (default 10)")
 	c.Flags().Int("max-failures", 0, "stores that may fail before it pauses (default 3)")
 	c.Flags().Duration("soak", 0, "time between a wave and the next (default 30m)")
-	c.Flags().Bool("without-backup", false, "permit an edition that raises the version of the shops' data")
+	c.Flags().Bool("without-backup", false, "make no backup before an edition raises the version of a shop's data")
 	outputFlag(c)
 	return c
 }

@@ -71,6 +71,7 @@ const (
 	Resume    Verb = "resume"    // a shop that was suspended is started again
 	Rotate    Verb = "rotate"    // the store gets another password and other REST keys
 	Restore   Verb = "restore"   // the store is made what it was when a backup of it began; options: [provision.RestoreRequest]
+	Backup    Verb = "backup"    // the store is backed up now; answered with [BackupRequested]
 	Cancel    Verb = "cancel"    // the newest request, which has not begun or only waits, is given up; answered with [Cancelled]
 	Protect   Verb = "protect"   // every delete is refused; answered with [Protected]
 	Unprotect Verb = "unprotect" // deletes are accepted again; answered with [Protected]
@@ -82,6 +83,12 @@ type Cancelled struct {
 	Action     provision.Op     `json:"action"`
 	Generation int64            `json:"generation"`
 	Status     provision.Status `json:"status"`
+}
+
+// BackupRequested is the response to a request for a backup. It is made once the store has one that began then or later, in whole seconds.
+type BackupRequested struct {
+	StoreID     string    `json:"store_id"`
+	RequestedAt time.Time `json:"requested_at"`
 }
 
 // Protected is the response to a change of a store's protection.

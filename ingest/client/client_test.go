@@ -59,12 +59,13 @@ func TestClientSendsIngestsRequests(t *testing.T) {
 	_ = c.Change(ctx, "a.b", 0, Resume, nil, &a)
 	_ = c.Change(ctx, "a.b", 0, Rotate, nil, &a)
 	_ = c.Change(ctx, "a.b", 7, Restore, provision.RestoreRequest{}, &a)
+	_ = c.Change(ctx, "a.b", 7, Backup, nil, &a)
 	_ = c.Change(ctx, "a.b", 0, Protect, nil, &a)
 	_ = c.Change(ctx, "a.b", 0, Unprotect, nil, &a)
 	want := []string{"POST / first", "DELETE /stores/a.b first", "GET /stores/a%2Fb first", "GET /stores?limit=50 first", "GET /stores?cursor=12&limit=5&q=a+b&status=FAILED first",
 		"GET /dead-letters?cursor=12&limit=5 first", `DELETE /stores/a.b?erase=true&retain_data=true first"7"`, "GET /orphans?kind=failed&cursor=12&limit=5 first", "GET /clusters first", "POST /clusters/e%2Fu/lost first", "POST /clusters/eu/found first", "POST /dead-letters/7.1.a%2Fb/replay first",
 		`POST / first"7"`, `POST /stores/a.b/retry first"7"`, "POST /stores/a.b/cancel first",
-		"POST /stores/a.b/suspend first", "POST /stores/a.b/resume first", "POST /stores/a.b/rotate first", `POST /stores/a.b/restore first"7"`,
+		"POST /stores/a.b/suspend first", "POST /stores/a.b/resume first", "POST /stores/a.b/rotate first", `POST /stores/a.b/restore first"7"`, `POST /stores/a.b/backup first"7"`,
 		"POST /stores/a.b/protect first", "POST /stores/a.b/unprotect first"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)

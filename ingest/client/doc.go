@@ -11,7 +11,8 @@
 // The client sends each request once. After an error for which [IsTemporary] is true, and after a context that ended, the request may have been
 // recorded or not: send the same one again. While a request is under way an equal one joins it, with the same generation, and nothing runs
 // twice. After its outcome an equal one is a new generation: the store is looked at, what is wrong is repaired, and the outcome is told again.
-// [Rotate] and [Restore] alone do their work once for each request; with a generation, a repeated one does it once.
+// [Rotate] and [Restore] alone do their work once for each request; with a generation, a repeated one does it once. A [Backup] that is asked for
+// again before it begins is the same one.
 //
 // A method that takes a generation is refused with [KindGenerationChanged] unless that is the newest of the store; 0 is any. Take it from
 // [Client.Store] to change only what you have seen. A request that is equal to the newest one is accepted all the same, so that it may be repeated.

@@ -90,6 +90,7 @@ func operations() map[string]call {
 		"resume":    change[client.Accepted](client.Resume, nil),
 		"rotate":    change[client.Accepted](client.Rotate, nil),
 		"restore":   change[client.Accepted](client.Restore, provision.RestoreRequest{Backup: "r-1", NewPassword: true}),
+		"backup":    change[client.BackupRequested](client.Backup, nil),
 		"cancel":    change[client.Cancelled](client.Cancel, nil),
 		"protect":   protect(client.Protect),
 		"unprotect": protect(client.Unprotect),

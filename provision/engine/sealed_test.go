@@ -17,7 +17,9 @@ func inTheNamespace(rule networkingv1.NetworkPolicyEgressRule) bool {
 	if len(rule.Ports) > 0 && rule.Ports[0].Port.IntVal == 53 {
 		return true
 	}
-	return len(rule.To) > 0 && !slices.ContainsFunc(rule.To, func(to networkingv1.NetworkPolicyPeer) bool { return to.PodSelector == nil || to.NamespaceSelector != nil })
+	return len(rule.To) > 0 && !slices.ContainsFunc(rule.To, func(to networkingv1.NetworkPolicyPeer) bool {
+		return to.PodSelector == nil || to.NamespaceSelector != nil
+	})
 }
 
 // TestARestoreTestIsSealed, whatever the installation gives its stores: no address, no schedule, no mail, no way out but the restore's own to the gate, none in; and its shop

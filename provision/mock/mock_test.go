@@ -104,7 +104,7 @@ func TestPasswordIsTheStoresOwnAndStays(t *testing.T) {
 func TestARolloutPassesOverSimulatedStores(t *testing.T) {
 	runner := mock.Cluster{}.Runner(map[string]provision.Engine{"toy": engine{}}, time.Minute, time.Minute)
 	s := provision.Store{Request: provision.Request{StoreID: "s", Engine: "toy"}, Generation: 1}
-	got, err := runner.Upgrade(t.Context(), s, func(string) (bool, error) { return false, nil })
+	got, err := runner.Upgrade(t.Context(), s, anyTurn{})
 	if err != nil || got.Result != provision.UpgradeDone {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -112,3 +112,12 @@ func TestARolloutPassesOverSimulatedStores(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
+
+// anyTurn permits every upgrade.
+type anyTurn struct{}
+
+func (anyTurn) Begin(context.Context, string, bool) (provision.UpgradeTerms, error) {
+	return provision.UpgradeTerms{}, nil
+}
+
+func (anyTurn) BackedUp(context.Context, provision.Backup) error { return nil }

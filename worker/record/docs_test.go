@@ -132,6 +132,9 @@ func TestDocsNameTheFieldsOfTheRecord(t *testing.T) {
 	see()
 	b.audit(task, provision.Finding{Edition: "e", Drift: []provision.Difference{{Object: "service a", Missing: true}}})
 	see()
+	b.redis.Set(b.ctx, keyBackupsScheduled, "1", 0)
+	b.requestBackup("a")
+	see()
 	for _, end := range []BackupEnd{{Made: aBackup("r", 0)}, {Code: provision.CodeCrash, Error: "full"}} {
 		b.backUp(queue.MaintenanceTask{Kind: queue.Backup, StoreID: task.StoreID, Generation: task.Generation, Cluster: task.Cluster}, end)
 		see()

@@ -29,6 +29,8 @@ const (
 	keyEvents              = prefix + "events"                // stream: what has happened to stores, for those who watch
 	keyBackups             = prefix + "backups"               // zset: the stores that are backed up, by when next in ms
 	keyBackupsRunning      = prefix + "backups-running"       // zset: the stores whose backup was handed out, by when in ms
+	keyBackupRequests      = prefix + "backup-requests"       // zset: the stores of which a backup was asked for, by when it is handed out in ms
+	keyBackupsScheduled    = prefix + "backups-scheduled"     // string: a worker hands backups out
 	keyBackupPass          = prefix + "backup-pass"           // string: up to where the pass over all stores has come that puts them into the schedule
 	keyRestoreTests        = prefix + "restore-tests"         // zset: the stores whose last good backup is tested, by when next in ms
 	keyRestoreTestsRunning = prefix + "restore-tests-running" // zset: the stores whose test was handed out, by when in ms

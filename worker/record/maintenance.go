@@ -81,18 +81,25 @@ func (r *Fleet) NextAudits(ctx context.Context, every time.Duration, n int) ([]q
 
 // BackupPolicy says how often stores are backed up, or how often a backup of each is tested.
 type BackupPolicy struct {
-	Kind   queue.MaintenanceKind // [queue.Backup] or [queue.RestoreTest]
-	Every  time.Duration         // between two of a store; 0: none
-	AtOnce int                   // of the installation
+	Kind      queue.MaintenanceKind // [queue.Backup] or [queue.RestoreTest]
+	Every     time.Duration         // between two of a store; 0: none is made by the clock
+	OnRequest bool                  // backups that are asked for are made
+	AtOnce    int                   // of the installation
 }
+
+// Any reports whether any are made.
+func (p BackupPolicy) Any() bool { return p.Every > 0 || p.OnRequest }
 
 // giveUp is after how long one that was handed out and of which nothing was heard does not count as running any more.
 func (p BackupPolicy) giveUp() time.Duration {
 	if p.Kind == queue.RestoreTest {
 		return provision.RestoreTestTimeout + time.Hour
 	}
-	return provision.BackupTimeout + time.Hour
+	return backupGivenUp
 }
+
+// backupGivenUp is that of a backup.
+const backupGivenUp = provision.BackupTimeout + time.Hour
 
 // scheduleKeys are those of the schedule of a kind: when stores are due, which were handed out, and how far the pass over all stores is.
 func scheduleKeys(kind queue.MaintenanceKind) (due, running, pass string) {
@@ -106,10 +113,15 @@ func scheduleKeys(kind queue.MaintenanceKind) (due, running, pass string) {
 const backupPassStores = 500
 
 // Next returns the stores that are to be backed up now, or whose last good backup is to be tested, so that no more than the policy says run at a time. Each of them has to end
-// by [Backups.End]. A store comes into the schedule some minutes after it was READY, or had a backup, at its own place in the period.
+// by [Backups.End]. A store comes into the schedule some minutes after it was READY, or had a backup, at its own place in the period. Backups that were asked for come
+// first.
 func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.MaintenanceTask, error) {
 	due, running, pass := scheduleKeys(p.Kind)
-	words, err := r.runScript(ctx, nextBackupsScript, []string{due, running, pass, keyStores},
+	keys := []string{due, running, pass, keyStores}
+	if p.Kind == queue.Backup {
+		keys = append(keys, keyBackupRequests, keyBackupsScheduled)
+	}
+	words, err := r.runScript(ctx, nextBackupsScript, keys,
 		p.Every.Milliseconds(), p.AtOnce, p.giveUp().Milliseconds(), backupPassStores, string(p.Kind))
 	if err != nil {
 		return nil, err
@@ -119,6 +131,40 @@ func (r *Backups) Next(ctx context.Context, p BackupPolicy) ([]queue.Maintenance
 		tasks = append(tasks, queue.MaintenanceTask{Kind: p.Kind, StoreID: t.StoreID, Generation: t.Generation, Cluster: t.Cluster})
 	}
 	return tasks, nil
+}
+
+// RequestBackup asks for a backup of a store that begins from now on, before those that the clock comes to, and returns since when one is asked for: a request that is repeated
+// before the backup begins is the same one. It is over once one is made that began after that, or has failed, or once the store is not READY in the end; a backup that
+// something else comes before is made later. It makes no generation. If generation is not 0, it has to be the newest; an error of code superseded says that it is not.
+//
+// found is false where there is no record. The error has code conflict for a store that is not READY, and where no worker makes backups.
+func (r *Backups) RequestBackup(ctx context.Context, storeID string, generation int64) (at time.Time, found bool, err error) {
+	newest := ""
+	if generation != 0 {
+		newest = strconv.FormatInt(generation, 10)
+	}
+	answer, err := r.runScript(ctx, requestBackupScript, []string{keyStore(storeID), keyBackupRequests, keyBackupsRunning, keyBackupsScheduled}, storeID, newest)
+	switch {
+	case err != nil:
+		return at, false, err
+	case answer[0] == "no-record":
+		return at, false, r.complete(ctx)
+	case answer[0] == "overtaken":
+		return at, true, errOvertaken(storeID, answer[1])
+	case answer[0] != "asked":
+		return at, true, provision.Errorf(provision.CodeConflict, noBackupNow[answer[0]], storeID)
+	}
+	return millis(number(answer[1])).time(), true, nil
+}
+
+// noBackupNow says why a store is not backed up.
+var noBackupNow = map[string]string{
+	"gone":        "store %s is deleted, so there is nothing to back up",
+	"deleting":    "store %s is being deleted, and is not backed up any more",
+	"suspended":   "store %s is suspended, so that its database does not run; resume it first",
+	"failed":      "store %s has failed, and only a store that is READY is backed up; mend it first, such as by a retry",
+	"busy":        "store %s has a request that has not ended yet; ask again once it is READY",
+	"unscheduled": "store %s is not backed up, since no worker of this installation makes backups: none that has ORCH_BACKUP_GATE and slots for maintenance was there in the last ten minutes",
 }
 
 // BackupEnd is how a backup has ended, or the test of one: made or passed, or failed with a code, or neither, since something else came first.

@@ -59,6 +59,8 @@ type Record struct {
 	RestoreJSON       string `redis:"restore"` // the backup that the store is to be restored from
 	RestoreGeneration int64  `redis:"restore_generation"`
 
+	BackupRequestedAt millis `redis:"backup_requested_at"` // when a backup was asked for that is not made yet
+
 	BackupCode        provision.Code `redis:"backup_code"` // of the last backup, where it has failed
 	BackupError       string         `redis:"backup_error"`
 	BackupFailedSince millis         `redis:"backup_failed_since"`
@@ -167,6 +169,7 @@ func (r Record) state(id string) provision.State {
 	_ = json.Unmarshal([]byte(r.RestoreTestJSON), &s.RestoreTest)
 	s.BackupFailure = failureOf(r.BackupCode, r.BackupError, r.BackupFailedSince)
 	s.RestoreTestFailure = failureOf(r.RestoreTestCode, r.RestoreTestError, r.RestoreTestFailedSince)
+	s.BackupRequestedAt = r.BackupRequestedAt.time()
 	_ = json.Unmarshal([]byte(r.OutputsJSON), &s.Outputs)
 	return s
 }

@@ -3,8 +3,11 @@ package record
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -64,20 +67,43 @@ func (r *Rollouts) Step(ctx context.Context) ([]queue.MaintenanceTask, error) {
 	return tasks, nil
 }
 
-// BeginUpgrade reports whether a store is to be upgraded now by a worker of this edition. why says why not. withoutBackup permits that the version of its
-// data rises.
-func (r *Rollouts) BeginUpgrade(ctx context.Context, run Run, edition string) (why string, withoutBackup bool, err error) {
-	answer, err := r.runScript(ctx, beginUpgradeScript, []string{keyRollout, keyRollout + ":doing"}, run.Store.StoreID, run.Cluster, edition)
+// upgradeBackupUsed is for how long a backup that was made for an upgrade is used by the tries of it that follow. The shop sells on meanwhile.
+const upgradeBackupUsed = time.Hour
+
+// BeginUpgrade reports whether a store is to be upgraded now by a worker of this edition. why says why not. backupsAtOnce is how many backups run at a time in the
+// installation, of a store that is to be backed up first: its backup counts as one that runs, until [Rollouts.EndUpgradeBackup]. 0: none is to be made.
+func (r *Rollouts) BeginUpgrade(ctx context.Context, run Run, edition string, backupsAtOnce int) (why string, terms provision.UpgradeTerms, err error) {
+	answer, err := r.runScript(ctx, beginUpgradeScript, []string{keyRollout, keyRollout + ":doing", keyRollout + ":backups", keyBackupsRunning},
+		run.Store.StoreID, run.Cluster, edition, run.Store.Generation, backupsAtOnce, backupGivenUp.Milliseconds(), upgradeBackupUsed.Milliseconds())
 	if err != nil {
-		return "", false, err
+		return "", terms, err
 	}
 	switch answer[0] {
 	case "not-asked":
-		return "the rollout does not go on, or has not come to this store", false, nil
+		return "the rollout does not go on, or has not come to this store", terms, nil
 	case "other-edition":
-		return "this worker would install another edition than the rollout's " + answer[1], false, nil
+		return "this worker would install another edition than the rollout's " + answer[1], terms, nil
+	case "backups-run":
+		return fmt.Sprintf("it is to be backed up first, and %d backups run already", backupsAtOnce), terms, nil
 	}
-	return "", answer[1] == "1", nil
+	terms.WithoutBackup = answer[1] == "1"
+	if made := (provision.Backup{}); answer[2] != "" && json.Unmarshal([]byte(answer[2]), &made) == nil {
+		terms.Backup = &made
+	}
+	return "", terms, nil
+}
+
+// EndUpgradeBackup ends the backup that comes before a store's upgrade, whether one was made or not (nil), and records the one that was made as the store's newest, unless
+// the lease was lost or a newer request has superseded it.
+func (r *Rollouts) EndUpgradeBackup(ctx context.Context, run Run, made *provision.Backup) (recorded bool, err error) {
+	text, at, err := backupText(made)
+	if err != nil {
+		return false, err
+	}
+	id := run.Store.StoreID
+	answer, err := endUpgradeBackupScript.Run(ctx, r.redis, []string{keyStore(id), keyRunLease(id), keyRollout + ":backups", keyBackupsRunning},
+		id, run.Store.Generation, run.Token, text, at, provision.MaxBackups).Text()
+	return answer == "recorded", redisconn.WrapError(err)
 }
 
 // EndUpgrade records how the upgrade of a store has ended.

@@ -47,7 +47,7 @@ func (b *bench) upgrade(task queue.MaintenanceTask, edition string, result provi
 		return false
 	}
 	defer b.release(run, RunEnd{})
-	why, _, err := b.records.Rollouts.BeginUpgrade(b.ctx, run, edition)
+	why, _, err := b.records.Rollouts.BeginUpgrade(b.ctx, run, edition, 0)
 	if must(b, why, err) != "" {
 		return false
 	}

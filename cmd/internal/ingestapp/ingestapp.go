@@ -134,6 +134,7 @@ func Open(common service.Common, c Config, log *slog.Logger) (*API, error) {
 		Repeater:  intake,
 		Rotator:   intake,
 		Restorer:  intake,
+		Backups:   records.Backups,
 		Protector: records.Repeats,
 		Reader:    reader{records.Requests, records.Callbacks},
 		Replayer:  intake,

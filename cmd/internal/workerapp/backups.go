@@ -21,7 +21,7 @@ func (c Config) backups() record.BackupPolicy {
 	if c.MaintenanceSlots == 0 {
 		return record.BackupPolicy{}
 	}
-	return record.BackupPolicy{Kind: queue.Backup, Every: c.BackupEvery, AtOnce: c.BackupsAtOnce}
+	return record.BackupPolicy{Kind: queue.Backup, Every: c.BackupEvery, OnRequest: c.BackupGate != "" || c.Mock, AtOnce: c.BackupsAtOnce}
 }
 
 // restoreTests are off where no backups are made by the clock.

@@ -66,6 +66,28 @@ func TestConfigValidateReportsAllMistakesByVariable(t *testing.T) {
 }
 
 // TestConfigValidateTakesBackupsAsAWhole: what they need is set together, or not at all.
+// TestConfigBackupsOnRequest: with a gate and slots, whatever the clock does.
+func TestConfigBackupsOnRequest(t *testing.T) {
+	for name, test := range map[string]struct {
+		gate, mock bool
+		slots      int
+		want       bool
+	}{
+		"a gate":           {gate: true, slots: 1, want: true},
+		"no gate":          {slots: 1},
+		"a gate, no slots": {gate: true},
+		"simulated":        {mock: true, slots: 1, want: true},
+	} {
+		c := Config{Mock: test.mock, MaintenanceSlots: test.slots}
+		if test.gate {
+			c.BackupGate = "https://gate.example.com"
+		}
+		if p := c.backups(); p.OnRequest != test.want || p.Any() != test.want {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
 func TestConfigValidateTakesBackupsAsAWhole(t *testing.T) {
 	key := func(text string) (k backup.Keys) {
 		if err := k.UnmarshalText([]byte(text)); err != nil {

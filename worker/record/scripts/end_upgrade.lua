@@ -12,6 +12,7 @@ if ARGV[4] == 'refused' then
   if redis.call('HGET', KEYS[3], 'state') == 'running' then pause_rollout(ARGV[7]) end
   return 'recorded'
 end
+redis.call('HDEL', rollout_key('backups'), ARGV[1])
 redis.call('SADD', rollout_key(ARGV[4]), ARGV[1])
 if ARGV[4] == 'failed' then redis.call('HSET', rollout_key('errors'), ARGV[1], ARGV[7]) end
 return 'recorded'

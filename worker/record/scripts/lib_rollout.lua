@@ -1,5 +1,5 @@
 -- The one rollout of the installation. Its stores are in one of todo (zset, by the order in which they come), doing (zset, since when), done, failed and
--- skipped (sets).
+-- skipped (sets). backups (hash) has the backups that were made before upgrades which have not ended: generation, when that was in ms, JSON.
 local ROLLOUT = '{orch}:rollout'
 
 local function rollout_key(name) return ROLLOUT .. ':' .. name end

@@ -51,6 +51,8 @@ var buttons = map[provision.Action]action{
 	provision.ActionResume:  {Title: "Resume", Plain: true, Done: "The shop is being started.", Says: "The shop is started again, with its data and its password; the backend is told READY."},
 	provision.ActionRotate: {Title: "Rotate password", Done: "The store is getting another password.",
 		Says: "The shop gets another password and other keys while it runs; the old ones end. The backend is told READY with the new password."},
+	provision.ActionBackup: {Title: "Back up now", Plain: true, Done: "A backup is asked for; the page shows it once it is made.",
+		Says: "The store is backed up before those that the clock comes to. Nothing of the shop is stopped, and the backend is told nothing."},
 	provision.ActionRestore: {Title: "Restore", Danger: true, Backup: true, Done: "The store is being restored.",
 		Says: "Database, files and password become what they were when a backup began. What was sold, written and uploaded since is lost. Shoppers see 503 meanwhile; then the backend is told READY with the password."},
 	provision.ActionProtect:   {Title: "Protect", Plain: true, Done: "The store is protected: deletes of it are refused.", Says: "Every delete of the store is refused until that is lifted."},

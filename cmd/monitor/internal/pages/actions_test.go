@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"orchestrator/provision"
 )
@@ -18,6 +19,7 @@ func TestButtonsDoWhatTheySay(t *testing.T) {
 		"/stores/shop-1/suspend":          "suspend shop-1 7",
 		"/stores/shop-1/resume":           "resume shop-1 7",
 		"/stores/shop-1/rotate":           "rotate shop-1 7",
+		"/stores/shop-1/backup":           "backup shop-1 7",
 		"/stores/shop-1/restore":          "restore shop-1 7",
 		"/stores/shop-1/protect":          "protect shop-1 7",
 		"/stores/shop-1/unprotect":        "unprotect shop-1 7",
@@ -103,6 +105,23 @@ func TestARestoreIsOfferedWhereThereIsOneToMake(t *testing.T) {
 	f.states[s.StoreID] = s
 	if body := newSite(t, f).get("/stores/shop-1/restore").Body.String(); !strings.Contains(body, "No backup of it is known") {
 		t.Errorf("without a backup: %s", body)
+	}
+}
+
+// TestABackupIsOfferedWhereTheShopRuns, with one press, and is shown until it is made.
+func TestABackupIsOfferedWhereTheShopRuns(t *testing.T) {
+	for status, want := range map[provision.Status]bool{provision.StatusReady: true, provision.StatusFailed: false, provision.StatusProvisioning: false, provision.StatusSuspended: false} {
+		f, s := busy(), failed()
+		s.Status, s.Suspended = status, status == provision.StatusSuspended
+		f.states[s.StoreID] = s
+		if body := newSite(t, f).get("/stores/shop-1").Body.String(); strings.Contains(body, `action="/stores/shop-1/backup"`) != want || strings.Contains(body, "Backup:") {
+			t.Errorf("%s: %s", status, body)
+		}
+		s.BackupRequestedAt = noon.Add(-time.Minute)
+		f.states[s.StoreID] = s
+		if body := newSite(t, f).get("/stores/shop-1").Body.String(); !strings.Contains(body, "<b>Backup:</b> asked for 1m00s ago") {
+			t.Errorf("%s, asked for: %s", status, body)
+		}
 	}
 }
 

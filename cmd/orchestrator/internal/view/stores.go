@@ -134,6 +134,9 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 	if t := s.RestoreTest; t != nil {
 		add("proven", fmt.Sprintf("at %s: the backup of %s was restored beside the store, and its shop could be used", t.At.Format(time.RFC3339), t.BackupAt.Format(time.RFC3339)), "")
 	}
+	if !s.BackupRequestedAt.IsZero() {
+		add("asked for", "a backup, at "+s.BackupRequestedAt.Format(time.RFC3339), Busy)
+	}
 	add("restore", restoring(s.Restore), Busy)
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {

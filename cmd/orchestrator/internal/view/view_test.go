@@ -126,6 +126,7 @@ func TestShow(t *testing.T) {
 	restored := underway()
 	restored.Backup = &provision.Backup{Run: "r-2", At: now.Add(-3 * time.Hour), Orders: 17, Products: 4}
 	restored.Restore = &provision.Restore{Generation: 7, Backup: provision.Backup{Run: "r-1", At: now.Add(-27 * time.Hour), Orders: 12, Products: 4}}
+	restored.BackupRequestedAt = now.Add(-time.Minute)
 	golden(t, "show_restore.txt", Show(restored, now, 0, Style{}))
 	golden(t, "show_underway.txt", Show(underway(), now, 0, Style{}))
 }
