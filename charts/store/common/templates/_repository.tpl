@@ -38,8 +38,6 @@ find_previous() {
 	fail "no key of this installation opens the repository: it was made with another one, which has to be named behind the first"
 }
 
-unlock() { run restic unlock >/dev/null 2>"$said" || echo "$JOB: old locks stay: $(why)"; } # only those whose holder is gone are removed
-
 if [ -n "${GATE_CA:-}" ]; then
 	printf '%s\n' "$GATE_CA" >"$MEMORY/ca.crt"
 	export RESTIC_CACERT="$MEMORY/ca.crt"
