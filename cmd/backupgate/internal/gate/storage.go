@@ -180,10 +180,13 @@ const clientLeft = 499
 // why says whose fault a failure is. What the transport says may have addresses in it and is for the log.
 func why(ctx context.Context, x *exchange, err error) *refusal {
 	if s, ok := errors.AsType[stalled](context.Cause(ctx)); ok {
+		refused := refuseBecause(err, http.StatusGatewayTimeout, "%s", s)
 		if s.client {
-			return refuseBecause(err, http.StatusRequestTimeout, "%s", s)
+			refused.status = http.StatusRequestTimeout
 		}
-		return refuseBecause(err, http.StatusGatewayTimeout, "%s", s)
+		// The watch has ended the connection's reads: to the server its client has left, and each later request on it would be ended before it began.
+		refused.header = http.Header{"Connection": {"close"}}
+		return refused
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused
