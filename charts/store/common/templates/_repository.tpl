@@ -9,13 +9,13 @@ began=$(date +%s)
 said=$MEMORY/said child=''
 
 fail() { # fail WHAT: what it says is the pod's last word
-	echo "$JOB: ${refused:-}$1" >&2
+	printf '%s\n' "$JOB: ${refused:-}$1" >&2
 	exit 1
 }
 why() { # the end of what a command has said, in one line
 	plain <"$said" | tail -n 5 | tr -s '\n\t ' ' ' | tail -c 800
 }
-plain() { sed 's/^{.*"message":"\([^"]*\)".*/\1/'; } # of what restic says as JSON
+plain() { sed 's/^{.*"message":"\([^"]*\)".*/\1/; s/\\n.*//; s/\\u003c/</g; s/\\u003e/>/g'; } # of what restic says as JSON the first line: behind it come its own calls
 
 # A signal ends what runs. This is the container's first process, for which the kernel has no default, and with which all others end; restic gets a second for its lock.
 trap 'trap "" TERM; [ -z "$child" ] || kill $child 2>/dev/null; sleep 1; exit 143' TERM
