@@ -2,7 +2,7 @@
 
 // faults is a proxy of HTTP that spoils some of what passes, for .ci/backup-s3: go run .ci/faults.go ADDRESS TARGET CONTROL [CERT KEY], with TLS on both
 // sides where there is a certificate. At CONTROL,
-// /?kind=KIND&of=N&method=METHOD&for=DURATION has one in N requests of that method spoiled from then on, for that long; without a kind none is. Which ones is the same in each run, but in no step with
+// /?kind=KIND&of=N&method=METHOD&path=PART&for=DURATION has one in N requests of that method, with that in their path, spoiled from then on, for that long; without a kind none is. Which ones is the same in each run, but in no step with
 // clients that try again. It answers how many were spoiled before.
 package main
 
@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -37,6 +38,7 @@ type proxy struct {
 	mu      sync.Mutex
 	kind    string
 	method  string
+	path    string
 	of      int
 	until   time.Time
 	random  *rand.Rand
@@ -61,7 +63,7 @@ func (p *proxy) control(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	fmt.Fprint(w, p.spoiled)
 	q := r.URL.Query()
-	p.kind, p.method, p.spoiled, p.random = q.Get("kind"), q.Get("method"), 0, rand.New(rand.NewPCG(1, 2))
+	p.kind, p.method, p.path, p.spoiled, p.random = q.Get("kind"), q.Get("method"), q.Get("path"), 0, rand.New(rand.NewPCG(1, 2))
 	p.of, _ = strconv.Atoi(q.Get("of"))
 	p.until = time.Now().Add(time.Hour)
 	if d, err := time.ParseDuration(q.Get("for")); err == nil {
@@ -74,7 +76,7 @@ func (p *proxy) control(w http.ResponseWriter, r *http.Request) {
 func (p *proxy) spoils(r *http.Request) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.kind == "" || p.method != "" && r.Method != p.method || time.Now().After(p.until) {
+	if p.kind == "" || p.method != "" && r.Method != p.method || !strings.Contains(r.URL.Path, p.path) || time.Now().After(p.until) {
 		return ""
 	}
 	if p.random.IntN(max(1, p.of)) != 0 {
