@@ -15,7 +15,8 @@ fail() { # fail WHAT: what it says is the pod's last word
 why() { # the end of what a command has said, in one line
 	plain <"$said" | tail -n 5 | tr -s '\n\t ' ' ' | tail -c 800
 }
-plain() { sed 's/^{.*"message":"\([^"]*\)".*/\1/; s/\\n.*//; s/\\u003c/</g; s/\\u003e/>/g'; } # of what restic says as JSON the first line: behind it come its own calls
+# Of what restic says as JSON the first line, for behind it come its own calls; and nothing of what it says when it is told to stop.
+plain() { sed 's/^{.*"message":"\([^"]*\)".*/\1/; s/\\n.*//; s/\\u003c/</g; s/\\u003e/>/g; /signal terminated received/d; /: context canceled$/d; /^Is there a repository at/d; /^rest:/d'; }
 
 # A signal ends what runs. This is the container's first process, for which the kernel has no default, and with which all others end; restic gets a second for its lock.
 trap 'trap "" TERM; [ -z "$child" ] || kill $child 2>/dev/null; sleep 1; exit 143' TERM
