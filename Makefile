@@ -78,7 +78,7 @@ test-quick: ## for the inner loop: linter, unit tests without the race detector,
 	@ORCH_MOCK=1 $(MAKE) --no-print-directory demo
 
 .PHONY: test-long
-test-long: tools build devcluster redis-topologies redis-kinds third-engine test-oldest compose-test bootstrap-test ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
+test-long: tools build devcluster redis-topologies redis-kinds third-engine test-oldest compose-test bootstrap-test backup-s3 ## what takes long: the race detector over everything, every test on each kind of Redis, all mutants, a longer chaos
 	go test -race ./...
 	.ci/integration -race
 	ORCH_TEST_STORES=10000 .ci/integration -run "^TestManyStoresAreRecovered$$" # on a cluster of its own: it is busy deleting them afterwards
@@ -111,6 +111,10 @@ bootstrap-test: ## the shops' bootstraps, what new shops start with, and backups
 	.ci/bootstrap-test
 	.ci/new-shop-test
 	.ci/backup-test
+
+.PHONY: backup-s3
+backup-s3: ## backups and restores by the gate and rclone to an S3 server, with faults in between; a table of what they lead to (half an hour; ONLY=…)
+	.ci/backup-s3
 
 .PHONY: redis-kinds
 redis-kinds: tools ## the tests on a real Redis again, on Redis 8 and on Valkey 8

@@ -36,10 +36,10 @@ snapshot() {
 	case $status in
 	0) ;;
 	3) [ -z "$(unreadable)" ] || fail "the $part cannot be read: $(unreadable | plain | head -n 1 | head -c 800)" ;;
-	*) fail "the $part is not backed up: $(why)" ;;
+	*) fail "the $part cannot be backed up: $(why)" ;;
 	esac
 	id=$(field snapshot_id)
-	[ -n "$id" ] || fail "the $part is not backed up: restic names no snapshot"
+	[ -n "$id" ] || fail "the $part cannot be backed up: restic names no snapshot"
 	added=$((added + $(field data_added_packed)))
 	bytes=$((bytes + $(field total_bytes_processed)))
 }
@@ -49,6 +49,8 @@ unreadable() { grep -v '"message_type":"error".*no such file or directory' "$sai
 
 # is_kept ID: whether the repository has the snapshot, in its own words.
 is_kept() { [ -z "$1" ] || grep -q "\"id\":\"$1\"" "$MEMORY/kept"; }
+
+unlock() { run restic unlock >/dev/null 2>"$said" || echo "$JOB: old locks stay: $(why)"; } # only those whose holder is gone are removed
 
 added=0 bytes=0 number=0
 tags="engine=$ENGINE,version=$VERSION,edition=$EDITION,data=$DATA"

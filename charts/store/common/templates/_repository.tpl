@@ -9,13 +9,14 @@ began=$(date +%s)
 said=$MEMORY/said child=''
 
 fail() { # fail WHAT: what it says is the pod's last word
-	echo "$JOB: ${refused:-}$1" >&2
+	printf '%s\n' "$JOB: ${refused:-}$1" >&2
 	exit 1
 }
 why() { # the end of what a command has said, in one line
 	plain <"$said" | tail -n 5 | tr -s '\n\t ' ' ' | tail -c 800
 }
-plain() { sed 's/^{.*"message":"\([^"]*\)".*/\1/'; } # of what restic says as JSON
+# Of what restic says as JSON the first line, for behind it come its own calls; and nothing of what it says when it is told to stop.
+plain() { sed 's/^{.*"message":"\([^"]*\)".*/\1/; s/\\n.*//; s/\\u003c/</g; s/\\u003e/>/g; /signal terminated received/d; /: context canceled$/d; /^Is there a repository at/d; /^rest:/d'; }
 
 # A signal ends what runs. This is the container's first process, for which the kernel has no default, and with which all others end; restic gets a second for its lock.
 trap 'trap "" TERM; [ -z "$child" ] || kill $child 2>/dev/null; sleep 1; exit 143' TERM
@@ -37,8 +38,6 @@ find_previous() {
 	done
 	fail "no key of this installation opens the repository: it was made with another one, which has to be named behind the first"
 }
-
-unlock() { run restic unlock >/dev/null 2>"$said" || echo "$JOB: old locks stay: $(why)"; } # only those whose holder is gone are removed
 
 if [ -n "${GATE_CA:-}" ]; then
 	printf '%s\n' "$GATE_CA" >"$MEMORY/ca.crt"

@@ -3,7 +3,7 @@
 # how many connections of the shop are open, and end_others; whole, whether this restore has begun to change nothing, and no other one is half done; empty,
 # which leaves nothing in the database but a mark with the restore's generation; done_with, which says in the mark that the restore is done: where its message is lost it is done once more; load, which fills it from its standard input; refusal, which
 # prints of what load has said, from its standard input, what quotes nothing of the shop's; and loaded, which comes after that. A dump that ends without $DUMP_ENDS is none. What is wrong with the backup itself is found before anything is changed. It may be killed at any time: the
-# next run begins again.
+# next run begins again. The repository is only read, without a lock: storage that is full, or takes nothing for another reason, gives back what it has.
 : "${DRAIN:=60}"
 orders=0 products=0 sealed='' sealing=$RESTIC_PASSWORD
 # Begins what is said while the store is as it was. The worker takes the store out of its restore then, and nothing else: a try before may have changed the database.
@@ -45,7 +45,7 @@ check() {
 # seal leaves in $sealed the credentials of the backup, which only the worker can open: what a pod leaves as its message is no secret. What a rotation had drawn and not
 # given to the shop yet is left out.
 seal() {
-	run restic restore --quiet "$SECRETS_SNAPSHOT:$MEMORY/credentials" --target "$MEMORY/entries" >/dev/null 2>"$said" || fail "the credentials of the backup cannot be read: $(why)"
+	run restic restore --no-lock --quiet "$SECRETS_SNAPSHOT:$MEMORY/credentials" --target "$MEMORY/entries" >/dev/null 2>"$said" || fail "the credentials of the backup cannot be read: $(why)"
 	text='credentials 1'
 	for entry in "$MEMORY"/entries/*; do
 		[ -e "$entry" ] || fail "the backup has no credentials"
@@ -61,7 +61,7 @@ ${entry##*/} $(cat "$entry")"
 stream() {
 	rm -f "$MEMORY/dump"
 	mkfifo "$MEMORY/dump"
-	restic dump "$DATABASE_SNAPSHOT" "/$DUMP_NAME" >"$MEMORY/dump" 2>"$said" &
+	restic dump --no-lock "$DATABASE_SNAPSHOT" "/$DUMP_NAME" >"$MEMORY/dump" 2>"$said" &
 	child=$!
 	"$@" <"$MEMORY/dump" 2>"$MEMORY/refused" &
 	child="$child $!"
@@ -109,14 +109,13 @@ restore_database() {
 restore_files() {
 	refused=''
 	find "$FILES" -type d -user "$(id -u)" ! -perm -u=rwx -exec chmod u+rwx {} + 2>"$said" || true
-	run restic restore --quiet "$FILES_SNAPSHOT:$FILES" --target "$FILES" --delete --exclude /lost+found >/dev/null 2>"$said" || fail "the files are not restored, and what there is is not whole: $(why)"
+	run restic restore --no-lock --quiet "$FILES_SNAPSHOT:$FILES" --target "$FILES" --delete --exclude /lost+found >/dev/null 2>"$said" || fail "the files are not restored, and what there is is not whole: $(why)"
 }
 
 [ -n "$RUN" ] && [ -n "$DATABASE_SNAPSHOT$FILES_SNAPSHOT$SECRETS_SNAPSHOT" ] || fail "no backup is named (common.restore)"
 [ -z "$DATABASE_SNAPSHOT" ] || [ -n "$DUMP_NAME" ] || fail "the backup has a database, and the store has none"
 [ -z "$FILES_SNAPSHOT" ] || [ -e "$FILES" ] || fail "the backup has files, and the store has no volume for them"
 open_repository
-unlock
 check database "$DATABASE_SNAPSHOT"
 check files "$FILES_SNAPSHOT"
 check secrets "$SECRETS_SNAPSHOT"

@@ -7,7 +7,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"orchestrator/provision/backup"
 )
+
+// afterTheLook answers the gate's own look for a file that is sent: it is not there.
+func afterTheLook(then http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			http.NotFound(w, r)
+			return
+		}
+		then(w, r)
+	}
+}
 
 // raw reads the request, answers with these bytes and closes the connection.
 func raw(t testing.TB, answer string) http.HandlerFunc {
@@ -61,12 +74,13 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 		"a file that is only accepted":        {"POST", "data/" + sum("x"), "", "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", 502},
 		"too many requests":                   {"POST", "data/" + sum("x"), "", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 503},
 		"busy":                                {"POST", "data/" + sum("x"), "", "HTTP/1.1 503 Busy\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n", 503},
-		"a file that is there":                {"POST", "data/" + sum("x"), "", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403},
+		"a file that has come meanwhile":      {"POST", "data/" + sum("x"), "", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 503},
+		"a config that has come meanwhile":    {"POST", "config", "", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403},
 		"a repository that is not to be made": {"POST", "?create=true", "", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 502},
 	} {
 		t.Run(what, func(t *testing.T) {
 			r := newRig(t, newStorage(), nil)
-			r.storage.instead = raw(t, test.answer)
+			r.storage.instead = afterTheLook(raw(t, test.answer))
 			body := ""
 			if test.method == http.MethodPost && !strings.HasPrefix(test.below, "?") {
 				body = "x"
@@ -96,7 +110,7 @@ func TestAnAnswerThatIsNotWholeIsAnError(t *testing.T) {
 func TestAFileCountsAsKeptOnlyWhenTheStorageHadAllOfIt(t *testing.T) {
 	r := newRig(t, newStorage(), func(c *Config) { c.MaxObject = 64 << 20 })
 	leave := make(chan struct{})
-	r.storage.instead = func(w http.ResponseWriter, _ *http.Request) {
+	r.storage.instead = afterTheLook(func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffer, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
@@ -106,7 +120,7 @@ func TestAFileCountsAsKeptOnlyWhenTheStorageHadAllOfIt(t *testing.T) {
 		_ = buffer.Flush()
 		<-leave // and reads nothing
 		conn.Close()
-	}
+	})
 	content := strings.Repeat("0123456789abcdef", 2<<20) // more than all buffers in between
 	if code, text := r.send(http.MethodPost, "data/"+sum(content), content); code != 502 || !strings.Contains(text, "before it had all of it") {
 		t.Errorf("%d %s", code, text)
@@ -131,6 +145,36 @@ func TestAFileThatIsCutOffIsNotKept(t *testing.T) {
 	}
 	if kept := r.storage.keeps(); len(kept) > 0 {
 		t.Errorf("the storage keeps %q", kept)
+	}
+}
+
+// TestAFileThatIsSentAgainIsKept: the storage has kept it, and its answer was lost.
+func TestAFileThatIsSentAgainIsKept(t *testing.T) {
+	r := newRig(t, newStorage(), func(c *Config) { c.MaxObject = 8 << 20 })
+	content := strings.Repeat("0123456789abcdef", 1<<18)
+	path := backup.Path("shops", own) + "data/" + sum(content)
+	lost := false
+	r.storage.instead = func(w http.ResponseWriter, request *http.Request) {
+		instead := r.storage.instead
+		r.storage.instead = nil
+		r.storage.ServeHTTP(w, request)
+		if request.Method == http.MethodPost && !lost {
+			lost = true
+			panic(http.ErrAbortHandler)
+		}
+		r.storage.instead = instead
+	}
+	for i, want := range []int{502, 200, 200} {
+		if code, text := r.send(http.MethodPost, "data/"+sum(content), content); code != want {
+			t.Errorf("try %d: %d %s, want %d", i, code, text, want)
+		}
+	}
+	r.storage.files[path] = []byte(content[1:])
+	if code, text := r.send(http.MethodPost, "data/"+sum(content), content); code != 403 || !strings.Contains(text, "another content than its name says") {
+		t.Errorf("what is there is not what its name says: %d %s", code, text)
+	}
+	if got := len(r.storage.files[path]); got != len(content)-1 {
+		t.Errorf("what was there was replaced: %d bytes", got)
 	}
 }
 

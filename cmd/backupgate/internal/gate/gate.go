@@ -3,7 +3,7 @@
 // gate's own credentials, which no store ever has.
 //
 // What a client is told, by status: 400, 404, 405, 411 and 413 a request that restic would not send; 401 no such user, password or path, one told from the other by nothing;
-// 403 what a client that only adds may not do; 408 and 504 that client or storage stand still; 429 and 503 come again; 502 the storage is away or answers wrongly; 507 it is full.
+// 403 what a client that only adds may not do, or a file that is there with another content; 408 and 504 that client or storage stand still; 429 and 503 come again; 502 the storage is away or answers wrongly; 507 it is full.
 package gate
 
 import (
@@ -109,6 +109,7 @@ func (g *Gate) forward(r *http.Request, x *exchange) {
 	defer x.watch.stop()
 	r = r.WithContext(ctx) // a copy: the server asks its own how much there is to read before the next request
 	var err error
+	kept := false
 	switch {
 	case r.ContentLength > 0:
 		x.upload = newUpload(clientBody{r.Body, x}, r.ContentLength, x.target.name)
@@ -117,14 +118,21 @@ func (g *Gate) forward(r *http.Request, x *exchange) {
 		err = nothing(clientBody{r.Body, x})
 		r.Body, r.ContentLength = http.NoBody, 0
 	}
-	if err == nil && x.target.kind == config && r.Method == http.MethodPost {
+	switch {
+	case err != nil || x.upload == nil:
+	case x.target.kind == config:
 		err = g.prepareConfig(ctx, r, x)
+	default:
+		kept, err = g.isKept(ctx, x)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		failed(x, r, err)
-		return
+	case kept:
+		x.WriteHeader(http.StatusOK)
+	default:
+		g.proxy.ServeHTTP(x, r)
 	}
-	g.proxy.ServeHTTP(x, r)
 }
 
 // nothing reads a body that has to be empty.
@@ -146,21 +154,12 @@ func (g *Gate) prepareConfig(ctx context.Context, r *http.Request, x *exchange) 
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(content))
-	request := (&http.Request{Method: http.MethodHead, URL: g.urlOf(x.target), Header: http.Header{}}).WithContext(ctx)
-	g.authorize(request)
-	response, err := g.proxy.Transport.RoundTrip(request)
-	if err != nil {
+	if there, err := g.has(ctx, x.target); err != nil {
 		return err
-	}
-	response.Body.Close()
-	switch response.StatusCode {
-	case http.StatusNotFound:
-		return nil
-	case http.StatusOK:
+	} else if there {
 		return exists(x.target)
-	default:
-		return strange(response)
 	}
+	return nil
 }
 
 // ended notes a request in metrics and log, one that was cut off too.

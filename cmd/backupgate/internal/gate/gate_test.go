@@ -37,13 +37,14 @@ func TestTheWholeProtocol(t *testing.T) {
 		{"PUT", "config", "x", 405, "config is not for PUT", ""},
 		{"GET", "config?x", "", 400, "nothing else takes a query", ""},
 		{"GET", "config/", "", 404, "no such path", ""},
-		{"POST", "data/" + name, "a pack", 200, "", "POST data/" + name},
-		{"POST", "data/" + name, "a pack", 403, "is there already", "POST data/" + name},
-		{"POST", "keys/" + name, "a pack", 200, "", "POST keys/" + name},
-		{"POST", "keys/" + name, "a pack", 403, "is there already", "POST keys/" + name},
-		{"POST", "index/" + name, "a pack", 200, "", "POST index/" + name},
-		{"POST", "locks/" + name, "a pack", 200, "", "POST locks/" + name},
-		{"POST", "snapshots/" + name, "a pack", 200, "", "POST snapshots/" + name},
+		{"POST", "data/" + name, "a pack", 200, "", "HEAD data/" + name + " POST data/" + name},
+		{"POST", "data/" + name, "a pack", 200, "", "HEAD data/" + name + " GET data/" + name},
+		{"POST", "data/" + name, "another pack", 400, "is not its name", "HEAD data/" + name + " GET data/" + name},
+		{"POST", "keys/" + name, "a pack", 200, "", "HEAD keys/" + name + " POST keys/" + name},
+		{"POST", "keys/" + name, "a pack", 200, "", "HEAD keys/" + name + " GET keys/" + name},
+		{"POST", "index/" + name, "a pack", 200, "", "HEAD index/" + name + " POST index/" + name},
+		{"POST", "locks/" + name, "a pack", 200, "", "HEAD locks/" + name + " POST locks/" + name},
+		{"POST", "snapshots/" + name, "a pack", 200, "", "HEAD snapshots/" + name + " POST snapshots/" + name},
 		{"GET", "data/", "", 200, `[{"name":"` + name + `","size":6}]`, "GET data/"},
 		{"GET", "locks/", "", 200, name, "GET locks/"},
 		{"HEAD", "data/", "", 405, "", ""},
@@ -180,7 +181,12 @@ func TestNothingOfOneSideReachesTheOther(t *testing.T) {
 	if response, text, _ := r.do(request); response.StatusCode != 200 {
 		t.Fatalf("%d %s", response.StatusCode, text)
 	}
-	seen := r.storage.seen[0]
+	seen := r.storage.seen[1]
+	for name, values := range r.storage.seen[0] { // of the gate's own look
+		if name != "Authorization" {
+			t.Errorf("the storage gets the header %s: %q", name, values)
+		}
+	}
 	for name, values := range seen {
 		if !slices.Contains([]string{"Accept", "Authorization", "Content-Length"}, name) {
 			t.Errorf("the storage gets the header %s: %q", name, values)

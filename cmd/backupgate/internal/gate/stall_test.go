@@ -167,12 +167,12 @@ func TestASlowStorageGivesTheSlotBack(t *testing.T) {
 			slow(t, nil, func(t *testing.T, r *rig) {
 				leave := make(chan struct{})
 				defer close(leave)
-				r.storage.instead = func(_ http.ResponseWriter, r *http.Request) {
+				r.storage.instead = afterTheLook(func(_ http.ResponseWriter, r *http.Request) {
 					if read {
 						_, _ = io.Copy(io.Discard, r.Body)
 					}
 					<-leave
-				}
+				})
 				began := time.Now()
 				response, text, err := r.do(r.upload(100_000, strings.NewReader(strings.Repeat("\x00", 100_000))))
 				if err != nil || response.StatusCode != 504 || !strings.Contains(text, "the storage has moved less") || strings.Contains(text, "storage:") {
@@ -184,6 +184,23 @@ func TestASlowStorageGivesTheSlotBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAClientComesAgainAfterASilence: by the connection that it has, which the server must not take for one whose client has left.
+func TestAClientComesAgainAfterASilence(t *testing.T) {
+	silence := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	slow(t, silence, func(t *testing.T, r *rig) {
+		if code, text := r.send(http.MethodHead, "config", ""); code != 504 {
+			t.Errorf("%d %q", code, text)
+		}
+		synctest.Wait()
+		r.storage.instead = nil
+		for range 2 {
+			if code, text := r.send(http.MethodHead, "config", ""); code != 404 {
+				t.Errorf("%d %q, want what the storage answers", code, text)
+			}
+		}
+	})
 }
 
 // TestAStorageThatStopsInTheMiddleBreaksTheAnswerOff.

@@ -86,14 +86,13 @@ func refusalOf(response *http.Response, x *exchange) *refusal {
 		return strange(response)
 	case code == http.StatusNotFound && !post:
 		return refuse(code, "the storage does not have %s", x.target)
-	case code == http.StatusForbidden && post && x.target.isFile():
+	case code == http.StatusForbidden && post && x.target.kind == config:
 		return exists(x.target)
+	case code == http.StatusForbidden && post && x.target.isFile():
+		// It was not there a moment ago: a request before, whose answer was lost, was still at work.
+		return later(http.StatusServiceUnavailable, "5", "%s has come meanwhile", x.target)
 	case code == http.StatusRequestedRangeNotSatisfiable && x.method == http.MethodGet:
 		return refuse(code, "%s is shorter than that", x.target)
-	case code == http.StatusInsufficientStorage:
-		return refuse(code, "the storage is full")
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		return later(http.StatusServiceUnavailable, seconds(response.Header.Get("Retry-After")), "the storage is busy: it has answered %d", code)
 	default:
 		return strange(response)
 	}
@@ -111,11 +110,16 @@ func exists(t target) *refusal {
 	return refuse(http.StatusForbidden, "%s is there already, and nothing that is there is replaced", t)
 }
 
+// strange is the refusal of an answer that means nothing to a client but that the storage has failed.
 func strange(response *http.Response) *refusal {
 	code := response.StatusCode
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		return refuse(http.StatusBadGateway, "the storage refuses the gate: it has answered %d. ORCH_BACKUP_STORAGE needs a user and a password that it takes", code)
+	case http.StatusInsufficientStorage:
+		return refuse(code, "the storage is full")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return later(http.StatusServiceUnavailable, seconds(response.Header.Get("Retry-After")), "the storage is busy: it has answered %d", code)
 	}
 	return refuse(http.StatusBadGateway, "the storage has answered %d %s", code, http.StatusText(code))
 }
@@ -176,10 +180,13 @@ const clientLeft = 499
 // why says whose fault a failure is. What the transport says may have addresses in it and is for the log.
 func why(ctx context.Context, x *exchange, err error) *refusal {
 	if s, ok := errors.AsType[stalled](context.Cause(ctx)); ok {
+		refused := refuseBecause(err, http.StatusGatewayTimeout, "%s", s)
 		if s.client {
-			return refuseBecause(err, http.StatusRequestTimeout, "%s", s)
+			refused.status = http.StatusRequestTimeout
 		}
-		return refuseBecause(err, http.StatusGatewayTimeout, "%s", s)
+		// The watch has ended the connection's reads: to the server its client has left, and each later request on it would be ended before it began.
+		refused.header = http.Header{"Connection": {"close"}}
+		return refused
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused

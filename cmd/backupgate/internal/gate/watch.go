@@ -91,3 +91,10 @@ func (v *watch) waiting() func(n int) {
 		v.moved += int64(n)
 	}
 }
+
+// moves notes bytes that no client had to do something for.
+func (v *watch) moves(n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.moved += int64(n)
+}
