@@ -40,8 +40,10 @@ func TestTheBackupBeforeAnUpgradeIsOnRecordAtOnce(t *testing.T) {
 			b.Fatalf("it begins with %q, %+v", why, terms)
 		}
 		made := aBackup("r", time.Minute)
-		if !b.endUpgradeBackup(run, made) || !b.endUpgradeBackup(run, made) {
-			b.Error("it was not recorded")
+		for range 2 { // the first answer was lost
+			if !b.endUpgradeBackup(run, made) {
+				b.Error("it was not recorded")
+			}
 		}
 		s := b.state("a")
 		if s.Backup == nil || *s.Backup != *made || len(s.KnownBackups()) != 1 || (b.dueIn("a")-wait).Abs() > time.Minute {
@@ -136,7 +138,7 @@ func TestBackupsBeforeUpgradesCountAmongThoseThatRun(t *testing.T) {
 		}
 		b.release(third, RunEnd{})
 		b.endUpgradeBackup(first, nil)
-		if third, why, _ = b.turn(tasks[2], 2); why != "" {
+		if _, why, _ = b.turn(tasks[2], 2); why != "" {
 			b.Errorf("after one that has failed: %q", why)
 		}
 		b.endUpgradeBackup(second, aBackup("r", 0))
