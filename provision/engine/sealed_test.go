@@ -46,7 +46,7 @@ func TestARestoreTestIsSealed(t *testing.T) {
 			}
 			shop := r.pods["Deployment/"+v.store.ReleaseName()]
 			if len(shop.Spec.InitContainers) == 0 || shop.Spec.InitContainers[0].Name != "sealed" || len(shop.Spec.Containers) != 1 {
-				t.Errorf("%s: its pod is %+v", name, shop.Spec)
+				t.Errorf("%s: its shop's pod does not begin with the container sealed (common.sealed), or has more than one container", name)
 			}
 			for kind, pod := range r.pods {
 				if strings.HasSuffix(kind, "-worker") || slices.ContainsFunc(pod.Spec.Containers, mails) {
