@@ -51,9 +51,9 @@ func (r *Runner) Audit(ctx context.Context, s Store, repair bool) (Finding, erro
 	if r.Auditor == nil {
 		return Finding{}, nil
 	}
-	engine, ok := r.Engines[s.Engine]
-	if !ok {
-		return Finding{}, Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	engine, err := r.engineOf(s)
+	if err != nil {
+		return Finding{}, err
 	}
 	release, err := engine.Release(s)
 	if err != nil {

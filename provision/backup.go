@@ -62,9 +62,9 @@ func (r *Runner) Backup(ctx context.Context, s Store) (Backup, error) {
 	if s.Suspended {
 		return Backup{}, Errorf(CodeConflict, "store %s is suspended, so that its database does not run; it is backed up once it is resumed", s.StoreID)
 	}
-	engine, ok := r.Engines[s.Engine]
-	if !ok {
-		return Backup{}, Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	engine, err := r.engineOf(s)
+	if err != nil {
+		return Backup{}, err
 	}
 	release, err := engine.Release(s)
 	if err != nil {
@@ -173,22 +173,22 @@ func (s Store) restoreTest(b Backup) Store {
 // CodeConflict say that the backup was not restored, or that its shop did not pass, and why.
 func (r *Runner) TestRestore(ctx context.Context, s Store, b Backup) (RestoreTest, error) {
 	began, test := time.Now(), s.restoreTest(b)
-	engine, ok := r.Engines[s.Engine]
-	if !ok {
-		return RestoreTest{}, Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	engine, err := r.engineOf(s)
+	if err != nil {
+		return RestoreTest{}, err
 	}
-	err := r.Namespaces.Remove(ctx, test) // what one has left that was interrupted
-	if err == nil {
-		err = r.passes(ctx, test, engine)
-		passed := time.Now()
-		r.endTest(ctx, test)
-		if err == nil {
-			t := RestoreTest{Run: b.Run, BackupAt: b.At, At: passed.UTC().Truncate(time.Second), Seconds: int64(passed.Sub(began).Seconds())}
-			r.Restorer.Passed(ctx, s, t)
-			return t, nil
-		}
+	if err := r.Namespaces.Remove(ctx, test); err != nil { // what one has left that was interrupted
+		return RestoreTest{}, causeOf(ctx, err)
 	}
-	return RestoreTest{}, causeOf(ctx, err)
+	err = r.passes(ctx, test, engine)
+	passed := time.Now()
+	r.endTest(ctx, test)
+	if err != nil {
+		return RestoreTest{}, causeOf(ctx, err)
+	}
+	t := RestoreTest{Run: b.Run, BackupAt: b.At, At: passed.UTC().Truncate(time.Second), Seconds: int64(passed.Sub(began).Seconds())}
+	r.Restorer.Passed(ctx, s, t)
+	return t, nil
 }
 
 // passes is namespace → credentials → restore → release → ready → verify.

@@ -12,9 +12,9 @@ const AfterHold = 6 * time.Minute
 // provision creates or updates the store: namespace → credentials → release → ready → verify, with a rotation before verify
 // where one was asked for, and a restore before release. One that is suspended: namespace → credentials → release → stopped.
 func (r *Runner) provision(ctx context.Context, s Store, j journal) error {
-	engine, ok := r.Engines[s.Engine]
-	if !ok {
-		return Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	engine, err := r.engineOf(s)
+	if err != nil {
+		return err
 	}
 	release, err := engine.Release(s)
 	if err != nil {

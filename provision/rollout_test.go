@@ -77,6 +77,18 @@ func (u *upgrader) BackedUp(_ context.Context, made provision.Backup) error {
 	return u.keep
 }
 
+// runner upgrades a store that was provisioned.
+func (u *upgrader) runner(t *testing.T) *provision.Runner {
+	t.Helper()
+	c := &cluster{}
+	if err := c.runner().Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); err != nil {
+		t.Fatal(err)
+	}
+	r := c.runner()
+	r.Upgrader, r.Releases, r.Readiness = u, u, waitOf{u}
+	return r
+}
+
 // TestUpgradeOfAStore goes through how it may end.
 func TestUpgradeOfAStore(t *testing.T) {
 	crash := provision.Errorf(provision.CodeCrash, "the container keeps exiting")
@@ -110,13 +122,8 @@ func TestUpgradeOfAStore(t *testing.T) {
 	}
 	for name, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			c := &cluster{}
-			if err := c.runner().Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); err != nil {
-				t.Fatal(err)
-			}
-			r := c.runner()
 			u := &upgrader{has: test.has, now: "e1", fails: test.fails, revert: test.revert}
-			r.Upgrader, r.Releases, r.Readiness = u, u, waitOf{u}
+			r := u.runner(t)
 			u.begin, u.terms.WithoutBackup = test.begin, test.withoutBackup
 			got, err := r.Upgrade(t.Context(), store(1), u)
 			if len(u.calls) == 0 || u.calls[0] != "begin e2" {
@@ -164,13 +171,9 @@ func TestUpgradeOverADataVersionBacksUpFirst(t *testing.T) {
 	}
 	for name, test := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			c := &cluster{}
-			if err := c.runner().Run(t.Context(), provision.OpProvision, store(1), func(provision.Step) {}); err != nil {
-				t.Fatal(err)
-			}
-			r := c.runner()
 			u := &upgrader{has: test.has, now: "e1", terms: test.terms, backup: test.backup, keep: test.keep, old: test.old, raises: test.has.CurrentData > test.has.KeptData, fails: map[string]error{"e2": test.fails}}
-			r.Upgrader, r.Releases, r.Readiness, r.BackupMaker = u, u, waitOf{u}, u
+			r := u.runner(t)
+			r.BackupMaker = u
 			got, err := r.Upgrade(t.Context(), store(1), u)
 			if calls := strings.Join(u.calls, ", "); calls != test.calls {
 				t.Errorf("%s: it does %s, want %s", name, calls, test.calls)

@@ -119,6 +119,15 @@ type Runner struct {
 	VerifyEvery      time.Duration // between two questions to a shop that is not there yet; 0 means 2 s
 }
 
+// engineOf is the engine of a store.
+func (r *Runner) engineOf(s Store) (Engine, error) {
+	engine, ok := r.Engines[s.Engine]
+	if !ok {
+		return nil, Errorf(CodeInvalid, "engine %q is not known to this worker", s.Engine)
+	}
+	return engine, nil
+}
+
 // Run carries out op and calls onStep for every entry of the journal. It returns nil when the store is in the wanted state,
 // and the context's cause when the context ends first.
 func (r *Runner) Run(ctx context.Context, op Op, s Store, onStep func(Step)) error {

@@ -120,11 +120,7 @@ func toldOutcome(s provision.Store, told provision.Status) *provision.Outcome {
 // SaveOutcome records the outcome of the store's generation in its namespace. It does nothing if the namespace no longer
 // exists or already has a newer generation.
 func (a *State) SaveOutcome(ctx context.Context, s provision.Store, v provision.Outcome) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return a.annotate(ctx, s, annotationOutcome, string(text))
+	return a.annotateJSON(ctx, s, annotationOutcome, v)
 }
 
 // SaveDelivered records in the store's namespace that the backend has confirmed the generation's outcome.
@@ -139,20 +135,12 @@ func (a *State) SaveProtected(ctx context.Context, s provision.Store, protected 
 
 // saveBackup records the store's last good backup in its namespace, from where it comes back after a loss of Redis.
 func (a *State) saveBackup(ctx context.Context, s provision.Store, made provision.Backup) error {
-	text, err := json.Marshal(made)
-	if err != nil {
-		return err
-	}
-	return a.annotate(ctx, s, annotationBackup, string(text))
+	return a.annotateJSON(ctx, s, annotationBackup, made)
 }
 
 // saveRestoreTest records in the store's namespace that a backup was proven.
 func (a *State) saveRestoreTest(ctx context.Context, s provision.Store, test provision.RestoreTest) error {
-	text, err := json.Marshal(test)
-	if err != nil {
-		return err
-	}
-	return a.annotate(ctx, s, annotationTested, string(text))
+	return a.annotateJSON(ctx, s, annotationTested, test)
 }
 
 func (a *State) abandonRestore(ctx context.Context, s provision.Store) error {
@@ -162,6 +150,14 @@ func (a *State) abandonRestore(ctx context.Context, s provision.Store) error {
 // deliveredText includes the status, since a delivered failure may be followed by a success that is not delivered yet.
 func deliveredText(s provision.Store, delivered provision.Status) string {
 	return strconv.FormatInt(s.Generation, 10) + " " + string(delivered)
+}
+
+func (a *State) annotateJSON(ctx context.Context, s provision.Store, key string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return a.annotate(ctx, s, key, string(text))
 }
 
 // annotate sets one annotation, in one request, if the namespace belongs to the store and has the store's generation.

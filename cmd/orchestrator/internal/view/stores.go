@@ -101,6 +101,25 @@ func note(s provision.State) string {
 	return ""
 }
 
+// showBackups adds how a store's backups are, and whether one was proven.
+func showBackups(s provision.State, add func(name, value string, color Color)) {
+	if f := s.BackupFailure; f != nil {
+		add("not backed up", "since "+f.Since.Format(time.RFC3339)+": "+f.Error, Bad)
+	}
+	if b := s.Backup; b != nil {
+		add("backup", fmt.Sprintf("of %s, with %d orders and %d products", b.At.Format(time.RFC3339), b.Orders, b.Products), "")
+	}
+	if f := s.RestoreTestFailure; f != nil {
+		add("not proven", "since "+f.Since.Format(time.RFC3339)+": "+f.Error, Bad)
+	}
+	if t := s.RestoreTest; t != nil {
+		add("proven", fmt.Sprintf("at %s: the backup of %s was restored beside the store, and its shop could be used", t.At.Format(time.RFC3339), t.BackupAt.Format(time.RFC3339)), "")
+	}
+	if !s.BackupRequestedAt.IsZero() {
+		add("asked for", "a backup, at "+s.BackupRequestedAt.Format(time.RFC3339), Busy)
+	}
+}
+
 // Show formats everything that is known about one store.
 func Show(s provision.State, now time.Time, width int, style Style) []string {
 	rows := [][]Cell{}
@@ -122,21 +141,7 @@ func Show(s provision.State, now time.Time, width int, style Style) []string {
 		add("protected", "deletes are refused; lift that with: orchestrator unprotect "+s.StoreID, Busy)
 	}
 	add("unwell", s.Unwell, Bad)
-	if f := s.BackupFailure; f != nil {
-		add("not backed up", "since "+f.Since.Format(time.RFC3339)+": "+f.Error, Bad)
-	}
-	if b := s.Backup; b != nil {
-		add("backup", fmt.Sprintf("of %s, with %d orders and %d products", b.At.Format(time.RFC3339), b.Orders, b.Products), "")
-	}
-	if f := s.RestoreTestFailure; f != nil {
-		add("not proven", "since "+f.Since.Format(time.RFC3339)+": "+f.Error, Bad)
-	}
-	if t := s.RestoreTest; t != nil {
-		add("proven", fmt.Sprintf("at %s: the backup of %s was restored beside the store, and its shop could be used", t.At.Format(time.RFC3339), t.BackupAt.Format(time.RFC3339)), "")
-	}
-	if !s.BackupRequestedAt.IsZero() {
-		add("asked for", "a backup, at "+s.BackupRequestedAt.Format(time.RFC3339), Busy)
-	}
+	showBackups(s, add)
 	add("restore", restoring(s.Restore), Busy)
 	add("drift", drift(s.Drift), Bad)
 	if s.Outdated {
